@@ -1,0 +1,75 @@
+"""DriftAlert: one transition of an incident. The topic `drift-alerts` is the outbox of every sink."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from contracts.errors import InvalidMessage
+from contracts.reports import Finding
+
+UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
+Transition = Literal["raise", "escalate", "resolve"]
+Severity = Literal["info", "warning", "critical"]
+
+
+class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature of an incident. since: start of the first window of its present run of alarms; new: joined now."""
+
+    feature: str
+    findings: tuple[Finding, ...]
+    p_value: float
+    effect: float
+    since: UtcTime
+    new: bool
+
+
+class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person or a program is told.
+
+    id: the same for every repetition of the same transition: the receiver's idempotency key. incident: the same from
+    raise to resolve. features: strongest first; empty on resolve. summary: one sentence.
+    """
+
+    id: str
+    incident: str
+    transition: Transition
+    severity: Severity
+    model: str
+    version: str
+    window_start: UtcTime
+    window_end: UtcTime
+    report: str
+    features: tuple[AlertFeature, ...]
+    summary: str
+    v: Literal[1] = 1
+
+
+def incident_id(model: str, version: str, window_start: datetime) -> str:
+    """Names an incident by the window that raised it; 24 hex digits."""
+    return hashlib.sha256(f"{model}/{version}/{window_start.isoformat()}".encode()).hexdigest()[:24]
+
+
+def alert_id(incident: str, transition: Transition, window_start: datetime) -> str:
+    """Names one transition of an incident; the same however often it is computed."""
+    return hashlib.sha256(f"{incident}/{transition}/{window_start.isoformat()}".encode()).hexdigest()[:32]
+
+
+_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(DriftAlert)
+
+
+def encode_alert(alert: DriftAlert) -> bytes:
+    """JSON of an alert."""
+    return _encode(alert)
+
+
+def decode_alert(data: bytes) -> DriftAlert:
+    """Read an alert. Raises InvalidMessage."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise InvalidMessage(f"not a drift alert: {error}") from error

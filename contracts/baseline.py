@@ -1,0 +1,139 @@
+"""Baseline: what a model version saw when all was well. It travels with the version and is all that the stream needs.
+
+It holds the feature schema, one reference histogram per monitored feature and one of the score, the decision threshold
+with the reference's share of positives, the reference performance, and where all of it came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+
+from contracts.binning import Binning, Bins, Levels
+from contracts.errors import ContractError, InvalidBaseline
+from contracts.histogram import Histogram
+from contracts.schema import FeatureSchema
+
+SCORE = "prediction:score"
+"""What the model puts out is watched like a feature, under this name."""
+DECISION = "prediction:decision"
+"""The share of positive decisions, under this name."""
+
+
+class BridgeTable(msgspec.Struct, frozen=True):
+    """Null distribution of sqrt(n) * KS for a feature with ties: a tabulated supremum of a Brownian bridge.
+
+    x: rising values of the statistic. p: the upper tail probability of each. sigma: standard deviation of the bridge
+    at its widest, for the Gaussian tail beyond the table.
+    """
+
+    x: tuple[float, ...]
+    p: tuple[float, ...]
+    sigma: float
+
+
+class Reference(msgspec.Struct, frozen=True, dict=True):
+    """The reference histogram of one feature or of the score.
+
+    counts: one per bin. bridge: None for a continuous feature (the Kolmogorov distribution fits) or a categorical one.
+    """
+
+    bins: Bins | Levels
+    counts: tuple[int, ...]
+    missing: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+    bridge: BridgeTable | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.counts) != self.bins.size:
+            raise InvalidBaseline(f"{len(self.counts)} counts for {self.bins.size} bins")
+        if min(self.counts) < 0 or self.missing < 0:
+            raise InvalidBaseline("a count is negative")
+
+    @cached_property
+    def histogram(self) -> Histogram:
+        """As a histogram; shared, not to be added to."""
+        histogram = Histogram(self.bins)
+        histogram.counts += np.array(self.counts, dtype=np.int64)
+        histogram.missing, histogram.minimum, histogram.maximum = self.missing, self.minimum, self.maximum
+        return histogram
+
+    @classmethod
+    def of(cls, histogram: Histogram, bridge: BridgeTable | None = None) -> Reference:
+        """Freeze a histogram."""
+        counts = tuple(histogram.counts.tolist())
+        return cls(histogram.bins, counts, histogram.missing, histogram.minimum, histogram.maximum, bridge)
+
+    @classmethod
+    def empty(cls, bins: Binning) -> Reference:
+        """No value at all over the given bins."""
+        return cls.of(Histogram(bins))
+
+
+class Positives(msgspec.Struct, frozen=True):
+    """How often the reference was decided positively: `count` of `rows` had score >= threshold."""
+
+    count: int
+    rows: int
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """The baseline of one model version; see the module's head. `features` has exactly the schema's monitored ones."""
+
+    model: str
+    version: str
+    schema: FeatureSchema
+    features: dict[str, Reference]
+    score: Reference
+    created: Annotated[datetime, msgspec.Meta(tz=True)]
+    rows: int
+    threshold: float | None = None
+    positives: Positives | None = None
+    performance: dict[str, float] = {}
+    data_digest: str = ""
+    code_revision: str = ""
+    v: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        if not self.model or not self.version:
+            raise InvalidBaseline("model and version must not be empty")
+        monitored = [feature.name for feature in self.schema.monitored]
+        if sorted(monitored) != sorted(self.features):
+            odd = sorted(set(monitored) ^ set(self.features))
+            raise InvalidBaseline(f"reference histograms and monitored features differ: {', '.join(odd)}")
+        for feature in self.schema.monitored:
+            expected = Bins if feature.kind == "numeric" else Levels
+            if not isinstance(self.features[feature.name].bins, expected):
+                raise InvalidBaseline(f"feature {feature.name!r} is {feature.kind}, its reference is not")
+
+    @property
+    def key(self) -> str:
+        """`model/version`: the record's key on the topic `baselines`."""
+        return f"{self.model}/{self.version}"
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that name this baseline and no other: windows state against which one they were counted."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()[:16]
+
+    def to_bytes(self) -> bytes:
+        """JSON, UTF-8."""
+        return _encode(self)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Baseline:
+        """Read a baseline. Raises InvalidBaseline."""
+        try:
+            return _decoder.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ContractError) as error:
+            raise InvalidBaseline(f"not a baseline: {error}") from error
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decoder = msgspec.json.Decoder(Baseline)

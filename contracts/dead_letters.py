@@ -1,0 +1,52 @@
+"""DeadLetter: a record that could not be used, whole, with the reason and where it came from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from contracts.errors import InvalidMessage
+
+Reason = Literal["malformed", "non-finite", "future", "ancient", "unknown-version", "undeliverable", "unreadable"]
+"""Why a record is here.
+
+malformed: not JSON, or a field is absent or of the wrong type. non-finite: a number is NaN or infinite. future,
+ancient: the event time is too far from the record's own time. unknown-version: no baseline for the model version.
+undeliverable: an alert that its receiver refused or did not take in time. unreadable: any other topic's broken record.
+"""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """One refused record. `id` names its origin, so a repeat can be recognised; key and value are base64 in JSON."""
+
+    reason: Reason
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None = None
+    value: bytes | None = None
+    v: Literal[1] = 1
+
+    @property
+    def id(self) -> str:
+        """`topic/partition/offset` of the refused record."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(DeadLetter)
+
+
+def encode_dead_letter(letter: DeadLetter) -> bytes:
+    """JSON of a dead letter."""
+    return _encode(letter)
+
+
+def decode_dead_letter(data: bytes) -> DeadLetter:
+    """Read a dead letter. Raises InvalidMessage."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise InvalidMessage(f"not a dead letter: {error}") from error

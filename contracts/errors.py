@@ -1,0 +1,43 @@
+"""Errors of the contracts.
+
+ContractError
+├── InvalidSchema      a feature schema that cannot be used
+├── InvalidBaseline    bytes that are not a baseline, or one that contradicts itself
+├── InvalidReference   reference values that no histogram can be fitted to
+├── InvalidEvent       a record of `predictions` that cannot be counted; carries the dead-letter reason
+└── InvalidMessage     a record of another topic that cannot be read
+"""
+
+from __future__ import annotations
+
+
+class ContractError(ValueError):
+    """Something at a process boundary is not what both ends agreed on."""
+
+
+class InvalidSchema(ContractError):
+    """A feature schema that cannot be used; the text names the feature and the fix."""
+
+
+class InvalidBaseline(ContractError):
+    """Bytes that are no baseline, or a baseline that contradicts itself."""
+
+
+class InvalidReference(ContractError):
+    """Reference values that no histogram can be fitted to."""
+
+
+class InvalidMessage(ContractError):
+    """A record that cannot be read as the message its topic carries."""
+
+
+class InvalidEvent(ContractError):
+    """A prediction event that cannot be counted.
+
+    reason: one of `contracts.dead_letters.Reason`. detail: what is wrong, naming the field.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,136 @@
+"""PredictionEvent: what the model saw and said, one per record of the topic `predictions`; and Label, the late truth.
+
+The wire format is JSON. `features` is typed per model version: `event_decoder(schema)` gives the decoder that stage 1
+uses; without a schema, `decode_event` reads features as a plain mapping.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
+
+import msgspec
+
+from contracts.errors import InvalidEvent
+from contracts.schema import FeatureSchema
+
+Role = Literal["champion", "shadow", "canary"]
+FeaturesT = TypeVar("FeaturesT")
+FeatureValue = float | str | bool | None
+UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})$")
+
+
+class PredictionEvent(msgspec.Struct, Generic[FeaturesT], frozen=True, kw_only=True, gc=False):
+    """One answered prediction.
+
+    id: unique; `source-epoch-sequence` when the Tidemark API made it, any text otherwise.
+    event_time: when the predicted thing happened, with a zone. score: probability of the positive class, or the
+    regression's value. decision: score >= threshold, None where there is none. latency_ms: receipt to score.
+    """
+
+    id: str
+    event_time: UtcTime
+    model: str
+    model_version: str
+    score: float
+    features: FeaturesT
+    entity_id: str | None = None
+    role: Role = "champion"
+    decision: bool | None = None
+    latency_ms: float | None = None
+    v: Literal[1] = 1
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """The truth about one prediction, joined with what was predicted, so that nobody has to look it up.
+
+    truth: 1 or 0 for a classifier, the value for a regression. labelled_at: when the truth became known.
+    """
+
+    prediction_id: str
+    event_time: UtcTime
+    labelled_at: UtcTime
+    model: str
+    model_version: str
+    score: float
+    truth: float
+    decision: bool | None = None
+    v: Literal[1] = 1
+
+
+class EventId(NamedTuple):
+    """The parts of an id made by the Tidemark API. Within one (partition, source, epoch) the sequence only rises."""
+
+    source: str
+    epoch: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.source}-{self.epoch:012x}-{self.sequence:010x}"
+
+
+def parse_id(text: str) -> EventId | None:
+    """The parts of an id of the shape `source-epoch-sequence`; None for a foreign id.
+
+    >>> parse_id("api.00-0193f2a1b3c4-000000002a")
+    EventId(source='api.00', epoch=1735016952772, sequence=42)
+    >>> parse_id("6f1c9d1e-8a53-4a3e-9d0f-1c2b3a4d5e6f") is None
+    True
+    """
+    found = _ID.match(text)
+    return EventId(found[1], int(found[2], 16), int(found[3], 16)) if found else None
+
+
+def event_time_ms(event: PredictionEvent[Any]) -> int:
+    """Event time in whole milliseconds since the epoch (UTC)."""
+    return round(event.event_time.timestamp() * 1000)
+
+
+EventDecoder = msgspec.json.Decoder[PredictionEvent[Any]]
+Envelope = PredictionEvent[msgspec.Raw]
+
+_encode = msgspec.json.Encoder().encode
+_plain = msgspec.json.Decoder(PredictionEvent[dict[str, FeatureValue]])
+_envelope = msgspec.json.Decoder(PredictionEvent[msgspec.Raw])
+
+
+def event_decoder(schema: FeatureSchema) -> EventDecoder:
+    """The decoder for events of one model version; its `features` are structs in schema order (see `astuple`)."""
+    return msgspec.json.Decoder(PredictionEvent[schema.features_type(strict=False)])  # type: ignore[misc]
+
+
+def encode_event(event: PredictionEvent[Any]) -> bytes:
+    """JSON of an event, UTF-8."""
+    return _encode(event)
+
+
+def decode_event(data: bytes) -> PredictionEvent[dict[str, FeatureValue]]:
+    """Read an event with its features as a mapping. Raises InvalidEvent."""
+    try:
+        return _plain.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise_invalid(data, error)
+
+
+def decode_envelope(data: bytes) -> Envelope:
+    """Read everything but the features, which stay undecoded bytes. Raises InvalidEvent."""
+    try:
+        return _envelope.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise_invalid(data, error)
+
+
+def raise_invalid(data: bytes, error: Exception) -> NoReturn:
+    """Say why `data` could not be decoded: NaN and infinities, which JSON has no words for, apart from the rest."""
+    found: list[str] = []
+    try:
+        json.loads(data, parse_constant=found.append)
+    except (ValueError, RecursionError):
+        found.clear()
+    if found or "out of range" in str(error):
+        raise InvalidEvent("non-finite", f"a number is {found[0] if found else 'out of range'}: send null") from error
+    raise InvalidEvent("malformed", str(error)) from error

@@ -1,0 +1,26 @@
+"""CloudEvents 1.0 attributes as Kafka headers (the binary content mode of the Kafka protocol binding)."""
+
+from __future__ import annotations
+
+Headers = list[tuple[str, bytes]]
+
+JSON = b"application/json"
+MSGPACK = b"application/msgpack"
+
+PREDICTION_MADE = "io.tidemark.prediction.made"
+BASELINE_PUBLISHED = "io.tidemark.baseline.published"
+DRIFT_REPORTED = "io.tidemark.drift.reported"
+DRIFT_ALERTED = "io.tidemark.drift.alerted"
+DEAD_LETTERED = "io.tidemark.record.dead-lettered"
+
+
+def cloud_event(kind: str, id_: str, source: str, *, content_type: bytes = JSON, time: str | None = None) -> Headers:
+    """Headers of one record. kind: the `type` attribute; source: who wrote it, a URI reference; time: RFC 3339."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", kind.encode()),
+        ("ce_source", source.encode()),
+        ("ce_id", id_.encode()),
+        ("content-type", content_type),
+    ]
+    return headers if time is None else [*headers, ("ce_time", time.encode())]

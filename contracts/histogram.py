@@ -1,0 +1,103 @@
+"""Histogram: how often each bin of one feature was hit. Merging two equals counting both samples at once, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from contracts.binning import MISSING, Binning, Bins, Levels
+from contracts.errors import InvalidMessage
+
+Counted = npt.NDArray[np.int64]
+
+
+class Counts(msgspec.Struct, frozen=True, array_like=True):
+    """A histogram's numbers as they travel. counts: one unsigned 32-bit integer a bin, little endian.
+
+    missing: values that were not there. minimum, maximum: of the numeric values seen, None before the first.
+    """
+
+    counts: bytes
+    missing: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Histogram:
+    """Counts over fixed bins. `counts` (int64, shape (bins.size,)) never includes missing values."""
+
+    __slots__ = ("bins", "counts", "maximum", "minimum", "missing")
+
+    def __init__(self, bins: Binning) -> None:
+        self.bins = bins
+        self.counts: Counted = np.zeros(bins.size, dtype=np.int64)
+        self.missing = 0
+        self.minimum: float | None = None
+        self.maximum: float | None = None
+
+    def add(self, values: Sequence[float | None] | Sequence[str | bool | None] | npt.NDArray[np.float64]) -> None:
+        """Count values. Numeric: None and NaN are missing; infinities fall into the outer bins."""
+        if isinstance(self.bins, Levels):
+            index = self.bins.index(values)  # type: ignore[arg-type]
+            known = index[index != MISSING]
+        else:
+            numbers = np.asarray(values, dtype=np.float64)
+            numbers = numbers[~np.isnan(numbers)]
+            known = self.bins.index(numbers)
+            if numbers.size:
+                self._stretch(float(numbers.min()), float(numbers.max()))
+        self.missing += len(values) - known.size
+        self.counts += np.bincount(known, minlength=self.bins.size)
+
+    def merge(self, other: Histogram) -> None:
+        """Add another histogram over the same bins. Raises InvalidMessage when the bins differ."""
+        if self.bins is not other.bins and self.bins != other.bins:
+            raise InvalidMessage("histograms over different bins cannot be added")
+        self.counts += other.counts
+        self.missing += other.missing
+        if other.minimum is not None and other.maximum is not None:
+            self._stretch(other.minimum, other.maximum)
+
+    def _stretch(self, low: float, high: float) -> None:
+        self.minimum = low if self.minimum is None else min(self.minimum, low)
+        self.maximum = high if self.maximum is None else max(self.maximum, high)
+
+    @property
+    def known(self) -> int:
+        """Values that were there."""
+        return int(self.counts.sum())
+
+    @property
+    def rows(self) -> int:
+        """All values counted, missing ones included."""
+        return self.known + self.missing
+
+    @property
+    def out_of_range(self) -> int:
+        """Values outside the reference's range; 0 for categorical features."""
+        return self.known - int(self.counts[self.bins.inside].sum()) if isinstance(self.bins, Bins) else 0
+
+    @property
+    def unseen(self) -> int:
+        """Values of levels that the reference never had; 0 for numeric features."""
+        return int(self.counts[self.bins.unseen]) if isinstance(self.bins, Levels) else 0
+
+    def value(self) -> Counts:
+        """The numbers as they travel."""
+        return Counts(self.counts.astype("<u4").tobytes(), self.missing, self.minimum, self.maximum)
+
+    @classmethod
+    def of(cls, bins: Binning, value: Counts) -> Histogram:
+        """The histogram that `value` was taken of. Raises InvalidMessage when it does not fit the bins."""
+        counts = np.frombuffer(value.counts, dtype="<u4") if len(value.counts) % 4 == 0 else np.empty(0)
+        if counts.size != bins.size:
+            raise InvalidMessage(
+                f"{len(value.counts)} bytes of counts for {bins.size} bins: made with another baseline"
+            )
+        histogram = cls(bins)
+        histogram.counts += counts.astype(np.int64)
+        histogram.missing, histogram.minimum, histogram.maximum = value.missing, value.minimum, value.maximum
+        return histogram

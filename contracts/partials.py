@@ -1,0 +1,72 @@
+"""What stage 1 tells stage 2 over `window-partials`: final counts of a window in one partition, and how far time is.
+
+MessagePack. Both messages for one model travel through one partition of the topic in the order they were sent, so a
+partial is always there before the heartbeat that says its window is over.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from contracts.errors import InvalidMessage
+from contracts.histogram import Counts
+
+
+class PartialAggregate(msgspec.Struct, frozen=True, kw_only=True, tag="partial"):
+    """All that one source partition counted for one window of one model version.
+
+    baseline: digest of the baseline it was counted with. window_start, window_end: milliseconds UTC. offset: the last
+    source offset it includes. rows: events counted; positives: of them decided positively; decided: with a decision.
+    features: in the order of the schema's monitored ones.
+    """
+
+    model: str
+    version: str
+    baseline: str
+    window_start: int
+    window_end: int
+    partition: int
+    offset: int
+    rows: int
+    positives: int
+    decided: int
+    score: Counts
+    features: tuple[Counts, ...]
+    v: Literal[1] = 1
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
+    """How far the event time of one source partition is.
+
+    watermark: milliseconds UTC; no event at or before it will be counted any more; None before the first event.
+    idle: nothing was read for a while and nothing waits: the merger need not wait for this partition.
+    generation: of the consumer group; a heartbeat of an older one comes from a worker that has lost the partition.
+    """
+
+    partition: int
+    partitions: int
+    generation: int
+    watermark: int | None
+    idle: bool = False
+    v: Literal[1] = 1
+
+
+PartialMessage = PartialAggregate | Heartbeat
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder: msgspec.msgpack.Decoder[PartialMessage] = msgspec.msgpack.Decoder(PartialMessage)
+
+
+def encode_partial(message: PartialMessage) -> bytes:
+    """MessagePack of a message."""
+    return _encode(message)
+
+
+def decode_partial(data: bytes) -> PartialMessage:
+    """Read a message. Raises InvalidMessage."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise InvalidMessage(f"not a partial or a heartbeat: {error}") from error

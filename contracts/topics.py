@@ -1,0 +1,70 @@
+"""Every Kafka topic of Tidemark, declared once. `python -m stream_app topics` creates them from here."""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+
+_DAY_MS = 24 * 3600 * 1000
+_MIB = 1 << 20
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """One topic. key, written_by, read_by are for people; the rest is what the broker is told."""
+
+    name: str
+    key: str
+    partitions: int
+    cleanup: str
+    retention_ms: int | None
+    written_by: str
+    read_by: str
+    config: dict[str, str] = {}
+
+    def broker_config(self) -> dict[str, str]:
+        """Topic configuration as Kafka names it."""
+        retention = {} if self.retention_ms is None else {"retention.ms": str(self.retention_ms)}
+        return {"cleanup.policy": self.cleanup, **retention, **self.config}
+
+    def named(self, prefix: str) -> str:
+        """The topic's full name. A prefix keeps several installations apart on one broker."""
+        return prefix + self.name
+
+
+# The broker's clock, not the producer's: stage 1 measures "future" and "ancient" by it, and so does a replay.
+_BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
+_LARGE = {"max.message.bytes": str(8 * _MIB)}
+
+PREDICTIONS = Topic(
+    "predictions", "entity or prediction id", 8, "delete", 7 * _DAY_MS, "api", "stage 1, replay, anyone", _BROKER_TIME
+)
+LABELS = Topic("labels", "prediction id", 8, "delete", 90 * _DAY_MS, "api", "performance, collect", _BROKER_TIME)
+PERFORMANCE = Topic("performance", "model", 1, "delete", 365 * _DAY_MS, "stage 2 of the labels", "retrain, anyone")
+BASELINES = Topic("baselines", "model/version", 1, "compact", None, "training, api", "stage 1, stage 2", _LARGE)
+WINDOW_PARTIALS = Topic("window-partials", "model", 4, "delete", _DAY_MS, "stage 1", "stage 2", _LARGE)
+DRIFT_REPORTS = Topic("drift-reports", "model", 1, "delete", 90 * _DAY_MS, "stage 2", "retrain, anyone", _LARGE)
+DRIFT_ALERTS = Topic("drift-alerts", "model", 1, "delete", 90 * _DAY_MS, "alert policy", "sinks, retrain, subscribers")
+MODEL_EVENTS = Topic("model-events", "model", 1, "delete", 365 * _DAY_MS, "training, api", "anyone")
+DEAD_LETTERS = Topic("dead-letters", "origin", 1, "delete", 30 * _DAY_MS, "every reader", "operator, replay", _LARGE)
+
+TOPICS = (
+    PREDICTIONS,
+    LABELS,
+    PERFORMANCE,
+    BASELINES,
+    WINDOW_PARTIALS,
+    DRIFT_REPORTS,
+    DRIFT_ALERTS,
+    MODEL_EVENTS,
+    DEAD_LETTERS,
+)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where a keyed record goes: librdkafka's `consistent` rule, the same in every producer of ours.
+
+    >>> partition_of(b"card-17", 8)
+    4
+    """
+    return zlib.crc32(key) % partitions
