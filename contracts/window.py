@@ -1,0 +1,93 @@
+"""WindowCounts: every histogram of one window of one model version.
+
+Stage 1 fills it, stage 2 adds it up, the drift statistics read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from contracts.baseline import Baseline
+from contracts.errors import InvalidMessage
+from contracts.events import PredictionEvent
+from contracts.histogram import Histogram
+from contracts.partials import PartialAggregate
+
+
+class WindowCounts:
+    """Counts over one baseline's bins. `features` is in the order of the schema's monitored features."""
+
+    __slots__ = ("baseline", "decided", "features", "positives", "rows", "score")
+
+    def __init__(self, baseline: Baseline) -> None:
+        self.baseline = baseline
+        self.rows = 0
+        self.positives = 0
+        self.decided = 0
+        self.score = Histogram(baseline.score.bins)
+        self.features = tuple(Histogram(baseline.features[f.name].bins) for f in baseline.schema.monitored)
+
+    def add_events(self, events: Sequence[PredictionEvent[Any]]) -> None:
+        """Count decoded events; their `features` must be structs made by this baseline's schema (`event_decoder`)."""
+        if events:
+            columns = list(zip(*[msgspec.structs.astuple(event.features) for event in events], strict=True))
+            monitored = [columns[i] for i in self.baseline.schema.monitored_positions]
+            self.add_columns(monitored, [event.score for event in events], [event.decision for event in events])
+
+    def add_columns(
+        self, columns: Iterable[Any], scores: Sequence[float] | Any, decisions: Sequence[bool | None] | Any
+    ) -> None:
+        """Count rows given by column: one sequence per monitored feature, the scores, the decisions; equal lengths."""
+        for histogram, column in zip(self.features, columns, strict=True):
+            histogram.add(column)
+        self.score.add(np.asarray(scores, dtype=np.float64))
+        decided = [decision for decision in decisions if decision is not None]
+        self.rows += len(scores)
+        self.decided += len(decided)
+        self.positives += int(sum(decided))
+
+    def merge(self, other: WindowCounts) -> None:
+        """Add counts of the same window (or of a neighbour) made with the same baseline."""
+        if self.baseline.digest != other.baseline.digest:
+            raise InvalidMessage("counts made with different baselines cannot be added")
+        for mine, theirs in zip((self.score, *self.features), (other.score, *other.features), strict=True):
+            mine.merge(theirs)
+        self.rows += other.rows
+        self.positives += other.positives
+        self.decided += other.decided
+
+    def partial(self, *, window_start: int, window_end: int, partition: int, offset: int) -> PartialAggregate:
+        """As it travels, and as stage 1 stores it. Times in milliseconds UTC."""
+        return PartialAggregate(
+            model=self.baseline.model,
+            version=self.baseline.version,
+            baseline=self.baseline.digest,
+            window_start=window_start,
+            window_end=window_end,
+            partition=partition,
+            offset=offset,
+            rows=self.rows,
+            positives=self.positives,
+            decided=self.decided,
+            score=self.score.value(),
+            features=tuple(histogram.value() for histogram in self.features),
+        )
+
+    @classmethod
+    def of(cls, partial: PartialAggregate, baseline: Baseline) -> WindowCounts:
+        """The counts a partial was made of. Raises InvalidMessage when the baseline is not the one it was made with."""
+        if partial.baseline != baseline.digest:
+            raise InvalidMessage(f"counted with baseline {partial.baseline}, not with {baseline.digest}")
+        if len(partial.features) != len(baseline.schema.monitored):
+            raise InvalidMessage(f"{len(partial.features)} features, the baseline monitors {len(baseline.features)}")
+        counts = cls(baseline)
+        counts.rows, counts.positives, counts.decided = partial.rows, partial.positives, partial.decided
+        counts.score = Histogram.of(baseline.score.bins, partial.score)
+        counts.features = tuple(
+            Histogram.of(mine.bins, theirs) for mine, theirs in zip(counts.features, partial.features, strict=True)
+        )
+        return counts
