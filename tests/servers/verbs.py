@@ -1,0 +1,53 @@
+"""What a test may ask of a server: where it is, and to stop, crash, freeze and come back.
+
+A server keeps its address and its data through all of it (Redis keeps its address only), so that a client which lives
+through an outage finds the same server again.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Verbs(Protocol):
+    """The verbs of one server; each returns when its effect is there."""
+
+    def start(self) -> None:
+        """Start it, or start it again after stop() or kill(); returns when it answers."""
+
+    def stop(self) -> None:
+        """An orderly shutdown (SIGTERM)."""
+
+    def kill(self) -> None:
+        """A crash (SIGKILL)."""
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nothing answers."""
+
+    def resume(self) -> None:
+        """Let a frozen server go on."""
+
+
+class Broker(Verbs, Protocol):
+    """One Kafka broker."""
+
+    @property
+    def bootstrap(self) -> str:
+        """``host:port``, the same through all restarts."""
+
+
+class RedisLike(Verbs, Protocol):
+    """One Redis server."""
+
+    @property
+    def url(self) -> str:
+        """``redis://host:port/0``, the same through all restarts."""
+
+
+class Source(Protocol):
+    """Where servers come from. The context managers start a server and take it away with its data."""
+
+    name: str
+
+    def kafka(self) -> AbstractContextManager[Broker]: ...
+
+    def redis(self) -> AbstractContextManager[RedisLike]: ...

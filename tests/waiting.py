@@ -1,0 +1,61 @@
+"""Wait for a condition with a deadline, instead of sleeping and hoping."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+_PAUSE_SECONDS = 0.05
+
+
+async def eventually(
+    condition: Callable[[], Any | Awaitable[Any]],
+    within: float,
+    what: str,
+    passing: tuple[type[Exception], ...] = (),
+) -> Any:
+    """Await until `condition()` (plain or async) is true, and return its value.
+
+    within: seconds. what: the awaited state, for the failure message. passing: exceptions that mean "not yet" (for
+    example a refused connection), as TimeoutError always does; every other one is raised at once.
+
+    Raises AssertionError with the last value or exception when the deadline has passed.
+    """
+    began, last = time.monotonic(), "nothing"
+    while True:
+        try:
+            # the limit is for conditions that hang, such as a fetch from a frozen server
+            value = condition()
+            if inspect.isawaitable(value):
+                value = await asyncio.wait_for(value, max(began + within - time.monotonic(), _PAUSE_SECONDS))
+            if value:
+                return value
+            last = f"the value {value!r}"
+        except TimeoutError:
+            last = f"no end of the condition itself (before that: {last})"
+        except passing as error:
+            last = f"{type(error).__name__}: {error}"
+        if time.monotonic() - began > within:
+            raise AssertionError(f"waited {within:g} s in vain for: {what}; last seen: {last}")
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def eventually_sync(
+    condition: Callable[[], Any],
+    within: float,
+    what: str,
+    passing: tuple[type[Exception], ...] = (),
+) -> Any:
+    """As `eventually`, for tests and fixtures without an event loop; the condition is a plain function."""
+    began, last = time.monotonic(), "nothing"
+    while True:
+        try:
+            if value := condition():
+                return value
+            last = f"the value {value!r}"
+        except passing as error:
+            last = f"{type(error).__name__}: {error}"
+        if time.monotonic() - began > within:
+            raise AssertionError(f"waited {within:g} s in vain for: {what}; last seen: {last}")
+        time.sleep(_PAUSE_SECONDS)
