@@ -5,14 +5,19 @@ A test that stops, kills or freezes a server takes its own from `own_kafka()` or
 """
 
 import secrets
+import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.servers.choice import NoServers, chosen
-from tests.servers.verbs import Broker, RedisLike, Source
+from demo.stack.processes import ServiceProcess
+from tests.servers.choice import chosen
+from tests.servers.verbs import Broker, NoServers, RedisLike, Source
+
+_REPOSITORY = Path(__file__).parents[2]
 
 
 def pytest_report_collectionfinish(items: list[pytest.Item]) -> str | list[str]:
@@ -22,39 +27,46 @@ def pytest_report_collectionfinish(items: list[pytest.Item]) -> str | list[str]:
     return []
 
 
-@pytest.fixture(scope="session")
-def servers() -> Source:
+@contextmanager
+def _or_fail() -> Iterator[None]:
+    """A missing server fails the tests, in one sentence; it never skips them."""
     try:
-        return chosen().require()
+        yield
     except NoServers as error:
         pytest.fail(f"integration servers: {error}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
+def servers() -> Source:
+    with _or_fail():
+        return chosen().require()
+
+
+@pytest.fixture(scope="session")
 def kafka(servers: Source) -> Iterator[Broker]:
     """The shared broker. Automatic creation of topics is off: see `fresh_topic`."""
-    with servers.kafka() as broker:
+    with _or_fail(), servers.kafka() as broker:
         yield broker
 
 
 @pytest.fixture(scope="session")
 def redis_server(servers: Source) -> Iterator[RedisLike]:
     """The shared Redis; keep to keys that begin with your `namespace`."""
-    with servers.redis() as server:
+    with _or_fail(), servers.redis() as server:
         yield server
 
 
 @pytest.fixture
 def own_kafka(servers: Source) -> Iterator[Callable[[], Broker]]:
     """Call it for a started broker that this test may stop, kill and freeze."""
-    with ExitStack() as stack:
+    with _or_fail(), ExitStack() as stack:
         yield lambda: stack.enter_context(servers.kafka())
 
 
 @pytest.fixture
 def own_redis(servers: Source) -> Iterator[Callable[[], RedisLike]]:
     """Call it for a started Redis that this test may stop, kill and freeze."""
-    with ExitStack() as stack:
+    with _or_fail(), ExitStack() as stack:
         yield lambda: stack.enter_context(servers.redis())
 
 
@@ -81,3 +93,26 @@ def fresh_topic(kafka: Broker, namespace: str) -> Callable[..., Awaitable[str]]:
         return full
 
     return create
+
+
+@pytest.fixture
+def run_service(tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
+    """``run_service("worker-1", "stream_app", "worker", STREAM_X=...)`` starts ``python -m stream_app worker``.
+
+    Settings are added to the environment. Kill, pause and start it again with the verbs of ServiceProcess. What still
+    runs after the test is ended; pytest shows the ends of the logs under a failed test.
+    """
+    started: list[ServiceProcess] = []
+
+    def run(name: str, *arguments: str, **settings: str) -> ServiceProcess:
+        command = [sys.executable, "-m", *arguments]
+        process = ServiceProcess(name, command, tmp_path / f"{name}.log", env=settings, cwd=_REPOSITORY)
+        process.start()
+        started.append(process)
+        return process
+
+    yield run
+    for process in reversed(started):
+        process.terminate()
+    for process in started:
+        print(f"--- the end of {process.log} (exit status {process.returncode})", *process.tail(40), sep="\n")

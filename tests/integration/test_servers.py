@@ -11,7 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from demo.stack.processes import ServiceProcess
 from tests.servers.verbs import Broker, RedisLike
+from tests.waiting import eventually_sync
 
 
 async def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
@@ -112,3 +114,13 @@ async def create(bootstrap: str, topic: str) -> None:
         await admin.create_topics([NewTopic(topic, 1, 1)])
     finally:
         await admin.close()
+
+
+def test_a_service_runs_with_its_settings_and_can_be_killed_and_started_again(
+    run_service: Callable[..., ServiceProcess],
+) -> None:
+    process = run_service("web", "http.server", "--bind", "127.0.0.1", "0", PYTHONUNBUFFERED="1")
+    eventually_sync(lambda: "Serving HTTP" in "".join(process.tail()), 10, "the first start")
+    assert process.kill() == -9
+    process.start()
+    eventually_sync(lambda: "".join(process.tail()).count("Serving HTTP") == 2, 10, "the second start")

@@ -9,13 +9,9 @@ import os
 import re
 from dataclasses import dataclass
 
-from tests.servers.verbs import Source
+from tests.servers.verbs import NoServers, Source
 
 VARIABLE = "TIDEMARK_TEST_SERVERS"
-
-
-class NoServers(Exception):
-    """Neither kind of server can be had; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

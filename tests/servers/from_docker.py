@@ -4,16 +4,19 @@ Only documented features of the public images are used. Each server gets a host 
 Kafka has to advertise it, and a port picked by Docker would change at every restart.
 """
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import redis
+from docker.errors import DockerException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from tests.servers.ports import free_port
+from demo.stack.ports import choose_port
+from tests.servers.verbs import NoServers
 
 KAFKA_IMAGE = "apache/kafka:4.1.0"
 REDIS_IMAGE = "redis:7.4-alpine"
@@ -25,7 +28,7 @@ class _Container:
     """The verbs for one container whose port `inner` is published at 127.0.0.1:`port`."""
 
     def __init__(self, image: str, inner: int) -> None:
-        self.port = free_port()
+        self.port = choose_port(random.SystemRandom())
         self._container = DockerContainer(image)
         self._container.ports[f"{inner}/tcp"] = ("127.0.0.1", self.port)
         self._created = False
@@ -63,10 +66,13 @@ class _Container:
         while not answers():
             container.reload()
             if container.status == "exited":
-                raise RuntimeError(f"the container ended at its start:\n{container.logs(tail=30).decode()}")
+                raise NoServers(f"{self._container.image} ended at its start:\n{self._tail()}")
             if time.monotonic() > deadline:
-                raise TimeoutError(f"no answer in {_START_LIMIT_SECONDS} s:\n{container.logs(tail=30).decode()}")
+                raise NoServers(f"{self._container.image}: no answer in {_START_LIMIT_SECONDS} s:\n{self._tail()}")
             time.sleep(0.1)
+
+    def _tail(self) -> str:
+        return self._container.get_wrapped_container().logs(tail=30).decode()
 
 
 class KafkaContainer(_Container):
@@ -85,6 +91,8 @@ class KafkaContainer(_Container):
             KAFKA_CONTROLLER_QUORUM_VOTERS="1@localhost:9093",
             KAFKA_LOG_DIRS="/var/lib/kafka/data",
             KAFKA_AUTO_CREATE_TOPICS_ENABLE="false",
+            KAFKA_MESSAGE_MAX_BYTES="16777216",
+            KAFKA_REPLICA_FETCH_MAX_BYTES="16777216",
             KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR="1",
             KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS="4",
             KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR="1",
@@ -154,7 +162,10 @@ class DockerSource:
 
 def _running(server: Server) -> Iterator[Server]:
     try:
-        server.start()
+        try:
+            server.start()
+        except DockerException as error:
+            raise NoServers(f"a container does not start: {error}") from error
         yield server
     finally:
         server.remove()

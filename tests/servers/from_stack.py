@@ -2,11 +2,17 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from tests.servers.ports import free_port
+from demo.stack.errors import StackError
+from demo.stack.kafka import KafkaServer
+from demo.stack.redis import RedisServer
+from tests.servers.verbs import NoServers
+
+Server = TypeVar("Server", KafkaServer, RedisServer)
 
 
 class StackSource:
@@ -15,23 +21,22 @@ class StackSource:
     name = "local stack"
 
     @contextmanager
-    def kafka(self) -> Iterator[object]:
-        from demo.stack.kafka import KafkaServer
-
-        yield from _running(KafkaServer, "kafka")
+    def kafka(self) -> Iterator[KafkaServer]:
+        yield from _running(KafkaServer)
 
     @contextmanager
-    def redis(self) -> Iterator[object]:
-        from demo.stack.redis import RedisServer
-
-        yield from _running(RedisServer, "redis")
+    def redis(self) -> Iterator[RedisServer]:
+        yield from _running(RedisServer)
 
 
-def _running(make, what: str) -> Iterator[object]:
-    directory = Path(tempfile.mkdtemp(prefix=f"tidemark-{what}-"))
-    server = make(directory, free_port())
+def _running(make: Callable[[Path], Server]) -> Iterator[Server]:
+    directory = Path(tempfile.mkdtemp(prefix="tidemark-tests-"))
+    server = make(directory)
     try:
-        server.start()
+        try:
+            server.start()
+        except StackError as error:
+            raise NoServers(f"the local stack does not start: {error}") from error
         yield server
     finally:
         server.stop()

@@ -8,6 +8,10 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 
+class NoServers(Exception):
+    """A server cannot be had; the message says why, and what to do."""
+
+
 class Verbs(Protocol):
     """The verbs of one server; each returns when its effect is there."""
 

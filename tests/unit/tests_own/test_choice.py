@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.servers.choice import Engine, NoServers, choose
+from tests.servers.choice import Engine, choose
+from tests.servers.verbs import NoServers
 
 
 def never_asked() -> Engine:
