@@ -1,4 +1,4 @@
-"""What lies in a model version besides the estimator, and what the estimator is fed: training writes it, the api reads it.
+"""A model version besides its estimator, and what the estimator is fed: training writes it, the api reads it.
 
 A version holds one scikit-learn estimator (MLflow's sklearn flavour, serialised by skops) and `baseline.json`. The
 estimator takes a pandas frame whose columns are the schema's features in schema order, with the types of
