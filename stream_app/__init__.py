@@ -1,0 +1,1 @@
+"""Where the stream is watched: counts per window, drift statistics, alerts."""
