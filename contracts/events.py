@@ -77,7 +77,7 @@ def parse_id(text: str) -> EventId | None:
     """The parts of an id of the shape `source-epoch-sequence`; None for a foreign id.
 
     >>> parse_id("api.00-0193f2a1b3c4-000000002a")
-    EventId(source='api.00', epoch=1735016952772, sequence=42)
+    EventId(source='api.00', epoch=1734942503876, sequence=42)
     >>> parse_id("6f1c9d1e-8a53-4a3e-9d0f-1c2b3a4d5e6f") is None
     True
     """

@@ -38,7 +38,7 @@ class FeatureSchema(msgspec.Struct, frozen=True, dict=True, forbid_unknown_field
     """The ordered features of one model version. Raises InvalidSchema when built from names that cannot be used."""
 
     features: tuple[Feature, ...]
-    v: int = 1
+    v: Literal[1] = 1
 
     def __post_init__(self) -> None:
         if not self.features:

@@ -1,0 +1,171 @@
+"""One full instance of each message. `python -m tests.contracts.messages` writes the examples anew after a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from contracts.alerts import AlertFeature, DriftAlert, alert_id, decode_alert, encode_alert, incident_id
+from contracts.baseline import Baseline
+from contracts.dead_letters import DeadLetter, decode_dead_letter, encode_dead_letter
+from contracts.events import Label, decode_event, encode_event
+from contracts.histogram import Counts
+from contracts.partials import Heartbeat, PartialAggregate, decode_partial, encode_partial
+from contracts.reports import DriftReport, FeatureVerdict, Statistic, decode_report, encode_report, report_id
+from tests.builders import NOON, NOON_MS, a_baseline, an_event
+
+EXAMPLES = Path(__file__).parent / "examples"
+HOUR = timedelta(hours=1)
+
+REPORT = DriftReport(
+    id=report_id("flights", "1", NOON),
+    model="flights",
+    version="1",
+    baseline="0123456789abcdef",
+    window_start=NOON,
+    window_end=NOON + HOUR,
+    rows=1000,
+    compared_rows=1150,
+    merged_windows=1,
+    status="alarm",
+    preset="calibrated",
+    alarms=("distance",),
+    features=(
+        FeatureVerdict(
+            feature="distance",
+            kind="numeric",
+            rows=1150,
+            missing=3,
+            p_value=3.5e-41,
+            effect=0.21,
+            statistics=(
+                Statistic("ks", 0.21, 1e-40),
+                Statistic("psi", 0.42, 2e-38),
+                Statistic("missing_rate", 0.0026, 0.4, 0.0021),
+            ),
+            findings=("values", "out_of_range"),
+            significant=True,
+            material=True,
+            out_of_range=57,
+            minimum=17.0,
+            maximum=8019.5,
+        ),
+        FeatureVerdict(
+            feature="carrier",
+            kind="categorical",
+            rows=1150,
+            missing=0,
+            p_value=0.31,
+            effect=0.012,
+            statistics=(Statistic("chi2", 14.2, 0.31),),
+            unseen=2,
+        ),
+    ),
+    partitions={0: 4711, 1: 4502},
+)
+
+INCIDENT = incident_id("flights", "1", NOON)
+ALERT = DriftAlert(
+    id=alert_id(INCIDENT, "raise", NOON),
+    incident=INCIDENT,
+    transition="raise",
+    severity="critical",
+    model="flights",
+    version="1",
+    window_start=NOON,
+    window_end=NOON + HOUR,
+    report=REPORT.id,
+    features=(
+        AlertFeature(
+            feature="distance",
+            findings=("values", "out_of_range"),
+            p_value=3.5e-41,
+            effect=0.21,
+            since=NOON - HOUR,
+            new=True,
+        ),
+    ),
+    summary="flights/1: drift in distance in 2 of the last 3 windows",
+)
+
+PARTIAL = PartialAggregate(
+    model="flights",
+    version="1",
+    baseline="0123456789abcdef",
+    window_start=NOON_MS,
+    window_end=NOON_MS + 3_600_000,
+    partition=3,
+    offset=4711,
+    rows=3,
+    positives=1,
+    decided=3,
+    score=Counts(b"\x01\x00\x00\x00\x02\x00\x00\x00", 0, 0.1, 0.9),
+    features=(Counts(b"\x02\x00\x00\x00\x00\x00\x00\x00", 1, 5.0, 7.5), Counts(b"\x03\x00\x00\x00")),
+)
+
+
+class Message(NamedTuple):
+    """file: name in examples/. value: the instance. encode, decode: how both ends write and read it."""
+
+    file: str
+    value: Any
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+    schema: str | None = None
+
+
+_label_decoder = msgspec.json.Decoder(Label)
+
+MESSAGES = (
+    Message("prediction-event.json", an_event(sequence=42), encode_event, decode_event, "prediction-event"),
+    Message(
+        "label.json",
+        Label(
+            prediction_id="api.00-0193f2a1b3c4-000000002a",
+            event_time=NOON,
+            labelled_at=NOON + 72 * HOUR,
+            model="flights",
+            model_version="1",
+            score=0.25,
+            truth=1.0,
+            decision=False,
+        ),
+        msgspec.json.Encoder().encode,
+        _label_decoder.decode,
+        "label",
+    ),
+    Message("baseline.json", a_baseline(rows=200), Baseline.to_bytes, Baseline.from_bytes, "baseline"),
+    Message("window-partial.msgpack", PARTIAL, encode_partial, decode_partial),
+    Message(
+        "heartbeat.msgpack",
+        Heartbeat(partition=3, partitions=8, generation=5, watermark=NOON_MS, idle=True),
+        encode_partial,
+        decode_partial,
+    ),
+    Message("drift-report.json", REPORT, encode_report, decode_report, "drift-report"),
+    Message("drift-alert.json", ALERT, encode_alert, decode_alert, "drift-alert"),
+    Message(
+        "dead-letter.json",
+        DeadLetter(
+            reason="non-finite",
+            detail="a number is NaN: send null",
+            topic="predictions",
+            partition=3,
+            offset=17,
+            key=b"N14228",
+            value=b'{"score":NaN}',
+        ),
+        encode_dead_letter,
+        decode_dead_letter,
+        "dead-letter",
+    ),
+)
+
+if __name__ == "__main__":
+    EXAMPLES.mkdir(exist_ok=True)
+    for message in MESSAGES:
+        (EXAMPLES / message.file).write_bytes(message.encode(message.value))
