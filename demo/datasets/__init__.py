@@ -1,0 +1,1 @@
+"""The example data sets: real flights and synthetic payments, behind one interface (dataset.py)."""

@@ -1,0 +1,35 @@
+"""Errors of training. Each text is one line that names what is wrong and says what to do.
+
+TrainingError
+├── DataError          a data file, its description or a column that cannot be used
+├── UnknownEstimator   an estimator that is not in the table
+├── RegistryError      MLflow refused or could not be reached
+├── PublishError       Kafka refused or could not be reached
+└── SettingsError      a TRAINING_* setting that is wrong or missing
+"""
+
+from __future__ import annotations
+
+
+class TrainingError(Exception):
+    """Training cannot go on; the text is meant for the user."""
+
+
+class DataError(TrainingError):
+    """A data file, its description or one of its columns cannot be used."""
+
+
+class UnknownEstimator(TrainingError):
+    """No estimator of this name; the text lists those there are."""
+
+
+class RegistryError(TrainingError):
+    """MLflow refused or could not be reached."""
+
+
+class PublishError(TrainingError):
+    """Kafka refused or could not be reached."""
+
+
+class SettingsError(TrainingError):
+    """A TRAINING_* setting is wrong or missing."""
