@@ -33,15 +33,13 @@ class DataDirectory:
         self.path = path.resolve()
         self._claim: int | None = None
 
-    @property
-    def claim_fd(self) -> int:
-        """The lock's descriptor, for the child to inherit; -1 while not claimed."""
-        return -1 if self._claim is None else self._claim
+    def claim(self) -> int:
+        """Makes the directory and takes its lock, if not done yet; raises DirectoryInUse when somebody has it.
 
-    def claim(self) -> None:
-        """Makes the directory and takes its lock; raises DirectoryInUse at once when somebody has it."""
+        Returns the lock's file descriptor, for the server to inherit.
+        """
         if self._claim is not None:
-            return
+            return self._claim
         make_directory(self.path)
         try:
             fd = os.open(self.path / ".claim", os.O_RDWR | os.O_CREAT, 0o644)
@@ -51,13 +49,19 @@ class DataDirectory:
             ) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
             os.close(fd)
             raise DirectoryInUse(self.path, holder) from error
+        except OSError as error:  # some network file systems have no locks
+            os.close(fd)
+            raise DirectoryUnusable(
+                self.path, f"no file lock: {error.strerror}", "choose one on a local disk"
+            ) from error
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._claim = fd
+        return fd
 
     def release(self) -> None:
         if self._claim is not None:
@@ -65,7 +69,7 @@ class DataDirectory:
             self._claim = None
 
     def saved_port(self) -> int | None:
-        """The port of the last run here, None if there was none or the file is damaged (it is only a preference)."""
+        """The port of the last run here; None without one or with a damaged file (it is only a preference)."""
         file = self.path / "port"
         text = file.read_text(errors="replace").strip() if file.exists() else ""
         return int(text) if text.isdecimal() and 0 < int(text) < 65536 else None

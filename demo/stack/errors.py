@@ -95,8 +95,11 @@ def _with_log(text: str, log: Path, tail: Sequence[str]) -> str:
 
 
 class ServerEnded(StartFailed):
-    def __init__(self, name: str, returncode: int | None, log: Path, tail: Sequence[str]) -> None:
-        super().__init__(_with_log(f"{name} ended at once with status {returncode}", log, tail))
+    def __init__(self, name: str, status: int | None, directory: Path, log: Path, tail: Sequence[str]) -> None:
+        text = (
+            f"{name} ended at once with status {status} (if its data is damaged, delete {directory}: it starts empty)"
+        )
+        super().__init__(_with_log(text, log, tail))
 
 
 class StartTimeout(StartFailed):

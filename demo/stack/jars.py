@@ -9,9 +9,8 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -23,6 +22,7 @@ from demo.stack import jarlock
 from demo.stack.directory import check_space, make_directory
 from demo.stack.errors import ChecksumMismatch, DirectoryUnusable, DownloadFailed
 from demo.stack.jarlock import Jar
+from demo.stack.side_by_side import run_side_by_side
 
 LOCK_FILE = Path(__file__).with_name("kafka-jars.lock")
 DOWNLOAD_BYTES = 100_000_000  # 43 MB of jars, twice while they are renamed, and some air
@@ -71,14 +71,14 @@ def sha256(file: Path) -> str | None:
 
 
 def _download(jars: list[Jar], cache: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".incoming-") as incoming:
-        remotes = repositories()
-        pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="jar")
-        try:
-            for _ in pool.map(lambda jar: _download_one(jar, cache, Path(incoming), remotes), jars):
-                pass
-        finally:
-            pool.shutdown(cancel_futures=True)
+    """Under the cache's lock, so whatever lies in `incoming` was left by a download that was killed."""
+    incoming = cache / ".incoming"
+    shutil.rmtree(incoming, ignore_errors=True)
+    remotes = repositories()
+    try:
+        run_side_by_side([partial(_download_one, jar, cache, incoming, remotes) for jar in jars], _AT_A_TIME)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
 
 
 def _download_one(jar: Jar, cache: Path, incoming: Path, remotes: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo.stack import jars
-from demo.stack.errors import RuntimeMissing, ServerEnded, StackError
+from demo.stack.errors import RuntimeMissing, ServerEnded, StartTimeout
 from demo.stack.kafka_config import CLUSTER_ID, LOG4J2, server_properties
 from demo.stack.ports import choose_port
 from demo.stack.readiness import kafka_answers
@@ -73,19 +73,16 @@ class KafkaServer(Server):
         shutil.rmtree(fresh, ignore_errors=True)
         (directory / "format.properties").write_text(server_properties(port, controller_port, fresh.name))
         command = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "format.properties")
-        with self.log.open("ab") as log:
-            try:
-                result = subprocess.run(
-                    command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=_FORMAT_SECONDS
-                )
-            except subprocess.TimeoutExpired as error:
-                raise StackError(
-                    f"kafka could not format {fresh} within {_FORMAT_SECONDS:g} s: see {self.log}"
-                ) from error
-        if result.returncode != 0:
-            raise ServerEnded(
-                "kafka's format", result.returncode, self.log, self.log.read_text(errors="replace").splitlines()[-20:]
-            )
+        tool = self._child("kafka's format", command)
+        tool.start()
+        try:
+            status = tool.wait(_FORMAT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise StartTimeout(tool.name, _FORMAT_SECONDS, self.log, tool.tail()) from error
+        finally:
+            tool.kill()
+        if status != 0:
+            raise ServerEnded(tool.name, status, directory, self.log, tool.tail())
         fresh.rename(directory / "data")
 
     def _command(self, port: int) -> Sequence[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from demo.stack.directory import DataDirectory, check_space
-from demo.stack.errors import NotRunning, PortTaken, ServerEnded, StackError, StartTimeout
+from demo.stack.errors import DirectoryUnusable, NotRunning, PortTaken, ServerEnded, StackError, StartTimeout
 from demo.stack.ports import choose_port, is_free
 from demo.stack.processes import ServiceProcess
 
@@ -82,6 +82,9 @@ class Server(ABC):
             try:
                 check_space(self.directory, _NEED_BYTES)
                 self._start_on_some_port(timeout)
+            except OSError as error:
+                self.kill()
+                raise DirectoryUnusable(self.directory, str(error), "make room, or choose another one") from error
             except BaseException:
                 self.kill()
                 raise
@@ -135,21 +138,22 @@ class Server(ABC):
         saved = self._directory.saved_port()
         return saved if saved is not None and is_free(saved) else choose_port(random.SystemRandom())
 
+    def _child(self, name: str, command: Sequence[str]) -> ServiceProcess:
+        """A process in the server's directory; it holds the directory's claim for as long as it lives."""
+        return ServiceProcess(name, command, self.log, cwd=self.directory, keep=[self._directory.claim()])
+
     def _start_on(self, port: int, timeout: float) -> None:
         if not is_free(port):
             raise PortTaken(port, self.name)
         self._prepare(self.directory, port)
-        process = ServiceProcess(
-            self.name, self._command(port), self.log, cwd=self.directory, keep=[self._directory.claim_fd]
-        )
-        self._process = process
+        self._process = process = self._child(self.name, self._command(port))
         process.start()
         deadline = time.monotonic() + timeout
         while not (self._ready(port) and process.alive()):
             if not process.alive():
                 if not is_free(port):
                     raise PortTaken(port, self.name)
-                raise ServerEnded(self.name, process.returncode, self.log, process.tail())
+                raise ServerEnded(self.name, process.returncode, self.directory, self.log, process.tail())
             if time.monotonic() > deadline:
                 process.kill()
                 raise StartTimeout(self.name, timeout, self.log, process.tail())

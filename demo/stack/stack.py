@@ -1,12 +1,14 @@
 """Kafka and Redis together: started side by side, stopped together."""
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from demo.stack.kafka import KafkaServer
 from demo.stack.redis import RedisServer
+from demo.stack.server import Server
+from demo.stack.side_by_side import run_side_by_side
 
 DEFAULT_DIRECTORY = Path(__file__).parents[2] / "var" / "stack"
 
@@ -29,17 +31,18 @@ class LocalStack:
         self.directory = directory.resolve()
         self.kafka = KafkaServer(self.directory / "kafka", kafka_port, heap=kafka_heap)
         self.redis = RedisServer(self.directory / "redis", redis_port)
+        self._servers: tuple[Server, ...] = (self.kafka, self.redis)
 
     def start(self, timeout: float = 60.0) -> None:
         """Returns when both answer. When one fails the other is stopped, and the first error is raised."""
         try:
-            self._both("start", timeout)
+            run_side_by_side([partial(server.start, timeout) for server in self._servers], len(self._servers))
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        self._both("stop")
+        run_side_by_side([server.stop for server in self._servers], len(self._servers))
 
     def __enter__(self) -> Self:
         self.start()
@@ -49,9 +52,3 @@ class LocalStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _both(self, method: str, *arguments: float) -> None:
-        with ThreadPoolExecutor(2, thread_name_prefix="stack") as pool:
-            jobs = [pool.submit(getattr(server, method), *arguments) for server in (self.kafka, self.redis)]
-        for job in jobs:
-            job.result()
