@@ -1,0 +1,30 @@
+"""Errors of the stream. Each text is one line that names what is wrong and says what to do.
+
+StreamError
+├── SettingsError      a STREAM_* setting that is wrong or missing
+├── BrokerError        Kafka cannot be reached, or refused
+├── TopicsError        a topic is missing or has another shape than it must have
+└── StateError         a stored record that this version cannot read
+"""
+
+from __future__ import annotations
+
+
+class StreamError(Exception):
+    """The stream cannot go on; the text is meant for the user."""
+
+
+class SettingsError(StreamError):
+    """A STREAM_* setting is wrong or missing."""
+
+
+class BrokerError(StreamError):
+    """Kafka cannot be reached, or refused what was asked."""
+
+
+class TopicsError(StreamError):
+    """A topic is missing or has another shape than it must have."""
+
+
+class StateError(StreamError):
+    """A stored record cannot be read, so no exact count can be taken up again."""

@@ -1,0 +1,101 @@
+"""Settings of the stream, from the environment: STREAM_BOOTSTRAP and so on, one for each field below."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.topics import Topic
+from stream_app.errors import SettingsError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+PREFIX = "STREAM_"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
+
+
+class StreamSettings(BaseSettings):
+    """Everything a worker can be told. Frozen; built once, in the entry point."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    bootstrap: str = Field(
+        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka's addresses, as host:port[,host:port]."
+    )
+    topic_prefix: Name = Field("", description="Put before every topic and group, to share a broker.")
+    app_id: Name = Field("tidemark", min_length=1, description="Names the consumer group and the state topics.")
+    worker_id: Name = Field(
+        "", description="A name this worker keeps over restarts: a quick restart then moves no partition."
+    )
+
+    window_seconds: int = Field(60, ge=1, le=31 * 86400, description="Length of a window, aligned to the epoch (UTC).")
+    lateness_seconds: float = Field(5.0, ge=0, description="How far out of order event times may be.")
+    idle_seconds: float = Field(
+        10.0, gt=0, description="A partition without events and without lag for so long holds nobody back."
+    )
+    max_future_seconds: float = Field(
+        300.0, ge=0, description="An event this far ahead of the broker's clock is refused: its clock is wrong."
+    )
+    max_age_seconds: float = Field(
+        7 * 86400.0, gt=0, description="An event this far behind the broker's clock is refused."
+    )
+
+    preset: str = Field("balanced", description="The decision rule, by name.")
+    n_min: int = Field(500, ge=1, description="Fewer events than this are merged with the next window.")
+    page_after: int = Field(2, ge=1, description="Page when a feature alarms in so many ...")
+    page_of_last: int = Field(3, ge=1, description="... of so many of its last windows.")
+    resolve_after: int = Field(3, ge=1, description="Clean windows that resolve an incident.")
+    critical_effect: float = Field(0.25, gt=0, le=1, description="An effect of this size makes an alert critical.")
+    critical_rate_jump: float = Field(
+        0.5, gt=0, le=1, description="So does a rate of missing, out-of-range or unseen values that rose by this."
+    )
+
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="Serve Prometheus metrics there; 0 takes any.")
+    log_level: LogLevel = Field("info", description="debug, info, warning or error.")
+
+    session_timeout_seconds: float = Field(
+        10.0, ge=1, le=80, description="A silent worker's partitions move after this. 30 is right with a worker id."
+    )
+    fetch_max_wait_ms: int = Field(200, ge=1, le=10_000, description="A fetch waits at most this long for ...")
+    fetch_min_bytes: int = Field(
+        65536, ge=1, description="... so many bytes. The cost of counting is by batch, so tiny batches burn a core."
+    )
+    batch_records: int = Field(4096, ge=1, description="Events counted at a time, at most.")
+    replication: int = Field(1, ge=1, description="Copies of each topic that `topics` creates.")
+    broker_wait_seconds: float = Field(
+        300.0, ge=0, description="How long a start waits for a broker that does not answer yet."
+    )
+
+    @property
+    def group(self) -> str:
+        """The consumer group of the workers; the state topics are named after it."""
+        return f"{self.topic_prefix}{self.app_id}"
+
+    @property
+    def counts_topic(self) -> str:
+        """The state of stage 1: open windows and positions by source partition."""
+        return f"{self.group}-counts-changelog"
+
+    @property
+    def windows_topic(self) -> str:
+        """The state of stage 2: partial aggregates that wait, and versions."""
+        return f"{self.group}-windows-changelog"
+
+    def topic(self, topic: Topic) -> str:
+        """A topic's full name on this installation."""
+        return topic.named(self.topic_prefix)
+
+
+def load_settings() -> StreamSettings:
+    """From the environment. Raises SettingsError, one line that names each wrong or missing variable."""
+    try:
+        return StreamSettings()  # type: ignore[call-arg]  # pydantic reads them from the environment
+    except ValidationError as error:
+        faults = [
+            f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            + ("" if fault["type"] == "missing" else f" (it is {fault['input']!r})")
+            for fault in error.errors()
+        ]
+        raise SettingsError("; ".join(faults)) from error
