@@ -1,0 +1,116 @@
+"""The live view of the demo in the terminal, and its final tables. Draws a Story; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from contracts.reports import DriftReport
+from demo.story import Delivered, Story
+from demo.verdict import AuditResult, Expectation, delay
+
+_SHOWN_FEATURES = 4
+
+
+class View:
+    """A renderable that shows the Story as it is at the moment of drawing."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+
+    def __rich__(self) -> RenderableType:
+        story = self.story
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            Text(story.doing, style="bold"),
+            ProgressBar(total=max(story.events, 1), completed=story.sent, width=30),
+            Text(f"{len(story.tally.answered):,} of {story.events:,} answered"),
+        )
+        parts: list[RenderableType] = [head]
+        if story.reports:
+            parts.append(windows_table(story, last=10))
+        if story.alerts:
+            parts.append(Text("\n".join(alert_line(story, seen) for seen in story.alerts[-3:]), style="red"))
+        parts.extend(Text(note, style="dim") for note in story.notes[-4:])
+        return Panel(Group(*parts), title="Tidemark", border_style="cyan")
+
+
+def windows_table(story: Story, last: int | None = None) -> Table:
+    """One row per closed window: grey for an alarm that pages nobody, red for a page."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("window", "phase", "events", "verdict", "features, strongest first"):
+        table.add_column(column, no_wrap=column != "features, strongest first")
+    paged = {story.number(seen.alert.window_start) for seen in story.alerts if seen.alert.transition != "resolve"}
+    for number in sorted(story.reports)[-(last or len(story.reports)) :]:
+        report, phase = story.reports[number], story.phase_of(number)
+        verdict: str = report.status
+        style = ""
+        if number in paged:
+            verdict, style = "PAGE", "bold red"
+        elif report.status == "alarm":
+            verdict, style = "alarm", "bright_black" if phase is story.quiet else "yellow"
+        name = phase.name if phase else "?"
+        table.add_row(f"{number + 1}", name, f"{report.rows:,}", verdict, _features(report), style=style)
+    return table
+
+
+def _features(report: DriftReport) -> str:
+    shown = ", ".join(_named(report, feature) for feature in report.alarms[:_SHOWN_FEATURES])
+    more = len(report.alarms) - _SHOWN_FEATURES
+    return shown + (f", {more} more" if more > 0 else "")
+
+
+def _named(report: DriftReport, feature: str) -> str:
+    verdict = report.verdict(feature)
+    return feature if verdict is None else f"{feature} ({'+'.join(verdict.findings).replace('_', ' ')})"
+
+
+def alert_line(story: Story, seen: Delivered) -> str:
+    """One delivered alert in one line."""
+    features = ", ".join(feature.feature for feature in seen.alert.features[:_SHOWN_FEATURES])
+    more = len(seen.alert.features) - _SHOWN_FEATURES
+    suffix = f", {more} more" if more > 0 else ""
+    window = story.number(seen.alert.window_start) + 1
+    return f"webhook: {seen.alert.transition} ({seen.alert.severity}) after window {window}: {features}{suffix}"
+
+
+def print_result(
+    console: Console, story: Story, audit: AuditResult, checks: Sequence[Expectation], summary_path: str
+) -> None:
+    """The final tables: windows, alerts with their delays, accounts, promises, and what to try next."""
+    console.rule("windows", align="left")
+    console.print(windows_table(story))
+    console.rule("alerts delivered to the webhook, signatures verified", align="left")
+    table = Table(box=None, pad_edge=False)
+    for column in ("alert", "severity", "features, strongest first", "delay in events", "in seconds"):
+        table.add_column(column, justify="right" if column.startswith(("delay", "in ")) else "left")
+    for seen in story.alerts:
+        phase = story.phase_of(story.number(seen.alert.window_start))
+        events, seconds = delay(story, phase, seen) if phase and phase.name in story.began else (0, 0.0)
+        features = ", ".join(feature.feature for feature in seen.alert.features)
+        table.add_row(seen.alert.transition, seen.alert.severity, features, f"{events:,}", f"{seconds:.1f}")
+    console.print(table)
+    console.print("[dim]delay: from the first drifted event to the webhook; a window holds 1,000 events.[/dim]")
+    console.rule("accounts", align="left")
+    answered = len(story.tally.answered)
+    console.print(
+        f"answered {answered:,} = counted {audit.counted:,} + late {audit.late:,} + dead letters "
+        f"{audit.dead_lettered:,}   {'balanced' if audit.balanced else 'NOT balanced'}"
+    )
+    console.rule("what was promised", align="left")
+    for check in checks:
+        mark = "[green]held  [/green]" if check.held else "[bold red]BROKEN[/bold red]"
+        console.print(f"{mark} {check.promise} [dim]({check.found})[/dim]", highlight=False)
+    taken = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in story.seconds.items())
+    console.print(f"\n[dim]{taken}; details in {summary_path}[/dim]", highlight=False)
+    console.print("What to try next:")
+    console.print("  make demo DATA=payments    the same plot on synthetic card payments", highlight=False)
+    console.print(
+        "  make up                    the stack stays up: send your own requests to its URLs", highlight=False
+    )
+    console.print("  make bench BENCH=quiet     how often a quiet window alarms, over 200 seeds", highlight=False)
