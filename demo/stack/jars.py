@@ -13,7 +13,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import requests
 from jgo.config import GlobalSettings
 from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import MavenContext
@@ -39,9 +38,10 @@ def locked_jars() -> tuple[Jar, ...]:
     return jarlock.parse(LOCK_FILE.read_text())
 
 
-def fetch(jars: tuple[Jar, ...], cache: Path) -> list[Path]:
+def fetch(jars: tuple[Jar, ...], cache: Path, *, retry_seconds: float = 0.5) -> list[Path]:
     """The verified files in the order of `jars`; what is missing or damaged in `cache` is downloaded.
 
+    A jar is tried three times; `retry_seconds` is the pause after the first failure, doubled after the second.
     Raises DownloadFailed, ChecksumMismatch, DiskFull, DirectoryUnusable.
     """
     make_directory(cache)
@@ -54,8 +54,8 @@ def fetch(jars: tuple[Jar, ...], cache: Path) -> list[Path]:
                 fcntl.flock(
                     claim, fcntl.LOCK_EX
                 )  # two first starts side by side: one downloads, the other waits and finds
-                _download([jar for jar in wrong if sha256(cache / jar.path) != jar.sha256], cache)
-        except OSError as error:  # requests' own errors are DownloadFailed by now
+                _download([jar for jar in wrong if sha256(cache / jar.path) != jar.sha256], cache, retry_seconds)
+        except OSError as error:
             raise DirectoryUnusable(
                 cache, error.strerror or str(error), "free space there, or set XDG_CACHE_HOME"
             ) from error
@@ -70,29 +70,33 @@ def sha256(file: Path) -> str | None:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _download(jars: list[Jar], cache: Path) -> None:
+def _download(jars: list[Jar], cache: Path, retry_seconds: float) -> None:
     """Under the cache's lock, so whatever lies in `incoming` was left by a download that was killed."""
     incoming = cache / ".incoming"
     shutil.rmtree(incoming, ignore_errors=True)
     remotes = repositories()
     try:
-        run_side_by_side([partial(_download_one, jar, cache, incoming, remotes) for jar in jars], _AT_A_TIME)
+        run_side_by_side(
+            [partial(_download_one, jar, cache, incoming, remotes, retry_seconds) for jar in jars], _AT_A_TIME
+        )
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
 
 
-def _download_one(jar: Jar, cache: Path, incoming: Path, remotes: dict[str, str]) -> None:
+def _download_one(jar: Jar, cache: Path, incoming: Path, remotes: dict[str, str], retry_seconds: float) -> None:
     for attempt in range(_TRIES):
         scratch = incoming / f"{jar.filename}.{attempt}"
         context = MavenContext(repo_cache=scratch, remote_repos=remotes)
         try:
             file = context.project(jar.group, jar.name).at_version(jar.version).artifact().resolve()
             break
-        except (requests.RequestException, RuntimeError) as error:  # jgo: RuntimeError = no repository answered 200
+        except (RuntimeError, OSError) as error:  # RuntimeError is jgo's: no repository answered 200
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk; requests' errors have no number, nor has its bare OSError about a missing CA bundle
             if attempt == _TRIES - 1:
                 raise DownloadFailed(jar.coordinate, _first_cause(error)) from error
             shutil.rmtree(scratch, ignore_errors=True)
-            time.sleep(0.5 * 2**attempt)
+            time.sleep(retry_seconds * 2**attempt)
     got = sha256(file)
     if got != jar.sha256:
         raise ChecksumMismatch(jar.coordinate, jar.sha256, str(got))

@@ -52,7 +52,7 @@ def mirror(tmp_path: Path, settings: Callable[[int], None]) -> Iterator[Path]:
 
 
 def test_missing_jars_are_fetched_and_come_in_the_order_asked_for(mirror: Path, tmp_path: Path) -> None:
-    files = fetch(JARS, tmp_path / "cache")
+    files = fetch(JARS, tmp_path / "cache", retry_seconds=0.01)
     assert [file.name for file in files] == [jar.filename for jar in JARS]
     assert {sha256(file) for file in files} == {DIGEST}
     assert not (tmp_path / "cache" / ".incoming").exists()
@@ -61,24 +61,24 @@ def test_missing_jars_are_fetched_and_come_in_the_order_asked_for(mirror: Path, 
 def test_a_damaged_file_in_the_cache_is_fetched_again_and_the_others_are_left_alone(
     mirror: Path, tmp_path: Path
 ) -> None:
-    files = fetch(JARS, tmp_path / "cache")
+    files = fetch(JARS, tmp_path / "cache", retry_seconds=0.01)
     written = files[1].stat().st_mtime_ns
     files[0].write_bytes(CONTENT[:5])
-    assert sha256(fetch(JARS, tmp_path / "cache")[0]) == DIGEST
+    assert sha256(fetch(JARS, tmp_path / "cache", retry_seconds=0.01)[0]) == DIGEST
     assert files[1].stat().st_mtime_ns == written
 
 
 def test_a_jar_with_another_content_is_refused_by_name_and_not_kept(mirror: Path, tmp_path: Path) -> None:
     (mirror / JARS[3].path).write_bytes(b"something else")
     with pytest.raises(ChecksumMismatch, match=r"org\.example:part-3:1\.0"):
-        fetch(JARS, tmp_path / "cache")
+        fetch(JARS, tmp_path / "cache", retry_seconds=0.01)
     assert not (tmp_path / "cache" / JARS[3].path).exists()
 
 
 def test_a_jar_that_the_repository_does_not_have_is_named(mirror: Path, tmp_path: Path) -> None:
     (mirror / JARS[5].path).unlink()
     with pytest.raises(DownloadFailed, match=r"org\.example:part-5:1\.0.*HTTPS_PROXY"):
-        fetch(JARS, tmp_path / "cache")
+        fetch(JARS, tmp_path / "cache", retry_seconds=0.01)
 
 
 def test_without_a_network_the_error_says_what_to_check(
@@ -86,13 +86,23 @@ def test_without_a_network_the_error_says_what_to_check(
 ) -> None:
     settings(unused_tcp_port)
     with pytest.raises(DownloadFailed, match=r"refused.*check the network"):
-        fetch(JARS[:1], tmp_path / "cache")
+        fetch(JARS[:1], tmp_path / "cache", retry_seconds=0.01)
+
+
+def test_a_certificate_file_that_does_not_exist_is_a_failed_download_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jgo.conf").write_text("[repositories]\ncentral = https://127.0.0.1:1\n")
+    monkeypatch.setenv("JGO_CONFIG_FILE", str(tmp_path / "jgo.conf"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    with pytest.raises(DownloadFailed, match=r"gone\.pem.*REQUESTS_CA_BUNDLE"):
+        fetch(JARS[:1], tmp_path / "cache", retry_seconds=0.01)
 
 
 def test_a_full_cache_needs_no_network(mirror: Path, tmp_path: Path, settings: Callable[[int], None]) -> None:
-    fetch(JARS, tmp_path / "cache")
+    fetch(JARS, tmp_path / "cache", retry_seconds=0.01)
     settings(1)
-    assert len(fetch(JARS, tmp_path / "cache")) == len(JARS)
+    assert len(fetch(JARS, tmp_path / "cache", retry_seconds=0.01)) == len(JARS)
 
 
 def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
