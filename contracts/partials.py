@@ -68,5 +68,5 @@ def decode_partial(data: bytes) -> PartialMessage:
     """Read a message. Raises InvalidMessage."""
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidMessage(f"not a partial or a heartbeat: {error}") from error

@@ -104,5 +104,5 @@ def decode_report(data: bytes) -> DriftReport:
     """Read a report. Raises InvalidMessage."""
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidMessage(f"not a drift report: {error}") from error
