@@ -87,9 +87,10 @@ def fresh_topic(kafka: Broker, namespace: str) -> Callable[..., Awaitable[str]]:
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
         await admin.start()
         try:
-            await admin.create_topics([NewTopic(full, partitions, 1, topic_configs=settings)])
+            answer = await admin.create_topics([NewTopic(full, partitions, 1, topic_configs=settings)])
         finally:
             await admin.close()
+        assert all(code == 0 for _, code, _ in answer.topic_errors), answer.topic_errors  # aiokafka raises nothing
         return full
 
     return create
