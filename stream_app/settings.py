@@ -91,7 +91,7 @@ class StreamSettings(BaseSettings):
 def load_settings() -> StreamSettings:
     """From the environment. Raises SettingsError, one line that names each wrong or missing variable."""
     try:
-        return StreamSettings()  # type: ignore[call-arg]  # pydantic reads them from the environment
+        return StreamSettings()
     except ValidationError as error:
         faults = [
             f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"

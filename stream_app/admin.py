@@ -1,0 +1,168 @@
+"""Topics: what must be there, creating it, and checking it before a worker starts.
+
+A Faust app whose source topic is missing idles without an error, and one whose state topic has another number of
+partitions than its source acknowledges every batch and counts none. So both are found here, before the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import msgspec
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from contracts.topics import BASELINES, DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, PREDICTIONS, TOPICS, WINDOW_PARTIALS
+from stream_app.errors import BrokerError, TopicsError
+from stream_app.settings import StreamSettings
+
+_MINUTE_MS, _MIB = 60_000, 1 << 20
+_STATE_CONFIG = {
+    "cleanup.policy": "compact",
+    # A recovery reads the whole topic, so old values should go soon ...
+    "segment.bytes": str(16 * _MIB),
+    "min.cleanable.dirty.ratio": "0.1",
+    "max.compaction.lag.ms": str(15 * _MINUTE_MS),
+    # ... but not at once: while both are there, the late write of a former owner loses against the younger value.
+    "min.compaction.lag.ms": str(5 * _MINUTE_MS),
+    "max.message.bytes": str(8 * _MIB),
+}
+# What changes the meaning of a topic's records; other settings are the operator's to tune.
+_MATTERS = ("cleanup.policy", "message.timestamp.type")
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A topic as it must be, with its full name."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What `create` found or did about one topic. detail: what does not fit, and what to do."""
+
+    name: str
+    partitions: int
+    state: Literal["created", "exists", "mismatched"]
+    detail: str = ""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Partitions of the topics that a worker reads or writes by partition."""
+
+    predictions: int
+    partials: int
+
+
+def wanted(settings: StreamSettings, existing: Mapping[str, int], predictions: int | None = None) -> list[Wanted]:
+    """Every topic of Tidemark and the two state topics, which have as many partitions as what they are the state of.
+
+    existing: partitions by full name; an existing topic may have another number than ours. predictions: wish for the
+    topic of that name, where it does not exist yet.
+    """
+    wish = {settings.topic(topic): topic.partitions for topic in TOPICS}
+    wish[settings.topic(PREDICTIONS)] = predictions or PREDICTIONS.partitions
+    count = {name: existing.get(name, partitions) for name, partitions in wish.items()}
+    return [
+        *(Wanted(name, count[name], topic.broker_config()) for name, topic in zip(count, TOPICS, strict=True)),
+        Wanted(settings.counts_topic, count[settings.topic(PREDICTIONS)], _STATE_CONFIG),
+        Wanted(settings.windows_topic, count[settings.topic(WINDOW_PARTIALS)], _STATE_CONFIG),
+    ]
+
+
+def check(settings: StreamSettings, existing: Mapping[str, int]) -> Layout:
+    """Whether a worker may start. Raises TopicsError, one line that says what to do."""
+    used = [PREDICTIONS, WINDOW_PARTIALS, BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, DEAD_LETTERS]
+    names = [*(settings.topic(topic) for topic in used), settings.counts_topic, settings.windows_topic]
+    if missing := [name for name in names if name not in existing]:
+        raise TopicsError(f"missing topics: {', '.join(missing)}; create them with `python -m stream_app topics`")
+    layout = Layout(existing[settings.topic(PREDICTIONS)], existing[settings.topic(WINDOW_PARTIALS)])
+    pairs = ((PREDICTIONS, settings.counts_topic), (WINDOW_PARTIALS, settings.windows_topic))
+    for source, state in pairs:
+        if existing[state] != existing[settings.topic(source)]:
+            raise TopicsError(
+                f"topic {state} has {existing[state]} partitions, {settings.topic(source)} has "
+                f"{existing[settings.topic(source)]}: choose another STREAM_APP_ID, which gives new state topics, and "
+                "create them with `python -m stream_app topics`"
+            )
+    return layout
+
+
+@asynccontextmanager
+async def connected(settings: StreamSettings, say: Callable[[str], None]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, waited for while the broker does not answer. Raises BrokerError after broker_wait_seconds."""
+    loop = asyncio.get_running_loop()
+    deadline, pause = loop.time() + settings.broker_wait_seconds, 0.5
+    while True:
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, client_id=f"{settings.group}-admin")
+        try:
+            await admin.start()
+            break
+        except (KafkaError, OSError) as error:
+            await admin.close()
+            if loop.time() + pause > deadline:
+                raise BrokerError(
+                    f"no Kafka answers at {settings.bootstrap} for {settings.broker_wait_seconds:g} s: start it, or "
+                    "correct STREAM_BOOTSTRAP"
+                ) from error
+            say(f"no Kafka answers at {settings.bootstrap} yet, next try in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+    try:
+        yield admin
+    except KafkaError as error:
+        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+    finally:
+        await admin.close()
+
+
+async def partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """Number of partitions of every topic. (Asking for all creates none, where the broker creates on demand.)"""
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+
+
+async def create(admin: AIOKafkaAdminClient, settings: StreamSettings, predictions: int | None = None) -> list[Outcome]:
+    """Create what is missing; existing topics are compared, not changed. Raises BrokerError when Kafka refuses one."""
+    existing = await partitions(admin)
+    outcomes = []
+    for topic in wanted(settings, existing, predictions):
+        if topic.name not in existing:
+            if await _create(admin, topic, settings.replication):
+                outcomes.append(Outcome(topic.name, topic.partitions, "created"))
+                continue
+            existing = await partitions(admin)  # somebody else was faster
+        outcomes.append(_compared(topic, existing[topic.name], await _config(admin, topic.name)))
+    return outcomes
+
+
+async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -> bool:
+    answer = await admin.create_topics(
+        [NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.config)], timeout_ms=15_000
+    )
+    for name, code, message in answer.topic_errors:  # aiokafka raises nothing: errors are in the answer
+        if code == TopicAlreadyExistsError.errno:
+            return False
+        if code != 0:
+            raise BrokerError(f"Kafka does not create topic {name}: {message or for_code(code).__name__}")
+    return True
+
+
+def _compared(topic: Wanted, count: int, config: Mapping[str, str]) -> Outcome:
+    faults = [] if count == topic.partitions else [f"{count} partitions, {topic.partitions} wanted"]
+    faults += [
+        f"{key}={config.get(key)}, {topic.config[key]} wanted"
+        for key in _MATTERS
+        if key in topic.config and config.get(key) != topic.config[key]
+    ]
+    return Outcome(topic.name, count, "mismatched" if faults else "exists", "; ".join(faults))
+
+
+async def _config(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    ((_, _, _, _, entries),) = answer.resources
+    return {entry[0]: entry[1] for entry in entries}

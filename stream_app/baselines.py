@@ -1,0 +1,129 @@
+"""Follows the topic `baselines`: what each model version is counted and compared against.
+
+The topic is compacted and read from its beginning without a group, so every worker knows all of it, and a replay finds
+what the live run found. Its end is asked for anew when an event of an unknown version comes: the API publishes a
+version's baseline before that version's first event, so what is not there then is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.baseline import Baseline
+from contracts.dead_letters import DeadLetter
+from contracts.errors import InvalidBaseline
+from stream_app.errors import BrokerError
+
+_RETRY_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+class Baselines:
+    """The baselines on the topic. `unreadable` fills with the records that are none."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._bootstrap, self._topic = bootstrap, topic
+        self._consumer: AIOKafkaConsumer | None = None
+        self._follower: asyncio.Task[None] | None = None
+        self._applied: dict[TopicPartition, int] = {}
+        self._moved = asyncio.Condition()
+        self._keys: dict[bytes, tuple[str, str]] = {}
+        self._versions: dict[tuple[str, str], Baseline] = {}
+        self._digests: dict[str, Baseline] = {}
+        self.unreadable: asyncio.Queue[DeadLetter] = asyncio.Queue()
+
+    @property
+    def by_version(self) -> Mapping[tuple[str, str], Baseline]:
+        """By (model, version); live."""
+        return self._versions
+
+    @property
+    def by_digest(self) -> Mapping[str, Baseline]:
+        """Every baseline seen, also those that a later one of the same version has replaced; live."""
+        return self._digests
+
+    async def start(self) -> None:
+        """Read the topic to its end, then follow it. Raises BrokerError."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        )
+        try:
+            await consumer.start()
+            self._consumer = consumer
+            partitions = consumer.partitions_for_topic(self._topic) or await self._asked(consumer)
+            consumer.assign([TopicPartition(self._topic, number) for number in partitions])
+            self._follower = asyncio.create_task(self._follow(consumer), name="baselines")
+            await self.refresh()
+        except KafkaError as error:
+            await self.stop()
+            raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
+
+    async def _asked(self, consumer: AIOKafkaConsumer) -> set[int]:
+        await consumer.topics()  # the first metadata hold only what was subscribed to
+        return set(consumer.partitions_for_topic(self._topic) or {0})
+
+    async def stop(self) -> None:
+        """Stop following; what was read stays."""
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+            self._follower = None
+        if self._consumer is not None:
+            await self._consumer.stop()
+            self._consumer = None
+
+    async def refresh(self) -> None:
+        """Return when all that is on the topic now has been read. Raises KafkaError where the broker does not answer."""
+        if self._consumer is None:
+            raise BrokerError("the baselines are not followed: call start() first")
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        async with self._moved:
+            await self._moved.wait_for(lambda: all(self._applied.get(tp, 0) >= end for tp, end in ends.items()))
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                fetched = await consumer.getmany(timeout_ms=1000)
+                reached = {tp: await consumer.position(tp) for tp in consumer.assignment()}
+            except KafkaError as error:
+                log.warning("the topic %s cannot be read (%s), trying again", self._topic, error)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            for records in fetched.values():
+                for record in records:
+                    self.learn(record)
+            async with self._moved:
+                self._applied = reached
+                self._moved.notify_all()
+
+    def learn(self, record: ConsumerRecord) -> None:
+        """Take up one record of the topic; a tombstone makes its version unknown again."""
+        key = record.key or b""
+        if record.value is None:
+            self._versions.pop(self._keys.pop(key, ("", "")), None)
+            return
+        try:
+            baseline = Baseline.from_bytes(record.value)
+        except InvalidBaseline as error:
+            log.error("%s/%s offset %s: %s", record.topic, record.partition, record.offset, error)
+            self.unreadable.put_nowait(
+                DeadLetter(
+                    reason="unreadable",
+                    detail=str(error),
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    key=record.key,
+                    value=record.value,
+                )
+            )
+            return
+        self._keys[key] = baseline.model, baseline.version
+        self._versions[baseline.model, baseline.version] = baseline
+        self._digests[baseline.digest] = baseline
+        log.info("baseline %s of %s", baseline.digest, baseline.key)

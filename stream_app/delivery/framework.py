@@ -1,0 +1,53 @@
+"""The Faust app that delivers by batch: its transport, producer and tables are the ones of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from stream_app.delivery import consumer
+from stream_app.delivery.batches import BatchSchema, Fetching
+from stream_app.delivery.tables import StateTable
+
+
+class Producer(driver.Producer):  # type: ignore[misc]
+    """Idempotent, which Faust sets only for exactly_once: retries neither repeat nor reorder, and never expire."""
+
+    def _settings_extra(self) -> dict[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """Where Faust takes its consumer and producer from."""
+
+    Consumer = consumer.Consumer
+    Producer = Producer
+
+
+class App(faust.App):  # type: ignore[misc]
+    """A Faust app with this delivery. `stored_next`: the offset behind the last stored one, by partition."""
+
+    def __init__(self, id: str, *, fetching: Fetching, **settings: Any) -> None:
+        self.fetching = fetching
+        self.stored_next: Callable[[], Mapping[TP, int]] = dict
+        self.when_ready: Callable[[], None] = lambda: None
+        super().__init__(id, Table=StateTable, store="memory://", **settings)
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """None is needed: all state is in Kafka, and the file system may be read-only."""
+
+    def on_rebalance_end(self) -> None:
+        """Recovery is over and partitions flow."""
+        super().on_rebalance_end()
+        self.when_ready()
+
+    def batched_topic(self, name: str) -> Any:
+        """One of `fetching.batched`. At most 8 batches wait in its queue."""
+        return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes), maxsize=8)
