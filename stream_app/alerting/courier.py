@@ -1,0 +1,132 @@
+"""One record of `drift-alerts`: to the sink, or, when that is not possible, to `dead-letters`. Then it is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from contracts.alerts import DriftAlert, decode_alert
+from contracts.dead_letters import DeadLetter, Reason
+from contracts.errors import InvalidMessage
+from stream_app.alerting.errors import DeliveryError, NotAcknowledged, Refused, Retry
+from stream_app.alerting.lanes import Record
+from stream_app.alerting.retry import Limits, backoff, carry
+from stream_app.alerting.sink import Sink
+from stream_app.alerting.telemetry import SinkTelemetry
+
+_log = logging.getLogger(__name__)
+
+
+class DeadLetterBox(Protocol):
+    """Where records go that cannot be delivered."""
+
+    async def put(self, letter: DeadLetter) -> None:
+        """Returns when Kafka has it. Raises NotAcknowledged."""
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> bool:
+    """Wait, but no longer than until `stopping` is set; returns whether it is."""
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+class Courier:
+    """random: uniform in [0, 1). clock: monotonic seconds. pause: as the function of this name."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        box: DeadLetterBox,
+        limits: Limits,
+        telemetry: SinkTelemetry,
+        *,
+        random: Callable[[], float],
+        clock: Callable[[], float],
+        pause: Callable[[asyncio.Event, float], Awaitable[bool]] = pause,
+    ) -> None:
+        self._sink = sink
+        self._box = box
+        self._limits = limits
+        self._telemetry = telemetry
+        self._random = random
+        self._clock = clock
+        self._pause = pause
+
+    async def handle(self, record: Record, stopping: asyncio.Event) -> bool:
+        """True when the alert was delivered or is in the dead letters; False when it was left because of stopping."""
+        try:
+            alert = decode_alert(record.value or b"")
+        except InvalidMessage as error:
+            self._telemetry.unreadable()
+            return await self._give_up(record, "unreadable", str(error), stopping)
+
+        async def deliver(alert: DriftAlert, body: bytes) -> None:
+            try:
+                await self._sink.deliver(alert, body)
+            except DeliveryError:
+                self._telemetry.attempted(delivered=False)
+                raise
+            except Exception as error:
+                # A fault of the sink, which one alert may bring out: it must not stop those behind it. Where, but not
+                # the error's own text: nobody vouches that it holds no secret.
+                self._telemetry.attempted(delivered=False)
+                raise Refused(f"a fault of the sink: {type(error).__name__} at {_place(error)}") from error
+            self._telemetry.attempted(delivered=True)
+
+        def failed(attempts: int, why: Retry, wait: float) -> None:
+            _log.warning("alert %s: attempt %d failed (%s); the next one in %.1f s", alert.id, attempts, why, wait)
+
+        outcome = await carry(
+            deliver,
+            alert,
+            record.value or b"",
+            limits=self._limits,
+            pause=lambda seconds: self._pause(stopping, seconds),
+            random=self._random,
+            clock=self._clock,
+            failed=failed,
+        )
+        self._telemetry.finished(outcome)
+        if outcome.kind == "undeliverable":
+            return await self._give_up(record, "undeliverable", outcome.detail, stopping)
+        if outcome.kind == "delivered":
+            what = f"{alert.transition} {alert.model}/{alert.version}"
+            _log.info("alert %s (%s): delivered, attempts: %d", alert.id, what, outcome.attempts)
+        return outcome.kind == "delivered"
+
+    async def _give_up(self, record: Record, reason: Reason, detail: str, stopping: asyncio.Event) -> bool:
+        """Put the record into the dead letters, whole; waits for Kafka as long as it takes."""
+        letter = DeadLetter(
+            reason=reason,
+            detail=f"sink {self._sink.name}: {detail}",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+        )
+        failures = 0
+        while True:
+            try:
+                await self._box.put(letter)
+            except NotAcknowledged as error:
+                failures += 1
+                if failures == 1:
+                    _log.warning("dead letter for %s: %s; trying until Kafka takes it", letter.id, error)
+                if await self._pause(stopping, backoff(failures, self._limits, self._random)):
+                    return False
+            else:
+                _log.error("record %s is a dead letter now, %s: %s", letter.id, reason, letter.detail)
+                return True
+
+
+def _place(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"

@@ -1,0 +1,67 @@
+"""What the alert policy remembers of one model version, as values that are stored between windows. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from contracts.alerts import DriftAlert, Severity
+from contracts.errors import InvalidMessage
+from contracts.reports import Finding
+
+UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Tracked(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature with an alarm among the last windows, or one of the open incident.
+
+    alarms: whether it alarmed in each of the last compared windows, newest last. since: start of the first alarm of
+    the present run; a run ends when no alarm is left in `alarms`. The rest is what its newest alarm said.
+    """
+
+    feature: str
+    alarms: tuple[bool, ...]
+    in_incident: bool
+    since: UtcTime
+    findings: tuple[Finding, ...]
+    p_value: float
+    effect: float
+    critical: bool
+    words: str
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """The open incident. severity: the highest so far. clean: clean windows in a row up to now."""
+
+    id: str
+    opened: UtcTime
+    severity: Severity
+    clean: int = 0
+
+
+class PolicyState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policy remembers of one model version. decided: start of the last decided window; alerts: its own."""
+
+    decided: UtcTime | None = None
+    alerts: tuple[DriftAlert, ...] = ()
+    incident: Incident | None = None
+    tracked: tuple[Tracked, ...] = ()
+    v: Literal[1] = 1
+
+    def to_bytes(self) -> bytes:
+        """JSON, UTF-8."""
+        return _encode(self)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> PolicyState:
+        """Read a state. Raises InvalidMessage."""
+        try:
+            return _decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            raise InvalidMessage(f"not a policy state: {error}") from error
+
+
+_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(PolicyState)

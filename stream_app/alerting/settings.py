@@ -1,0 +1,61 @@
+"""Settings that every sink shares. What one sink alone needs (a URL, a secret) is declared in that sink's own file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stream_app.alerting.errors import SinkSettingsError
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Class = TypeVar("Class", bound=BaseSettings)
+
+
+class SinkSettings(BaseSettings):
+    """`SINK_*`. Kafka's address and the topic prefix may also come from the worker's `STREAM_*` settings."""
+
+    model_config = SettingsConfigDict(env_prefix="SINK_", frozen=True, env_ignore_empty=True)
+
+    bootstrap: str = Field(validation_alias=AliasChoices("SINK_BOOTSTRAP", "STREAM_BOOTSTRAP"))
+    topic_prefix: str = Field(
+        "", pattern=r"^[A-Za-z0-9._-]*$", validation_alias=AliasChoices("SINK_TOPIC_PREFIX", "STREAM_TOPIC_PREFIX")
+    )
+    # Where a sink begins that never ran before. `earliest`: every alert the topic still has, so that none is missed.
+    start: Literal["earliest", "latest"] = "earliest"
+    # An alert is given up after so many attempts or so much time, whichever comes first, and becomes a dead letter.
+    attempts: int = Field(30, ge=1)
+    give_up_after_seconds: Seconds = 1800.0
+    first_delay_seconds: Seconds = 1.0
+    greatest_delay_seconds: Seconds = 60.0
+    # Prometheus is served only when a port is given.
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    metrics_host: str = "127.0.0.1"
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for address in value.split(","):
+            host, colon, port = address.strip().rpartition(":")
+            if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
+                raise ValueError(f"{address.strip()!r} is not host:port, for example 127.0.0.1:9092")
+        return value
+
+
+def load(settings: type[Class]) -> Class:
+    """Read settings from the environment. Raises SinkSettingsError, one line that names each wrong variable."""
+    try:
+        return settings()
+    except ValidationError as error:
+        prefix = str(settings.model_config.get("env_prefix", ""))
+        raise SinkSettingsError("; ".join(_words(prefix, problem) for problem in error.errors())) from None
+
+
+def _words(prefix: str, problem: Any) -> str:
+    """The value itself is left out: it may be a secret."""
+    name = str(problem["loc"][0])
+    variable = name if name.isupper() else f"{prefix}{name}".upper()
+    if problem["type"] == "missing":
+        return f"{variable} is not set"
+    return f"{variable}: {problem['msg'].removeprefix('Value error, ')}"

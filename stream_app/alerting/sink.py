@@ -1,0 +1,46 @@
+"""What a sink is, and which there are. A new sink is one file beside this one and one line in SINKS."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol, Self
+
+from contracts.alerts import DriftAlert
+from stream_app.alerting.errors import SinkSettingsError
+from stream_app.alerting.log import LogSink
+from stream_app.alerting.webhook import WebhookSink
+
+
+class Sink(Protocol):
+    """Carries alerts to one place. Order, retries, dead letters and offsets are the runner's work, not the sink's."""
+
+    name: ClassVar[str]
+    """As in `python -m stream_app sink NAME`; also part of the consumer group's name, so it never changes."""
+
+    @property
+    def destination(self) -> str:
+        """Where alerts go, for the log: no secret in it."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Build it from its own settings. Raises SinkSettingsError."""
+
+    async def deliver(self, alert: DriftAlert, body: bytes) -> None:
+        """One attempt; returns when the receiver has the alert. Raises Retry or Refused.
+
+        body: the record as it lies in Kafka. An attempt may be repeated after a crash: alert.id tells the receiver.
+        It must end by itself (timeouts), because a sink that is asked to stop finishes its attempt first.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+SINKS: tuple[type[Sink], ...] = (LogSink, WebhookSink)
+
+
+def sink_named(name: str) -> type[Sink]:
+    """The class of the sink. Raises SinkSettingsError when there is none of this name."""
+    for sink in SINKS:
+        if sink.name == name:
+            return sink
+    raise SinkSettingsError(f"there is no sink {name!r}: choose one of {', '.join(sink.name for sink in SINKS)}")
