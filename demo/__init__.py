@@ -1,1 +1,1 @@
-"""What a newcomer runs first: the local stack, the data sets, the load generator, the webhook receiver and the scenario."""
+"""What a newcomer runs first: local servers, data sets, the load generator, a webhook receiver and the whole story."""

@@ -29,7 +29,7 @@ class Expectation:
     found: str
 
 
-def expectations(story: Story, audit: AuditResult, killed: bool) -> tuple[Expectation, ...]:
+def expectations(story: Story, audit: AuditResult) -> tuple[Expectation, ...]:
     """Every promise of the demo, in the order of the plot."""
     exact = sum(report.rows == story.plan.rows_per_window for report in story.reports.values())
     pages = [seen for seen in story.alerts_of(story.quiet) if seen.alert.transition != "resolve"]
@@ -41,7 +41,7 @@ def expectations(story: Story, audit: AuditResult, killed: bool) -> tuple[Expect
             f"{exact} of {len(story.reports)} reports exact",
         ),
         Expectation("nobody is paged in the quiet phase", not pages, f"{len(pages)} pages, {raw} raw alarms"),
-        Expectation("a worker was killed with SIGKILL and came back", killed, story.kill or "it was not"),
+        Expectation("a worker was killed with SIGKILL and came back", bool(story.kill), story.kill or "it was not"),
     ]
     checks += [_paged(story, phase) for phase in story.phases if phase.blames]
     checks.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -80,7 +81,7 @@ def alert_line(story: Story, seen: Delivered) -> str:
 
 
 def print_result(
-    console: Console, story: Story, audit: AuditResult, checks: Sequence[Expectation], summary_path: str
+    console: Console, story: Story, audit: AuditResult, checks: Sequence[Expectation], summary_path: Path
 ) -> None:
     """The final tables: windows, alerts with their delays, accounts, promises, and what to try next."""
     console.rule("windows", align="left")

@@ -1,0 +1,155 @@
+"""`python -m demo`: run (the story of `make demo`), up and down, load (the load generator), receiver, data."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from demo.datasets.catalogue import dataset_named
+from demo.datasets.dataset import Dataset
+from demo.datasets.write import write
+from demo.errors import DemoError
+from demo.scenario import Plan
+from demo.stack.errors import StackError
+
+VAR = Path(__file__).parents[1] / "var"
+Result = TypeVar("Result")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+DataName = Annotated[str, typer.Option(help="Data set: flights or payments.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+
+
+def _dataset(name: str) -> Dataset:
+    try:
+        return dataset_named(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--data") from error
+
+
+def _guarded(work: Callable[[], Result]) -> Result:
+    """Run it; an error that a user can mend becomes one message and status 2, Ctrl-C becomes status 130."""
+    try:
+        return work()
+    except (DemoError, StackError, ValueError, OSError) as error:
+        typer.echo(f"demo: {error}", err=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        typer.echo("demo: stopped by Ctrl-C; everything it started has ended", err=True)
+        raise typer.Exit(130) from None
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    return _guarded(lambda: asyncio.run(work))
+
+
+@app.command()
+def run(
+    data: DataName = "flights",
+    seed: Seed = 1,
+    rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as it goes.")] = 500.0,
+    quiet_windows: Annotated[int, typer.Option(min=4, help="Windows without drift.")] = 10,
+    episode_windows: Annotated[int, typer.Option(min=2, help="Windows of each episode of drift.")] = 4,
+    directory: Annotated[Path, typer.Option(help="Where everything is kept.")] = VAR / "demo",
+) -> None:
+    """The whole loop on real servers; status 0 only if every promise held."""
+    from demo.run import run as tell
+
+    plan = Plan(quiet_windows=quiet_windows, episode_windows=episode_windows)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    held = _run(tell(_dataset(data), directory.resolve(), seed=seed, rate=rate, plan=plan, console=console))
+    raise typer.Exit(0 if held else 1)
+
+
+@app.command()
+def up(
+    data: DataName = "flights",
+    window_seconds: Annotated[int, typer.Option(min=1, help="Length of a window.")] = 60,
+    directory: Annotated[Path, typer.Option(help="Where everything is kept.")] = VAR / "up",
+) -> None:
+    """Start everything and leave it running; prints the URLs."""
+    from demo.up import up as start
+
+    _dataset(data)
+    typer.echo("starting Kafka, Redis, training, the API, two workers and the webhook sink ...")
+    kept = _guarded(lambda: start(data, directory.resolve(), window_seconds))
+    for what, where in kept.urls.items():
+        typer.echo(f"  {what:18} {where}")
+    url = kept.urls["predictions"].removesuffix("/predict")
+    typer.echo(f"try:  python -m demo load --data {data} --url {url} --events 5000\nend:  make down")
+
+
+@app.command()
+def down(directory: Annotated[Path, typer.Option(help="As given to `up`.")] = VAR / "up") -> None:
+    """End what `up` started."""
+    from demo.up import down as stop
+
+    typer.echo("stopped" if _guarded(lambda: stop(directory.resolve())) else "nothing is up")
+
+
+@app.command(hidden=True)
+def keep(
+    data: DataName, directory: Annotated[Path, typer.Option()], window_seconds: Annotated[int, typer.Option()]
+) -> None:
+    """The process behind `up`."""
+    from demo.up import keep as supervise
+
+    _run(supervise(_dataset(data), directory, Plan(window=timedelta(seconds=window_seconds)), seed=1))
+
+
+@app.command()
+def load(
+    url: Annotated[str, typer.Option(help="The API, such as http://127.0.0.1:8000.")],
+    data: DataName = "flights",
+    events: Annotated[int, typer.Option(min=1, help="How many predictions to ask for.")] = 1_000,
+    rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as it goes.")] = 500.0,
+    connections: Annotated[int, typer.Option(min=1, max=512, help="Kept open in parallel.")] = 16,
+    episode: Annotated[str, typer.Option(help="Send rows of this episode of the data set instead of quiet ones.")] = "",
+    drift: Annotated[str, typer.Option(help="Inject kind:features[:size[:share]], as unit:distance:1.609:0.33.")] = "",
+    start: Annotated[str, typer.Option(help="Event time of the first event, RFC 3339; default: the API's clock.")] = "",
+    step: Annotated[float, typer.Option(min=0, help="Seconds of event time between events, with --start.")] = 1.0,
+    seed: Seed = 1,
+    answered: Annotated[Path | None, typer.Option(help="Write the answered ids there, for `audit --answered`.")] = None,
+) -> None:
+    """Send rows of a data set to an API and count what it answers; status 1 if one was refused."""
+    from demo.one_load import Order, deliver
+
+    try:
+        begin = datetime.fromisoformat(start) if start else None
+    except ValueError as error:
+        raise typer.BadParameter(f"{start!r} is no RFC 3339 time", param_hint="--start") from error
+    if begin and begin.tzinfo is None:
+        begin = begin.replace(tzinfo=UTC)
+    order = Order(_dataset(data), events, episode, drift, begin, timedelta(seconds=step), seed)
+    tally = _run(deliver(order, url, rate, connections))
+    if answered:
+        answered.write_text("".join(f"{id_}\n" for id_ in tally.answered), encoding="utf-8")
+    refused = ", ".join(f"{count} x {status or 'no connection'}" for status, count in sorted(tally.refused.items()))
+    typer.echo(f"answered {len(tally.answered):,} of {events:,}" + (f"; refused: {refused}" if refused else ""))
+    if tally.first_refusal:
+        typer.echo(f"first refusal: {tally.first_refusal}")
+    raise typer.Exit(1 if tally.refused else 0)
+
+
+@app.command()
+def data(
+    name: Annotated[str, typer.Argument(help="flights or payments.")],
+    out: Annotated[Path, typer.Option(help="Directory to write to.")],
+    seed: Seed = 1,
+) -> None:
+    """Write a data set's reference rows and its dataset.toml, as `python -m training train --data` reads them."""
+    typer.echo(_guarded(lambda: write(_dataset(name), out, seed)))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its first contacts with a fresh broker log as errors
+    app()

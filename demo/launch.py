@@ -1,0 +1,117 @@
+"""Launch: everything from the first download to the API that answers, started in the right order, stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from demo.datasets.dataset import Dataset
+from demo.datasets.write import write
+from demo.errors import ServiceFailed
+from demo.scenario import Plan
+from demo.services import Installation, answers, finished
+from demo.stack.ports import choose_port
+from demo.stack.processes import ServiceProcess
+from demo.stack.stack import LocalStack
+
+WORKERS = 2
+
+
+class Launch:
+    """One running installation under `home`.
+
+    lateness: seconds of event time. tell: hears what has been reached. seconds: what each step took.
+    """
+
+    def __init__(
+        self, dataset: Dataset, home: Path, plan: Plan, seed: int, lateness: float, tell: Callable[[str], None]
+    ) -> None:
+        ports = random.SystemRandom()
+        # chosen here, so that training can start before Kafka runs and still knows where to publish the baseline
+        kafka, redis = choose_port(ports), choose_port(ports)
+        self.stack = LocalStack(home / "stack", kafka_port=kafka, redis_port=redis)
+        self.installation = Installation(
+            directory=home,
+            model=dataset.description.name,
+            bootstrap=f"127.0.0.1:{kafka}",
+            redis_url=f"redis://127.0.0.1:{redis}/0",
+            api_port=choose_port(ports),
+            receiver_port=choose_port(ports),
+            plan=plan,
+            lateness=lateness,
+        )
+        self.seconds: dict[str, float] = {}
+        self.workers: list[ServiceProcess] = []
+        self._dataset, self._seed, self._tell = dataset, seed, tell
+        self._lasting: list[ServiceProcess] = []
+        self._started: list[ServiceProcess] = []
+
+    async def start(self) -> None:
+        """Servers and training side by side, then the API, which needs the champion. Raises DemoError or StackError."""
+        with self._timed("setup"):
+            await _together(self._train(), self._start_stream())
+            api = await self._keep(self.installation.api())
+            await answers(f"{self.installation.api_url}/health/ready", api)
+            self._tell(f"the API answers on {self.installation.api_url}")
+
+    async def _train(self) -> None:
+        data = await asyncio.to_thread(write, self._dataset, self.installation.directory / "data", self._seed)
+        with self._timed("training"):
+            training = self.installation.train(data, self._seed)
+            self._started.append(training)
+            await finished(training)
+        self._tell("model trained on real rows, registered in MLflow as champion, with its baseline")
+
+    async def _start_stream(self) -> None:
+        with self._timed("servers"):
+            await asyncio.to_thread(self.stack.start)
+        self._tell(f"Apache Kafka on {self.installation.bootstrap}, Redis on {self.installation.redis_url}")
+        topics = self.installation.topics()
+        self._started.append(topics)
+        await finished(topics)
+        self.workers = [await self._keep(self.installation.worker(n + 1)) for n in range(WORKERS)]
+        receiver = await self._keep(self.installation.receiver())
+        await answers(f"{self.installation.receiver_url}health", receiver)
+        await self._keep(self.installation.sink())
+        self._tell(f"{WORKERS} workers, the webhook sink and a receiver run")
+
+    async def _keep(self, process: ServiceProcess) -> ServiceProcess:
+        """Start a service that is to run until the end."""
+        self._started.append(process)
+        self._lasting.append(process)
+        await asyncio.to_thread(process.start)
+        return process
+
+    def check(self, but: ServiceProcess | None = None) -> None:
+        """Raises ServiceFailed when a service has ended (`but` may: it is being killed)."""
+        for process in self._lasting:
+            if process is not but and process.returncode is not None:
+                raise ServiceFailed(
+                    process.name, f"ended with status {process.returncode}", process.log, process.tail(8)
+                )
+
+    async def stop(self) -> None:
+        """End everything that was started: services first, then the servers that they talk to."""
+        with self._timed("stop"):
+            await _together(*(asyncio.to_thread(process.terminate) for process in self._started))
+            await asyncio.to_thread(self.stack.stop)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
+
+
+async def _together(*work: Coroutine[None, None, object]) -> None:
+    """Side by side; the first error ends the others and is raised itself, not inside a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in work:
+                group.create_task(coroutine)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

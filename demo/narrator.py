@@ -1,0 +1,65 @@
+"""Tells the story while it happens: a live view on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+
+from contracts.alerts import DriftAlert
+from contracts.reports import DriftReport
+from demo.story import Story
+from demo.view import View, alert_line
+
+
+class Narrator:
+    """A context manager around the run. The clock is the wall's: it only labels lines."""
+
+    def __init__(self, story: Story, console: Console) -> None:
+        self.story = story
+        self._console = console
+        self._began = time.monotonic()
+        self._live = Live(View(story), console=console, refresh_per_second=5) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def doing(self, what: str) -> None:
+        """What goes on from now on."""
+        self.story.doing = what
+        self._line(what)
+
+    def note(self, text: str) -> None:
+        """Something happened."""
+        self.story.notes.append(f"{self._elapsed()} {text}")
+        self._line(text)
+
+    def report(self, report: DriftReport) -> None:
+        """A window closed."""
+        self.story.report(report)
+        number = self.story.number(report.window_start) + 1
+        alarms = f": {', '.join(report.alarms)}" if report.alarms else ""
+        self._line(f"window {number}: {report.rows:,} events, {report.status}{alarms}")
+
+    def alert(self, alert: DriftAlert, received: float) -> None:
+        """The webhook was called."""
+        self.story.deliver(alert, received)
+        self._line(alert_line(self.story, self.story.alerts[-1]))
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._began:5.1f} s"
+
+    def _line(self, text: str) -> None:
+        if not self._live:
+            self._console.print(f"{self._elapsed()}  {text}", highlight=False, soft_wrap=True)

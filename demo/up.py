@@ -1,0 +1,138 @@
+"""`make up`: the same installation, staying up without traffic of its own; and `make down`, which ends it.
+
+`up` starts a supervisor of its own (`python -m demo keep`), waits until it says that everything answers, prints the
+URLs and returns. The supervisor ends with `down` (SIGTERM) and takes every child with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from demo.datasets.dataset import Dataset
+from demo.directory import claimed, fresh_directory
+from demo.errors import DemoError
+from demo.launch import Launch
+from demo.scenario import Plan
+
+LATENESS_SECONDS = 5.0
+_START_SECONDS = 240.0
+_STOP_SECONDS = 60.0
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the supervisor writes to `running.json` when everything answers. urls: what -> where."""
+
+    pid: int
+    urls: dict[str, str]
+
+
+async def keep(dataset: Dataset, directory: Path, plan: Plan, seed: int) -> None:
+    """The supervisor: launch, say so, wait for SIGTERM or for a service to end, stop. Raises DemoError, StackError."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    with fresh_directory(directory) as home:
+        launch = Launch(dataset, home, plan, seed, LATENESS_SECONDS, lambda text: print(text, flush=True))
+        try:
+            starting = asyncio.create_task(launch.start())
+            stopping = asyncio.create_task(ended.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                return
+            await starting
+            _announce(home / "running.json", _kept(launch))
+            while not ended.is_set():
+                launch.check()
+                await asyncio.sleep(0.5)
+        finally:
+            await launch.stop()
+
+
+def _announce(file: Path, kept: Kept) -> None:
+    """Written whole or not at all: a reader may look at any moment."""
+    fresh = file.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(kept))
+    fresh.rename(file)
+
+
+def _kept(launch: Launch) -> Kept:
+    at = launch.installation
+    return Kept(
+        os.getpid(),
+        {
+            "predictions": f"{at.api_url}/predict",
+            "API documentation": f"{at.api_url}/docs",
+            "metrics": f"{at.api_url}/metrics",
+            "Kafka": at.bootstrap,
+            "Redis": at.redis_url,
+            "MLflow registry": at.registry,
+            "alerts delivered": str(at.alerts_file),
+            "logs": str(at.directory / "logs"),
+        },
+    )
+
+
+def up(data: str, directory: Path, window_seconds: int) -> Kept:
+    """Start the supervisor and wait for it. Raises DemoError with the end of its log when it fails."""
+    if running(directory):
+        raise DemoError("it is up already: `make down` ends it")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    log = directory.with_suffix(".log")
+    command = [sys.executable, "-m", "demo", "keep", "--data", data, "--window-seconds", str(window_seconds)]
+    with log.open("wb") as output:
+        # a session of its own: Ctrl-C in this terminal is not for it
+        supervisor = subprocess.Popen(
+            [*command, "--directory", str(directory)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    try:
+        while (kept := running(directory)) is None or kept.pid != supervisor.pid:
+            if supervisor.poll() is not None:
+                tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-12:])
+                raise DemoError(f"it did not start; {log} ends with\n    {tail}")
+            if time.monotonic() > deadline:
+                raise DemoError(f"it did not start within {_START_SECONDS:g} s: see {log}")
+            time.sleep(0.1)
+    except BaseException:
+        supervisor.terminate()
+        raise
+    return kept
+
+
+def running(directory: Path) -> Kept | None:
+    """What is up in a directory, None when nothing is (or it is not ready yet)."""
+    file = directory / "running.json"
+    if not claimed(directory) or not file.exists():
+        return None
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Kept)
+    except (msgspec.MsgspecError, OSError) as error:
+        raise DemoError(f"{file}: {error}: end the process that uses {directory} by hand") from error
+
+
+def down(directory: Path) -> bool:
+    """End what is up; False when nothing was. Raises DemoError when it does not end."""
+    kept = running(directory)
+    if kept is None:
+        return False
+    os.kill(kept.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while claimed(directory):
+        if time.monotonic() > deadline:
+            raise DemoError(f"process {kept.pid} does not end: see {directory.with_suffix('.log')}")
+        time.sleep(0.1)
+    return True
