@@ -1,0 +1,158 @@
+"""Accounts: whether every record that was read is somewhere, and only once, by what both stages have stored.
+
+Two lines must balance:
+    a source partition:  offsets passed = records read = counted + late + repeats + refused
+    a model version:     counted by stage 1 = rows of the reports + rows late for stage 2 + rows of open windows
+Stored state that was read while a worker was writing may be out of balance for that moment: read it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from contracts.partials import PartialAggregate
+from stream_app.windowing.state import PartitionMeta, VersionRecord, counted_as, rows_closed
+
+Version = tuple[str, str]
+
+
+class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the records of one source partition. offsets: from the first to the last one read."""
+
+    partition: int
+    offsets: int
+    read: int
+    counted: int
+    late: int
+    repeats: int
+    refused: dict[str, int]
+
+    @property
+    def unread(self) -> int:
+        """Offsets that were passed and not read; 0 when all is well."""
+        return self.offsets - self.read
+
+    @property
+    def unexplained(self) -> int:
+        """Records read that are in no column; 0 when all is well."""
+        return self.read - self.counted - self.late - self.repeats - sum(self.refused.values())
+
+
+class VersionBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the events of one model version are. late_rows: counted by stage 1, too late for stage 2's window."""
+
+    model: str
+    version: str
+    counted: int
+    late: int
+    repeats: int
+    reports: int
+    reported_rows: int
+    late_rows: int
+    open_rows: int
+
+    @property
+    def missing(self) -> int:
+        """Events counted by stage 1 that are nowhere in stage 2; negative when some are there twice; 0 is well."""
+        return self.counted - self.reported_rows - self.late_rows - self.open_rows
+
+
+class Accounts(msgspec.Struct, frozen=True):
+    """The accounts of an installation at one moment."""
+
+    partitions: tuple[PartitionAccount, ...]
+    versions: tuple[VersionBalance, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every line balances."""
+        return not self.differences
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """One sentence for each line that does not balance: where, and by how much."""
+        found = []
+        for part in self.partitions:
+            where = f"source partition {part.partition}"
+            if part.unread:
+                found.append(f"{where}: {part.offsets} offsets passed, {part.read} records read")
+            if part.unexplained:
+                found.append(f"{where}: {part.read} records read, {part.read - part.unexplained} accounted for")
+        for balance in self.versions:
+            if balance.missing:
+                what = f"{abs(balance.missing)} rows are {'missing' if balance.missing > 0 else 'there twice'}"
+                found.append(
+                    f"{balance.model}/{balance.version}: {what}: {balance.counted} counted, {balance.reported_rows} in "
+                    f"reports, {balance.late_rows} late for stage 2, {balance.open_rows} in open windows"
+                )
+        return tuple(found)
+
+
+def accounts_of(
+    metas: Iterable[PartitionMeta],
+    open_windows: Iterable[PartialAggregate],
+    versions: Iterable[VersionRecord],
+    parts: Iterable[PartialAggregate],
+) -> Accounts:
+    """Draw up the accounts. open_windows: the windows that stage 1 has stored; parts: those that stage 2 has."""
+    metas = sorted(metas, key=lambda meta: meta.partition)
+    records = {(record.model, record.version): record for record in versions}
+    open_rows = _open_rows(open_windows, records, parts)
+    names = {version for meta in metas for version in meta.accounts} | set(records) | set(open_rows)
+    return Accounts(
+        tuple(_partition_account(meta) for meta in metas),
+        tuple(_balance(version, metas, records, open_rows.get(version, 0)) for version in sorted(names)),
+    )
+
+
+def _open_rows(
+    open_windows: Iterable[PartialAggregate], records: dict[Version, VersionRecord], parts: Iterable[PartialAggregate]
+) -> dict[Version, int]:
+    """Rows that are in no report yet. A final part may be in both stages: it counts once, with the greater number."""
+    rows: dict[tuple[str, str, int, str, int], int] = {}
+    for stage, partials in ((1, open_windows), (2, parts)):
+        for part in partials:
+            record = records.get((part.model, part.version), VersionRecord(model=part.model, version=part.version))
+            if record.horizon is not None and part.window_start <= record.horizon:
+                # closed: what stage 2 still keeps is reported; stage 1 may hold what it has not told stage 2 yet
+                left = max(0, part.rows - rows_closed(record, part)) if stage == 1 else 0
+            else:
+                left = part.rows
+            key = (part.model, part.version, part.window_start, counted_as(part), part.partition)
+            rows[key] = max(left, rows.get(key, 0))
+    totals: dict[Version, int] = {}
+    for (model, version, *_), left in rows.items():
+        totals[model, version] = totals.get((model, version), 0) + left
+    return totals
+
+
+def _partition_account(meta: PartitionMeta) -> PartitionAccount:
+    return PartitionAccount(
+        partition=meta.partition,
+        offsets=meta.last_offset + 1 - meta.first_offset,
+        read=meta.read,
+        counted=sum(account.counted for account in meta.accounts.values()),
+        late=sum(account.late for account in meta.accounts.values()),
+        repeats=sum(account.repeats for account in meta.accounts.values()),
+        refused=dict(sorted(meta.refused.items())),
+    )
+
+
+def _balance(
+    version: Version, metas: Iterable[PartitionMeta], records: dict[Version, VersionRecord], open_rows: int
+) -> VersionBalance:
+    accounts = [meta.accounts[version] for meta in metas if version in meta.accounts]
+    record = records.get(version, VersionRecord(model=version[0], version=version[1]))
+    return VersionBalance(
+        model=record.model,
+        version=record.version,
+        counted=sum(account.counted for account in accounts),
+        late=sum(account.late for account in accounts),
+        repeats=sum(account.repeats for account in accounts),
+        reports=record.reports,
+        reported_rows=record.reported_rows,
+        late_rows=record.late_rows,
+        open_rows=open_rows,
+    )
