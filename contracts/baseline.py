@@ -122,6 +122,9 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """16 hex digits that name this baseline and no other: windows state against which one they were counted."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:16]
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def to_bytes(self) -> bytes:
         """JSON, UTF-8."""
         return _encode(self)

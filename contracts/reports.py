@@ -32,7 +32,8 @@ class FeatureVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What was found about one feature in one window.
 
     p_value: combined over the value tests. effect: the KS distance, or for categories the largest change of one
-    level's share; 0 to 1. findings: what alarms, empty when nothing does; significant and material are its two parts.
+    level's share; 0 to 1. A rate that alarms lends both its own where they are stronger. findings: what alarms, empty
+    when nothing does; significant and material are its two parts.
     rows: values compared, missing included. minimum, maximum: of the window's numeric values.
     """
 

@@ -1,0 +1,62 @@
+"""The fullest bin: finds what piles up on one value (a default fill, a stuck sensor) and hardly moves PSI or KS."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from scipy import special
+
+from contracts.reports import Finding
+from stream_app.drift import binomial
+from stream_app.drift.metric import Measured
+from stream_app.drift.panel import Floats, Panel, PanelCounts, PanelKind
+
+
+class Peak:
+    """p = min(1, B min_b P(X_b >= c_b)), X_b binomial(n, (r_b + 1) / (m + 1)), B bins (Bonferroni).
+
+    c_b of n values in bin b of the window, r_b of m in the reference. value and size: the largest excess of a bin,
+    max_b (c_b / n - r_b / m).
+
+    Few bins are looked at: with z_b = (c_b - n p) / sqrt(n p (1 - p)) and p <= 1/4, P(X_b >= c_b) >= P(Z >= z_b)
+    for standard normal Z (Slud, Annals of Probability 5(3), 1977, theorem 2.1), so a bin with P(Z >= z_b) >= 1/B
+    cannot bring p below 1. The result is exact all the same.
+
+    >>> from contracts.baseline import Reference
+    >>> from contracts.binning import Bins
+    >>> bins = Bins(edges=(1.0, 2.0, 3.0), lowest=0.0, highest=3.5)
+    >>> panel = Panel("numeric", [Reference(bins, (249, 249, 249, 252))])
+    >>> window = PanelCounts(panel, [Reference(bins, (20, 20, 40, 20)).histogram])
+    >>> measured = Peak(panel).measure(window)   # 4 P(X >= 40), X binomial(100, .25)
+    >>> measured.value.round(4).tolist(), measured.p.round(5).tolist()
+    ([0.1508], [0.00275])
+    """
+
+    name: ClassVar[str] = "peak"
+    finding: ClassVar[Finding] = "values"
+    kinds: ClassVar[tuple[PanelKind, ...]] = ("numeric",)
+
+    def __init__(self, panel: Panel) -> None:
+        self._shares = panel.counted.shares
+        self._m = panel.counted.n
+        self._p: Floats = (panel.counted.counts + 1) / panel.spread(self._m + 1)
+        self._sd: Floats = np.sqrt(self._p * (1 - self._p))
+        self._always = self._p > 0.25
+        self._bins = panel.sizes.astype(np.float64)
+        self._feature = panel.spread(np.arange(panel.sizes.size))
+        # Just below Slud's limit, so that rounding cannot lose a bin; from two bins on it is positive
+        self._z: Floats = panel.spread(-special.ndtri(1 / self._bins) - 1e-6)
+
+    def measure(self, window: PanelCounts) -> Measured:
+        """value and size: the largest excess of a bin over its share in the reference."""
+        n, m = window.n, self._m
+        excess = np.where((n > 0) & (m > 0), window.panel.largest(window.shares - self._shares), 0.0)
+        rows = window.panel.spread(n.astype(np.float64))
+        high = window.counts - rows * self._p > np.where(self._always, 0.0, self._z * np.sqrt(rows) * self._sd)
+        tested = np.flatnonzero(high)
+        feature = self._feature[tested]
+        p = np.ones(n.size)
+        tails = binomial.at_least(window.counts[tested], n[feature], self._p[tested])
+        np.minimum.at(p, feature, tails * self._bins[feature])
+        return Measured(excess, excess, np.where(excess > 0, p, 1.0))

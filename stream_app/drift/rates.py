@@ -1,0 +1,145 @@
+"""Rates: how often a value is missing, out of the reference's range, of an unseen level, or a decision positive."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from scipy import special
+
+from contracts.reports import Finding
+from stream_app.drift import binomial
+from stream_app.drift.metric import Measured
+from stream_app.drift.panel import Floats, Ints, Panel, PanelCounts, PanelKind
+
+_FEW = 10
+
+
+def two_sample_p(k: Ints, n: Ints, k_reference: Ints, m: Ints) -> Floats:
+    """p that two samples have one rate, two-sided, by elements: k of n now, k_reference of m before.
+
+    z = (k/n - k_r/m) / sqrt(p (1 - p)(1/n + 1/m)), p = (k + k_r)/(n + m). Where fewer than 10 (or all but fewer than
+    10) of the n are expected: exact binomial at (k_r + 1)/(m + 2), Laplace's estimate, which is never 0.
+
+    Source: Armitage, Berry and Matthews, Statistical Methods in Medical Research (2002), 4.5; Laplace 1774.
+
+    >>> two_sample_p(*(np.array([x]) for x in (60, 1000, 4000, 100000))).round(5).tolist()
+    [0.00136]
+    >>> two_sample_p(*(np.array([x]) for x in (3, 1000, 50, 100000))).round(4).tolist()   # .51 expected
+    [0.0303]
+    """
+    n_, m_ = np.maximum(n, 1), np.maximum(m, 1)
+    pooled = (k + k_reference) / (n_ + m_)
+    sd = np.sqrt(pooled * (1 - pooled) * (1 / n_ + 1 / m_))
+    z = (k / n_ - k_reference / m_) / np.where(sd > 0, sd, 1.0)
+    p = 2 * special.ndtr(-np.abs(z))
+    laplace = (k_reference + 1) / (m + 2)
+    few = n * np.minimum(laplace, 1 - laplace) < _FEW
+    p[few] = binomial.two_sided(k[few], n[few], laplace[few])
+    return p
+
+
+def _measured(k: Ints, n: Ints, k_reference: Ints, m: Ints, p: Floats) -> Measured:
+    value, reference = k / np.maximum(n, 1), k_reference / np.maximum(m, 1)
+    size = np.where((n > 0) & (m > 0), np.abs(value - reference), 0.0)
+    return Measured(value, size, np.where(size > 0, p, 1.0), reference)
+
+
+class Missing:
+    """Share of rows without a value: NaN, null or absent.
+
+    >>> from contracts.baseline import Reference
+    >>> from contracts.binning import Bins
+    >>> bins = Bins(edges=(1.0,), lowest=0.0, highest=2.0)
+    >>> panel = Panel("numeric", [Reference(bins, (500, 490), missing=10)])
+    >>> window = PanelCounts(panel, [Reference(bins, (50, 40), missing=10).histogram])
+    >>> measured = Missing(panel).measure(window)     # P(X >= 10), X binomial(100, 11/1002), twice
+    >>> measured.value.tolist(), measured.reference.tolist(), f"{measured.p[0]:.1e}"
+    ([0.1], [0.01], '3.6e-07')
+    """
+
+    name: ClassVar[str] = "missing"
+    finding: ClassVar[Finding] = "missing"
+    kinds: ClassVar[tuple[PanelKind, ...]] = ("numeric", "categorical")
+
+    def __init__(self, panel: Panel) -> None:
+        self._reference = panel.counted
+
+    def measure(self, window: PanelCounts) -> Measured:
+        """value: the rate in the window; size: its distance from the reference's."""
+        counts = (window.missing, window.rows, self._reference.missing, self._reference.rows)
+        return _measured(*counts, two_sample_p(*counts))
+
+
+class OutOfRange:
+    """Share of the known values below the reference's smallest or above its largest.
+
+    The reference has none of them by construction, so the test is one-sided, exact binomial, at (k_r + 1)/(m + 1)
+    with k_r = 0: the chance that one more value of the same kind is the largest so far.
+
+    >>> from contracts.baseline import Reference
+    >>> from contracts.binning import Bins
+    >>> bins = Bins(edges=(0.0, 1.0), lowest=0.0, highest=0.5)
+    >>> panel = Panel("numeric", [Reference(bins, (0, 999, 0))])
+    >>> window = PanelCounts(panel, [Reference(bins, (0, 97, 3)).histogram])
+    >>> measured = OutOfRange(panel).measure(window)      # P(X >= 3), X binomial(100, 1/1000)
+    >>> measured.value.tolist(), measured.p.round(6).tolist()
+    ([0.03], [0.00015])
+    """
+
+    name: ClassVar[str] = "out_of_range"
+    finding: ClassVar[Finding] = "out_of_range"
+    kinds: ClassVar[tuple[PanelKind, ...]] = ("numeric",)
+
+    def __init__(self, panel: Panel) -> None:
+        self._reference = panel.counted
+        self._rate: Floats = (self._reference.strange + 1) / (self._reference.n + 1)
+
+    def measure(self, window: PanelCounts) -> Measured:
+        """value: the rate in the window; size: its distance from the reference's."""
+        counts = (window.strange, window.n, self._reference.strange, self._reference.n)
+        return _measured(*counts, binomial.at_least(window.strange, window.n, self._rate))
+
+
+class Unseen(OutOfRange):
+    """Share of the known values of a level that the reference never had; tested as out of range is.
+
+    >>> from contracts.baseline import Reference
+    >>> from contracts.binning import Levels
+    >>> levels = Levels(("a", "b"))
+    >>> panel = Panel("categorical", [Reference(levels, (700, 299, 0, 0))])
+    >>> Unseen(panel).measure(PanelCounts(panel, [Reference(levels, (60, 37, 0, 3)).histogram])).p.round(6).tolist()
+    [0.00015]
+    """
+
+    name: ClassVar[str] = "unseen"
+    finding: ClassVar[Finding] = "unseen"
+    kinds: ClassVar[tuple[PanelKind, ...]] = ("categorical",)
+
+
+class Positives:
+    """Share of the decisions that are positive.
+
+    >>> from contracts.baseline import Reference
+    >>> from contracts.binning import Levels
+    >>> levels = Levels(("false", "true"))
+    >>> panel = Panel("decision", [Reference(levels, (900, 100, 0, 0))])
+    >>> window = PanelCounts(panel, [Reference(levels, (800, 200, 0, 0)).histogram])
+    >>> measured = Positives(panel).measure(window)        # z = .1 / sqrt(.15 * .85 * (1/1000 + 1/1000)) = 6.26
+    >>> measured.value.tolist(), measured.reference.tolist(), f"{measured.p[0]:.1e}"
+    ([0.2], [0.1], '3.8e-10')
+    """
+
+    name: ClassVar[str] = "positives"
+    finding: ClassVar[Finding] = "positives"
+    kinds: ClassVar[tuple[PanelKind, ...]] = ("decision",)
+
+    def __init__(self, panel: Panel) -> None:
+        self._reference = panel.counted
+        self._true: Ints = panel.starts + 1
+
+    def measure(self, window: PanelCounts) -> Measured:
+        """value: the rate in the window; size: its distance from the reference's."""
+        reference = self._reference
+        counts = (window.counts[self._true], window.n, reference.counts[self._true], reference.n)
+        return _measured(*counts, two_sample_p(*counts))
