@@ -7,9 +7,12 @@ both the stack and its server are gone, and a crash of either leaves nothing to 
 import fcntl
 import os
 import shutil
+import time
 from pathlib import Path
 
 from demo.stack.errors import DirectoryInUse, DirectoryUnusable, DiskFull
+
+_CLAIM = ".claim"
 
 
 def make_directory(directory: Path) -> None:
@@ -33,34 +36,40 @@ class DataDirectory:
         self.path = path.resolve()
         self._claim: int | None = None
 
-    def claim(self) -> int:
-        """Makes the directory and takes its lock, if not done yet; raises DirectoryInUse when somebody has it.
+    def claim(self, patience: float = 0.0) -> int:
+        """Makes the directory and takes its lock, if not done yet. Returns its descriptor, for the server to inherit.
 
-        Returns the lock's file descriptor, for the server to inherit.
+        Raises DirectoryInUse when somebody still has it after `patience` seconds: the server of a stack that was killed
+        a moment ago holds it until its last thread is gone.
         """
         if self._claim is not None:
             return self._claim
         make_directory(self.path)
-        try:
-            fd = os.open(self.path / ".claim", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise DirectoryUnusable(
-                self.path, error.strerror or str(error), "choose another one, or change its owner"
-            ) from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
-            os.close(fd)
-            raise DirectoryInUse(self.path, holder) from error
-        except OSError as error:  # some network file systems have no locks
-            os.close(fd)
-            raise DirectoryUnusable(
-                self.path, f"no file lock: {error.strerror}", "choose one on a local disk"
-            ) from error
+        deadline = time.monotonic() + patience
+        while (fd := self._try_claim()) is None:
+            if time.monotonic() > deadline:
+                raise DirectoryInUse(self.path, (self.path / _CLAIM).read_text(errors="replace").strip())
+            time.sleep(0.05)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._claim = fd
+        return fd
+
+    def _try_claim(self) -> int | None:
+        try:
+            fd = os.open(self.path / _CLAIM, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise DirectoryUnusable(self.path, why, "choose another one, or change its owner") from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except OSError as error:  # some network file systems have no locks
+            os.close(fd)
+            why = f"no file lock: {error.strerror}"
+            raise DirectoryUnusable(self.path, why, "choose one on a local disk") from error
         return fd
 
     def release(self) -> None:

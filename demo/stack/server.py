@@ -18,6 +18,7 @@ from demo.stack.ports import choose_port, is_free
 from demo.stack.processes import ServiceProcess
 
 _NEED_BYTES = 200_000_000
+_PATIENCE_SECONDS = 3.0  # for the server of a stack that was killed a moment ago
 _PORT_TRIES = 3
 _POLL_SECONDS = 0.05
 
@@ -78,7 +79,7 @@ class Server(ABC):
         with self._change:
             if self.alive():
                 return
-            self._directory.claim()
+            self._directory.claim(_PATIENCE_SECONDS)
             try:
                 check_space(self.directory, _NEED_BYTES)
                 self._start_on_some_port(timeout)

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ def test_a_directory_is_claimed_by_one_at_a_time(tmp_path: Path) -> None:
         second.claim()
     first.release()
     second.claim()
+    second.release()
+
+
+def test_a_claim_that_is_given_up_soon_is_worth_waiting_for(tmp_path: Path) -> None:
+    first, second = DataDirectory(tmp_path), DataDirectory(tmp_path)
+    first.claim()
+    threading.Timer(0.1, first.release).start()
+    second.claim(patience=10)
     second.release()
 
 
