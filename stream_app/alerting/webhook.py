@@ -52,8 +52,9 @@ class WebhookSettings(BaseSettings):
             url = httpx.URL(value.get_secret_value())
         except httpx.InvalidURL:
             raise ValueError("not a URL, for example https://alerts.example.com/tidemark") from None
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ValueError("a URL needs http:// or https:// and a host: https://alerts.example.com/tidemark")
+        port = 0 if url.port is None else url.port
+        if url.scheme not in ("http", "https") or not url.host or "%" in url.host or port > 65535:
+            raise ValueError("a URL needs http:// or https:// and a valid host: https://alerts.example.com/tidemark")
         return value
 
     @field_validator("secret")
@@ -85,7 +86,7 @@ class WebhookSink:
     @property
     def destination(self) -> str:
         """Scheme, host and port: user, path and query may hold secrets."""
-        return str(self._url.copy_with(userinfo=b"", raw_path=b"/")).rstrip("/")
+        return f"{self._url.scheme}://{self._url.netloc.decode()}"
 
     async def deliver(self, alert: DriftAlert, body: bytes) -> None:
         """One POST of the record as it is. Raises Retry or Refused."""
