@@ -78,7 +78,7 @@ class Baselines:
             self._consumer = None
 
     async def refresh(self) -> None:
-        """Return when all that is on the topic now has been read. Raises KafkaError where the broker does not answer."""
+        """Return when all that is on the topic now has been read. Raises KafkaError while no broker answers."""
         if self._consumer is None:
             raise BrokerError("the baselines are not followed: call start() first")
         ends = await self._consumer.end_offsets(list(self._consumer.assignment()))

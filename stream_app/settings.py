@@ -42,8 +42,8 @@ class StreamSettings(BaseSettings):
         7 * 86400.0, gt=0, description="An event this far behind the broker's clock is refused."
     )
 
-    preset: str = Field("balanced", description="The decision rule, by name.")
-    n_min: int = Field(500, ge=1, description="Fewer events than this are merged with the next window.")
+    preset: str = Field("calibrated", description="The decision rule, by name: calibrated or classic.")
+    n_min: int = Field(200, ge=1, description="Fewer events than this are merged with the next window.")
     page_after: int = Field(2, ge=1, description="Page when a feature alarms in so many ...")
     page_of_last: int = Field(3, ge=1, description="... of so many of its last windows.")
     resolve_after: int = Field(3, ge=1, description="Clean windows that resolve an incident.")

@@ -50,10 +50,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
-    """Commits by batch, and loses nothing over a rebalance. `epoch` counts the rebalances of this process."""
+    """Commits by batch, and loses nothing over a rebalance.
+
+    epoch: rebalances of this process so far. began: where reading began after the last one, None where at the log's
+    first record.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.epoch = 0
+        self.began: dict[TP, int | None] = {}
         self._delivered: defaultdict[TP, deque[Any]] = defaultdict(deque)
         self._deferred: set[TP] = set()
         super().__init__(*args, **kwargs)
@@ -136,6 +141,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 self.log.warning("%s/%s: committed %s, stored %s", tp.topic, tp.partition, committed, following)
                 await self.reread_from(tp, following)
                 self._committed_offset[tp] = following or None  # else acks below the old commit are ignored
+        self.began = dict(self._read_offset)
 
     async def reread_from(self, tp: TP, offset: int) -> None:
         """Read a partition again from an offset; what is on its way is forgotten, so it cannot be committed.
@@ -143,8 +149,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         Consumer.seek() would run in this thread and race with the fetcher (KeyError, the worker dies); seek_wait() runs
         in the consumer's own thread.
         """
-        self._delivered.pop(tp, None)
+        self.abandon(tp)
         await self.seek_wait({tp: offset})
+
+    def abandon(self, tp: TP) -> None:
+        """What was delivered and is not finished must not be committed, though it will be acknowledged."""
+        self._delivered.pop(tp, None)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)

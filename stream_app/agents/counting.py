@@ -1,0 +1,147 @@
+"""Stage 1: batches of `predictions` are counted into windows, by source partition; finished windows go to stage 2.
+
+The order that makes it exact, whatever crashes in between:
+
+    dead letters acknowledged -> counted and written, without an await between -> final partials acknowledged
+    -> their windows deleted -> heartbeat
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from contracts.dead_letters import DeadLetter
+from stream_app.agents.holes import Holes
+from stream_app.agents.owned import Owned
+from stream_app.agents.patience import Lost, until_done
+from stream_app.agents.ports import Batch, KnownBaselines
+from stream_app.telemetry import Telemetry
+from stream_app.windowing.accumulator import Touched
+from stream_app.windowing.decoding import Decoded, Limits, SourceRecord, decode_batch
+
+log = logging.getLogger(__name__)
+
+
+class _Uncountable(Exception):
+    """The pure code raised on these records: a fault of ours, met by some record of them."""
+
+
+class Counting:
+    """The agent of `predictions`. topic: its name, for the log."""
+
+    def __init__(
+        self, topic: str, limits: Limits, owned: Owned, baselines: KnownBaselines, telemetry: Telemetry
+    ) -> None:
+        self._topic, self._limits, self._owned = topic, limits, owned
+        self._baselines, self._telemetry = baselines, telemetry
+        self._holes = Holes(topic, owned.source, telemetry)
+
+    async def handle(self, batch: Batch) -> None:
+        """Count a batch. Returns when it is counted, or is not ours any more, or will be read again. Never raises."""
+
+        async def read() -> None:
+            async with self._owned.locks[batch.partition]:
+                self._owned.heard[batch.partition] = self._owned.clock.seconds()
+                await self._read(batch)
+
+        def failed(pause: float) -> None:
+            where = self._topic, batch.partition, batch.first_offset, batch.offset
+            log.exception("%s/%s offsets %s to %s: not counted, next try in %g s", *where, pause)
+            self._telemetry.retries.labels("count").inc()
+            self._owned.reload(batch.partition)
+
+        source = self._owned.source
+        if not await until_done(read, failed, lambda: source.stopping, self._owned.clock):
+            source.abandon(batch.partition)
+        self._telemetry.batches.inc()
+
+    async def _read(self, batch: Batch) -> None:
+        self._owned.check(batch.epoch)
+        partition = self._owned.partition(batch.partition)
+        expected = partition.gap(batch.first_offset)
+        if expected is not None and not await self._holes.passable(batch.partition, expected, batch.first_offset):
+            raise Lost
+        following = partition.next_offset or 0
+        records = [record for record in batch.records if record.offset >= following]
+        self._telemetry.events.labels("redelivered").inc(len(batch.records) - len(records))
+        if records:
+            await self._count(batch, records)
+            await self._owned.hand_on(batch.partition, batch.epoch, always=False)
+
+    async def _count(self, batch: Batch, records: Sequence[SourceRecord]) -> None:
+        """Count records; where that raises, find the one that cannot be counted and make it a dead letter."""
+        try:
+            decoded = await self._decode(records)
+            await self._refuse(decoded.refused)
+            self._owned.check(batch.epoch)
+            self._apply(batch.partition, decoded, records)
+        except _Uncountable as error:
+            self._owned.reload(batch.partition)
+            if len(records) > 1:
+                middle = len(records) // 2
+                await self._count(batch, records[:middle])
+                await self._count(batch, records[middle:])
+                return
+            letter = _letter(records[0], error)
+            log.exception("%s: %s", letter.id, letter.detail)
+            await self._refuse([letter])
+            self._owned.check(batch.epoch)
+            self._apply(batch.partition, Decoded([], [letter], set(), []), records)
+
+    async def _decode(self, records: Sequence[SourceRecord]) -> Decoded:
+        decoded = self._decoded(records, final=False)
+        if not decoded.unknown_offsets:
+            return decoded
+        await self._baselines.refresh()
+        decoded = self._decoded(records, final=True)
+        for model, version in sorted(decoded.unknown):
+            log.warning("no baseline for %s/%s: its events go to dead letters", model, version)
+        return decoded
+
+    def _decoded(self, records: Sequence[SourceRecord], *, final: bool) -> Decoded:
+        try:
+            return decode_batch(records, self._baselines.by_version, self._limits, final=final)
+        except Exception as error:
+            raise _Uncountable from error
+
+    async def _refuse(self, letters: Sequence[DeadLetter]) -> None:
+        if letters:
+            await self._owned.publisher.dead_letters(letters)
+            for letter in letters:
+                self._telemetry.dead_letters.labels(letter.reason).inc()
+
+    def _apply(self, number: int, decoded: Decoded, records: Sequence[SourceRecord]) -> None:
+        """Count and write in one go: no await may come between, or a crash could find one without the other."""
+        partition = self._owned.partition(number)
+        try:
+            touched = partition.apply(decoded, records[0].offset, records[-1].offset)
+            stored = partition.stored(touched.keys)
+        except Exception as error:
+            raise _Uncountable from error
+        for key, value in stored:
+            self._owned.store.put(number, key, value)
+        self._measure(touched)
+
+    def _measure(self, touched: Touched) -> None:
+        outcomes = {
+            "counted": touched.counted,
+            "late": touched.late,
+            "repeat": touched.repeats,
+            "refused": touched.refused,
+        }
+        for outcome, amount in outcomes.items():
+            if amount:
+                self._telemetry.events.labels(outcome).inc(amount)
+
+
+def _letter(record: SourceRecord, error: _Uncountable) -> DeadLetter:
+    return DeadLetter(
+        reason="malformed",
+        detail=f"cannot be counted: {error.__cause__!r}"[:500],
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+    )

@@ -1,0 +1,99 @@
+"""What the agents ask of the outside: batches, the consumer group, stored state and a way to send."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from contracts.baseline import Baseline
+from contracts.headers import Headers
+from stream_app.windowing.decoding import SourceRecord
+
+
+class Batch(Protocol):
+    """Records of one partition in the order of their offsets; first_offset and offset are those of its two ends.
+
+    epoch: of the group membership it was read in. A batch of an older epoch than `Source.epoch` is not ours any more:
+    it must change nothing, and whoever owns the partition now reads it again.
+    """
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def first_offset(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def records(self) -> Sequence[SourceRecord]: ...
+
+
+class Source(Protocol):
+    """This worker's share of a topic. epoch: rebalances so far; generation: of the consumer group."""
+
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def settled(self) -> bool:
+        """No rebalance and no recovery is going on."""
+
+    @property
+    def stopping(self) -> bool:
+        """The worker was told to stop."""
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Those assigned to this worker."""
+
+    @property
+    def count(self) -> int:
+        """All partitions of the topic."""
+
+    def began(self, partition: int) -> int | None:
+        """The offset at which reading began after the last rebalance; None when it is the beginning of the log."""
+
+    def end(self, partition: int) -> int | None:
+        """The offset behind the log's last record, as the last fetch said; None before the first."""
+
+    async def start(self, partition: int) -> int:
+        """The offset of the log's first record."""
+
+    async def reread_from(self, partition: int, offset: int) -> None:
+        """Read again from there; what is on its way is neither committed nor counted twice."""
+
+    def abandon(self, partition: int) -> None:
+        """What was delivered of this partition and is not finished must not be committed."""
+
+
+class Store(Protocol):
+    """The state of the partitions that this worker owns, durable in a changelog."""
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Everything; other partitions' records may be among it."""
+
+    def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
+        """Written at once for items(); awaiting the result waits for the changelog. None deletes."""
+
+
+class Outlet(Protocol):
+    """The producer."""
+
+    async def send(
+        self, topic: str, value: bytes, *, key: bytes | None, partition: int, headers: Headers
+    ) -> Awaitable[object]:
+        """Put into the send buffer, in order by partition; awaiting the result waits for the acknowledgement."""
+
+
+class KnownBaselines(Protocol):
+    """The topic `baselines`; both mappings are live."""
+
+    @property
+    def by_version(self) -> Mapping[tuple[str, str], Baseline]: ...
+    @property
+    def by_digest(self) -> Mapping[str, Baseline]: ...
+
+    async def refresh(self) -> None:
+        """Read to the topic's end."""

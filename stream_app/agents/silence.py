@@ -1,0 +1,74 @@
+"""Twice a second: a heartbeat for each partition, and the passing of time for those that have fallen silent.
+
+A partition is silent when it had no event for a while, nothing waits on the log, and this process was not stopped in
+the meantime. Then time passes by the wall clock, so that its last windows end too. That is written and acknowledged
+before stage 2 hears of it: a replay of the events alone would not find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from stream_app.agents.owned import Owned
+from stream_app.agents.patience import Lost
+from stream_app.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+_STOPPED_SECONDS = 3.0
+"""A timer that is late by so much says that the process was stopped: its idea of silence is worth nothing."""
+
+
+class Silence:
+    """The timer of stage 1. idle_seconds: without an event for so long, a partition may be silent."""
+
+    def __init__(self, topic: str, idle_seconds: float, owned: Owned, telemetry: Telemetry) -> None:
+        self._topic, self._idle_seconds, self._owned, self._telemetry = topic, idle_seconds, owned, telemetry
+        self._ticked = owned.clock.seconds()
+
+    async def tick(self) -> None:
+        """Speak for every partition that can be spoken for. Never raises."""
+        owned, now = self._owned, self._owned.clock.seconds()
+        stopped, self._ticked = now - self._ticked > _STOPPED_SECONDS, now
+        if stopped:
+            owned.heard = dict.fromkeys(owned.heard, now)
+        if not owned.source.settled:
+            return
+        for number in sorted(owned.source.partitions & owned.heard.keys()):
+            lock = owned.locks[number]
+            if lock.locked():
+                continue  # a batch of it is being counted, or cannot be: either way there is nothing to say now
+            try:
+                async with lock:
+                    await self._speak_for(number, owned.source.epoch, now)
+            except Lost:
+                return
+            except Exception:
+                log.exception("%s/%s: no heartbeat, next try in half a second", self._topic, number)
+
+    async def _speak_for(self, number: int, epoch: int, now: float) -> None:
+        owned = self._owned
+        silent = now - owned.heard[number] > self._idle_seconds and await self._nothing_waits(number)
+        owned.check(epoch)
+        partition = owned.partition(number)
+        if silent and partition.idle(owned.clock.wall_ms()):
+            await asyncio.gather(*[owned.store.put(number, key, value) for key, value in partition.stored()])
+            owned.check(epoch)
+        self._show(number)
+        await owned.hand_on(number, epoch, always=True, silent=silent)
+
+    async def _nothing_waits(self, number: int) -> bool:
+        end, following = self._owned.source.end(number), self._owned.partition(number).next_offset
+        if following is None and end:  # nothing was ever read: perhaps retention has emptied the log
+            following = await self._owned.source.start(number)
+        return end is not None and end <= (following or 0)
+
+    def _show(self, number: int) -> None:
+        partition, label = self._owned.partition(number), str(number)
+        self._telemetry.open_windows.labels(label).set(partition.open_windows)
+        if partition.watermark is not None:
+            delay = self._owned.clock.wall_ms() - partition.watermark
+            self._telemetry.watermark_delay.labels(label).set(delay / 1000)
+        end = self._owned.source.end(number)
+        if end is not None:
+            self._telemetry.lag.labels(label).set(max(0, end - (partition.next_offset or 0)))

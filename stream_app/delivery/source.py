@@ -1,0 +1,67 @@
+"""Source: what the agents may ask of the consumer about one topic; it is the `Source` of stream_app/agents/ports.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faust.types import TP
+
+
+class TopicSource:
+    """This worker's share of a topic. count: all partitions of it."""
+
+    def __init__(self, app: Any, topic: str, count: int) -> None:
+        self._app, self._topic, self.count = app, topic, count
+
+    @property
+    def epoch(self) -> int:
+        """Rebalances so far."""
+        epoch: int = self._app.consumer.epoch
+        return epoch
+
+    @property
+    def generation(self) -> int:
+        """Of the consumer group."""
+        generation: int = self._app.consumer_generation_id
+        return generation
+
+    @property
+    def settled(self) -> bool:
+        """No rebalance and no recovery is going on."""
+        return not (self._app.rebalancing or self._app.in_recovery or self._app.should_stop)
+
+    @property
+    def stopping(self) -> bool:
+        """The worker was told to stop."""
+        return bool(self._app.should_stop)
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Those assigned to this worker."""
+        return frozenset(tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._topic)
+
+    def began(self, partition: int) -> int | None:
+        """Where reading began after the last rebalance; None at the log's first record."""
+        offset: int | None = self._app.consumer.began.get(TP(self._topic, partition))
+        return offset
+
+    def end(self, partition: int) -> int | None:
+        """The offset behind the log's last record, as the last fetch said; None before the first."""
+        if partition not in self.partitions:
+            return None
+        end: int | None = self._app.consumer.highwater(TP(self._topic, partition))
+        return end
+
+    async def start(self, partition: int) -> int:
+        """The offset of the log's first record."""
+        tp = TP(self._topic, partition)
+        start: int = (await self._app.consumer.earliest_offsets(tp))[tp]
+        return start
+
+    async def reread_from(self, partition: int, offset: int) -> None:
+        """Read again from there."""
+        await self._app.consumer.reread_from(TP(self._topic, partition), offset)
+
+    def abandon(self, partition: int) -> None:
+        """Do not commit what was delivered and is not finished."""
+        self._app.consumer.abandon(TP(self._topic, partition))
