@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import msgspec
 
 from contracts.partials import PartialAggregate
-from stream_app.windowing.state import PartitionMeta, VersionRecord, counted_as, rows_closed
+from stream_app.windowing.merged_state import VersionRecord, counted_as, rows_closed
+from stream_app.windowing.state import PartitionMeta
 
 Version = tuple[str, str]
 

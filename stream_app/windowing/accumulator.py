@@ -7,16 +7,16 @@ What decides about an event (watermark, sequences) is in the meta record only, s
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from contracts.baseline import Baseline
+from contracts.errors import InvalidMessage
 from contracts.partials import Heartbeat, PartialAggregate, encode_partial
-from stream_app.windowing.decoding import Accepted, Decoded
+from stream_app.windowing.decoding import Decoded, Version
+from stream_app.windowing.ledger import Group, Ledger
 from stream_app.windowing.open_window import OpenWindow
-from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.state import (
     MetaKey,
     PartitionMeta,
@@ -30,13 +30,9 @@ from stream_app.windowing.state import (
     window_key,
 )
 from stream_app.windowing.tumbling import WindowConfig
-from stream_app.windowing.watermark import Watermark
 
 Slot = tuple[str, str, int]
 """Model, version, window start: what siblings counted against different baselines have in common."""
-
-
-_LONG_AGO = -(1 << 62)
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -60,16 +56,10 @@ class Partition:
     def __init__(self, number: int, config: WindowConfig) -> None:
         self.number = number
         self._config = config
-        self._watermark = Watermark(config.lateness_ms)
+        self._ledger = Ledger(number, config)
         self._windows: dict[WindowKey, OpenWindow] = {}
         # Windows that a crash left ahead of the meta record: events up to these offsets are in them already.
         self._ahead: dict[Slot, int] = {}
-        self._first_offset: int | None = None
-        self._last_offset = -1
-        self._read = 0
-        self._sequences = Sequences()
-        self._accounts: dict[tuple[str, str], VersionAccount] = {}
-        self._refused: dict[str, int] = {}
 
     @classmethod
     def restore(
@@ -77,7 +67,8 @@ class Partition:
     ) -> Partition:
         """The partition whose records these are; other partitions' are passed over. baselines: by digest.
 
-        Raises InvalidMessage when a record cannot be read or its counts do not fit their baseline.
+        Raises InvalidMessage when a record cannot be read, its counts do not fit their baseline, or its window is
+        not as long as windows are now: open windows cannot change their size.
         """
         partition = cls(number, config)
         for key, value in stored:
@@ -85,30 +76,23 @@ class Partition:
             if parsed.partition != number:
                 continue
             if isinstance(parsed, MetaKey):
-                partition._restore_meta(decode_meta(value))
+                partition._ledger = Ledger.of(decode_meta(value), config)
             else:
-                partition._windows[parsed] = OpenWindow.of(decode_part(value), baselines)
+                partition._windows[parsed] = _reopened(decode_part(value), config, baselines)
         for window in partition._windows.values():
-            if window.offset > partition._last_offset:
-                slot = window.slot
-                partition._ahead[slot] = max(window.offset, partition._ahead.get(slot, -1))
+            if window.offset > partition._ledger.last_offset:
+                partition._ahead[window.slot] = max(window.offset, partition._ahead.get(window.slot, -1))
         return partition
-
-    def _restore_meta(self, meta: PartitionMeta) -> None:
-        self._first_offset, self._last_offset, self._read = meta.first_offset, meta.last_offset, meta.read
-        self._watermark = Watermark(self._config.lateness_ms, meta.watermark)
-        self._sequences = Sequences(meta.sequences)
-        self._accounts, self._refused = meta.accounts, meta.refused
 
     @property
     def watermark(self) -> int | None:
         """Milliseconds UTC; None before the first event."""
-        return self._watermark.value
+        return self._ledger.watermark.value
 
     @property
     def next_offset(self) -> int | None:
         """The source offset to read next; None before the first record."""
-        return None if self._first_offset is None else self._last_offset + 1
+        return None if self._ledger.first_offset is None else self._ledger.last_offset + 1
 
     @property
     def open_windows(self) -> int:
@@ -116,25 +100,14 @@ class Partition:
         return len(self._windows)
 
     @property
-    def accounts(self) -> dict[tuple[str, str], VersionAccount]:
-        """What became of the events of each (model, version); a copy."""
-        return {version: copy.copy(account) for version, account in self._accounts.items()}
+    def accounts(self) -> dict[Version, VersionAccount]:
+        """What became of the events of each (model, version)."""
+        return self._ledger.accounts
 
     @property
     def meta(self) -> PartitionMeta | None:
         """The meta record as of now; None before the first record."""
-        if self._first_offset is None:
-            return None
-        return PartitionMeta(
-            partition=self.number,
-            first_offset=self._first_offset,
-            last_offset=self._last_offset,
-            watermark=self._watermark.value,
-            read=self._read,
-            sequences=self._sequences.snapshot(),
-            accounts=self.accounts,
-            refused=dict(self._refused),
-        )
+        return self._ledger.meta
 
     def gap(self, first_offset: int) -> int | None:
         """The offset that should have come, when a batch beginning here leaves a hole: read again from there."""
@@ -148,70 +121,33 @@ class Partition:
         """
         if decoded.unknown_offsets:
             raise ValueError(f"{len(decoded.unknown_offsets)} events of unknown versions: decode with final=True first")
-        if self._first_offset is None:
-            self._first_offset, self._last_offset = first_offset, first_offset - 1
-        accepted = [item for item in decoded.accepted if item.offset > self._last_offset]
-        refused = [letter for letter in decoded.refused if letter.offset > self._last_offset]
+        last = self._ledger.last_offset
+        accepted = [item for item in decoded.accepted if item.offset > last]
+        refused = [letter for letter in decoded.refused if letter.offset > last]
         redelivered = len(decoded.accepted) - len(accepted) + len(decoded.refused) - len(refused)
-        for letter in refused:
-            self._refused[letter.reason] = self._refused.get(letter.reason, 0) + 1
-        groups, late, repeats = self._decide(accepted)
-        for key, items in groups.items():
-            self._window(key, items[0].baseline).add(items)
-        self._read += len(accepted) + len(refused)
-        self._last_offset = max(self._last_offset, last_offset)
-        if self._ahead and self._last_offset >= max(self._ahead.values()):
+        self._ledger.refuse(refused)
+        groups, late, repeats = self._ledger.decide(accepted)
+        keys = [key for group in groups if (key := self._count(group)) is not None]
+        self._ledger.passed(first_offset, last_offset)
+        if self._ahead and self._ledger.last_offset >= max(self._ahead.values()):
             self._ahead = {}
         counted = len(accepted) - late - repeats
-        return Touched(tuple(groups), counted, late, repeats, redelivered, len(refused))
+        return Touched(tuple(keys), counted, late, repeats, redelivered, len(refused))
 
-    def _decide(self, accepted: list[Accepted]) -> tuple[dict[WindowKey, list[Accepted]], int, int]:
-        """Which events go into which window; how many are late and repeats. One pass: each depends on those before."""
-        size, lateness, ahead, seen_before = (
-            self._config.size_ms,
-            self._config.lateness_ms,
-            self._ahead,
-            self._sequences,
-        )
-        watermark = _LONG_AGO if self._watermark.value is None else self._watermark.value
-        groups: dict[WindowKey, list[Accepted]] = {}
-        baseline: Baseline | None = None
-        start: int | None = None
-        late = repeats = 0
-        for item in accepted:
-            if item.baseline is not baseline:
-                baseline, start = item.baseline, None
-                account = self._accounts.setdefault((baseline.model, baseline.version), VersionAccount())
-            if seen_before.repeats(item.event.id):
-                account.repeats += 1
-                repeats += 1
-                continue
-            time_ms = item.time_ms
-            item_start = time_ms // size * size
-            if item_start + size <= watermark:
-                account.late += 1
-                late += 1
-                continue
-            account.counted += 1
-            if time_ms - lateness > watermark:
-                watermark = time_ms - lateness
-            if ahead and item.offset <= ahead.get((baseline.model, baseline.version, item_start), -1):
-                continue  # a crash came between this window's record and the meta record: it is in there
-            if item_start != start:
-                start = item_start
-                key = WindowKey(self.number, baseline.model, baseline.version, start, baseline.digest)
-                group = groups.setdefault(key, [])
-            group.append(item)
-        if watermark != _LONG_AGO:
-            self._watermark.advance_idle(watermark)
-        return groups, late, repeats
-
-    def _window(self, key: WindowKey, baseline: Baseline) -> OpenWindow:
+    def _count(self, group: Group) -> WindowKey | None:
+        """Add a batch's events to their window; the window's key when it changed."""
+        baseline, start, events = group
+        if self._ahead:
+            reached = self._ahead.get((baseline.model, baseline.version, start), -1)
+            events = [item for item in events if item.offset > reached]
+            if not events:
+                return None
+        key = WindowKey(self.number, baseline.model, baseline.version, start, baseline.digest)
         window = self._windows.get(key)
         if window is None:
-            end = key.window_start + self._config.size_ms
-            window = self._windows[key] = OpenWindow.empty(key, end, baseline)
-        return window
+            window = self._windows[key] = OpenWindow.empty(key, start + self._config.size_ms, baseline)
+        window.add(events)
+        return key
 
     def stored(self, keys: Iterable[WindowKey] = ()) -> list[tuple[bytes, bytes]]:
         """Records to write, in this order: the windows named, then the meta record (none before the first batch)."""
@@ -244,7 +180,7 @@ class Partition:
         if self._ahead or not self._windows:
             return False
         end = max(window.end for window in self._windows.values())
-        return self._watermark.advance_idle(min(now_ms - self._config.lateness_ms, end))
+        return self._ledger.watermark.advance_idle(min(now_ms - self._config.lateness_ms, end))
 
     def heartbeat(self, generation: int, partitions: int, silent: bool) -> Heartbeat:
         """How far this partition is. silent: nothing was read for a while and nothing waits.
@@ -256,9 +192,19 @@ class Partition:
             partition=self.number,
             partitions=partitions,
             generation=generation,
-            watermark=min(window.end for window in over) - 1 if over else self._watermark.value,
+            watermark=min(window.end for window in over) - 1 if over else self.watermark,
             idle=silent and not self._windows,
         )
 
     def _over(self) -> list[OpenWindow]:
-        return [window for window in self._windows.values() if self._watermark.passed(window.end)]
+        return [window for window in self._windows.values() if self._ledger.watermark.passed(window.end)]
+
+
+def _reopened(part: PartialAggregate, config: WindowConfig, baselines: Mapping[str, Baseline]) -> OpenWindow:
+    length = part.window_end - part.window_start
+    if length != config.size_ms:
+        raise InvalidMessage(
+            f"partition {part.partition} has an open window of {part.model}/{part.version} that is {length} ms long, but "
+            f"the window size is {config.size_ms} ms: set it back until all windows are closed, or begin with empty state"
+        )
+    return OpenWindow.of(part, baselines)

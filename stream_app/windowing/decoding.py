@@ -94,6 +94,7 @@ def decode_batch(
     accept = decoded.accepted.append
     max_future, max_age = limits.max_future_ms, limits.max_age_ms
     current: _Typed | None = None
+    model = version = ""
     for record in records:
         value = record.value
         try:
@@ -103,8 +104,9 @@ def decode_batch(
                     event = current.decode(value)
                 except _UNREADABLE:
                     event = None  # of another version, or broken: the envelope will tell
-            if current is None or event is None or (event.model, event.model_version) != current.version:
+            if current is None or event is None or event.model_version != version or event.model != model:
                 event, current = _decode_any(value, baselines)
+                model, version = current.version
             time_ms = event_time_ms(event)
             now = record.timestamp
             if time_ms > now + max_future:

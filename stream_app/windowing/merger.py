@@ -14,17 +14,17 @@ from contracts.baseline import Baseline
 from contracts.partials import Heartbeat, PartialAggregate, encode_partial
 from stream_app.windowing.closing import Closing, closing_of
 from stream_app.windowing.frontier import Frontier
-from stream_app.windowing.state import (
+from stream_app.windowing.merged_state import (
     PartKey,
     VersionKey,
     VersionRecord,
-    decode_part,
     decode_version,
     encode_version,
     parse_merged_key,
     part_key,
     version_key,
 )
+from stream_app.windowing.state import decode_part
 from stream_app.windowing.version_windows import VersionWindows
 
 Records = list[tuple[bytes, bytes | None]]

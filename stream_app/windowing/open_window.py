@@ -14,18 +14,17 @@ from stream_app.windowing.state import WindowKey
 class OpenWindow:
     """Counts and the last source offset they include.
 
-    A window restored without its baseline (published anew and compacted away since) is sealed: it keeps what was
-    stored and takes no event. None comes either: events are decoded with the newer baseline, whose window is another.
+    A window restored while its baseline is not known (published anew and compacted away since, or not read yet) is
+    sealed: it keeps what was stored. Its next event, if any comes, brings the baseline along.
     """
 
-    __slots__ = ("_counts", "_sealed", "end", "key", "offset")
+    __slots__ = ("_counts", "end", "key", "offset")
 
     def __init__(self, key: WindowKey, end: int, offset: int, counts: WindowCounts | PartialAggregate) -> None:
         self.key = key
         self.end = end
         self.offset = offset
-        self._counts = counts if isinstance(counts, WindowCounts) else None
-        self._sealed = counts if isinstance(counts, PartialAggregate) else None
+        self._counts = counts
 
     @classmethod
     def empty(cls, key: WindowKey, end: int, baseline: Baseline) -> OpenWindow:
@@ -46,17 +45,19 @@ class OpenWindow:
         return self.key.model, self.key.version, self.key.window_start
 
     def add(self, accepted: Sequence[Accepted]) -> None:
-        """Count events of this window, in the order of their offsets. Raises ValueError when sealed."""
-        if self._counts is None:
-            raise ValueError(f"window {self.key} is sealed: its baseline is not known here")
+        """Count events of this window and its baseline, at least one, in the order of their offsets.
+
+        Raises InvalidMessage when the window is sealed and what was stored does not fit the events' baseline.
+        """
+        if isinstance(self._counts, PartialAggregate):
+            self._counts = WindowCounts.of(self._counts, accepted[0].baseline)
         self._counts.add_events([item.event for item in accepted])
         self.offset = accepted[-1].offset
 
     def partial(self) -> PartialAggregate:
         """What is counted so far, as it is stored and sent."""
-        if self._counts is None:
-            assert self._sealed is not None
-            return self._sealed
+        if isinstance(self._counts, PartialAggregate):
+            return self._counts
         key = self.key
         return self._counts.partial(
             window_start=key.window_start, window_end=self.end, partition=key.partition, offset=self.offset

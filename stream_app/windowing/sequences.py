@@ -5,6 +5,8 @@ Within one (partition, source, epoch) the sequence of an id only rises, so the h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from contracts.events import parse_id
 
 CAPACITY = 1024
@@ -14,38 +16,46 @@ _HEX = "0123456789abcdef"
 
 
 class Sequences:
-    """Highest sequence of each "source-epoch", the least recently seen dropped beyond the capacity."""
+    """Highest sequence of each source and epoch, the least recently seen dropped beyond the capacity."""
 
-    __slots__ = ("_capacity", "_highest", "_latest")
+    __slots__ = ("_capacity", "_highest")
 
     def __init__(self, highest: dict[str, int] | None = None, capacity: int = CAPACITY) -> None:
-        self._highest = dict(highest or {})
+        self._highest = {f"{source}-": sequence for source, sequence in (highest or {}).items()}
         self._capacity = capacity
-        self._latest = next(reversed(self._highest), "")
 
-    def repeats(self, event_id: str) -> bool:
-        """Whether an id was seen before; remembers it if not. A foreign id never repeats: nothing is known of it."""
-        # The common case without the regular expression of parse_id, which costs as much as all the rest of stage 1.
-        source, digits = event_id[: -_DIGITS - 1], event_id[-_DIGITS:]
-        highest = self._highest.get(source)
-        if highest is None or digits.strip(_HEX) or event_id[-_DIGITS - 1] != "-":
-            parsed = parse_id(event_id) if event_id[-_DIGITS - 1 : -_DIGITS] == "-" else None
-            if parsed is None:
-                return False
-            self._highest[source] = parsed.sequence
-            self._latest = source
-            if len(self._highest) > self._capacity:
-                del self._highest[next(iter(self._highest))]
-            return False
-        if source != self._latest:
-            self._highest[source] = self._highest.pop(source)
-            self._latest = source
-        sequence = int(digits, 16)
-        if sequence <= highest:
-            return True
-        self._highest[source] = sequence
-        return False
+    def repeated(self, ids: Iterable[str]) -> list[int]:
+        """Positions of the ids that were seen before; remembers the others. A foreign id never repeats.
+
+        ids: of events in the order of their offsets.
+        """
+        found: list[int] = []
+        prefix, highest = "", -1
+        for position, text in enumerate(ids):
+            # Without parse_id for one source after another: its regular expression costs as much as all else here.
+            digits = text[-_DIGITS:]
+            if not prefix or text[:-_DIGITS] != prefix or digits.strip(_HEX):
+                prefix = ""
+                parsed = parse_id(text)
+                if parsed is None or str(parsed) != text:
+                    continue
+                prefix = text[:-_DIGITS]
+                highest = self._recall(prefix)
+            sequence = int(digits, 16)
+            if sequence <= highest:
+                found.append(position)
+            else:
+                highest = self._highest[prefix] = sequence
+        return found
+
+    def _recall(self, prefix: str) -> int:
+        """The highest sequence of a source, -1 for a new one; makes it the one seen last."""
+        highest = self._highest.pop(prefix, -1)
+        self._highest[prefix] = highest
+        if len(self._highest) > self._capacity:
+            del self._highest[next(iter(self._highest))]
+        return highest
 
     def snapshot(self) -> dict[str, int]:
-        """ "source-epoch" -> highest sequence, least recently seen first."""
-        return dict(self._highest)
+        """Highest sequence by "source-epoch", least recently seen first."""
+        return {prefix[:-1]: sequence for prefix, sequence in self._highest.items()}

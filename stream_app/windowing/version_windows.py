@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from contracts.partials import PartialAggregate
 from stream_app.windowing.closing import Closing
-from stream_app.windowing.state import VersionRecord, counted_as, rows_closed
+from stream_app.windowing.merged_state import VersionRecord, counted_as, rows_closed
 
 Closed = dict[int, dict[str, dict[int, int]]]
 
