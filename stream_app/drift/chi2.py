@@ -17,9 +17,11 @@ _EXPECTED = 5
 class ChiSquare:
     """X2 = sum over levels b of (c_b sqrt(m/n) - r_b sqrt(n/m))^2 / (c_b + r_b), c of n in the window, r of m before.
 
-    This is the statistic of the 2 x K table, so the reference's own sampling noise counts. Levels (OTHER and UNSEEN
-    among them) that expect fewer than 5 rows, min(n, m) r_b / m < 5, are pooled into one cell; when that cell still
-    expects fewer, the rarest level left joins it. What is pooled does not depend on the window's own counts.
+    This is the statistic of the 2 x K table, so the reference's own sampling noise counts. Levels that expect fewer
+    than 5 rows, min(n, m) r_b / m < 5, are pooled with OTHER and UNSEEN into one cell; when that cell still expects
+    fewer, the rarest level left joins it. What is pooled does not depend on the window's own counts. OTHER has no cell
+    of its own because which of many rare levels were named and which went there was chance in the reference: named
+    ones fall back in every window, and OTHER rises (with 500 levels 45 % of the windows of 5,000 rows had p < .01).
     Null: chi-square with K - 1 degrees of freedom. With one cell left X2 = 0 and p = 1.
 
     Source: Press et al., Numerical Recipes (2007), 14.3.3; the rule of 5: Cochran, Biometrics 10(4), 1954.
@@ -42,8 +44,12 @@ class ChiSquare:
         counts = panel.counted.counts
         self._m = panel.counted.n
         feature = panel.spread(np.arange(panel.sizes.size))
-        self._order: Ints = np.lexsort((-counts, feature))  # within each feature the most frequent level first
-        self._sorted: Ints = counts[self._order]
+        ends = panel.starts + panel.sizes
+        named = counts.copy()
+        named[np.concatenate((ends - 2, ends - 1))] = 0  # OTHER and UNSEEN
+        self._order: Ints = np.lexsort((-named, feature))  # within each feature the most frequent level first
+        self._named: Ints = named[self._order]
+        self._reference: Ints = counts[self._order]
 
     def measure(self, window: PanelCounts) -> Measured:
         """value and size: X2."""
@@ -51,15 +57,15 @@ class ChiSquare:
         usable = (n > 0) & (m > 0)
         some_n, some_m = np.maximum(n, 1), np.maximum(m, 1)
         enough = _EXPECTED * some_m / np.minimum(some_n, some_m)
-        kept = self._sorted >= panel.spread(enough)
+        kept = self._named >= panel.spread(enough)
         alone = panel.total(kept.astype(np.int64))
-        pooled = m - panel.total(self._sorted * kept)
+        pooled = m - panel.total(self._reference * kept)
         absorbs = (pooled < enough) & (alone > 0)
         kept[(panel.starts + alone - 1)[absorbs]] = False
         counts = window.counts[self._order]
         up, down = np.sqrt(some_m / some_n), np.sqrt(some_n / some_m)
-        terms = _terms(counts, self._sorted, panel.spread(up), panel.spread(down))
-        rest = _terms(n - panel.total(counts * kept), m - panel.total(self._sorted * kept), up, down)
+        terms = _terms(counts, self._reference, panel.spread(up), panel.spread(down))
+        rest = _terms(n - panel.total(counts * kept), m - panel.total(self._reference * kept), up, down)
         statistic = np.where(usable, panel.total(terms * kept) + rest, 0.0)
         freedom = alone - absorbs
         statistic = np.where(freedom > 0, statistic, 0.0)

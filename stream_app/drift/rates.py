@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
 from scipy import special
 
+from contracts.baseline import Reference
+from contracts.binning import Levels
 from contracts.reports import Finding
 from stream_app.drift import binomial
 from stream_app.drift.metric import Measured
@@ -48,7 +51,6 @@ def _measured(k: Ints, n: Ints, k_reference: Ints, m: Ints, p: Floats) -> Measur
 class Missing:
     """Share of rows without a value: NaN, null or absent.
 
-    >>> from contracts.baseline import Reference
     >>> from contracts.binning import Bins
     >>> bins = Bins(edges=(1.0,), lowest=0.0, highest=2.0)
     >>> panel = Panel("numeric", [Reference(bins, (500, 490), missing=10)])
@@ -77,7 +79,6 @@ class OutOfRange:
     The reference has none of them by construction, so the test is one-sided, exact binomial, at (k_r + 1)/(m + 1)
     with k_r = 0: the chance that one more value of the same kind is the largest so far.
 
-    >>> from contracts.baseline import Reference
     >>> from contracts.binning import Bins
     >>> bins = Bins(edges=(0.0, 1.0), lowest=0.0, highest=0.5)
     >>> panel = Panel("numeric", [Reference(bins, (0, 999, 0))])
@@ -101,27 +102,52 @@ class OutOfRange:
         return _measured(*counts, binomial.at_least(window.strange, window.n, self._rate))
 
 
-class Unseen(OutOfRange):
-    """Share of the known values of a level that the reference never had; tested as out of range is.
+class Unseen:
+    """Share of the known values of a level that the reference never had.
 
-    >>> from contracts.baseline import Reference
-    >>> from contracts.binning import Levels
+    One-sided, exact binomial, at (N1 + 1)/(m + 1): N1, the number of levels seen just once among m values, over m is
+    the Good-Turing estimate of the share of levels not seen yet. Of the levels in OTHER only the number L and the sum T
+    are known, and that none is more frequent than the rarest named one, c: at most L - (T - L)/(c - 1) occur once.
+
+    Source: Good, Biometrika 40(3/4), 1953.
+
     >>> levels = Levels(("a", "b"))
     >>> panel = Panel("categorical", [Reference(levels, (700, 299, 0, 0))])
     >>> Unseen(panel).measure(PanelCounts(panel, [Reference(levels, (60, 37, 0, 3)).histogram])).p.round(6).tolist()
     [0.00015]
+    >>> panel = Panel("categorical", [Reference(Levels(("a",), rest=("b", "c", "d")), (992, 7, 0))])
+    >>> Unseen(panel).expected_rate.tolist()  # b, c, d could have 5, 1, 1
+    [0.003]
     """
 
     name: ClassVar[str] = "unseen"
     finding: ClassVar[Finding] = "unseen"
     kinds: ClassVar[tuple[PanelKind, ...]] = ("categorical",)
 
+    def __init__(self, panel: Panel) -> None:
+        self._reference = panel.counted
+        singles = np.array([_seen_once(reference) for reference in panel.references])
+        self.expected_rate: Floats = np.minimum((singles + 1) / (panel.counted.n + 1), 1.0)
+
+    def measure(self, window: PanelCounts) -> Measured:
+        """value: the rate in the window; size: its distance from the reference's."""
+        counts = (window.strange, window.n, self._reference.strange, self._reference.n)
+        return _measured(*counts, binomial.at_least(window.strange, window.n, self.expected_rate))
+
+
+def _seen_once(reference: Reference) -> int:
+    """How many levels of one categorical feature the reference has just once, at most."""
+    levels = reference.bins
+    assert isinstance(levels, Levels)
+    named, rest = reference.counts[: levels.other], len(levels.rest)
+    rarest = min((count for count in named if count), default=1)
+    others = rest if rarest < 2 else rest - math.ceil((reference.counts[levels.other] - rest) / (rarest - 1))
+    return sum(count == 1 for count in named) + max(others, 0)
+
 
 class Positives:
     """Share of the decisions that are positive.
 
-    >>> from contracts.baseline import Reference
-    >>> from contracts.binning import Levels
     >>> levels = Levels(("false", "true"))
     >>> panel = Panel("decision", [Reference(levels, (900, 100, 0, 0))])
     >>> window = PanelCounts(panel, [Reference(levels, (800, 200, 0, 0)).histogram])
