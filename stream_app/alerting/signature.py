@@ -33,8 +33,9 @@ def parse_secret(text: str) -> bytes:
 def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     """The value of the header `webhook-signature`. timestamp: whole seconds since the epoch, of this attempt.
 
-    >>> sign(b"k" * 24, "msg_1", 1674087231, b"{}")
-    'v1,gnhKgaDrwb3xDBivDfdOU3NkIHu0T81LgrGzTzr4n3g='
+    >>> key = parse_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    >>> sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
     """
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

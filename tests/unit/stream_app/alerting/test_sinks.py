@@ -1,0 +1,160 @@
+"""What every member of SINKS keeps, their settings, and the log sink."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from contracts.alerts import decode_alert, encode_alert
+from stream_app.alerting.errors import Retry, SinkSettingsError
+from stream_app.alerting.log import LogSink
+from stream_app.alerting.settings import SinkSettings, load
+from stream_app.alerting.sink import SINKS, sink_named
+from stream_app.alerting.webhook import WebhookSettings, WebhookSink, retry_after
+from tests.alerting import an_alert
+
+SECRET = "whsec_" + "dG9wc2VjcmV0" * 4
+RIGHT = {"SINK_WEBHOOK_URL": "https://alerts.example.com/x", "SINK_WEBHOOK_SECRET": SECRET}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch):
+    """Sets SINK_* and STREAM_* to exactly what is given; the environment is the interface under test."""
+
+    def settle(variables: Mapping[str, str]) -> None:
+        for name in ("BOOTSTRAP", "TOPIC_PREFIX", "START", "ATTEMPTS", "METRICS_PORT", "WEBHOOK_URL", "WEBHOOK_SECRET"):
+            for prefix in ("SINK_", "STREAM_"):
+                monkeypatch.delenv(prefix + name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return settle
+
+
+def test_every_sink_has_a_name_that_can_be_typed_and_no_other_sink_has() -> None:
+    names = [sink.name for sink in SINKS]
+    assert len(names) == len(set(names))
+    for name in names:
+        assert re.fullmatch(r"[a-z][a-z0-9-]*", name)
+        assert sink_named(name).name == name
+
+
+def test_an_unknown_sink_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(SinkSettingsError, match="no sink 'pigeon': choose one of log, webhook"):
+        sink_named("pigeon")
+
+
+@pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.name)
+async def test_every_sink_is_built_from_the_environment_and_hides_its_secrets(sink, environment) -> None:
+    environment(
+        {**RIGHT, "SINK_WEBHOOK_URL": "https://user:topsecret@alerts.example.com:8443/topsecret?t=topsecret#topsecret"}
+    )
+    built = sink.from_environment()
+    assert built.destination
+    assert "secret" not in built.destination
+    assert "topsecret" not in repr(built)
+    await built.close()
+
+
+def test_a_webhooks_destination_is_scheme_host_and_port() -> None:
+    settings = WebhookSettings(url="https://user:pw@alerts.example.com:8443/hook/token", secret=SECRET)
+    assert WebhookSink(settings).destination == "https://alerts.example.com:8443"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"SINK_WEBHOOK_URL": "alerts.example.com/topsecret"}, "SINK_WEBHOOK_URL: a URL needs http:// or https://"),
+        ({"SINK_WEBHOOK_URL": "ftp://topsecret@alerts.example.com"}, "SINK_WEBHOOK_URL: a URL needs http://"),
+        ({"SINK_WEBHOOK_URL": "http://"}, "SINK_WEBHOOK_URL: a URL needs"),
+        ({"SINK_WEBHOOK_URL": "http://exa mple"}, "SINK_WEBHOOK_URL: a URL needs"),
+        ({"SINK_WEBHOOK_URL": "http://host:99999/topsecret"}, "SINK_WEBHOOK_URL: a URL needs"),
+        ({"SINK_WEBHOOK_URL": "http://host:port"}, "SINK_WEBHOOK_URL: not a URL"),
+        ({"SINK_WEBHOOK_URL": ""}, "SINK_WEBHOOK_URL is not set"),
+        ({"SINK_WEBHOOK_SECRET": "topsecret"}, "SINK_WEBHOOK_SECRET: a webhook secret begins with whsec_"),
+        ({"SINK_WEBHOOK_SECRET": "whsec_topsecret!"}, "SINK_WEBHOOK_SECRET: what follows whsec_ is not base64"),
+        ({"SINK_WEBHOOK_CONNECT_TIMEOUT_SECONDS": "0"}, "SINK_WEBHOOK_CONNECT_TIMEOUT_SECONDS: .*greater than 0"),
+        ({"SINK_WEBHOOK_READ_TIMEOUT_SECONDS": "inf"}, "SINK_WEBHOOK_READ_TIMEOUT_SECONDS: .*finite"),
+    ],
+)
+def test_a_wrong_webhook_setting_is_one_line_that_names_it_and_shows_no_value(environment, wrong, line: str) -> None:
+    environment({**RIGHT, **wrong})
+    with pytest.raises(SinkSettingsError, match=line) as caught:
+        load(WebhookSettings)
+    assert "\n" not in str(caught.value)
+    assert "topsecret" not in str(caught.value)
+
+
+def test_everything_that_is_missing_is_named_at_once(environment) -> None:
+    environment({})
+    with pytest.raises(SinkSettingsError, match="SINK_WEBHOOK_URL is not set; SINK_WEBHOOK_SECRET is not set"):
+        load(WebhookSettings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({}, "SINK_BOOTSTRAP is not set"),
+        ({"SINK_BOOTSTRAP": "localhost"}, "SINK_BOOTSTRAP: 'localhost' is not host:port"),
+        ({"SINK_BOOTSTRAP": "a:1,b:99999"}, "SINK_BOOTSTRAP: 'b:99999' is not host:port"),
+        ({"SINK_BOOTSTRAP": "a:1", "SINK_TOPIC_PREFIX": "a b"}, "SINK_TOPIC_PREFIX: "),
+        ({"SINK_BOOTSTRAP": "a:1", "SINK_START": "now"}, "SINK_START: .*'earliest' or 'latest'"),
+        ({"SINK_BOOTSTRAP": "a:1", "SINK_ATTEMPTS": "0"}, "SINK_ATTEMPTS: "),
+        ({"SINK_BOOTSTRAP": "a:1", "SINK_METRICS_PORT": "70000"}, "SINK_METRICS_PORT: "),
+    ],
+)
+def test_a_wrong_setting_of_every_sink_is_one_line_that_names_it(environment, variables, line: str) -> None:
+    environment(variables)
+    with pytest.raises(SinkSettingsError, match=line) as caught:
+        load(SinkSettings)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sink_next_to_a_worker_takes_kafka_and_prefix_from_the_workers_settings(environment) -> None:
+    environment({"STREAM_BOOTSTRAP": "kafka:9092", "STREAM_TOPIC_PREFIX": "blue."})
+    assert (load(SinkSettings).bootstrap, load(SinkSettings).topic_prefix) == ("kafka:9092", "blue.")
+    environment({"STREAM_BOOTSTRAP": "kafka:9092", "SINK_BOOTSTRAP": "other:9092"})
+    assert load(SinkSettings).bootstrap == "other:9092"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("17", 17.0),
+        ("-5", None),
+        ("²", None),
+        ("1e3", None),
+        ("soon", None),
+        ("", None),
+        ("Thu, 01 Jan 1970 00:02:00 GMT", 20.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Thu, 01 Jan 1970 00:02:00", 20.0),
+        ("Thu, 41 Jan 1970 00:02:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header, 100.0) == seconds
+
+
+async def test_the_log_sink_writes_one_json_line_per_alert() -> None:
+    out = io.StringIO()
+    sink = LogSink(out)
+    for number in (1, 2):
+        alert = an_alert(number, summary="two\nlines")
+        await sink.deliver(alert, b"{\n" + encode_alert(alert)[1:])
+    lines = out.getvalue().splitlines()
+    assert [decode_alert(line.encode()) for line in lines] == [an_alert(n, summary="two\nlines") for n in (1, 2)]
+
+
+async def test_a_log_that_cannot_be_written_is_worth_another_attempt() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(Retry, match="No space left on device"):
+        await LogSink(Full()).deliver(an_alert(), b"")
