@@ -47,7 +47,7 @@ class Owned:
         """Its state. Raises InvalidMessage when that cannot be read."""
         if number not in self._partitions:
             self._partitions[number] = Partition.restore(
-                number, self._windows, self.store.items(), self._baselines.by_digest
+                number, self._windows, self.store.stored(), self._baselines.by_digest
             )
         return self._partitions[number]
 

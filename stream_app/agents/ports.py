@@ -71,17 +71,17 @@ class Source(Protocol):
 class Store(Protocol):
     """The state of the partitions that this worker owns, durable in a changelog."""
 
-    def items(self) -> Iterable[tuple[bytes, bytes]]:
+    def stored(self) -> Iterable[tuple[bytes, bytes]]:
         """Everything; other partitions' records may be among it."""
 
     def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
-        """Written at once for items(); awaiting the result waits for the changelog. None deletes."""
+        """Written at once for stored(); awaiting the result waits for the changelog. None deletes."""
 
 
 class Outlet(Protocol):
     """The producer."""
 
-    async def send(
+    async def publish(
         self, topic: str, value: bytes, *, key: bytes | None, partition: int, headers: Headers
     ) -> Awaitable[object]:
         """Put into the send buffer, in order by partition; awaiting the result waits for the acknowledgement."""

@@ -53,7 +53,7 @@ class Publisher:
         """Final counts, each to its model's partition; returns when all are acknowledged."""
         to = self._to.partials
         acks = [
-            await self._outlet.send(
+            await self._outlet.publish(
                 to.topic,
                 encode_partial(partial),
                 key=partial.model.encode(),
@@ -68,7 +68,7 @@ class Publisher:
         """To every partition of `window-partials`, as any may hold windows. A lost one is made good by the next."""
         to, value = self._to.partials, encode_partial(heartbeat)
         for number in range(to.partitions):
-            ack = await self._outlet.send(to.topic, value, key=None, partition=number, headers=[])
+            ack = await self._outlet.publish(to.topic, value, key=None, partition=number, headers=[])
             asyncio.ensure_future(ack).add_done_callback(_warn)
 
     async def report(self, report: DriftReport) -> None:
@@ -89,7 +89,7 @@ class Publisher:
             key, headers = letter.id.encode(), self._headers(DEAD_LETTERED, letter.id)
             number = partition_of(key, to.partitions)
             acks.append(
-                await self._outlet.send(
+                await self._outlet.publish(
                     to.topic, encode_dead_letter(letter), key=key, partition=number, headers=headers
                 )
             )
@@ -97,7 +97,7 @@ class Publisher:
 
     async def _keyed(self, to: Address, key: bytes, value: bytes, headers: Headers) -> None:
         await (
-            await self._outlet.send(
+            await self._outlet.publish(
                 to.topic, value, key=key, partition=partition_of(key, to.partitions), headers=headers
             )
         )

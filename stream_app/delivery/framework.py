@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import faust
@@ -11,7 +11,7 @@ from faust.types import TP
 
 from stream_app.delivery import consumer
 from stream_app.delivery.batches import BatchSchema, Fetching
-from stream_app.delivery.tables import StateTable
+from stream_app.delivery.tables import Age, StateTable
 
 
 class Producer(driver.Producer):  # type: ignore[misc]
@@ -29,11 +29,16 @@ class Transport(driver.Transport):  # type: ignore[misc]
 
 
 class App(faust.App):  # type: ignore[misc]
-    """A Faust app with this delivery. `stored_next`: the offset behind the last stored one, by partition."""
+    """A Faust app with this delivery; it is the `Outlet` of stream_app/agents/ports.py.
+
+    stored_next: the offset behind the last stored one, by partition. when_ready: called when partitions are assigned
+    and their state is restored; when_rebalancing: called, in the consumer's thread, when that ends.
+    """
 
     def __init__(self, id: str, *, fetching: Fetching, **settings: Any) -> None:
         self.fetching = fetching
         self.stored_next: Callable[[], Mapping[TP, int]] = dict
+        self.when_rebalancing: Callable[[], None] = lambda: None
         self.when_ready: Callable[[], None] = lambda: None
         super().__init__(id, Table=StateTable, store="memory://", **settings)
 
@@ -43,6 +48,11 @@ class App(faust.App):  # type: ignore[misc]
     def _create_directories(self) -> None:
         """None is needed: all state is in Kafka, and the file system may be read-only."""
 
+    def on_rebalance_start(self) -> None:
+        """Called in the consumer's thread."""
+        super().on_rebalance_start()
+        self.when_rebalancing()
+
     def on_rebalance_end(self) -> None:
         """Recovery is over and partitions flow."""
         super().on_rebalance_end()
@@ -51,3 +61,22 @@ class App(faust.App):  # type: ignore[misc]
     def batched_topic(self, name: str) -> Any:
         """One of `fetching.batched`. At most 8 batches wait in its queue."""
         return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes), maxsize=8)
+
+    def state_table(self, name: str, partitions: int, age: Age, recovered: Callable[[], None]) -> StateTable:
+        """A table of the topic `{group}-{name}-changelog`. recovered: called when its partitions have been read."""
+        table: StateTable = self.Table(name, key_type=bytes, value_type=bytes, partitions=partitions)
+        table.age = age
+
+        async def on_recover() -> None:
+            recovered()
+
+        table.on_recover(on_recover)
+        return table
+
+    async def publish(
+        self, topic: str, value: bytes, *, key: bytes | None, partition: int, headers: list[tuple[str, bytes]]
+    ) -> Awaitable[object]:
+        """Send through the worker's one producer; awaiting the result waits for the acknowledgement."""
+        producer = await self.maybe_start_producer()
+        ack: Awaitable[object] = await producer.send(topic, key, value, partition, None, headers)
+        return ack

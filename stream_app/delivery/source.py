@@ -40,28 +40,32 @@ class TopicSource:
         """Those assigned to this worker."""
         return frozenset(tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._topic)
 
+    def at(self, partition: int) -> TP:
+        """The partition as Faust names it."""
+        return TP(self._topic, partition)
+
     def began(self, partition: int) -> int | None:
         """Where reading began after the last rebalance; None at the log's first record."""
-        offset: int | None = self._app.consumer.began.get(TP(self._topic, partition))
+        offset: int | None = self._app.consumer.began.get(self.at(partition))
         return offset
 
     def end(self, partition: int) -> int | None:
         """The offset behind the log's last record, as the last fetch said; None before the first."""
         if partition not in self.partitions:
             return None
-        end: int | None = self._app.consumer.highwater(TP(self._topic, partition))
+        end: int | None = self._app.consumer.highwater(self.at(partition))
         return end
 
     async def start(self, partition: int) -> int:
         """The offset of the log's first record."""
-        tp = TP(self._topic, partition)
+        tp = self.at(partition)
         start: int = (await self._app.consumer.earliest_offsets(tp))[tp]
         return start
 
     async def reread_from(self, partition: int, offset: int) -> None:
         """Read again from there."""
-        await self._app.consumer.reread_from(TP(self._topic, partition), offset)
+        await self._app.consumer.reread_from(self.at(partition), offset)
 
     def abandon(self, partition: int) -> None:
         """Do not commit what was delivered and is not finished."""
-        self._app.consumer.abandon(TP(self._topic, partition))
+        self._app.consumer.abandon(self.at(partition))

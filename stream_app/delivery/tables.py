@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import faust
@@ -36,7 +36,10 @@ class MonotoneStore(memory.Store):  # type: ignore[misc]
 
 
 class StateTable(faust.Table):  # type: ignore[misc]
-    """A compacted table whose writes name their partition, so that they need no event that is being handled."""
+    """A compacted table whose writes name their partition, so that they need no event that is being handled.
+
+    It is the `Store` of stream_app/agents/ports.py. age: orders the values of a key.
+    """
 
     age: Age = staticmethod(lambda key, value: 0)
 
@@ -45,7 +48,12 @@ class StateTable(faust.Table):  # type: ignore[misc]
         store.age = self.age
         return store
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Any:
+    def stored(self) -> list[tuple[bytes, bytes]]:
+        """Everything, as it is now."""
+        return list(self.data.data.items())
+
+    def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
         """Write to the store now and to the changelog soon; None is a tombstone. Awaiting the result is the ack."""
         self.data.hold(partition, key, value)
-        return self.send_changelog(partition, key, value, value_serializer="raw")
+        written: Awaitable[object] = self.send_changelog(partition, key, value, value_serializer="raw")
+        return written

@@ -1,0 +1,101 @@
+"""`python -m stream_app`: worker, sink, topics, audit. Settings come from the environment: STREAM_*."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from stream_app import admin
+from stream_app.errors import StreamError
+from stream_app.settings import StreamSettings, load_settings
+from stream_app.telemetry import Telemetry
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+log = logging.getLogger("stream_app")
+
+
+@cli.command()
+def worker() -> None:
+    """Count predictions, compare windows and write alerts, until SIGTERM or SIGINT."""
+    _run(_work)
+
+
+@cli.command()
+def sink(name: Annotated[str, typer.Argument(help="webhook or log")]) -> None:
+    """Deliver alerts to one sink, until SIGTERM or SIGINT."""
+    from stream_app.alerting.runner import run_sink  # a sink needs no Faust, a worker no sink: neither waits for it
+
+    raise typer.Exit(run_sink(name))
+
+
+@cli.command()
+def topics(
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Of the topic `predictions`, where it does not exist yet.")
+    ] = None,
+) -> None:
+    """Create the topics that are missing; may be called again at any time."""
+
+    async def create(settings: StreamSettings) -> int:
+        async with admin.connected(settings, _say) as client:
+            outcomes = await admin.create(client, settings, partitions)
+        width = max(len(outcome.name) for outcome in outcomes)
+        for outcome in outcomes:
+            line = f"{outcome.name:{width}}  {outcome.partitions:3} partitions  {outcome.state:10}  {outcome.detail}"
+            print(line.rstrip())
+        if any(outcome.state == "mismatched" for outcome in outcomes):
+            _say(
+                "a topic has another shape than it must have: change it on the broker, or use another prefix or app id"
+            )
+            return 2
+        return 0
+
+    _run(create)
+
+
+async def _work(settings: StreamSettings) -> int:
+    from stream_app import app  # Faust takes a second to import
+
+    telemetry, stop = Telemetry(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if settings.metrics_port is not None:
+        log.info("metrics on port %s", telemetry.serve(settings.metrics_port))
+    await app.run(settings, telemetry, stop)
+    return 0
+
+
+def _run(command: Callable[[StreamSettings], Coroutine[Any, Any, int]]) -> None:
+    """Settings, log and the event loop for a command; an error of ours becomes one line and exit status 2."""
+    try:
+        settings = load_settings()
+        _log_to_stderr(settings.log_level)
+        raise typer.Exit(asyncio.run(command(settings)))
+    except StreamError as error:
+        _say(str(error))
+        raise typer.Exit(2) from None
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    if level != "debug":
+        # They tell of every step of every rebalance; what matters of it is in our own lines and in the metrics.
+        for chatty, enough in (("faust", "ERROR"), ("mode", "ERROR"), ("aiokafka", "CRITICAL")):
+            logging.getLogger(chatty).setLevel(enough)
+        logging.getLogger("stream_app.delivery").setLevel("WARNING")  # Faust's services log under our modules' names
+
+
+def _say(line: str) -> None:
+    print(f"stream_app: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli()
