@@ -149,6 +149,21 @@ def data(
     typer.echo(_guarded(lambda: write(_dataset(name), out, seed)))
 
 
+@app.command()
+def receiver(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
+    file: Annotated[Path, typer.Option(help="Append each accepted alert there, one JSON line.")] = VAR / "alerts.jsonl",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    secret: Annotated[str, typer.Option(envvar="DEMO_RECEIVER_SECRET", help="whsec_ and base64, as the sink's.")] = "",
+) -> None:
+    """A webhook receiver that verifies signatures; the sink's secret comes from DEMO_RECEIVER_SECRET."""
+    from demo.receiver import serve
+
+    if not secret:
+        raise typer.BadParameter("set it to the sink's SINK_WEBHOOK_SECRET", param_hint="DEMO_RECEIVER_SECRET")
+    _guarded(lambda: serve(host, port, secret, file))
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its first contacts with a fresh broker log as errors

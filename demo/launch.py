@@ -75,7 +75,7 @@ class Launch:
         await finished(topics)
         self.workers = [await self._keep(self.installation.worker(n + 1)) for n in range(WORKERS)]
         receiver = await self._keep(self.installation.receiver())
-        await answers(f"{self.installation.receiver_url}health", receiver)
+        await answers(f"{self.installation.receiver_url}", receiver)
         await self._keep(self.installation.sink())
         self._tell(f"{WORKERS} workers, the webhook sink and a receiver run")
 

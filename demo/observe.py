@@ -12,16 +12,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from contracts.alerts import DriftAlert
 from contracts.reports import DriftReport, decode_report
 from contracts.topics import DRIFT_REPORTS
+from demo.receipts import Receipt
 
 _POLL_SECONDS = 0.05
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """One line of the receiver's file."""
-
-    received: float
-    alert: DriftAlert
-    repeated: bool = False
 
 
 _receipt = msgspec.json.Decoder(Receipt)
