@@ -1,0 +1,135 @@
+"""`python -m training`: train a model, or fit a baseline to a model that was trained elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts.errors import ContractError
+from training.errors import TrainingError
+from training.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from training.publish import Publisher
+    from training.registry import Registry
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Model = Annotated[str, typer.Option(help="Name of the model in the registry, and in its events.")]
+Seed = Annotated[int, typer.Option(help="The same seed, data and code give the same model.", min=0)]
+Threshold = Annotated[float | None, typer.Option(help="Decide positively at this score.")]
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="Folder that holds a dataset.toml, or the path of one.")],
+    model: Model,
+    seed: Seed = 0,
+    estimator: Annotated[str, typer.Option(help="hgb (boosted trees), logistic or forest.")] = "hgb",
+    threshold: Threshold = None,
+    alias: Annotated[str, typer.Option(help="What the new version becomes; the api serves the champion.")] = "champion",
+) -> None:
+    """Fit a model to described data, register it in MLflow with its baseline, and publish the baseline.
+
+    Without --threshold: the score at which F1 is best on the validation rows (a quarter of the data).
+    """
+    with _one_line_errors():
+        # Imported here: --help need not wait for scikit-learn.
+        from training.narrate import trained_lines
+        from training.revision import code_revision
+        from training.train import Plan
+        from training.train import train as run
+
+        settings = read_settings()
+        revision = code_revision(settings.code_revision, Path(__file__).parent)
+        plan = Plan(data, model, estimator, seed, threshold, alias, revision, datetime.now(UTC))
+        publisher = _publisher(settings)
+        trained = run(plan, _registry(settings), publisher)
+        where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
+        _say(trained_lines(trained, plan, settings.tracking_uri, where))
+
+
+@app.command()
+def baseline(
+    reference: Annotated[Path, typer.Option(help="CSV or Parquet file of rows from when all was well.")],
+    model: Model,
+    version: Annotated[str, typer.Option(help="Version of the model, as in its events.")],
+    score_column: Annotated[
+        str | None, typer.Option(help="Column that holds the model's scores of these rows.")
+    ] = None,
+    threshold: Threshold = None,
+    schema: Annotated[Path | None, typer.Option(help="A dataset.toml; without it the kinds are inferred.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the baseline to this file (JSON).")] = None,
+    publish: Annotated[bool, typer.Option(help="Publish to Kafka at TRAINING_KAFKA_BOOTSTRAP.")] = True,
+    attach: Annotated[
+        bool, typer.Option(help="Also attach it to the version in MLflow, so the api serves it.")
+    ] = False,
+    seed: Seed = 0,
+) -> None:
+    """Fit a baseline to your own file, so that the predictions of any model can be monitored.
+
+    Use rows that the model was not fitted on: it is too sure of those. With --attach and no --score-column the model
+    itself scores the rows.
+    """
+    with _one_line_errors():
+        from training.narrate import baseline_lines, guess_lines
+        from training.place import Place
+        from training.reference import fit_to_reference, read_reference
+        from training.revision import code_revision
+
+        settings = read_settings()
+        place = Place(out, _publisher(settings) if publish else None, _registry(settings) if attach else None)
+        place.check()
+        read = read_reference(reference, schema, score_column)
+        _say(guess_lines(read.guesses))
+        if read.scores is None and place.registry is not None:
+            read = read.scored_by(place.registry.load(place.registry.find(model, version)))
+        fitted = fit_to_reference(
+            read,
+            model,
+            version,
+            threshold=threshold,
+            code_revision=code_revision(settings.code_revision, Path(__file__).parent),
+            seed=seed,
+            now=datetime.now(UTC),
+        )
+        _say(baseline_lines(fitted, place.put(fitted)))
+
+
+def _registry(settings: Settings) -> Registry:
+    from training.registry import Registry
+
+    return Registry(settings.tracking_uri, settings.artifacts, settings.experiment)
+
+
+def _publisher(settings: Settings) -> Publisher | None:
+    from training.publish import Publisher
+
+    if not settings.kafka_bootstrap:
+        return None
+    return Publisher(settings.kafka_bootstrap, settings.topic_prefix, settings.publish_timeout_seconds)
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """An error that is meant for the user becomes one line on stderr and exit status 2."""
+    try:
+        yield
+    except (TrainingError, ContractError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,57 @@
+"""What training tells the person who started it: a few plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contracts.baseline import Baseline
+from training.infer import Guess
+from training.train import Plan, Trained
+
+
+def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | None) -> list[str]:
+    """What came of a training. published: where the baseline went, None when no broker is configured."""
+    samples, fitted, metrics = trained.samples, trained.fitted, trained.fitted.metrics
+    chosen = "best F1 on these rows" if plan.threshold is None else "as asked"
+    steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in trained.seconds.items())
+    return [
+        f"data        {samples.description.name}: {len(samples.labels):,} rows, {len(samples.schema.features)} "
+        f"features, {metrics['base_rate']:.1%} positive, digest {samples.digest[:12]}",
+        f"fit         {plan.estimator} on {fitted.fitted_rows:,} rows, seed {plan.seed}",
+        f"validation  {len(fitted.labels):,} rows: AUC {metrics['auc']:.4f}, "
+        f"average precision {metrics['average_precision']:.4f}, log loss {metrics['log_loss']:.4f}",
+        *(
+            f"            class {value}: precision {metrics[f'precision_{value}']:.3f}, "
+            f"recall {metrics[f'recall_{value}']:.3f}"
+            for value in (0, 1)
+        ),
+        f"threshold   {fitted.threshold:.4f} ({chosen}): {metrics['positive_rate']:.1%} decided positively",
+        f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {plan.alias}",
+        f"baseline    {trained.baseline.digest}: {_watched(trained.baseline)}; "
+        + (f"published to {published}" if published else "not published: TRAINING_KAFKA_BOOTSTRAP is not set"),
+        f"took        {sum(trained.seconds.values()):.1f} s: {steps}",
+    ]
+
+
+def guess_lines(guesses: Iterable[Guess]) -> list[str]:
+    """What columns were taken for, as a table; nothing when a description said it."""
+    rows = [(guess.column, guess.kind or "left out", guess.why) for guess in guesses]
+    if not rows:
+        return []
+    first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
+    table = [f"  {name:{first}}  {kind:{second}}  {why}" for name, kind, why in rows]
+    return ["No --schema was given; the columns were taken for:", *table, "Wrong? Describe them in a dataset.toml."]
+
+
+def baseline_lines(baseline: Baseline, destinations: list[str]) -> list[str]:
+    """What a baseline holds and where it went."""
+    score = f"{baseline.score.histogram.rows:,} scores" if baseline.score.histogram.rows else "no scores: not monitored"
+    return [
+        f"baseline    {baseline.digest} of {baseline.key}: {baseline.rows:,} rows, {_watched(baseline)}; {score}",
+        *destinations,
+    ]
+
+
+def _watched(baseline: Baseline) -> str:
+    tied = sum(reference.bridge is not None for reference in baseline.features.values())
+    return f"{len(baseline.features)} features monitored, {tied} with ties"

@@ -1,0 +1,215 @@
+"""The model registry: the only file of training that knows MLflow.
+
+A version is made in an order that leaves no half-made champion: the model is logged and registered, its baseline is
+attached to it, and only then may an alias point to it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from contracts.baseline import Baseline
+from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
+from contracts.schema import FeatureSchema
+from training.errors import RegistryError
+
+_SQLITE = "sqlite:///"
+_RUNTIME = ("scikit-learn", "skops", "numpy", "pandas")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version. model_id: of the logged model that holds its files."""
+
+    model: str
+    version: str
+    model_id: str
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The rows a model comes from. digest: SHA-256, 64 hex digits."""
+
+    name: str
+    file: Path
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is recorded of one training run. example: a few rows of its features. figures: file name -> figure."""
+
+    pipeline: Any
+    schema: FeatureSchema
+    example: pd.DataFrame
+    data: DataSource
+    params: dict[str, str]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    figures: dict[str, Any]
+
+
+@cache
+def _mlflow() -> Any:
+    """MLflow, imported late: its import takes seconds, and reads these settings."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 by default: minutes before an error
+    import mlflow
+    import mlflow.sklearn
+
+    # Chatter about tables, pip and aliases. Errors reach us as exceptions.
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow
+
+
+class Registry:
+    """MLflow's tracking store and registry at `tracking_uri`. artifacts: folder of model files for a local store."""
+
+    def __init__(self, tracking_uri: str, artifacts: Path, experiment: str) -> None:
+        self.tracking_uri = tracking_uri
+        self._artifacts = artifacts
+        self._experiment = experiment
+        self._experiment_id: str | None = None
+
+    def open(self) -> None:
+        """Connect; a new SQLite file gets its tables (3-6 s). Raises RegistryError."""
+        with self._errors("cannot be opened"):
+            if self.tracking_uri.startswith(_SQLITE):
+                Path(self.tracking_uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+            _mlflow().set_tracking_uri(self.tracking_uri)
+            found = self._client.get_experiment_by_name(self._experiment)
+            self._experiment_id = found.experiment_id if found else self._create_experiment()
+
+    def log_version(self, model: str, run: Run) -> Version:
+        """Log the run with its model and register that as a new version of `model`. Raises RegistryError."""
+        mlflow = _mlflow()
+        with self._errors("refused the run"), mlflow.start_run(experiment_id=self._experiment_id) as active:
+            self._log_facts(active.info.run_id, run)
+            info = mlflow.sklearn.log_model(
+                run.pipeline,
+                name="model",
+                signature=self._signature(run.schema),
+                input_example=run.example,
+                # named, or MLflow starts a process that imports the model to find them out (3-9 s)
+                pip_requirements=[f"{package}=={installed(package)}" for package in _RUNTIME],
+                skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
+                pyfunc_predict_fn="predict_proba",
+            )
+            self._ensure_model(model)
+            made = self._client.create_model_version(
+                model,
+                source=f"models:/{info.model_id}",
+                run_id=active.info.run_id,
+                tags=run.tags,
+                model_id=info.model_id,
+            )
+            return Version(model, str(made.version), info.model_id)
+
+    def attach_baseline(self, version: Version, baseline: Baseline) -> None:
+        """Put the baseline among the version's files, where the api finds it. Raises RegistryError."""
+        with self._errors("refused the baseline"), tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, BASELINE_FILE)
+            file.write_bytes(baseline.to_bytes())
+            self._client.log_model_artifact(version.model_id, str(file))
+            self._client.set_model_version_tag(version.model, version.version, "baseline", baseline.digest)
+
+    def set_alias(self, version: Version, alias: str) -> None:
+        """Point `alias` to the version. Raises RegistryError."""
+        with self._errors(f"refused the alias {alias!r}"):
+            self._client.set_registered_model_alias(version.model, alias, version.version)
+
+    def find(self, model: str, version: str) -> Version:
+        """A version that is registered already. Raises RegistryError."""
+        with self._errors(f"has no {model}/{version}"):
+            found = self._client.get_model_version(model, version)
+            if not found.model_id:
+                raise RegistryError(f"{model}/{version} was logged by an MLflow before 3.0: log it again")
+            return Version(model, str(found.version), found.model_id)
+
+    def load(self, version: Version) -> Any:
+        """The scikit-learn estimator of a version. Raises RegistryError."""
+        with self._errors(f"cannot load {version.model}/{version.version}"):
+            return _mlflow().sklearn.load_model(f"models:/{version.model}/{version.version}")
+
+    @property
+    def _client(self) -> Any:
+        return _mlflow().MlflowClient(self.tracking_uri)
+
+    def _create_experiment(self) -> str:
+        local = self.tracking_uri.startswith(_SQLITE)
+        location = self._artifacts.resolve().as_uri() if local else None
+        return str(self._client.create_experiment(self._experiment, artifact_location=location))
+
+    def _ensure_model(self, model: str) -> None:
+        mlflow = _mlflow()
+        try:
+            self._client.create_registered_model(model)
+        except mlflow.exceptions.MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _log_facts(self, run_id: str, run: Run) -> None:
+        """Parameters, metrics, tags in one batch: one by one they take two seconds."""
+        entities = _mlflow().entities
+        self._client.log_batch(
+            run_id,
+            metrics=[entities.Metric(name, value, 0, 0) for name, value in run.metrics.items()],
+            params=[entities.Param(name, value) for name, value in run.params.items()],
+            tags=[entities.RunTag(name, value) for name, value in run.tags.items()],
+        )
+        self._client.log_inputs(run_id, datasets=[self._dataset(run)])
+        with tempfile.TemporaryDirectory() as folder:
+            for name, figure in run.figures.items():
+                figure.savefig(Path(folder, name))
+            self._client.log_artifacts(run_id, folder, "figures")
+
+    def _dataset(self, run: Run) -> Any:
+        """The data set as MLflow's lineage shows it. Made by hand: `mlflow.data` would infer the types again (.6 s)."""
+        entities = _mlflow().entities
+        columns = self._signature(run.schema).inputs.to_dict()
+        dataset = entities.Dataset(
+            name=run.data.name,
+            digest=run.data.digest[:32],  # MLflow's limit is 36
+            source_type="local",
+            source=json.dumps({"uri": str(run.data.file)}),
+            schema=json.dumps({"mlflow_colspec": columns}),
+            profile=json.dumps({"num_rows": run.data.rows}),
+        )
+        return entities.DatasetInput(dataset, tags=[entities.InputTag("mlflow.data.context", "training")])
+
+    def _signature(self, schema: FeatureSchema) -> Any:
+        """Numbers as double: integers could not be missing."""
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, DataType, Schema
+
+        types = {"numeric": DataType.double, "boolean": DataType.double, "categorical": DataType.string}
+        inputs = [ColSpec(types[f.kind], f.name, required=not f.nullable) for f in schema.features]
+        return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double), ColSpec(DataType.double)]))
+
+    @contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        _mlflow()
+        from mlflow.exceptions import MlflowException
+        from skops.io.exceptions import UntrustedTypesFoundException
+
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, UntrustedTypesFoundException, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise RegistryError(f"MLflow at {self.tracking_uri} {what}: {reason} (TRAINING_TRACKING_URI)") from error

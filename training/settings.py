@@ -1,0 +1,40 @@
+"""Settings of training, from the environment: TRAINING_*. Read once, in the entry point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from training.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Where models, metrics and baselines go.
+
+    tracking_uri: MLflow's tracking store and registry; `sqlite:///FILE` needs no server. artifacts: the folder of
+    model files when tracking_uri is a local file (a server has its own). experiment: MLflow's name for the runs.
+    kafka_bootstrap: `host:port`, comma separated; without it nothing is published. topic_prefix: as the services'.
+    code_revision: recorded with each version; without it `git rev-parse HEAD` is asked.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore")
+
+    tracking_uri: str = Field("sqlite:///var/mlflow/mlflow.db", min_length=1)
+    artifacts: Path = Path("var/mlflow/artifacts")
+    experiment: str = Field("tidemark", min_length=1)
+    kafka_bootstrap: str | None = None
+    topic_prefix: str = ""
+    publish_timeout_seconds: float = Field(15.0, gt=0)
+    code_revision: str | None = None
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises SettingsError that names the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "TRAINING_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}={first['input']!r}: {first['msg']}") from error

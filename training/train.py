@@ -1,0 +1,99 @@
+"""Train: fit, register a version, attach its baseline, publish that, and only then let the alias point to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from contracts.baseline import Baseline
+from training.baseline import Origin
+from training.data import Samples, load
+from training.figures import figures
+from training.fit import Fitted, fit
+from training.publish import Publisher
+from training.registry import DataSource, Registry, Run, Version
+from training.stopwatch import Stopwatch
+
+_EXAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train. data: a folder with a dataset.toml, or that file. model: the registered model's name.
+
+    threshold: decide positively at this score; None: where F1 is best on the validation rows. alias: what the new
+    version becomes. now: the baseline's date.
+    """
+
+    data: Path
+    model: str
+    estimator: str
+    seed: int
+    threshold: float | None
+    alias: str
+    code_revision: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it. seconds: step -> how long it took."""
+
+    version: Version
+    samples: Samples
+    fitted: Fitted
+    baseline: Baseline
+    seconds: dict[str, float]
+
+
+def train(plan: Plan, registry: Registry, publisher: Publisher | None) -> Trained:
+    """Do it all. Raises TrainingError; whatever fails, the alias still points where it did before."""
+    watch = Stopwatch()
+    if publisher is not None:
+        publisher.check()
+        watch.lap("look for Kafka")
+    samples = load(plan.data)
+    watch.lap("read")
+    registry.open()  # not in a thread beside the fit: the two would wait for the interpreter, and lose more than they win
+    watch.lap("open the registry")
+    fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch)
+    version = registry.log_version(plan.model, _run(plan, samples, fitted))
+    watch.lap("log and register")
+    baseline = _baseline(plan, version, samples, fitted)
+    registry.attach_baseline(version, baseline)
+    if publisher is not None:
+        publisher.publish(baseline)
+    registry.set_alias(version, plan.alias)
+    watch.lap("attach and publish the baseline, set the alias")
+    return Trained(version, samples, fitted, baseline, watch.laps)
+
+
+def _run(plan: Plan, samples: Samples, fitted: Fitted) -> Run:
+    return Run(
+        pipeline=fitted.pipeline,
+        schema=samples.schema,
+        example=samples.features.head(_EXAMPLE_ROWS),
+        data=DataSource(samples.description.name, samples.file, samples.digest, len(samples.labels)),
+        params={
+            "estimator": plan.estimator,
+            "seed": str(plan.seed),
+            "threshold": repr(fitted.threshold),
+            "threshold_chosen_by": "best F1 on the validation rows" if plan.threshold is None else "the caller",
+            "fitted_rows": str(fitted.fitted_rows),
+            "validation_rows": str(len(fitted.labels)),
+            **{name: str(value) for name, value in fitted.pipeline["classify"].get_params().items()},
+        },
+        metrics=fitted.metrics,
+        tags={
+            "data": samples.description.name,
+            "data_digest": samples.digest,
+            "code_revision": plan.code_revision,
+        },
+        figures=figures(fitted.labels, fitted.scores, fitted.threshold),
+    )
+
+
+def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
+    origin = Origin(version.model, version.version, plan.now, samples.digest, plan.code_revision)
+    return fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
