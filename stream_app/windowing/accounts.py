@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from contracts.partials import PartialAggregate
-from stream_app.windowing.merged_state import VersionRecord, counted_as, rows_closed
+from stream_app.windowing.merged_state import VersionRecord, rows_closed
 from stream_app.windowing.state import PartitionMeta
 
 Version = tuple[str, str]
@@ -112,7 +112,7 @@ def _open_rows(
     open_windows: Iterable[PartialAggregate], records: dict[Version, VersionRecord], parts: Iterable[PartialAggregate]
 ) -> dict[Version, int]:
     """Rows that are in no report yet. A final part may be in both stages: it counts once, with the greater number."""
-    rows: dict[tuple[str, str, int, str, int], int] = {}
+    rows: dict[tuple[str, str, int, int, int], int] = {}
     for stage, partials in ((1, open_windows), (2, parts)):
         for part in partials:
             record = records.get((part.model, part.version), VersionRecord(model=part.model, version=part.version))
@@ -121,7 +121,7 @@ def _open_rows(
                 left = max(0, part.rows - rows_closed(record, part)) if stage == 1 else 0
             else:
                 left = part.rows
-            key = (part.model, part.version, part.window_start, counted_as(part), part.partition)
+            key = (part.model, part.version, part.window_start, part.window_end, part.partition)
             rows[key] = max(left, rows.get(key, 0))
     totals: dict[Version, int] = {}
     for (model, version, *_), left in rows.items():

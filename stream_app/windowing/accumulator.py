@@ -31,9 +31,6 @@ from stream_app.windowing.state import (
 )
 from stream_app.windowing.tumbling import WindowConfig
 
-Slot = tuple[str, str, int]
-"""Model, version, window start: what siblings counted against different baselines have in common."""
-
 
 class Touched(msgspec.Struct, frozen=True):
     """What a batch did. keys: windows to store; the rest are this batch's numbers, for the metrics."""
@@ -59,7 +56,7 @@ class Partition:
         self._ledger = Ledger(number, config)
         self._windows: dict[WindowKey, OpenWindow] = {}
         # Windows that a crash left ahead of the meta record: events up to these offsets are in them already.
-        self._ahead: dict[Slot, int] = {}
+        self._ahead: dict[WindowKey, int] = {}
 
     @classmethod
     def restore(
@@ -79,9 +76,8 @@ class Partition:
                 partition._ledger = Ledger.of(decode_meta(value), config)
             else:
                 partition._windows[parsed] = _reopened(decode_part(value), config, baselines)
-        for window in partition._windows.values():
-            if window.offset > partition._ledger.last_offset:
-                partition._ahead[window.slot] = max(window.offset, partition._ahead.get(window.slot, -1))
+        last = partition._ledger.last_offset
+        partition._ahead = {key: window.offset for key, window in partition._windows.items() if window.offset > last}
         return partition
 
     @property
@@ -137,12 +133,11 @@ class Partition:
     def _count(self, group: Group) -> WindowKey | None:
         """Add a batch's events to their window; the window's key when it changed."""
         baseline, start, events = group
-        if self._ahead:
-            reached = self._ahead.get((baseline.model, baseline.version, start), -1)
-            events = [item for item in events if item.offset > reached]
+        key = WindowKey(self.number, baseline.model, baseline.version, start)
+        if key in self._ahead:
+            events = [item for item in events if item.offset > self._ahead[key]]
             if not events:
                 return None
-        key = WindowKey(self.number, baseline.model, baseline.version, start, baseline.digest)
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = OpenWindow.empty(key, start + self._config.size_ms, baseline)
@@ -166,7 +161,7 @@ class Partition:
 
     def acknowledged(self, partial: PartialAggregate) -> bytes:
         """The broker has this partial: forget its window. Returns the key of the record to delete."""
-        key = WindowKey(self.number, partial.model, partial.version, partial.window_start, partial.baseline)
+        key = WindowKey(self.number, partial.model, partial.version, partial.window_start)
         self._windows.pop(key, None)
         return window_key(key)
 
@@ -204,7 +199,7 @@ def _reopened(part: PartialAggregate, config: WindowConfig, baselines: Mapping[s
     length = part.window_end - part.window_start
     if length != config.size_ms:
         raise InvalidMessage(
-            f"partition {part.partition} has an open window of {part.model}/{part.version} that is {length} ms long, but "
-            f"the window size is {config.size_ms} ms: set it back until all windows are closed, or begin with empty state"
+            f"partition {part.partition} has an open window of {part.model}/{part.version} of {length} ms, windows are "
+            f"set to {config.size_ms} ms: set the size back until all windows are closed, or begin with empty state"
         )
     return OpenWindow.of(part, baselines)

@@ -21,7 +21,6 @@ class PartKey(NamedTuple):
     version: str
     window_start: int
     partition: int
-    baseline: str
 
 
 class VersionKey(NamedTuple):
@@ -37,9 +36,9 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     horizon: start of the last closed window; nothing at or below it opens again. reports, reported_rows: closed
     windows and their rows. late_rows: rows that came for closed windows. offset: the last record of `window-partials`
-    that is in this record or was stored before it. closed: start -> counted_as() -> source partition -> rows, of the
-    closed windows touched last. thin: starts of closed windows too small to compare, waiting to be merged. policy:
-    the alert policy's own state.
+    that is in this record or was stored before it. closed: start -> length -> source partition -> rows, of the closed
+    windows touched last. thin: starts of closed windows too small to compare, waiting to be merged. policy: the alert
+    policy's own state.
     """
 
     model: str
@@ -49,7 +48,7 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
     reported_rows: int = 0
     late_rows: int = 0
     offset: int = -1
-    closed: dict[int, dict[str, dict[int, int]]] = {}
+    closed: dict[int, dict[int, dict[int, int]]] = {}
     thin: tuple[int, ...] = ()
     policy: bytes = b""
     v: Literal[1] = 1
@@ -88,11 +87,7 @@ def decode_version(data: bytes) -> VersionRecord:
     return read_stored(_version, data, "version record of stage 2")
 
 
-def counted_as(part: PartialAggregate) -> str:
-    """Tells apart what one source partition may send for the same start: the baseline's digest and the length."""
-    return f"{part.baseline}/{part.window_end - part.window_start}"
-
-
 def rows_closed(record: VersionRecord, part: PartialAggregate) -> int:
     """Rows of this part that a closed window, or the late rows, include already; 0 where nothing is remembered."""
-    return record.closed.get(part.window_start, {}).get(counted_as(part), {}).get(part.partition, 0)
+    length = part.window_end - part.window_start
+    return record.closed.get(part.window_start, {}).get(length, {}).get(part.partition, 0)

@@ -187,9 +187,7 @@ class Merger:
         return windows
 
     def _part_key(self, part: PartialAggregate) -> bytes:
-        return part_key(
-            PartKey(self.number, part.model, part.version, part.window_start, part.partition, part.baseline)
-        )
+        return part_key(PartKey(self.number, part.model, part.version, part.window_start, part.partition))
 
     def _version_record(self, windows: VersionWindows) -> tuple[bytes, bytes]:
         record = windows.record

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from contracts.baseline import Baseline
+from contracts.events import PredictionEvent
 from contracts.partials import PartialAggregate
+from contracts.schema import FeatureSchema
 from contracts.window import WindowCounts
 from stream_app.windowing.decoding import Accepted
 from stream_app.windowing.state import WindowKey
+
+Event = PredictionEvent[Any]
 
 
 class OpenWindow:
     """Counts and the last source offset they include.
 
-    A window restored while its baseline is not known (published anew and compacted away since, or not read yet) is
-    sealed: it keeps what was stored. Its next event, if any comes, brings the baseline along.
+    A window keeps the baseline it was opened with, also when its version's baseline is published anew: it stays one
+    window with one offset, so what a crash makes it send twice is recognised. Events decoded with the newer baseline
+    are counted by the names of their features. Restored while its own baseline is not known (compacted away), it
+    counts rows only; stage 2, which cannot know that baseline either, reports them as not compared.
     """
 
     __slots__ = ("_counts", "end", "key", "offset")
@@ -34,25 +43,22 @@ class OpenWindow:
     @classmethod
     def of(cls, partial: PartialAggregate, baselines: Mapping[str, Baseline]) -> OpenWindow:
         """As it was stored. baselines: by digest. Raises InvalidMessage when the counts do not fit their baseline."""
-        key = WindowKey(partial.partition, partial.model, partial.version, partial.window_start, partial.baseline)
+        key = WindowKey(partial.partition, partial.model, partial.version, partial.window_start)
         baseline = baselines.get(partial.baseline)
         counts = partial if baseline is None else WindowCounts.of(partial, baseline)
         return cls(key, partial.window_end, partial.offset, counts)
 
-    @property
-    def slot(self) -> tuple[str, str, int]:
-        """Model, version, start."""
-        return self.key.model, self.key.version, self.key.window_start
-
     def add(self, accepted: Sequence[Accepted]) -> None:
-        """Count events of this window and its baseline, at least one, in the order of their offsets.
-
-        Raises InvalidMessage when the window is sealed and what was stored does not fit the events' baseline.
-        """
-        if isinstance(self._counts, PartialAggregate):
-            self._counts = WindowCounts.of(self._counts, accepted[0].baseline)
-        self._counts.add_events([item.event for item in accepted])
+        """Count events of this window, at least one, all decoded with one baseline, in the order of their offsets."""
+        theirs, events = accepted[0].baseline, [item.event for item in accepted]
         self.offset = accepted[-1].offset
+        if isinstance(self._counts, PartialAggregate):
+            self._counts = _with_rows(self._counts, events, self.offset)
+        elif self._counts.baseline.schema == theirs.schema:
+            self._counts.add_events(events)
+        else:
+            columns = _columns(events, theirs.schema, self._counts.baseline.schema)
+            self._counts.add_columns(columns, [event.score for event in events], [event.decision for event in events])
 
     def partial(self) -> PartialAggregate:
         """What is counted so far, as it is stored and sent."""
@@ -62,3 +68,21 @@ class OpenWindow:
         return self._counts.partial(
             window_start=key.window_start, window_end=self.end, partition=key.partition, offset=self.offset
         )
+
+
+def _columns(events: Sequence[Event], theirs: FeatureSchema, mine: FeatureSchema) -> list[Sequence[Any]]:
+    """Values of my monitored features in events of another schema; what that one does not have is missing."""
+    read = list(zip(*[msgspec.structs.astuple(event.features) for event in events], strict=True))
+    there = {(feature.name, feature.kind): column for feature, column in zip(theirs.features, read, strict=True)}
+    return [there.get((feature.name, feature.kind), [None] * len(events)) for feature in mine.monitored]
+
+
+def _with_rows(sealed: PartialAggregate, events: Sequence[Event], offset: int) -> PartialAggregate:
+    decided = [event.decision for event in events if event.decision is not None]
+    return msgspec.structs.replace(
+        sealed,
+        offset=offset,
+        rows=sealed.rows + len(events),
+        decided=sealed.decided + len(decided),
+        positives=sealed.positives + sum(decided),
+    )

@@ -16,13 +16,12 @@ T = TypeVar("T")
 
 
 class WindowKey(NamedTuple):
-    """One window of one model version in one source partition, counted against one baseline (its digest)."""
+    """One window of one model version in one source partition."""
 
     partition: int
     model: str
     version: str
     window_start: int
-    baseline: str
 
 
 class MetaKey(NamedTuple):

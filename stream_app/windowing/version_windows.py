@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from contracts.partials import PartialAggregate
 from stream_app.windowing.closing import Closing
-from stream_app.windowing.merged_state import VersionRecord, counted_as, rows_closed
+from stream_app.windowing.merged_state import VersionRecord, rows_closed
 
-Closed = dict[int, dict[str, dict[int, int]]]
+Rows = dict[int, dict[int, int]]
+"""Length of a window in milliseconds -> source partition -> rows."""
 
 
 class VersionWindows:
@@ -20,7 +21,7 @@ class VersionWindows:
 
     def __init__(self, record: VersionRecord) -> None:
         self.record = record
-        self._parts: dict[int, dict[tuple[int, str], PartialAggregate]] = {}
+        self._parts: dict[int, dict[int, PartialAggregate]] = {}
         self._seen = record.offset
 
     @property
@@ -36,7 +37,7 @@ class VersionWindows:
         """Put a stored part back; False when its window is closed and not thin."""
         if self._is_closed(part.window_start) and part.window_start not in self.record.thin:
             return False
-        self._parts.setdefault(part.window_start, {})[part.partition, part.baseline] = part
+        self._parts.setdefault(part.window_start, {})[part.partition] = part
         return True
 
     def take(self, part: PartialAggregate, offset: int, *, remember: int) -> Literal["pending", "late", "repeat"]:
@@ -48,10 +49,10 @@ class VersionWindows:
         fits = all(other.window_end == part.window_end for other in same_start.values())
         if self._is_closed(part.window_start) or not fits:
             return "repeat" if seen_before or not self._add_late(part, remember) else "late"
-        mine = same_start.get((part.partition, part.baseline))
+        mine = same_start.get(part.partition)
         if mine is not None and part.offset <= mine.offset:
             return "repeat"
-        self._parts.setdefault(part.window_start, {})[part.partition, part.baseline] = part
+        self._parts.setdefault(part.window_start, {})[part.partition] = part
         return "pending"
 
     def close(
@@ -65,9 +66,7 @@ class VersionWindows:
         if start not in pending[:1]:
             raise ValueError(f"window {start} of {closing.model}/{closing.version} is not the next: {pending[:1]}")
         parts = self.parts(start)
-        memory: dict[str, dict[int, int]] = {}
-        for part in parts:
-            memory.setdefault(counted_as(part), {})[part.partition] = part.rows
+        memory = {closing.window_end - start: {part.partition: part.rows for part in parts}}
         self.record = replace(
             self.record,
             horizon=start,
@@ -88,7 +87,7 @@ class VersionWindows:
         additional = part.rows - rows_closed(self.record, part)
         if additional <= 0:
             return False
-        memory = {counted_as(part): {part.partition: part.rows}}
+        memory = {part.window_end - part.window_start: {part.partition: part.rows}}
         self.record = replace(
             self.record,
             late_rows=self.record.late_rows + additional,
@@ -98,10 +97,10 @@ class VersionWindows:
         return True
 
 
-def _remember(closed: Closed, start: int, more: dict[str, dict[int, int]], capacity: int) -> Closed:
+def _remember(closed: dict[int, Rows], start: int, more: Rows, capacity: int) -> dict[int, Rows]:
     """The memory with more rows of one window, as the window touched last; the oldest beyond the capacity dropped."""
     known = closed.get(start, {})
-    window = {label: {**known.get(label, {}), **more.get(label, {})} for label in {**known, **more}}
+    window = {length: {**known.get(length, {}), **more.get(length, {})} for length in {**known, **more}}
     kept = {other: rows for other, rows in closed.items() if other != start}
     for oldest in list(kept)[: max(0, len(kept) + 1 - capacity)]:
         del kept[oldest]
