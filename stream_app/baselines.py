@@ -50,22 +50,17 @@ class Baselines:
     async def start(self) -> None:
         """Read the topic to its end, then follow it. Raises BrokerError."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+            self._topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
         )
         try:
             await consumer.start()
             self._consumer = consumer
-            partitions = consumer.partitions_for_topic(self._topic) or await self._asked(consumer)
-            consumer.assign([TopicPartition(self._topic, number) for number in partitions])
             self._follower = asyncio.create_task(self._follow(consumer), name="baselines")
             await self.refresh()
         except KafkaError as error:
+            await consumer.stop()
             await self.stop()
             raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
-
-    async def _asked(self, consumer: AIOKafkaConsumer) -> set[int]:
-        await consumer.topics()  # the first metadata hold only what was subscribed to
-        return set(consumer.partitions_for_topic(self._topic) or {0})
 
     async def stop(self) -> None:
         """Stop following; what was read stays."""
