@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,3 +110,87 @@ def an_event(
         latency_ms=1.5,
         features={"distance": 100.0, "seats": 110.0, "carrier": "a"} if features is None else features,
     )
+
+
+def a_model_version(
+    tracking_uri: str,
+    *,
+    model: str = "flights",
+    schema: FeatureSchema | None = None,
+    estimator: Any = None,
+    baseline: bytes | None = None,
+    alias: str | None = "champion",
+    threshold: float | None = 0.5,
+    seed: int = 0,
+    **log_model: Any,
+) -> str:
+    """Register a tiny fitted pipeline with its baseline in MLflow, point `alias` at it, and return its version.
+
+    Without an estimator it is a logistic regression that any schema of numeric, boolean and categorical features fits.
+    baseline: bytes to attach instead of the right baseline; b"" attaches none. log_model: more for mlflow's log_model.
+    """
+    import os
+
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow.sklearn
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
+
+    schema = schema or a_schema()
+    mlflow.set_tracking_uri(tracking_uri)
+    client = MlflowClient(tracking_uri)
+    experiment = client.get_experiment_by_name(model)
+    if experiment is None and tracking_uri.startswith("sqlite:///"):
+        artifacts = Path(tracking_uri.removeprefix("sqlite:///")).parent / "artifacts"
+        client.create_experiment(model, artifact_location=artifacts.resolve().as_uri())
+    mlflow.set_experiment(model)
+    with mlflow.start_run():
+        info = mlflow.sklearn.log_model(
+            a_fitted_pipeline(schema, seed) if estimator is None else estimator,
+            name="model",
+            **{
+                "pip_requirements": ["scikit-learn"],
+                "skops_trusted_types": list(SKOPS_TRUSTED_TYPES),
+                **log_model,
+            },
+        )
+    try:
+        client.create_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = client.create_model_version(model, source=f"models:/{info.model_id}", model_id=info.model_id)
+    version = str(made.version)
+    right = a_baseline(model=model, version=version, schema=schema, threshold=threshold, seed=seed).to_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, BASELINE_FILE)
+        file.write_bytes(right if baseline is None else baseline)
+        if file.stat().st_size:
+            client.log_model_artifact(info.model_id, str(file))
+    if alias is not None:
+        client.set_registered_model_alias(model, alias, version)
+    return version
+
+
+def a_fitted_pipeline(schema: FeatureSchema, seed: int = 0) -> Any:
+    """A scikit-learn pipeline fitted to 200 reference rows; the label is whether the first number is above its mean."""
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline, make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    from contracts.model_files import FRAME_DTYPES
+
+    columns = reference_columns(schema, 200, seed)
+    frame = pd.DataFrame({f.name: pd.Series(columns[f.name]).astype(FRAME_DTYPES[f.kind]) for f in schema.features})
+    numbers = [feature.name for feature in schema.features if feature.kind != "categorical"]
+    levels = [feature.name for feature in schema.features if feature.kind == "categorical"]
+    scale = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    encode = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    prepare = ColumnTransformer([("numbers", scale, numbers), ("levels", encode, levels)])
+    label = (frame[numbers[0]] > frame[numbers[0]].mean()).astype(int)
+    return Pipeline([("prepare", prepare), ("classify", LogisticRegression(random_state=seed))]).fit(frame, label)

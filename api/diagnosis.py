@@ -1,0 +1,164 @@
+"""Why a body was refused: every field at fault with its JSON pointer and the fix.
+
+The decoder that answers requests stops at the first fault and cannot say more than its place, so a refused body is
+read a second time, slowly, here. Values are never repeated (they may be private), names are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from api.errors import FieldError, InvalidRequest, RequestRefused, Unreadable
+from contracts.events import UtcTime
+from contracts.schema import Feature, FeatureSchema, Kind
+
+MOST_ERRORS = 20
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_NAME = 100
+_LONGEST_INTEGER = 400  # digits; more is infinite as a float, and slow to read as an integer
+_TOP = ("features", "entity_id", "event_time")
+_WORDS: dict[Kind, str] = {"numeric": "a number", "categorical": "a text", "boolean": "true or false"}
+_FORM = "an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z"
+
+
+class _NonFinite:
+    """Stands for NaN, Infinity and -Infinity, which are not JSON."""
+
+
+def diagnose(body: bytes, schema: FeatureSchema, fallback: str) -> RequestRefused:
+    """The error to answer with. fallback: what the decoder said, for a fault that is not found here."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.")
+    try:
+        data = json.loads(text, parse_constant=lambda _: _NonFinite(), parse_int=_integer)
+    except json.JSONDecodeError as error:
+        return Unreadable("not-json", f"The body is not JSON: {error.msg} at character {error.pos}.")
+    except RecursionError:
+        return Unreadable("not-json", "The body is nested too deeply. A request has two levels.")
+    errors = tuple(error for error, _ in zip(_faults(data, schema), range(MOST_ERRORS), strict=False))
+    if not errors:
+        errors = (FieldError("", fallback, "wrong-type"),)
+    return InvalidRequest(errors[0].category, "The request does not fit the model.", errors)
+
+
+def event_time_error(time: datetime, latest: datetime) -> FieldError | None:
+    """What is wrong with an event time that is absurdly far off; None where nothing is."""
+    if _EARLIEST <= time <= latest:
+        return None
+    detail = f"is before 1970 or after {latest:%Y-%m-%d}: check the clock or the unit of the sender"
+    return FieldError("/event_time", detail, "event-time")
+
+
+def pointer(*parts: str) -> str:
+    """JSON pointer (RFC 6901).
+
+    >>> pointer("features", "a/b~c")
+    '/features/a~1b~0c'
+    """
+    return "".join("/" + part[:_LONGEST_NAME].replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _faults(data: Any, schema: FeatureSchema) -> Iterator[FieldError]:
+    if not isinstance(data, dict):
+        yield FieldError("", "must be an object with the field features", "wrong-type")
+        return
+    for name in data:
+        if name not in _TOP:
+            yield FieldError(pointer(_shown(name)), f"unknown field: leave it out{_meant(name, _TOP)}", "unknown-field")
+    if data.get("entity_id") is not None:
+        yield from _entity_faults(data["entity_id"])
+    if data.get("event_time") is not None:
+        yield from _time_faults(data["event_time"])
+    if "features" not in data:
+        yield FieldError("/features", "is missing: add the model's features", "missing-field")
+    elif not isinstance(data["features"], dict):
+        yield FieldError("/features", "must be an object of feature names and values", "wrong-type")
+    else:
+        yield from _feature_faults(data["features"], schema)
+
+
+def _entity_faults(value: Any) -> Iterator[FieldError]:
+    if not isinstance(value, str) or not 1 <= len(value) <= 200 or not _encodable(value):
+        yield FieldError("/entity_id", "must be a text of 1 to 200 characters: mend it or leave it out", "entity-id")
+
+
+def _time_faults(value: Any) -> Iterator[FieldError]:
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        time = None
+    if time is not None and time.tzinfo is None:
+        yield FieldError("/event_time", "has no time zone: add Z, or an offset such as +02:00", "event-time")
+        return
+    try:
+        msgspec.convert(value, UtcTime)
+    except msgspec.ValidationError:
+        yield FieldError("/event_time", f"must be {_FORM}", "event-time")
+
+
+def _feature_faults(values: dict[str, Any], schema: FeatureSchema) -> Iterator[FieldError]:
+    for name in values:
+        if name not in schema.names:
+            detail = f"unknown feature: leave it out{_meant(name, schema.names)}"
+            yield FieldError(pointer("features", _shown(name)), detail, "unknown-field")
+    for feature in schema.features:
+        where = pointer("features", feature.name)
+        if feature.name in values:
+            fault = _value_fault(values[feature.name], feature)
+            if fault is not None:
+                yield FieldError(where, *fault)
+        elif not feature.nullable:
+            yield FieldError(where, f"is missing and has no default: add {_WORDS[feature.kind]}", "missing-field")
+
+
+def _value_fault(value: Any, feature: Feature) -> tuple[str, Any] | None:
+    words = _WORDS[feature.kind] + (" or null" if feature.nullable else "")
+    if isinstance(value, _NonFinite) or not _in_range(value):
+        fix = "send null" if feature.nullable else "send a finite number"
+        return f"NaN, Infinity and numbers out of range are not JSON: {fix}", "non-finite"
+    if value is None:
+        return None if feature.nullable else (f"may not be null: send {words}", "wrong-type")
+    if feature.kind == "boolean":
+        right = isinstance(value, bool)
+    elif feature.kind == "categorical":
+        right = isinstance(value, str) and _encodable(value)
+    else:
+        right = isinstance(value, int | float) and not isinstance(value, bool)
+    if right:
+        return None
+    hint = ", without quotes" if feature.kind != "categorical" and isinstance(value, str) else ""
+    return f"must be {words}{hint}", "wrong-type"
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
+
+
+def _in_range(value: Any) -> bool:
+    try:
+        return not isinstance(value, int | float) or math.isfinite(float(value))
+    except OverflowError:  # an integer beyond the largest float
+        return False
+
+
+def _encodable(text: str) -> bool:
+    """Half of a surrogate pair can be written in JSON (as an escape), but stands for no character."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _shown(name: str) -> str:
+    return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
+
+
+def _meant(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name[:_LONGEST_NAME], known, 1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,118 @@
+"""Errors of the API. HTTP status codes are not here: `api.problems` has the one table of them.
+
+ApiError
+├── SettingsError        an API_* setting that is wrong or missing
+├── RequestRefused       a request that cannot be answered as it is; carries its category and the fields at fault
+│   ├── Unreadable       the body is not JSON at all
+│   ├── WrongContentType the body is declared as something else than JSON
+│   ├── BodyTooLarge     more bytes than the limit
+│   └── InvalidRequest   JSON, but not what the champion's schema asks for
+├── NotServing           no prediction can be answered just now; the same request may succeed later
+│   ├── NoModel          no champion is loaded
+│   └── OutboxClosed     the outbox is full or cannot be written: no answer without an event
+├── ScoringFailed        the model raised, or gave a score that is not a finite number
+├── LookupsAway          Redis does not answer: recent predictions cannot be looked up
+├── NoSuchPrediction     not in Redis: never made, or older than the look-ups keep
+├── ModelRefused         a registered version that cannot be served, and why
+├── RegistryAway         MLflow cannot be reached, or has no such model or alias
+└── OutboxUnusable       the outbox directory cannot be used: a start-up error
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Category = Literal[
+    "not-json",
+    "not-utf-8",
+    "non-finite",
+    "unknown-field",
+    "missing-field",
+    "wrong-type",
+    "event-time",
+    "entity-id",
+    "content-type",
+    "too-large",
+]
+"""Why a request was refused: the label of the metric, and the end of the problem's type."""
+
+
+class FieldError(NamedTuple):
+    """One thing wrong with a body. pointer: JSON pointer (RFC 6901) of the field; "" is the body itself."""
+
+    pointer: str
+    detail: str
+    category: Category
+
+
+class ApiError(Exception):
+    """Something the API says in one line."""
+
+
+class SettingsError(ApiError):
+    """An API_* setting is wrong or missing."""
+
+
+class RequestRefused(ApiError):
+    """A request that cannot be answered as it is. `errors` names each field and the fix; it may be empty."""
+
+    def __init__(self, category: Category, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(detail)
+        self.category = category
+        self.errors = errors
+
+
+class Unreadable(RequestRefused):
+    """The body is not JSON."""
+
+
+class WrongContentType(RequestRefused):
+    """The body is declared as something else than JSON."""
+
+
+class BodyTooLarge(RequestRefused):
+    """The body has more bytes than the limit."""
+
+
+class InvalidRequest(RequestRefused):
+    """The body is JSON, but not what the champion's schema asks for."""
+
+
+class NotServing(ApiError):
+    """No prediction can be answered just now. retry_after: seconds after which it may be tried again."""
+
+    retry_after = 1
+
+
+class NoModel(NotServing):
+    """No champion is loaded."""
+
+
+class OutboxClosed(NotServing):
+    """The outbox is at its bound, or its disk refuses: there is no answer without an event."""
+
+    retry_after = 5
+
+
+class ScoringFailed(ApiError):
+    """The model raised, or gave a score that is not a finite number."""
+
+
+class LookupsAway(ApiError):
+    """Redis does not answer, or none is configured."""
+
+
+class NoSuchPrediction(ApiError):
+    """Not among the recent predictions."""
+
+
+class ModelRefused(ApiError):
+    """A registered version that cannot be served."""
+
+
+class RegistryAway(ApiError):
+    """MLflow cannot be reached, or has no such model or alias."""
+
+
+class OutboxUnusable(ApiError):
+    """The outbox directory cannot be used."""

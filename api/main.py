@@ -1,0 +1,190 @@
+"""The composition root: builds every part, passes it down, starts and stops the background tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import FastAPI
+
+from api.champion import ChampionFollower, Versions
+from api.edge import Edge
+from api.errors import OutboxClosed
+from api.mirror import Mirror
+from api.models import ModelStore
+from api.openapi import build_page
+from api.outbox import Outbox
+from api.predict import PredictEndpoint
+from api.predictor import Predictor
+from api.producer import Producer
+from api.publisher import Link, Pace, Publisher
+from api.routes import Services, build_router, handle_errors
+from api.served import Served, prepare
+from api.settings import ApiSettings
+from api.slots import Slot, claim
+from api.sources import Source, Sources
+from api.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+SYNC_SECONDS = 1.0
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: ApiSettings,
+    *,
+    versions: Versions | None = None,
+    now: Callable[[], datetime] = utc_now,
+) -> Edge:
+    """The whole API as one ASGI callable. versions: instead of MLflow's, for tests.
+
+    Takes an outbox slot, which the end of the application's lifespan gives back. Raises OutboxUnusable.
+    """
+    telemetry = Telemetry()
+    slot = claim(settings.outbox_dir)
+    epoch = slot.next_epoch(int(now().timestamp() * 1000))
+    try:
+        outbox = Outbox(slot.directory, epoch, max_bytes=settings.outbox_max_bytes, on_torn=telemetry.torn.inc)
+    except Exception:
+        slot.release()
+        raise
+    telemetry.watch_outbox(lambda: outbox.backlog.pending_bytes, settings.outbox_max_bytes)
+    mirror = Mirror(
+        settings.redis_url,
+        telemetry,
+        prefix=settings.redis_prefix,
+        ttl_seconds=settings.mirror_ttl_seconds,
+        cap=settings.mirror_cap,
+    )
+    publisher = _publisher(settings, slot, outbox, mirror, telemetry)
+    predictor = Predictor(
+        outbox,
+        telemetry,
+        source=f"api.{slot.identity()}",
+        epoch=epoch,
+        rows=settings.batch_rows,
+        now=now,
+        settle=_synced(outbox) if settings.outbox_sync == "group" else None,
+    )
+
+    def swapped(served: Served) -> None:
+        publisher.announce(served.key)
+        _settle_memory()
+
+    follower = ChampionFollower(
+        versions or ModelStore(settings.tracking_uri, settings.model, settings.model_alias, settings.model_cache),
+        predictor,
+        telemetry,
+        prepare=lambda model: prepare(model, now(), timedelta(days=settings.event_time_future_days)),
+        adopt=lambda served: slot.keep_baseline(served.key, served.baseline.to_bytes()),
+        swapped=swapped,
+        poll_seconds=settings.model_poll_seconds,
+    )
+    endpoint = PredictEndpoint(predictor, telemetry, limit=settings.body_limit_bytes, now=now)
+    services = Services(endpoint, predictor, follower, publisher, mirror, outbox, telemetry, settings.model_alias)
+    return Edge(_fastapi(services, slot, settings), endpoint)
+
+
+def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror, telemetry: Telemetry) -> Publisher:
+    async def connect() -> Link:
+        return await Producer.connect(settings.bootstrap, settings.topic_prefix)
+
+    own = Source(slot, outbox.backlog)
+    return Publisher(
+        Sources(own, settings.outbox_dir, telemetry, telemetry.torn.inc),
+        connect,
+        mirror,
+        telemetry,
+        Pace(
+            linger=settings.linger_ms / 1000,
+            warn=settings.ack_warn_seconds,
+            limit=settings.ack_limit_seconds,
+            adopt=settings.adopt_seconds,
+        ),
+        now=lambda: time.time() * 1000,
+    )
+
+
+def _fastapi(services: Services, slot: Slot, settings: ApiSettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        background = [asyncio.create_task(services.follower.run(), name="champion")]
+        if settings.outbox_sync == "second":
+            background.append(asyncio.create_task(_sync_every(services.outbox, SYNC_SECONDS), name="sync"))
+        publishing = asyncio.create_task(services.publisher.run(), name="publisher")
+        yield
+        await _end(*background)
+        await _drain(services, settings.drain_seconds)
+        await _end(publishing)
+        await asyncio.to_thread(services.outbox.close)
+        await services.mirror.close()
+        slot.release()
+
+    app = FastAPI(
+        title="Tidemark",
+        version="1",
+        description="Predictions of the champion model. Each answered prediction is an event on its way to Kafka.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.include_router(build_router(services))
+    handle_errors(app)
+
+    def page() -> dict[str, Any]:
+        return build_page(app, services.predictor.served)
+
+    app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to change the page
+    return app
+
+
+async def _drain(services: Services, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await services.publisher.drained()
+    left = services.outbox.backlog.pending_bytes
+    if left:
+        log.warning("outbox: %d bytes are left for the next start", left)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _sync_every(outbox: Outbox, seconds: float) -> None:
+    """Bounds what a power cut can take."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(outbox.sync)
+        except OSError as error:
+            log.error("outbox: fdatasync failed, a power cut would take events: %s", error)
+
+
+def _synced(outbox: Outbox) -> Callable[[], Any]:
+    async def settle() -> None:
+        try:
+            await asyncio.to_thread(outbox.sync)
+        except OSError as error:
+            raise OutboxClosed("The outbox cannot be made durable.") from error
+
+    return settle
+
+
+def _settle_memory() -> None:
+    """Take what is loaded out of the collector's sight: full collections of it held the loop for 45 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)

@@ -1,0 +1,173 @@
+"""Models from MLflow: what the alias points to, a version's estimator and baseline, and the last champion kept locally.
+
+The only file that knows MLflow. Everything here blocks: call it in a thread. The alias is resolved once to a version;
+from then on only the version is named, because an alias asked twice may be two versions.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# MLflow's own are 7 attempts of 120 s: the poll tries again by itself, and a start should soon fall back to its cache.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+
+import mlflow.artifacts
+import msgspec
+import skops.io
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.tracking import MlflowClient
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from api.errors import ModelRefused, RegistryAway
+from contracts.baseline import Baseline
+from contracts.errors import InvalidBaseline
+from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
+
+_CHAMPION = "champion.json"
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version, loaded. cached: it came from the local copy, not from the registry."""
+
+    name: str
+    version: str
+    baseline: Baseline
+    estimator: Any
+    cached: bool = False
+
+
+class Champion(msgspec.Struct, frozen=True):
+    """The file that says which local copy is the last champion. folder: its name next to this file."""
+
+    name: str
+    version: str
+    folder: str
+    v: int = 1
+
+
+class ModelStore:
+    """The versions of one registered model. cache: a folder for the local copy of the last champion."""
+
+    def __init__(self, tracking_uri: str, name: str, alias: str, cache: Path) -> None:
+        self._uri = tracking_uri
+        self._name = name
+        self._alias = alias
+        self._cache = cache / name
+        self._client: MlflowClient | None = None
+
+    def resolve(self) -> str:
+        """The version that the alias points to now. Raises RegistryAway."""
+        self._check_file()
+        try:
+            if self._client is None:
+                self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+            return str(self._client.get_model_version_by_alias(self._name, self._alias).version)
+        except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
+            raise RegistryAway(f"{self._name}@{self._alias}: {_first_line(error)}") from error
+
+    def load(self, version: str) -> ModelVersion:
+        """Fetch a version and load it; it becomes the local copy. Raises RegistryAway or ModelRefused."""
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=f"{version}.", dir=self._cache))
+        except OSError as error:
+            raise ModelRefused(f"API_MODEL_CACHE: {self._cache} cannot be written: {error.strerror}") from error
+        try:
+            loaded = self._read(self._download(version, folder), version, cached=False)
+        except Exception:
+            shutil.rmtree(folder)
+            raise
+        self._remember(Champion(self._name, version, folder.name))
+        return loaded
+
+    def load_cached(self) -> ModelVersion:
+        """The last champion that was loaded here. Raises ModelRefused when there is none, or it cannot be used."""
+        champion = self._remembered()
+        if champion is None:
+            raise ModelRefused(f"{self._cache} holds no local copy of a champion")
+        return self._read(self._cache / champion.folder, champion.version, cached=True)
+
+    def _check_file(self) -> None:
+        """MLflow would make an empty registry of a mistyped file name."""
+        if self._uri.startswith(_SQLITE) and not Path(self._uri.removeprefix(_SQLITE)).is_file():
+            raise RegistryAway(f"API_TRACKING_URI: there is no file {self._uri.removeprefix(_SQLITE)}")
+
+    def _download(self, version: str, folder: Path) -> Path:
+        try:
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{self._name}/{version}",
+                dst_path=str(folder),
+                tracking_uri=self._uri,
+                registry_uri=self._uri,
+            )
+        except Exception as error:  # as in resolve()
+            raise RegistryAway(f"{self._name}/{version} cannot be fetched: {_first_line(error)}") from error
+        return folder
+
+    def _read(self, folder: Path, version: str, *, cached: bool) -> ModelVersion:
+        key = f"{self._name}/{version}"
+        file = folder / BASELINE_FILE
+        if not file.is_file():
+            raise ModelRefused(
+                f"{key} has no {BASELINE_FILE}: add one with "
+                f"`python -m training baseline --model {self._name} --version {version} --reference FILE`"
+            )
+        try:
+            baseline = Baseline.from_bytes(file.read_bytes())
+        except InvalidBaseline as error:
+            raise ModelRefused(f"{key}: {BASELINE_FILE}: {error}") from error
+        if baseline.key != key:
+            raise ModelRefused(f"{key} carries the baseline of {baseline.key}: fit one to this version")
+        return ModelVersion(self._name, version, baseline, _estimator(folder, key), cached)
+
+    def _remembered(self) -> Champion | None:
+        file = self._cache / _CHAMPION
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Champion)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
+    def _remember(self, champion: Champion) -> None:
+        """Point to the new copy, then remove the one before it. Other processes may share the folder."""
+        before = self._remembered()
+        fresh = self._cache / f"{champion.folder}.json"
+        fresh.write_bytes(msgspec.json.encode(champion))
+        fresh.replace(self._cache / _CHAMPION)
+        if before is not None and before.folder != champion.folder:
+            shutil.rmtree(self._cache / before.folder, ignore_errors=True)
+
+
+def _estimator(folder: Path, key: str) -> Any:
+    """Not mlflow.sklearn.load_model: it trusts every type that the file itself says may be trusted."""
+    try:
+        flavor = Model.load(str(folder)).flavors.get("sklearn")
+    except (MlflowException, OSError) as error:
+        raise ModelRefused(f"{key} is not an MLflow model: {_first_line(error)}") from error
+    if flavor is None:
+        raise ModelRefused(f"{key} has no scikit-learn flavour: log it with mlflow.sklearn.log_model")
+    if flavor.get("serialization_format") != "skops":
+        raise ModelRefused(
+            f'{key} is pickled, and loading a pickle runs its code: log it with serialization_format="skops"'
+        )
+    try:
+        return skops.io.load(folder / flavor["pickled_model"], trusted=list(SKOPS_TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        raise ModelRefused(f"{key} holds types that are not in contracts.model_files: {_first_line(error)}") from error
+    except Exception as error:  # a damaged file, or another scikit-learn: skops raises whatever it met
+        raise ModelRefused(f"{key} cannot be loaded: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

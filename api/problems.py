@@ -1,0 +1,134 @@
+"""Errors as RFC 9457 problem details. The one table of HTTP status codes for errors."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import NamedTuple
+
+import msgspec
+
+from api.errors import (
+    ApiError,
+    BodyTooLarge,
+    FieldError,
+    InvalidRequest,
+    LookupsAway,
+    NoModel,
+    NoSuchPrediction,
+    NotServing,
+    OutboxClosed,
+    RequestRefused,
+    ScoringFailed,
+    Unreadable,
+    WrongContentType,
+)
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+_TYPE = "urn:tidemark:problem:"
+
+
+class Reply(NamedTuple):
+    """A whole HTTP answer. headers: besides the content type and length."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing wrong with a request. pointer: RFC 6901, into the body. parameter: of the path or query."""
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457. id: of an unexpected error; the same id is in the log."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[Fault, ...] = ()
+    id: str | None = None
+
+
+class _Kind(NamedTuple):
+    status: int
+    name: str
+    title: str
+
+
+# The first that fits counts, so a class stands before its base.
+_KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
+    (Unreadable, _Kind(400, "", "The body cannot be read")),
+    (BodyTooLarge, _Kind(413, "", "The body is too large")),
+    (WrongContentType, _Kind(415, "", "The content type is not JSON")),
+    (InvalidRequest, _Kind(422, "", "The request does not fit the model")),
+    (NoModel, _Kind(503, "no-model", "No model is loaded")),
+    (OutboxClosed, _Kind(503, "outbox", "Predictions are refused for now")),
+    (NotServing, _Kind(503, "not-serving", "Predictions are refused for now")),
+    (ScoringFailed, _Kind(500, "scoring", "The model failed")),
+    (LookupsAway, _Kind(503, "lookups", "Predictions cannot be looked up for now")),
+    (NoSuchPrediction, _Kind(404, "no-such-prediction", "No such prediction")),
+)
+UNEXPECTED = "unexpected"
+
+
+def of_error(error: Exception) -> Reply:
+    """The answer to an error. One that is not expected is logged whole, and the answer carries only its id."""
+    kind = next((kind for class_, kind in _KINDS if isinstance(error, class_)), None)
+    if kind is None:
+        return _unexpected(error)
+    name = error.category if isinstance(error, RequestRefused) else kind.name
+    faults = tuple(map(_fault, error.errors)) if isinstance(error, RequestRefused) else ()
+    detail = "The model could not score this row." if isinstance(error, ScoringFailed) else str(error)
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, NotServing):
+        headers = (("retry-after", str(error.retry_after)),)
+    elif isinstance(error, BodyTooLarge):
+        headers = (("connection", "close"),)  # the rest of the body is still on its way
+    return of_problem(Problem(_TYPE + name, kind.title, kind.status, detail, faults), headers)
+
+
+def why(error: Exception) -> str:
+    """The metric's label for a prediction that got an answer of 5xx."""
+    kind = next((kind for class_, kind in _KINDS if isinstance(error, class_)), None)
+    return UNEXPECTED if kind is None else kind.name
+
+
+def of_status(status: int, title: str, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """For what the framework says by itself: 404 for an unknown path, 405 for an unknown method."""
+    details = {
+        404: "There is nothing at this path. GET /docs lists what there is.",
+        405: "This path does not take this method. The header Allow names those that it takes.",
+    }
+    name = title.lower().replace(" ", "-")
+    return of_problem(Problem(_TYPE + name, title, status, details.get(status, title)), headers)
+
+
+def of_parameters(faults: tuple[Fault, ...]) -> Reply:
+    """For a wrong query or path parameter."""
+    detail = "A parameter of the request is wrong."
+    return of_problem(Problem(_TYPE + "parameter", "The request is wrong", 422, detail, faults))
+
+
+def of_problem(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """A problem as an answer."""
+    return Reply(problem.status, msgspec.json.encode(problem), CONTENT_TYPE, headers)
+
+
+def _fault(error: FieldError) -> Fault:
+    return Fault(error.detail, pointer=error.pointer)
+
+
+def _unexpected(error: Exception) -> Reply:
+    id_ = secrets.token_hex(8)
+    log.error("unexpected error %s", id_, exc_info=error)
+    detail = f"Something unexpected went wrong. The server's log has it under {id_}."
+    return of_problem(Problem(_TYPE + UNEXPECTED, "Unexpected error", 500, detail, id=id_))

@@ -1,0 +1,96 @@
+"""Settings of the API, from the environment: API_MODEL and so on, one for each field below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.errors import SettingsError
+
+PREFIX = "API_"
+_MIB = 1 << 20
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
+
+
+class ApiSettings(BaseSettings):
+    """Everything the API can be told. Frozen; built once, in the entry point."""
+
+    # without ignore_empty an empty line in an .env file would mean "no Redis at an empty address"
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")
+
+    model: str = Field(min_length=1, description="Name of the registered model to serve.")
+    model_alias: str = Field("champion", min_length=1, description="The alias whose version answers.")
+    model_poll_seconds: float = Field(2.0, ge=0.1, le=3600, description="How often the alias is looked up.")
+    tracking_uri: str = Field(
+        min_length=1, description="MLflow's registry, such as sqlite:///FILE or http://mlflow:5000."
+    )
+    model_cache: Path = Field(
+        Path("var/api/models"), description="The last champion is kept here, for a start without the registry."
+    )
+
+    bootstrap: str = Field(
+        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka's addresses, as host:port[,host:port]."
+    )
+    topic_prefix: Name = Field("", description="Put before every topic, to share a broker.")
+    linger_ms: int = Field(20, ge=0, le=10_000, description="Pause before an emptied outbox is looked at again.")
+    ack_warn_seconds: float = Field(
+        5.0, gt=0, description="Kafka counts as away when it has acknowledged nothing for so long."
+    )
+    ack_limit_seconds: float = Field(
+        30.0, gt=0, description="After so long a group is sent again through a new connection."
+    )
+
+    redis_url: str | None = Field(
+        None, pattern=r"^(rediss?|unix)://", description="Redis for the look-ups; without it they answer 503."
+    )
+    redis_prefix: str = Field("tidemark:", max_length=100, description="Put before every key in Redis.")
+    mirror_ttl_seconds: int = Field(24 * 3600, ge=1, description="A prediction can be looked up for so long.")
+    mirror_cap: int = Field(10_000, ge=1, description="Length of the list of recent predictions.")
+
+    outbox_dir: Path = Field(
+        Path("var/api/outbox"), description="Events not yet acknowledged by Kafka: a disk that outlives the process."
+    )
+    outbox_max_bytes: int = Field(
+        1024 * _MIB,
+        ge=_MIB,
+        description="Bound on unacknowledged bytes; 1 GiB is some 1.5 million events. Beyond it predictions get 503.",
+    )
+    outbox_sync: Literal["second", "group"] = Field(
+        "second", description="What a power cut may take: the last second, or nothing (slower)."
+    )
+    adopt_seconds: float = Field(
+        10.0, ge=0.1, description="How often outboxes left by dead processes are looked for, to drain them."
+    )
+
+    batch_rows: int = Field(256, ge=1, le=4096, description="Most rows scored at a time.")
+    body_limit_bytes: int = Field(65_536, ge=1024, le=512 * 1024, description="Longest body of a prediction request.")
+    event_time_future_days: float = Field(
+        366.0, gt=0, le=36_500, description="An event_time further ahead than this is refused as absurd."
+    )
+    drain_seconds: float = Field(
+        5.0, ge=0, description="After SIGTERM the outbox is drained for so long; the next start sends the rest."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error."
+    )
+
+
+def load_settings() -> ApiSettings:
+    """From the environment. Raises SettingsError, one line that names each wrong or missing variable."""
+    try:
+        return ApiSettings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_fault(fault) for fault in error.errors())) from error
+
+
+def _fault(fault: ErrorDetails) -> str:
+    name = PREFIX + "_".join(map(str, fault["loc"])).upper()
+    return f"{name} is not set" if fault["type"] == "missing" else f"{name}: {fault['msg']} (it is {fault['input']!r})"

@@ -1,0 +1,139 @@
+"""Slots: numbered directories under the outbox's root, each owned by one living process, found by a lock on a file.
+
+The kernel drops the lock (flock) with the process, also on SIGKILL, so the next process takes the lowest free slot
+and drains what it finds there; a slot that nobody claims any more is adopted by whoever looks for it.
+
+    00/lock 00/identity 00/epoch   00/<epoch>-<n>.log ... 00/acked   00/baselines/<model%2Fversion>.json
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from api.errors import OutboxUnusable
+
+_MAX_SLOTS = 256
+
+
+class Slot:
+    """One directory that this process owns until release()."""
+
+    def __init__(self, directory: Path, lock: int) -> None:
+        self.directory = directory
+        self._lock = lock
+        self._baselines = directory / "baselines"
+        self._kept: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """Its number, two or more digits."""
+        return self.directory.name
+
+    def identity(self) -> str:
+        """8 hex digits that name this slot and no other, on any machine: the source of its event ids."""
+        file = self.directory / "identity"
+        if not file.exists():
+            replace_file(file, secrets.token_hex(4).encode())
+        return file.read_text().strip()
+
+    def next_epoch(self, now_ms: int) -> int:
+        """Names this process's start: later than every file and position in the slot, even if the clock went back.
+
+        Otherwise new files would sort before `acked`, and be taken for acknowledged ones. It is remembered, so that
+        it holds for a slot that was emptied too.
+        """
+        kept = self.directory / "epoch"
+        names = [path.name for path in self.directory.glob("*.log")]
+        names += [file.read_text() for file in (kept, self.directory / "acked") if file.exists()]
+        epoch = max([now_ms, *(_leading_hex(name) + 1 for name in names)])
+        replace_file(kept, f"{epoch:012x}".encode())
+        return epoch
+
+    def keep_baseline(self, key: str, data: bytes) -> None:
+        """Keep a version's baseline for as long as its events may be unsent; it is on the disk when this returns."""
+        self._kept.add(key)  # first: forget_inherited may run on the event loop while this is in a thread
+        self._baselines.mkdir(exist_ok=True)
+        replace_file(self._baselines / f"{quote(key, safe='')}.json", data)
+
+    def baseline(self, key: str) -> bytes | None:
+        """A kept baseline, None where there is none."""
+        file = self._baselines / f"{quote(key, safe='')}.json"
+        return file.read_bytes() if file.exists() else None
+
+    def forget_inherited(self) -> None:
+        """Remove the baselines that earlier processes kept. To be called when none of their events is unsent."""
+        for file in self._baselines.glob("*.json"):
+            if unquote(file.stem) not in self._kept:
+                file.unlink()
+
+    def release(self) -> None:
+        """Give the slot back."""
+        os.close(self._lock)
+
+
+def claim(root: Path) -> Slot:
+    """The free slot with the lowest number. Raises OutboxUnusable."""
+    for number in range(_MAX_SLOTS):
+        directory = root / f"{number:02d}"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            slot = _lock(directory)
+        except OSError as error:
+            raise OutboxUnusable(
+                f"API_OUTBOX_DIR: {directory} cannot be used: {error.strerror}; choose one that this user may write"
+            ) from error
+        if slot is not None:
+            return slot
+    raise OutboxUnusable(f"API_OUTBOX_DIR: all {_MAX_SLOTS} slots of {root} are in use by living processes")
+
+
+def abandoned(root: Path) -> Iterator[Slot]:
+    """Slots that hold log files and no living owner; each is ours once it is yielded."""
+    for directory in sorted(root.glob("[0-9]*")):
+        if next(directory.glob("*.log"), None) is None:
+            continue
+        slot = _lock(directory)
+        if slot is not None:
+            yield slot
+
+
+def replace_file(file: Path, data: bytes) -> None:
+    """Write a file whole or not at all, also through a power cut."""
+    fresh = file.with_name(file.name + ".new")
+    with fresh.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(file)
+    sync_directory(file.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(directory: Path) -> Slot | None:
+    descriptor = os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return Slot(directory, descriptor)
+
+
+def _leading_hex(name: str) -> int:
+    try:
+        return int(name[:12], 16)
+    except ValueError:
+        return -1

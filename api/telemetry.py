@@ -1,0 +1,88 @@
+"""Every Prometheus series of the API, declared once, each with how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_PREFIX = "tidemark_api"
+_LATENCY = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2.5)
+
+
+class Telemetry:
+    """The series of one process, in a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = CollectorRegistry() if registry is None else registry
+
+        # Requests.
+        # Answered predictions; each is in the outbox. Equals the sequence numbers given out since the start, but for
+        # those of a group that the outbox refused.
+        self.answered = self._counter("predictions", "Predictions answered.", "model", "version")
+        # By category (api.errors.Category). A new client that is wrong shows as one steep line; no event was made.
+        self.refused = self._counter("refused_requests", "Requests refused for their own fault.", "category")
+        # By why: no-model, outbox, scoring, unexpected. Must stay 0: each is an answer of 5xx. Read the log.
+        self.failed = self._counter("failed_requests", "Prediction requests that got a 5xx answer.", "why")
+        # Receipt of the body -> answer handed to the server; POST /predict alone. p99 rises before anything else does.
+        self.request_seconds = self._histogram("request_seconds", "Time of one prediction request.", _LATENCY)
+        # Rows scored at a time. Near API_BATCH_ROWS for minutes: this process is at its limit, add another one.
+        self.batch_rows = self._histogram("batch_rows", "Rows in one micro-batch.", (1, 2, 4, 8, 16, 32, 64, 128, 256))
+        # The model alone. It blocks the event loop: above .1 s, health checks and every other request wait for it.
+        self.score_seconds = self._histogram("score_seconds", "Time to score one micro-batch.", _LATENCY)
+
+        # Outbox.
+        # Above 0 only for moments while Kafka is well. Rising: Kafka is away, or slower than the traffic.
+        self.outbox_bytes = self._gauge("outbox_pending_bytes", "Bytes not yet acknowledged by Kafka.")
+        # The share of the bound that is used; at 1 predictions get 503. Alarm at .5.
+        self.outbox_used = self._gauge("outbox_used_ratio", "outbox_pending_bytes / API_OUTBOX_MAX_BYTES.")
+        # Half-written groups found after a crash. Nobody was answered for them, so this is no loss; after a power cut
+        # with API_OUTBOX_SYNC=second up to the last second of answers may be among them.
+        self.torn = self._counter("outbox_torn_bytes", "Bytes skipped because a group was not written whole.")
+        # Outboxes of dead processes that this one drained. Rising without restarts of yours: processes crash.
+        self.adopted = self._counter("outbox_adopted", "Outboxes taken over from dead processes.")
+
+        # Publishing.
+        # Acknowledged by every replica in sync. A restart may send some twice; stage 1 counts them once.
+        self.published = self._counter("published", "Events acknowledged by Kafka.")
+        # Group written to the outbox -> acknowledged by Kafka. Some tens of milliseconds is usual.
+        self.publish_lag = self._histogram(
+            "publish_lag_seconds",
+            "Answer -> acknowledgement.",
+            (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
+        )
+        # 0: Kafka does not take events; answers go on and outbox_pending_bytes rises.
+        self.kafka_up = self._gauge("kafka_up", "Whether Kafka takes events.")
+        # Must stay 0: events of a version whose baseline is nowhere to be found were sent; the stream may not know it.
+        self.without_baseline = self._counter("versions_without_baseline", "Versions sent without their baseline.")
+
+        # Mirror.
+        # Events that cannot be looked up by id. Nothing is lost: they are in Kafka.
+        self.mirror_failures = self._counter("mirror_failed_events", "Events not written to Redis.")
+        self.redis_up = self._gauge("redis_up", "Whether Redis takes the mirror.")
+
+        # Model.
+        # 1 for the version that answers now.
+        self.model_info = self._gauge("model_info", "The champion.", "model", "version", "scorer")
+        # A version was registered and given the alias, but cannot be served: the old one goes on. Read /health/ready.
+        self.model_failures = self._counter("model_load_failures", "Versions that could not be loaded.")
+        # 0: the alias cannot be looked up, or points to a version that cannot be served; the loaded one goes on.
+        self.registry_up = self._gauge("registry_up", "Whether the registry answers, with a usable version.")
+
+    def watch_outbox(self, pending: Callable[[], int], bound: int) -> None:
+        """Read the outbox's depth whenever the metrics are."""
+        self.outbox_bytes.set_function(pending)
+        self.outbox_used.set_function(lambda: pending() / bound)
+
+    def page(self) -> bytes:
+        """Prometheus text format."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"{_PREFIX}_{name}", text, buckets=buckets, registry=self.registry)
