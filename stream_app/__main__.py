@@ -7,11 +7,14 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stream_app import admin
+from stream_app.audit import table
+from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
 from stream_app.settings import StreamSettings, load_settings
 from stream_app.telemetry import Telemetry
@@ -57,6 +60,33 @@ def topics(
         return 0
 
     _run(create)
+
+
+@cli.command("audit")
+def audit_(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the tables.")] = False,
+    answered: Annotated[
+        Path | None, typer.Option(help="A file of prediction ids, one in a line: each must be on `predictions`.")
+    ] = None,
+) -> None:
+    """Check that every record is accounted for. Exit status 1 when something does not balance."""
+
+    async def check(settings: StreamSettings) -> int:
+        ids = None if answered is None else _lines(answered)
+        async with admin.connected(settings, _say) as client:
+            admin.check(settings, await admin.partitions(client))
+        result = await audit(settings, ids)
+        print(table.as_json(result) if as_json else table.as_text(result))
+        return 0 if result.balanced else 1
+
+    _run(check)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise StreamError(f"--answered {path}: cannot be read: {error}") from error
 
 
 async def _work(settings: StreamSettings) -> int:

@@ -14,7 +14,7 @@ from contracts.errors import InvalidMessage
 from contracts.topics import BASELINES, DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, PREDICTIONS, WINDOW_PARTIALS
 from stream_app import admin
 from stream_app.agents.counting import Counting
-from stream_app.agents.merging import Merging, MergingConfig, age_of
+from stream_app.agents.merging import Merging, MergingConfig
 from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Clock, until_done
 from stream_app.agents.publishing import Address, Addresses, Publisher
@@ -29,9 +29,10 @@ from stream_app.drift.rule import PRESETS, DecisionRule
 from stream_app.errors import SettingsError, StateError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
-from stream_app.windowing import state
 from stream_app.windowing.decoding import Limits
+from stream_app.windowing.merged_state import age_of_merged
 from stream_app.windowing.merger import MergerConfig
+from stream_app.windowing.state import age_of
 from stream_app.windowing.tumbling import WindowConfig
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ def create_app(
     counts = app.state_table(
         "counts",
         layout.predictions,
-        _age(state.age_of),
+        _age(age_of),
         _restoring(lambda numbers: owned.restore(numbers), source, settings.counts_topic, failure),
     )
     windows = WindowConfig(settings.window_seconds * 1000, round(settings.lateness_seconds * 1000))
@@ -140,7 +141,7 @@ def create_app(
     merged = app.state_table(
         "windows",
         layout.partials,
-        _age(age_of),
+        _age(age_of_merged),
         _restoring(lambda numbers: merging.restore(numbers), partials_source, settings.windows_topic, failure),
     )
     merging = Merging(partials, config, partials_source, merged, publisher, baselines, telemetry, _CLOCK)

@@ -26,24 +26,11 @@ from stream_app.drift.rule import DecisionRule
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.decoding import SourceRecord
-from stream_app.windowing.merged_state import VersionKey, decode_version, parse_merged_key
 from stream_app.windowing.merger import Merger, MergerConfig, Records
-from stream_app.windowing.state import decode_part
 
 log = logging.getLogger(__name__)
 _HELD_SECONDS = 30.0
 """A version whose window cannot be compared is tried again after this; the other versions go on meanwhile."""
-
-
-def age_of(key: bytes, value: bytes) -> tuple[int, int]:
-    """Orders the stored values of one stage 2 key, older first, as `windowing.state.age_of` does those of stage 1.
-
-    Raises InvalidMessage.
-    """
-    if isinstance(parse_merged_key(key), VersionKey):
-        record = decode_version(value)
-        return record.reports, record.offset
-    return decode_part(value).offset, 0
 
 
 class MergingConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from contracts.partials import PartialAggregate
-from stream_app.windowing.state import SHORT_ARRAY, read_stored
+from stream_app.windowing.state import SHORT_ARRAY, decode_part, read_stored
 
 
 class PartKey(NamedTuple):
@@ -91,3 +91,14 @@ def rows_closed(record: VersionRecord, part: PartialAggregate) -> int:
     """Rows of this part that a closed window, or the late rows, include already; 0 where nothing is remembered."""
     length = part.window_end - part.window_start
     return record.closed.get(part.window_start, {}).get(length, {}).get(part.partition, 0)
+
+
+def age_of_merged(key: bytes, value: bytes) -> tuple[int, int]:
+    """Orders the stored values of one stage 2 key, older first, as `state.age_of` does those of stage 1.
+
+    Raises InvalidMessage.
+    """
+    if isinstance(parse_merged_key(key), VersionKey):
+        record = decode_version(value)
+        return record.reports, record.offset
+    return decode_part(value).offset, 0

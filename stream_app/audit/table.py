@@ -1,0 +1,46 @@
+"""The audit for people, and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from stream_app.audit.checks import Audit
+
+
+def as_text(audit: Audit) -> str:
+    """Two tables, the differences, and a last line that says whether everything balances."""
+    partitions = [
+        [str(p.partition), p.read, p.counted, p.late, p.repeats, sum(p.refused.values())]
+        for p in audit.accounts.partitions
+    ]
+    versions = [
+        [f"{v.model}/{v.version}", v.counted, v.reports, v.reported_rows, v.late_rows, v.open_rows]
+        for v in audit.accounts.versions
+    ]
+    lines = [
+        f"predictions: {audit.on_topic} on the topic, {audit.unread} not read yet",
+        "" if audit.answered is None else f"answered: {audit.answered}, not on the topic: {len(audit.lost)}",
+        "",
+        *_table(["partition", "read", "counted", "late", "repeats", "dead letters"], partitions),
+        "",
+        *_table(["model version", "counted", "reports", "reported rows", "late in stage 2", "open rows"], versions),
+        "",
+        *(f"DIFFERENCE {difference}" for difference in audit.differences),
+        "balanced" if audit.balanced else f"does not balance: {len(audit.differences)} differences",
+    ]
+    return "\n".join(lines)
+
+
+def as_json(audit: Audit) -> str:
+    """One JSON object: the fields of Audit, and whether it is balanced."""
+    fields: dict[str, Any] = msgspec.to_builtins(audit)
+    return msgspec.json.encode({"balanced": audit.balanced, **fields}).decode()
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
