@@ -1,0 +1,122 @@
+"""The loop without servers: a model and its baseline as training makes them, windows counted, compared and judged by
+the code that runs in the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench.benchmark import BenchError
+from contracts.alerts import DriftAlert
+from contracts.baseline import Baseline
+from contracts.reports import DriftReport
+from contracts.window import WindowCounts
+from demo.datasets.catalogue import dataset_named
+from demo.datasets.dataset import Dataset
+from stream_app.alerting.policy import PolicyConfig, decide
+from stream_app.alerting.policy_state import PolicyState
+from stream_app.drift.report import report
+from training.baseline import Origin
+from training.columns import countable, feature_frame, labels_of
+from training.data import Samples
+from training.fit import Fitted, fit
+from training.pipeline import scores_of
+from training.stopwatch import Stopwatch
+
+Order = npt.NDArray[np.intp]
+
+_WINDOW_MS = 3_600_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Scored rows. columns: one array per monitored feature; scores: shape (rows,)."""
+
+    columns: tuple[npt.NDArray[Any], ...]
+    scores: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, rows: Order | slice) -> Rows:
+        """Some of the rows."""
+        return Rows(tuple(column[rows] for column in self.columns), self.scores[rows])
+
+
+class OfflineModel:
+    """One fitted model with its baseline. Fitting takes seconds; windows take milliseconds."""
+
+    def __init__(self, data: str, seed: int) -> None:
+        self.dataset: Dataset = _dataset(data)
+        self._seed = seed
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """The model, fitted to the data set's reference rows with training's own code."""
+        description = self.dataset.description
+        reference = self.dataset.reference(self._seed)
+        if description.label is None:
+            raise BenchError(f"data set {description.name!r} names no label: a model cannot be fitted to it")
+        features, labels = feature_frame(reference, description.schema), labels_of(reference, description.label)
+        samples = Samples(description, Path(description.file), features, labels)
+        return fit(samples, "hgb", self._seed, None, Stopwatch())
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """The baseline that travels with the model."""
+        origin = Origin(self.dataset.description.name, "1", _EPOCH, "", "")
+        fitted = self.fitted
+        return fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
+
+    def rows(self, frame: pd.DataFrame) -> Rows:
+        """Score rows of the data set."""
+        schema = self.dataset.description.schema
+        features = feature_frame(frame, schema)
+        columns = [countable(features[feature.name], feature) for feature in schema.monitored]
+        arrays = tuple(np.array(column, dtype=None if isinstance(column, np.ndarray) else object) for column in columns)
+        return Rows(arrays, scores_of(self.fitted.pipeline, features))
+
+    def report(self, rows: Rows, number: int) -> DriftReport:
+        """Rows as the window of this number, counted from 0."""
+        window = WindowCounts(self.baseline)
+        window.add_columns(rows.columns, rows.scores, (rows.scores >= self.fitted.threshold).tolist())
+        start = number * _WINDOW_MS
+        return report(
+            self.baseline,
+            window,
+            window_start=start,
+            window_end=start + _WINDOW_MS,
+            rows=len(rows),
+            merged_windows=0,
+            partitions={0: len(rows)},
+        )
+
+    def reports(self, rows: Rows, rows_per_window: int, first: int = 0) -> list[DriftReport]:
+        """Rows in their order, cut into windows; what does not fill a window is left out."""
+        cuts = range(0, len(rows) - rows_per_window + 1, rows_per_window)
+        return [self.report(rows.take(slice(at, at + rows_per_window)), first + i) for i, at in enumerate(cuts)]
+
+
+def pages(reports: Iterable[DriftReport]) -> list[DriftAlert]:
+    """What the default alert policy makes of these windows: incidents raised or escalated."""
+    state, alerts = PolicyState(), []
+    for found in reports:
+        state, new = decide(state, found, PolicyConfig())
+        alerts += [alert for alert in new if alert.transition != "resolve"]
+    return alerts
+
+
+def _dataset(name: str) -> Dataset:
+    try:
+        return dataset_named(name)
+    except ValueError as error:
+        raise BenchError(f"--data: {error}") from error
