@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,8 @@ from stream_app.drift.ks import fit_bridge
 from training.columns import countable
 from training.errors import DataError
 
-_NO_SCORES = Bins((0.5,), 0.0, 1.0)
+# Nothing is out of this range: a score that has no reference must not alarm.
+_NO_SCORES = Bins((0.0,), -sys.float_info.max, sys.float_info.max)
 
 
 @dataclass(frozen=True)

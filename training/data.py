@@ -20,7 +20,7 @@ ROWS_PER_CLASS = 8
 """The fewest of each class: below, a stratified split leaves nothing to fit on or nothing to validate on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """features: frame in schema order with FRAME_DTYPES; labels: 0 or 1, shape (rows,); file: where they came from."""
 

@@ -12,54 +12,19 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from contracts.baseline import Baseline
 from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
 from contracts.schema import FeatureSchema
 from training.errors import RegistryError
+from training.records import Run, Version
 
 _SQLITE = "sqlite:///"
 _RUNTIME = ("scikit-learn", "skops", "numpy", "pandas")
-
-
-@dataclass(frozen=True)
-class Version:
-    """A registered model version. model_id: of the logged model that holds its files."""
-
-    model: str
-    version: str
-    model_id: str
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """The rows a model comes from. digest: SHA-256, 64 hex digits."""
-
-    name: str
-    file: Path
-    digest: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is recorded of one training run. example: a few rows of its features. figures: file name -> figure."""
-
-    pipeline: Any
-    schema: FeatureSchema
-    example: pd.DataFrame
-    data: DataSource
-    params: dict[str, str]
-    metrics: dict[str, float]
-    tags: dict[str, str]
-    figures: dict[str, Any]
 
 
 @cache

@@ -41,7 +41,6 @@ def _read(file: Path, text_columns: frozenset[str]) -> pd.DataFrame:
             dtype=dict.fromkeys(text_columns & set(header), "str"),
             na_values={name: [""] if name in text_columns else _NO_NUMBER for name in header},
             keep_default_na=False,
-            float_precision="round_trip",  # a CSV file and a Parquet file of the same rows have the same digest
             low_memory=False,
         )
     raise DataError(f"{file}: unknown kind of file: use .csv, .csv.gz or .parquet")

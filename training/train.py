@@ -12,7 +12,8 @@ from training.data import Samples, load
 from training.figures import figures
 from training.fit import Fitted, fit
 from training.publish import Publisher
-from training.registry import DataSource, Registry, Run, Version
+from training.records import DataSource, Run, Version
+from training.registry import Registry
 from training.stopwatch import Stopwatch
 
 _EXAMPLE_ROWS = 5
@@ -55,7 +56,7 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None) -> Traine
         watch.lap("look for Kafka")
     samples = load(plan.data)
     watch.lap("read")
-    registry.open()  # not in a thread beside the fit: the two would wait for the interpreter, and lose more than they win
+    registry.open()  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
     watch.lap("open the registry")
     fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch)
     version = registry.log_version(plan.model, _run(plan, samples, fitted))
