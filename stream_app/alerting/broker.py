@@ -18,6 +18,7 @@ from stream_app.alerting.settings import SinkSettings
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT, _GREATEST_WAIT = 0.2, 5.0
+_STOP_SECONDS = 5.0
 _LARGEST = int(DEAD_LETTERS.config["max.message.bytes"])
 
 
@@ -76,20 +77,28 @@ async def started(
         try:
             await client.start()
         except (KafkaError, OSError) as error:
-            await client.stop()
+            await stop(client)
             if not said:
                 _log.warning("Kafka at %s does not answer (%s); waiting for it", address, type(error).__name__)
                 said = True
             if await pause(wait):
                 return None
             wait = min(2 * wait, _GREATEST_WAIT)
-        except asyncio.CancelledError:
-            await client.stop()
-            raise
         else:
             if said:
                 _log.warning("Kafka at %s answers", address)
             return client
+
+
+async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Stop a client, in a task of its own and not for long: with the broker away aiokafka's stop() may wait for
+    answers, and may end with the CancelledError of its own fetch task, which would look like ours."""
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
+    if not stopping.done():
+        _log.warning("a Kafka client did not close within %g s; it ends with the process", _STOP_SECONDS)
+    elif not stopping.cancelled() and (error := stopping.exception()) is not None:
+        _log.warning("a Kafka client did not close cleanly: %s: %s", type(error).__name__, error)
 
 
 async def topics_exist(

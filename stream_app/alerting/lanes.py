@@ -52,9 +52,13 @@ class Lanes(Generic[R]):
         if record.key not in self._tasks:
             self._tasks[record.key] = asyncio.create_task(self._run(record.key))
 
-    async def stop(self) -> None:
-        """Begin nothing new; returns when what is under way has ended."""
+    def halt(self) -> None:
+        """Begin nothing new from now on."""
         self._stopping.set()
+
+    async def stop(self) -> None:
+        """Halt; returns when what is under way has ended."""
+        self.halt()
         await asyncio.gather(*self._tasks.values())
 
     @property

@@ -44,13 +44,21 @@ class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set; then attempts under way end, and what is finished is committed."""
         self._consumer.subscribe([self._topic], listener=self)
+        halting = asyncio.create_task(self._halt_when(stopping))
         try:
             while not stopping.is_set():
                 await self._read()
                 await self._commit(self._lanes)
                 self._measure()
         finally:
+            halting.cancel()
             await self._leave(list(self._lanes))
+
+    async def _halt_when(self, stopping: asyncio.Event) -> None:
+        """At once, not at the next tick: an attempt that began in between would be waited for."""
+        await stopping.wait()
+        for lanes in self._lanes.values():
+            lanes.halt()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Another member takes over: it begins where this one has committed."""

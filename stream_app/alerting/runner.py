@@ -60,8 +60,13 @@ def _serve_metrics(host: str, port: int, telemetry: SinkTelemetry) -> None:
 async def _run(sink: Sink, settings: SinkSettings, telemetry: SinkTelemetry) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        _log.info("sink %s: stopping; an attempt under way ends first", sink.name)
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop)
     alerts, letters = (topic.named(settings.topic_prefix) for topic in (DRIFT_ALERTS, DEAD_LETTERS))
 
     async def wait(seconds: float) -> bool:
@@ -74,7 +79,7 @@ async def _run(sink: Sink, settings: SinkSettings, telemetry: SinkTelemetry) -> 
             client = await broker.started(partial(make, sink.name, settings), settings.bootstrap, wait)
             if client is None:
                 return
-            stack.push_async_callback(client.stop)
+            stack.push_async_callback(broker.stop, client)
             clients.append(client)
         consumer, producer = clients
         if not await broker.topics_exist(consumer, (alerts, letters), wait):
