@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 
 from demo.datasets.dataset import Dataset
@@ -26,7 +25,7 @@ from demo.observe import watch_alerts, watch_reports
 from demo.scenario import Phase, Plan, event_times, plot, start_before
 from demo.story import Story
 from demo.traffic import bodies
-from demo.verdict import AuditResult, expectations, summary
+from demo.verdict import Audit, expectations, read_audit, summary
 from demo.view import print_result
 
 KILL_IN_WINDOW = 4
@@ -68,7 +67,7 @@ class _Acts:
         self.story, self.narrator, self.launch, self.dataset, self.rate = story, narrator, launch, dataset, rate
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def play(self) -> AuditResult:
+    async def play(self) -> Audit:
         """Traffic, the last windows, the accounts."""
         installation = self.launch.installation
         self._meanwhile(watch_reports(installation.bootstrap, self.narrator.report))
@@ -143,7 +142,7 @@ class _Acts:
             if task.done() and (error := task.exception()):
                 raise DemoError(f"the demo lost sight of the stream: {error}") from error
 
-    async def _audit(self) -> AuditResult:
+    async def _audit(self) -> Audit:
         self.narrator.doing("balancing the accounts")
         installation = self.launch.installation
         answered = installation.directory / "answered.txt"
@@ -153,4 +152,4 @@ class _Acts:
         status = await asyncio.to_thread(audit.wait, _PATIENCE_SECONDS)
         if status not in (0, 1):
             raise DemoError("the audit could not be made:\n    " + "\n    ".join(audit.tail(8)))
-        return msgspec.json.decode(audit.tail(1)[0], type=AuditResult)
+        return read_audit(audit.tail(1)[0])

@@ -11,13 +11,43 @@ from demo.scenario import Phase
 from demo.story import Delivered, Story
 
 
-class AuditResult(msgspec.Struct, frozen=True):
-    """What the demo needs of `python -m stream_app audit --json`."""
+class Audit(msgspec.Struct, frozen=True):
+    """The accounts as the demo needs them. counted, late, dead_lettered: events, over all model versions."""
 
     counted: int
     late: int
     dead_lettered: int
     balanced: bool
+
+
+class _Version(msgspec.Struct, frozen=True):
+    counted: int
+    late: int
+
+
+class _Partition(msgspec.Struct, frozen=True):
+    refused: dict[str, int]
+
+
+class _Accounts(msgspec.Struct, frozen=True):
+    versions: list[_Version]
+    partitions: list[_Partition]
+
+
+class _AuditLine(msgspec.Struct, frozen=True):
+    balanced: bool
+    accounts: _Accounts
+
+
+def read_audit(line: str) -> Audit:
+    """What `python -m stream_app audit --json` printed. Raises msgspec.MsgspecError."""
+    found = msgspec.json.decode(line, type=_AuditLine)
+    return Audit(
+        counted=sum(version.counted for version in found.accounts.versions),
+        late=sum(version.late for version in found.accounts.versions),
+        dead_lettered=sum(sum(partition.refused.values()) for partition in found.accounts.partitions),
+        balanced=found.balanced,
+    )
 
 
 @dataclass(frozen=True)
@@ -29,7 +59,7 @@ class Expectation:
     found: str
 
 
-def expectations(story: Story, audit: AuditResult) -> tuple[Expectation, ...]:
+def expectations(story: Story, audit: Audit) -> tuple[Expectation, ...]:
     """Every promise of the demo, in the order of the plot."""
     exact = sum(report.rows == story.plan.rows_per_window for report in story.reports.values())
     pages = [seen for seen in story.alerts_of(story.quiet) if seen.alert.transition != "resolve"]
@@ -82,7 +112,7 @@ def delay(story: Story, phase: Phase, seen: Delivered) -> tuple[int, float]:
     return seen.answered - answered, seen.received - began
 
 
-def summary(story: Story, audit: AuditResult, checks: tuple[Expectation, ...]) -> dict[str, Any]:
+def summary(story: Story, audit: Audit, checks: tuple[Expectation, ...]) -> dict[str, Any]:
     """`var/demo/summary.json`."""
     windows = []
     for number, report in sorted(story.reports.items()):

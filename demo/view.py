@@ -13,7 +13,7 @@ from rich.text import Text
 
 from contracts.reports import DriftReport
 from demo.story import Delivered, Story
-from demo.verdict import AuditResult, Expectation, delay
+from demo.verdict import Audit, Expectation, delay
 
 _SHOWN_FEATURES = 4
 
@@ -81,7 +81,7 @@ def alert_line(story: Story, seen: Delivered) -> str:
 
 
 def print_result(
-    console: Console, story: Story, audit: AuditResult, checks: Sequence[Expectation], summary_path: Path
+    console: Console, story: Story, audit: Audit, checks: Sequence[Expectation], summary_path: Path
 ) -> None:
     """The final tables: windows, alerts with their delays, accounts, promises, and what to try next."""
     console.rule("windows", align="left")

@@ -14,7 +14,7 @@ from contracts.reports import DriftReport
 from demo.load import Tally
 from demo.scenario import Phase, Plan
 from demo.story import Story
-from demo.verdict import AuditResult, expectations, summary
+from demo.verdict import Audit, expectations, read_audit, summary
 from tests.builders import NOON
 from tests.contracts.messages import ALERT, REPORT
 
@@ -25,7 +25,7 @@ PHASES = (
     Phase("bug", "a unit bug", 3, 2, ROWS, ("distance",)),
     Phase("summer", "another season", 5, 2, ROWS, ("temp", "dewp", "humid")),
 )
-AUDIT = AuditResult(counted=70, late=0, dead_lettered=0, balanced=True)
+AUDIT = Audit(counted=70, late=0, dead_lettered=0, balanced=True)
 
 
 def a_report(window: int, *, rows: int = 10, status: str = "quiet", alarms: tuple[str, ...] = ()) -> DriftReport:
@@ -57,7 +57,7 @@ def a_story() -> Story:
     return story
 
 
-def held(story: Story, audit: AuditResult = AUDIT) -> bool:
+def held(story: Story, audit: Audit = AUDIT) -> bool:
     return all(check.held for check in expectations(story, audit))
 
 
@@ -144,3 +144,11 @@ def test_a_repeated_report_is_counted_once_and_noted() -> None:
     story = a_story()
     story.report(a_report(3))
     assert (len(story.reports), story.repeats) == (7, 1)
+
+
+def test_the_audit_is_read_from_its_json_line() -> None:
+    line = (
+        '{"balanced":true,"on_topic":9,"accounts":{"partitions":[{"partition":0,"refused":{"malformed":2}},'
+        '{"partition":1,"refused":{}}],"versions":[{"model":"m","counted":5,"late":1},{"model":"n","counted":1,"late":0}]}}'
+    )
+    assert read_audit(line) == Audit(counted=6, late=1, dead_lettered=2, balanced=True)
