@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from contracts.partials import Heartbeat
 
+FOREVER = 1 << 62
+"""Later than any window's end."""
+
 
 class Frontier:
     """The last heartbeat of each source partition, of the newest generation of the consumer group."""
@@ -30,13 +33,16 @@ class Frontier:
             self.generation, self.partitions = heartbeat.generation, heartbeat.partitions
         return True
 
-    def passed(self, window_end: int) -> bool:
-        """Whether no partition will send counts for a window that ends there.
+    def reached(self) -> int | None:
+        """The time that all partitions have passed: no counts will come for a window that ends there or before.
 
         Every partition must have been heard of in the newest generation, for another owner may have to catch up
-        first; each is idle or its watermark is at the end or beyond.
+        first; None until then, and while one that is not idle has had no event. Idle partitions are not waited for:
+        FOREVER when all are idle.
         """
         now = [beat for beat in self._heard.values() if beat.generation == self.generation]
-        if not self.partitions or len({beat.partition for beat in now}) < self.partitions:
-            return False
-        return all(beat.idle or (beat.watermark is not None and beat.watermark >= window_end) for beat in now)
+        if not now or len(now) < self.partitions:
+            return None
+        awaited = [beat.watermark for beat in now if not beat.idle]
+        known = [watermark for watermark in awaited if watermark is not None]
+        return min(known, default=FOREVER) if len(known) == len(awaited) else None

@@ -137,11 +137,14 @@ class Merger:
         Report them in this order, and close() each when its report is acknowledged.
         """
         closings: list[Closing] = []
+        reached = self._frontier.reached()
+        if reached is None:
+            return closings
         for _, windows in sorted(self._versions.items()):
             thin = windows.record.thin
             for start in windows.pending:
                 parts = windows.parts(start)
-                if not self._frontier.passed(parts[0].window_end) or self._waits_for(windows, start):
+                if parts[0].window_end > reached or self._waits_for(windows, start):
                     break
                 closing = closing_of(
                     parts,
