@@ -88,3 +88,11 @@ def choose(wish: str, ask_engine) -> Choice:
     if wish == "docker":
         return Choice(None, f"none: {VARIABLE}=docker, but {found.problem}; start one, or set it to local")
     return Choice(StackSource(), f"local stack ({found.problem})")
+
+
+def why_no_containers() -> str:
+    """Why tests that need a Docker engine cannot run here; empty when they can, or must fail."""
+    wish = os.environ.get(VARIABLE, "auto")
+    if wish == "local":
+        return f"{VARIABLE}=local"
+    return "" if wish == "docker" else engine().problem

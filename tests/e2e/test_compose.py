@@ -1,0 +1,100 @@
+"""The containers of compose/: built from this checkout, brought up, fed over HTTP until a signed webhook arrives.
+
+quiet traffic ─▶ api ─▶ Kafka ─▶ worker-1 (killed), worker-2 ─▶ alert ─▶ sink ─▶ receiver on the host
+"""
+
+import base64
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from demo.datasets.payments import Payments
+from demo.load import Tally, send
+from demo.receiver import Receiver
+from demo.scenario import Phase, Plan, event_times, plot, start_before
+from demo.traffic import bodies
+from tests.e2e.containers import Containers, gateway
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.compose
+
+SEED = 11
+PLAN = Plan(rows_per_window=1_000, quiet_windows=4, episode_windows=4, window=timedelta(hours=1))
+LONG_RUNNING = ("kafka", "redis", "api", "worker-1", "worker-2", "sink")
+ONE_SHOT = ("topics", "example", "train")
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Receiver, str]]:
+    """The receiver, and the secret that it shares with the sink."""
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    with Receiver(gateway(), 0, secret, tmp_path_factory.mktemp("receiver") / "alerts.jsonl") as running:
+        yield running, secret
+
+
+@pytest.fixture(scope="module")
+def containers(tmp_path_factory: pytest.TempPathFactory, receiver: tuple[Receiver, str]) -> Iterator[Containers]:
+    port = receiver[0].url.rstrip("/").rpartition(":")[2]
+    running = Containers(
+        tmp_path_factory.mktemp("compose"),
+        {
+            "TIDEMARK_SINK": "webhook",
+            "SINK_WEBHOOK_URL": f"http://host.docker.internal:{port}/",
+            "SINK_WEBHOOK_SECRET": receiver[1],
+            "STREAM_WINDOW_SECONDS": str(round(PLAN.window.total_seconds())),
+            "STREAM_LATENESS_SECONDS": "300",
+            "STREAM_MAX_AGE_SECONDS": str(30 * 86_400),
+        },
+    )
+    try:
+        running("up", "--detach", "--build", "--wait", "--wait-timeout", "300")
+        yield running
+    finally:
+        # shown by pytest when a test failed
+        print(running.attempt("logs", "--no-color", "--tail", "60")[1])
+        running.attempt("down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+def test_every_service_is_healthy_and_every_one_shot_has_done_its_work(containers: Containers) -> None:
+    state = containers.state()
+    assert {name: state[name]["Health"] for name in LONG_RUNNING} == dict.fromkeys(LONG_RUNNING, "healthy")
+    assert {name: state[name]["ExitCode"] for name in ONE_SHOT} == dict.fromkeys(ONE_SHOT, 0)
+
+
+def test_our_services_do_not_run_as_root(containers: Containers) -> None:
+    for name in ("api", "worker-1", "worker-2", "sink"):
+        assert containers("exec", "-T", name, "id", "-u").strip() == "10001", name
+
+
+async def test_drift_sent_over_http_arrives_as_a_signed_webhook_and_the_accounts_balance(
+    containers: Containers, receiver: tuple[Receiver, str]
+) -> None:
+    quiet, unit_bug, *_ = phases = plot(Payments(), PLAN, SEED)
+    start = start_before(datetime.now(UTC), sum(phase.windows for phase in phases), PLAN)
+    tally = Tally()
+
+    await feed(containers, quiet, start, tally)
+    containers("kill", "--signal", "SIGKILL", "worker-1")
+    await feed(containers, unit_bug, start, tally)
+    containers("up", "--detach", "--wait", "worker-1")
+
+    await eventually(lambda: receiver[0].receipts(), 120, "an alert at the receiver")
+    alert = receiver[0].receipts()[0].alert
+    assert alert.transition == "raise"
+    assert set(unit_bug.blames) <= {feature.feature for feature in alert.features}
+    # the second window of the drift: the policy pages when two of the last three windows alarm
+    assert alert.window_start == start + (unit_bug.first + 1) * PLAN.window
+
+    assert tally.refused == {}
+    assert len(tally.answered) == len(set(tally.answered)) == (quiet.windows + unit_bug.windows) * PLAN.rows_per_window
+    await eventually(
+        lambda: containers.attempt("run", "--rm", "audit")[0] == 0, 60, "accounts that balance (audit ends with 0)"
+    )
+    assert set(containers.state()) >= {*LONG_RUNNING, *ONE_SHOT}
+
+
+async def feed(containers: Containers, phase: Phase, start: datetime, tally: Tally) -> None:
+    times = event_times(start + phase.first * PLAN.window, PLAN.step, len(phase.rows))
+    await send(bodies(phase.rows, Payments().description, times), containers.api_url, tally, rate=0)
