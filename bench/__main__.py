@@ -1,6 +1,6 @@
 """`python -m bench`: list the benchmarks or take one."""
 
-from bench.harness import app
+from bench.harness import BENCHMARKS, command_line
 
 if __name__ == "__main__":
-    app(prog_name="python -m bench")
+    command_line(BENCHMARKS)(prog_name="python -m bench")

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
-from bench.offline import OfflineModel, Rows, pages
+from bench.offline import OfflineModel, Rows, dataset_of, pages
 from contracts.reports import DriftReport
 from demo.datasets.dataset import Episode
 from demo.scenario import Plan
@@ -45,7 +45,7 @@ class AllFigures(msgspec.Struct, frozen=True):
 def run(options: Options, say: Say) -> AllFigures:
     """Measure it. Raises BenchError."""
     plan, seeds = Plan(), QUICK_SEEDS if options.quick else SEEDS
-    model = OfflineModel(options.data, options.seed)
+    model = OfflineModel(dataset_of(options.data), options.seed)
     say(f"{options.data}: baseline of {model.baseline.rows:,} rows; {seeds} runs of {plan.episode_windows} windows")
     began, figures = time.perf_counter(), {}
     for episode in model.dataset.episodes:

@@ -55,8 +55,8 @@ class Rows:
 class OfflineModel:
     """One fitted model with its baseline. Fitting takes seconds; windows take milliseconds."""
 
-    def __init__(self, data: str, seed: int) -> None:
-        self.dataset: Dataset = _dataset(data)
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        self.dataset = dataset
         self._seed = seed
 
     @cached_property
@@ -115,7 +115,8 @@ def pages(reports: Iterable[DriftReport]) -> list[DriftAlert]:
     return alerts
 
 
-def _dataset(name: str) -> Dataset:
+def dataset_of(name: str) -> Dataset:
+    """The data set that --data names. Raises BenchError."""
     try:
         return dataset_named(name)
     except ValueError as error:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
-from bench.offline import OfflineModel, Rows, pages
+from bench.offline import OfflineModel, Rows, dataset_of, pages
 from contracts.reports import DriftReport
 from demo.scenario import Plan
 
@@ -39,7 +39,7 @@ class QuietFigures(msgspec.Struct, frozen=True):
 def run(options: Options, say: Say) -> QuietFigures:
     """Measure it. Raises BenchError."""
     plan, seeds = Plan(), QUICK_SEEDS if options.quick else SEEDS
-    model = OfflineModel(options.data, options.seed)
+    model = OfflineModel(dataset_of(options.data), options.seed)
     pool = model.rows(model.dataset.quiet(options.seed))
     wanted = plan.quiet_windows * plan.rows_per_window
     if len(pool) < wanted:

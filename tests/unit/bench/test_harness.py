@@ -1,0 +1,64 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from typer.testing import CliRunner
+
+from bench.benchmark import BenchError, Benchmark, Options, Say
+from bench.harness import BENCHMARKS, command_line
+
+
+class Told(msgspec.Struct, frozen=True):
+    seed: int
+    quick: bool
+    data: str
+
+
+def told(options: Options, say: Say) -> Told:
+    say("a table for people")
+    if options.data == "nothing":
+        raise BenchError("--data nothing: there is nothing to measure, choose flights")
+    return Told(options.seed, options.quick, options.data)
+
+
+APP = command_line([Benchmark("told", "what the benchmark is told", told), Benchmark("other", "another one", told)])
+
+
+def test_without_a_name_it_lists_what_can_be_measured() -> None:
+    result = CliRunner().invoke(APP, [])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["told       what the benchmark is told", "other      another one"]
+
+
+def test_the_last_line_is_the_figures_as_json_after_what_people_read() -> None:
+    result = CliRunner().invoke(APP, ["told", "--json", "--seed", "7", "--quick", "--data", "payments"])
+    table, figures = result.stdout.splitlines()
+    assert table == "a table for people"
+    assert json.loads(figures) == {"seed": 7, "quick": True, "data": "payments"}
+
+
+def test_without_json_there_are_tables_only() -> None:
+    assert CliRunner().invoke(APP, ["told"]).stdout.splitlines() == ["a table for people"]
+
+
+def test_an_unknown_name_is_one_line_with_the_names_there_are() -> None:
+    result = CliRunner().invoke(APP, ["tolt"])
+    assert result.exit_code == 2
+    assert result.stderr == "bench: no benchmark 'tolt': choose one of told, other\n"
+
+
+def test_what_cannot_be_measured_is_one_line_and_status_2() -> None:
+    result = CliRunner().invoke(APP, ["told", "--data", "nothing"])
+    assert result.exit_code == 2
+    assert result.stderr == "bench: --data nothing: there is nothing to measure, choose flights\n"
+
+
+def test_every_benchmark_has_a_name_of_its_own_and_refuses_an_unknown_data_set() -> None:
+    assert len({benchmark.name for benchmark in BENCHMARKS}) == len(BENCHMARKS)
+    for benchmark in BENCHMARKS:
+        result = CliRunner().invoke(command_line(BENCHMARKS), [benchmark.name, "--data", "trains"])
+        assert result.exit_code == 2
+        assert "no data set 'trains': choose one of flights, payments" in result.stderr
