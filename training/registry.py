@@ -24,6 +24,7 @@ from training.errors import RegistryError
 from training.records import Run, Version
 
 _SQLITE = "sqlite:///"
+_LOGGED_MODEL = "models:/m-"
 _RUNTIME = ("scikit-learn", "skops", "numpy", "pandas")
 
 
@@ -101,9 +102,10 @@ class Registry:
         """A version that is registered already. Raises RegistryError."""
         with self._errors(f"has no {model}/{version}"):
             found = self._client.get_model_version(model, version)
-            if not found.model_id:
-                raise RegistryError(f"{model}/{version} was logged by an MLflow before 3.0: log it again")
-            return Version(model, str(found.version), found.model_id)
+            # the SQL store returns no model_id; the source names the logged model since MLflow 3
+            if not str(found.source).startswith(_LOGGED_MODEL):
+                raise RegistryError(f"{model}/{version} is from {found.source}: log it again with MLflow 3 or later")
+            return Version(model, str(found.version), found.source.removeprefix("models:/"))
 
     def load(self, version: Version) -> Any:
         """The scikit-learn estimator of a version. Raises RegistryError."""
