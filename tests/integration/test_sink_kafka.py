@@ -89,7 +89,7 @@ class Post:
         async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=group) as consumer:
             return await consumer.committed(TopicPartition(f"{self.prefix}drift-alerts", 0))
 
-    async def settled(self, offset: int, within: float = 20, name: str = "webhook") -> None:
+    async def settled(self, offset: int, within: float = 40, name: str = "webhook") -> None:
         async def there() -> bool:
             return await self.committed(name) == offset
 
@@ -111,13 +111,13 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
         yield receiver
 
 
-async def arrived(receiver: Receiver, count: int, within: float = 20) -> list[DriftAlert]:
+async def arrived(receiver: Receiver, count: int, within: float = 40) -> list[DriftAlert]:
     """The alerts in the receiver's file, as soon as there are so many lines."""
     await eventually(lambda: len(receiver.receipts()) >= count, within, f"{count} alerts at the receiver")
     return [receipt.alert for receipt in receiver.receipts()]
 
 
-async def ended(process: ServiceProcess, within: float = 15) -> int | None:
+async def ended(process: ServiceProcess, within: float = 40) -> int | None:
     await eventually(lambda: not process.alive(), within, f"{process.name} to end; its log: {process.tail()}")
     return process.returncode
 
@@ -181,7 +181,7 @@ async def test_a_sink_killed_between_delivery_and_commit_repeats_the_alert_with_
     receiver.release()
     assert not await post.committed()  # nothing, or the offset of the alert itself
     post.start_sink(receiver.url)
-    await arrived(receiver, 2, within=30)
+    await arrived(receiver, 2, within=90)
     await post.settled(1)
     assert [request.id for request in receiver.requests] == [an_alert().id] * 2
     assert [(receipt.alert, receipt.repeated) for receipt in receiver.receipts()] == [
@@ -196,7 +196,7 @@ async def test_models_do_not_wait_for_one_another_and_each_keeps_its_order(post:
     receiver.fail(1, HTTPStatus.SERVICE_UNAVAILABLE, retry_after="3")
     sink = post.start_sink(receiver.url)
     await post.write(flights[0])
-    await eventually(lambda: receiver.requests, 20, "the first attempt, which is sent away for 3 s")
+    await eventually(lambda: receiver.requests, 40, "the first attempt, which is sent away for 3 s")
     await post.write(flights[1], *payments)
     alerts = await arrived(receiver, 4)
     assert alerts == [*payments, *flights]
@@ -223,7 +223,7 @@ async def test_sigterm_does_not_wait_for_a_backoff(post: Post, receiver: Receive
     receiver.fail(1, HTTPStatus.SERVICE_UNAVAILABLE, retry_after="600")
     await post.write(an_alert())
     sink = post.start_sink(receiver.url)
-    await eventually(lambda: "the next one in 600.0 s" in log_of(sink), 20, "the first attempt")
+    await eventually(lambda: "the next one in 600.0 s" in log_of(sink), 40, "the first attempt")
     assert await asyncio.to_thread(sink.terminate, 10) == 0
     assert not await post.committed()  # nothing, or the offset of the alert itself
     assert await post.letters() == []
@@ -252,7 +252,7 @@ async def test_a_backlog_larger_than_what_a_sink_reads_ahead_arrives_whole_and_i
     post.start_sink(receiver.url)
     await arrived(receiver, 1)
     receiver.release()
-    assert await arrived(receiver, 260, within=60) == alerts
+    assert await arrived(receiver, 260, within=90) == alerts
     await post.settled(260)
 
 
@@ -264,12 +264,12 @@ async def test_a_sink_waits_for_kafka_and_for_its_topics_and_says_each_once(
     post = Post(broker.bootstrap, "late.", tmp_path)
     sink = post.start_sink(receiver.url)
     try:
-        await eventually(lambda: "does not answer" in log_of(sink), 20, "the sink to miss the broker")
+        await eventually(lambda: "does not answer" in log_of(sink), 40, "the sink to miss the broker")
         await asyncio.to_thread(broker.start)
-        await eventually(lambda: "no topic late.dead-letters, late.drift-alerts" in log_of(sink), 40, "no topics")
+        await eventually(lambda: "no topic late.dead-letters, late.drift-alerts" in log_of(sink), 90, "no topics")
         await post.create_topics()
         await post.write(an_alert())
-        assert await arrived(receiver, 1, within=40) == [an_alert()]
+        assert await arrived(receiver, 1, within=90) == [an_alert()]
         assert log_of(sink).count("does not answer") == 1
         assert log_of(sink).count("no topic") == 1
     finally:
@@ -289,10 +289,10 @@ async def test_a_sink_lives_through_a_killed_broker_and_ends_in_time_without_one
         await asyncio.to_thread(broker.kill)
         await asyncio.to_thread(broker.start)
         await post.write(an_alert(2))
-        assert await arrived(receiver, 2, within=60) == [an_alert(1), an_alert(2)]
+        assert await arrived(receiver, 2, within=90) == [an_alert(1), an_alert(2)]
         receiver.fail(1, HTTPStatus.BAD_REQUEST)
         await post.write(an_alert(3))
-        await post.settled(3, within=40)
+        await post.settled(3, within=90)
         assert [decode_alert(letter.value or b"") for letter in await post.letters()] == [an_alert(3)]
         await asyncio.to_thread(broker.kill)
         assert await asyncio.to_thread(sink.terminate, 20) == 0, "\n".join(sink.tail(60))
@@ -306,10 +306,10 @@ async def test_a_second_sink_of_the_same_name_takes_over_when_the_first_ends(pos
     await arrived(receiver, 1)
     post.start_sink(receiver.url)
     await post.write(an_alert(2))
-    await arrived(receiver, 2, within=30)
+    await arrived(receiver, 2, within=90)
     assert await asyncio.to_thread(first.terminate, 20) == 0
     await post.write(an_alert(3))
-    alerts = await arrived(receiver, 3, within=30)
+    alerts = await arrived(receiver, 3, within=90)
     assert {alert.id for alert in alerts} == {an_alert(number).id for number in (1, 2, 3)}
     await post.settled(3)
 
