@@ -85,12 +85,18 @@ ESTIMATORS: tuple[Estimator, ...] = (
 )
 
 
+def estimator_named(name: str) -> Estimator:
+    """The estimator of this name. Raises UnknownEstimator that lists the names."""
+    for estimator in ESTIMATORS:
+        if estimator.name == name:
+            return estimator
+    known = ", ".join(estimator.name for estimator in ESTIMATORS)
+    raise UnknownEstimator(f"no estimator {name!r}: choose one of {known}")
+
+
 def build_pipeline(name: str, schema: FeatureSchema, seed: int) -> Pipeline:
     """An unfitted pipeline for `schema`. Raises UnknownEstimator."""
-    found = next((estimator for estimator in ESTIMATORS if estimator.name == name), None)
-    if found is None:
-        known = ", ".join(estimator.name for estimator in ESTIMATORS)
-        raise UnknownEstimator(f"no estimator {name!r}: choose one of {known}")
+    found = estimator_named(name)
     numbers = [feature.name for feature in schema.features if feature.kind != "categorical"]
     levels = [feature.name for feature in schema.features if feature.kind == "categorical"]
     parts = [("numbers", found.numbers(), numbers), ("levels", found.levels(), levels)]

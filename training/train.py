@@ -11,6 +11,7 @@ from training.baseline import Origin
 from training.data import Samples, load
 from training.figures import figures
 from training.fit import Fitted, fit
+from training.pipeline import estimator_named
 from training.publish import Publisher
 from training.records import DataSource, Run, Version
 from training.registry import Registry
@@ -51,6 +52,7 @@ class Trained:
 def train(plan: Plan, registry: Registry, publisher: Publisher | None) -> Trained:
     """Do it all. Raises TrainingError; whatever fails, the alias still points where it did before."""
     watch = Stopwatch()
+    estimator_named(plan.estimator)  # what is wrong with the request is said before anything is opened
     if publisher is not None:
         publisher.check()
         watch.lap("look for Kafka")

@@ -60,6 +60,13 @@ def test_data_with_one_class_is_refused_before_anything_is_registered(run: Run, 
     assert not (tmp_path / "mlflow.db").exists()
 
 
+def test_an_unknown_estimator_is_refused_before_anything_is_registered(run: Run, tmp_path: Path) -> None:
+    folder = described(tmp_path, some_loans())
+    result = run("train", "--data", folder, "--model", "m", "--estimator", "xgb")
+    refused(result, "no estimator 'xgb': choose one of hgb, logistic, forest")
+    assert not (tmp_path / "mlflow.db").exists()
+
+
 def test_a_broker_that_is_away_is_found_out_before_training(run: Run, tmp_path: Path) -> None:
     folder = described(tmp_path, some_loans())
     bootstrap = f"127.0.0.1:{a_closed_port()}"
