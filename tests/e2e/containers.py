@@ -40,15 +40,15 @@ class Containers:
         assert status == 0, f"docker compose {' '.join(arguments)} ended with status {status}:\n{output}"
         return output
 
-    def attempt(self, *arguments: str) -> tuple[int, str]:
-        """The same; returns the exit status and all output instead of raising."""
+    def attempt(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
+        """The same; returns the exit status and all output instead of raising. `stdin` is what it can read."""
         command = ["docker", "compose", "-f", str(_FILE), "-p", self.project, "--env-file", str(self._env_file)]
         # only the env file decides: a setting in the shell would win over it
         shell = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
         done = subprocess.run(
             [*command, "--ansi", "never", "--progress", "plain", *arguments],
             env=shell,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -89,9 +89,17 @@ async def test_drift_sent_over_http_arrives_as_a_signed_webhook_and_the_accounts
 
     assert tally.refused == {}
     assert len(tally.answered) == len(set(tally.answered)) == (quiet.windows + unit_bug.windows) * PLAN.rows_per_window
-    await eventually(
-        lambda: containers.attempt("run", "--rm", "audit")[0] == 0, 60, "accounts that balance (audit ends with 0)"
-    )
+    answered = "\n".join(tally.answered)
+    audit = ("run", "--rm", "-T", "audit", "audit", "--answered", "/dev/stdin")
+
+    def balanced() -> bool:
+        nonlocal accounts
+        status, accounts = containers.attempt(*audit, stdin=answered)
+        return status == 0
+
+    accounts = ""
+    await eventually(balanced, 60, "accounts that balance (audit ends with status 0)")
+    print(accounts)
     assert set(containers.state()) >= {*LONG_RUNNING, *ONE_SHOT}
 
 
