@@ -138,6 +138,7 @@ def _fastapi(services: Services, slot: Slot, settings: ApiSettings) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
     )
+    app.state.services = services
     app.include_router(build_router(services))
     handle_errors(app)
 

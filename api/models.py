@@ -10,22 +10,11 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# MLflow's own are 7 attempts of 120 s: the poll tries again by itself, and a start should soon fall back to its cache.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-
-import mlflow.artifacts
 import msgspec
-import skops.io
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model
-from mlflow.tracking import MlflowClient
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from api.errors import ModelRefused, RegistryAway
 from contracts.baseline import Baseline
@@ -34,6 +23,21 @@ from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
 
 _CHAMPION = "champion.json"
 _SQLITE = "sqlite:///"
+
+
+@cache
+def _mlflow() -> Any:
+    """MLflow, imported late: its import takes seconds, in which the API listens already; and it reads these then."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # MLflow's own are 7 attempts of 120 s: the poll tries again by itself, and a start should soon take its local copy
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    import mlflow.artifacts
+    import mlflow.models
+    import mlflow.tracking
+
+    return mlflow
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class ModelVersion:
 
 
 class Champion(msgspec.Struct, frozen=True):
-    """The file that says which local copy is the last champion. folder: its name next to this file."""
+    """The file that says which local copy is the last champion. folder: of its files, from where this file is."""
 
     name: str
     version: str
@@ -64,15 +68,13 @@ class ModelStore:
         self._name = name
         self._alias = alias
         self._cache = cache / name
-        self._client: MlflowClient | None = None
+        self._client: Any = None
 
     def resolve(self) -> str:
         """The version that the alias points to now. Raises RegistryAway."""
         self._check_file()
         try:
-            if self._client is None:
-                self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-            return str(self._client.get_model_version_by_alias(self._name, self._alias).version)
+            return str(self._registry().get_model_version_by_alias(self._name, self._alias).version)
         except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
             raise RegistryAway(f"{self._name}@{self._alias}: {_first_line(error)}") from error
 
@@ -84,11 +86,12 @@ class ModelStore:
         except OSError as error:
             raise ModelRefused(f"API_MODEL_CACHE: {self._cache} cannot be written: {error.strerror}") from error
         try:
-            loaded = self._read(self._download(version, folder), version, cached=False)
+            files = self._download(version, folder)
+            loaded = self._read(files, version, cached=False)
         except Exception:
             shutil.rmtree(folder)
             raise
-        self._remember(Champion(self._name, version, folder.name))
+        self._remember(Champion(self._name, version, str(files.relative_to(self._cache))))
         return loaded
 
     def load_cached(self) -> ModelVersion:
@@ -98,6 +101,11 @@ class ModelStore:
             raise ModelRefused(f"{self._cache} holds no local copy of a champion")
         return self._read(self._cache / champion.folder, champion.version, cached=True)
 
+    def _registry(self) -> Any:
+        if self._client is None:  # on first use: for a SQLite file it opens the database
+            self._client = _mlflow().tracking.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        return self._client
+
     def _check_file(self) -> None:
         """MLflow would make an empty registry of a mistyped file name."""
         if self._uri.startswith(_SQLITE) and not Path(self._uri.removeprefix(_SQLITE)).is_file():
@@ -105,15 +113,14 @@ class ModelStore:
 
     def _download(self, version: str, folder: Path) -> Path:
         try:
-            mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{self._name}/{version}",
-                dst_path=str(folder),
-                tracking_uri=self._uri,
-                registry_uri=self._uri,
+            # not "models:/NAME/VERSION": MLflow looks that up in the process's default registry, whatever it is told
+            location = self._registry().get_model_version_download_uri(self._name, version)
+            files = _mlflow().artifacts.download_artifacts(
+                artifact_uri=location, dst_path=str(folder), tracking_uri=self._uri, registry_uri=self._uri
             )
         except Exception as error:  # as in resolve()
             raise RegistryAway(f"{self._name}/{version} cannot be fetched: {_first_line(error)}") from error
-        return folder
+        return Path(files)
 
     def _read(self, folder: Path, version: str, *, cached: bool) -> ModelVersion:
         key = f"{self._name}/{version}"
@@ -141,18 +148,26 @@ class ModelStore:
     def _remember(self, champion: Champion) -> None:
         """Point to the new copy, then remove the one before it. Other processes may share the folder."""
         before = self._remembered()
-        fresh = self._cache / f"{champion.folder}.json"
-        fresh.write_bytes(msgspec.json.encode(champion))
-        fresh.replace(self._cache / _CHAMPION)
+        replacement = self._cache / f"{_top(champion)}.json"
+        replacement.write_bytes(msgspec.json.encode(champion))
+        replacement.replace(self._cache / _CHAMPION)
         if before is not None and before.folder != champion.folder:
-            shutil.rmtree(self._cache / before.folder, ignore_errors=True)
+            shutil.rmtree(self._cache / _top(before), ignore_errors=True)
+
+
+def _top(champion: Champion) -> str:
+    """The folder that load() made; what MLflow put into it may lie deeper."""
+    return Path(champion.folder).parts[0]
 
 
 def _estimator(folder: Path, key: str) -> Any:
     """Not mlflow.sklearn.load_model: it trusts every type that the file itself says may be trusted."""
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     try:
-        flavor = Model.load(str(folder)).flavors.get("sklearn")
-    except (MlflowException, OSError) as error:
+        flavor = _mlflow().models.Model.load(str(folder)).flavors.get("sklearn")
+    except Exception as error:  # MLflow's own, or YAML's
         raise ModelRefused(f"{key} is not an MLflow model: {_first_line(error)}") from error
     if flavor is None:
         raise ModelRefused(f"{key} has no scikit-learn flavour: log it with mlflow.sklearn.log_model")

@@ -26,8 +26,6 @@ from api.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 15.0
-RETRY_SECONDS = 1.0
-CHECK_SECONDS = 2.0
 
 
 class Link(Protocol):
@@ -49,13 +47,16 @@ class Sink(Protocol):
 @dataclass(frozen=True)
 class Pace:
     """In seconds. linger: pause when nothing waits. warn: without an acknowledgement Kafka counts as away.
-    limit: without one the group is sent again. adopt: between looks for abandoned outboxes.
+    limit: without one the group is sent again. adopt: between looks for abandoned outboxes. retry: before a new
+    connection. check: between questions to Kafka and Redis without traffic.
     """
 
     linger: float
     warn: float
     limit: float
     adopt: float
+    retry: float = 1.0
+    check: float = 2.0
 
 
 class Publisher:
@@ -100,7 +101,7 @@ class Publisher:
                 except Exception:
                     log.exception("publisher: unexpected; a new connection from the same position")
                     self._away("unexpected error: see the log")
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(self._pace.retry)
         finally:
             self._sources.close()
 
@@ -123,7 +124,7 @@ class Publisher:
                         await asyncio.gather(link.check(), self._mirror.check())
                     self._well()
                 if moved or now >= check_at:
-                    check_at = now + CHECK_SECONDS
+                    check_at = now + self._pace.check
                 if now >= self._adopt_at:
                     self._sources.adopt()
                     self._adopt_at = now + self._pace.adopt

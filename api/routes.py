@@ -62,7 +62,7 @@ def build_router(services: Services) -> APIRouter:
 
     @router.get(
         "/predictions/recent",
-        responses={200: answers("Predictions"), 503: problem("Redis is away.")},
+        responses={200: answers("Predictions"), 422: problem("A wrong parameter."), 503: problem("Redis is away.")},
         summary="The newest predictions",
         tags=["predictions"],
     )
@@ -75,6 +75,7 @@ def build_router(services: Services) -> APIRouter:
         responses={
             200: answers("PredictionEvent"),
             404: problem("Never made, or no longer kept."),
+            422: problem("A wrong parameter."),
             503: problem("Redis is away."),
         },
         summary="One prediction",

@@ -1,0 +1,94 @@
+"""Settings, and what `python -m api` says when it cannot start."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from api.__main__ import bind, describe_settings
+from api.errors import SettingsError
+from api.settings import ApiSettings
+from tests.serving import settings_for
+
+ROOT = Path(__file__).parents[3]
+
+
+def start(directory: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run it with these settings and no others; it is expected to end by itself."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
+    command = [sys.executable, "-m", "api"]
+    environment |= {"PYTHONPATH": str(ROOT), **settings}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=120)
+
+
+NEEDED = {"API_MODEL": "flights", "API_TRACKING_URI": "sqlite:///x.db", "API_BOOTSTRAP": "127.0.0.1:1"}
+
+
+def test_missing_settings_stop_the_start_with_one_line_that_names_them(tmp_path: Path):
+    ended = start(tmp_path)
+
+    assert ended.returncode == 2
+    assert ended.stderr == "api: API_MODEL is not set; API_TRACKING_URI is not set; API_BOOTSTRAP is not set\n"
+
+
+def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(tmp_path: Path):
+    ended = start(tmp_path, **NEEDED, API_PORT="eighty")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("api: API_PORT: Input should be a valid integer")
+    assert ended.stderr.endswith("(it is 'eighty')\n")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_outbox_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+
+    ended = start(tmp_path, **NEEDED, API_PORT="0", API_OUTBOX_DIR="file")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("api: API_OUTBOX_DIR: file/00 cannot be used: Not a directory")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_taken_port_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(
+            SettingsError, match=rf"API_PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
+        ):
+            bind("127.0.0.1", port)
+
+
+def test_settings_cannot_be_changed_afterwards(tmp_path: Path):
+    with pytest.raises(ValidationError, match="frozen"):
+        settings_for(tmp_path).port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bootstrap", "kafka"),
+        ("bootstrap", ""),
+        ("redis_url", "127.0.0.1:6379"),
+        ("outbox_sync", "never"),
+        ("batch_rows", 0),
+        ("body_limit_bytes", 1 << 30),
+        ("topic_prefix", "a b"),
+    ],
+)
+def test_settings_are_checked(tmp_path: Path, name: str, value: object):
+    with pytest.raises(ValidationError, match=name):
+        settings_for(tmp_path, **{name: value})
+
+
+def test_every_setting_is_described():
+    text = describe_settings()
+
+    for name, field in ApiSettings.model_fields.items():
+        assert f"API_{name.upper()} (" in text
+        assert field.description, name
