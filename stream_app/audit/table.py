@@ -22,7 +22,7 @@ def as_text(audit: Audit) -> str:
     ]
     lines = [
         f"predictions: {audit.on_topic} on the topic, {audit.unread} not read yet",
-        "" if audit.answered is None else f"answered: {audit.answered}, not on the topic: {len(audit.lost)}",
+        *([] if audit.answered is None else [f"answered: {audit.answered}, not on the topic: {len(audit.lost)}"]),
         "",
         *_table(["partition", "read", "counted", "late", "repeats", "dead letters"], partitions),
         "",
