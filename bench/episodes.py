@@ -11,6 +11,7 @@ from collections import Counter
 
 import msgspec
 import numpy as np
+import pandas as pd
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.offline import OfflineModel, Rows, dataset_of, pages
@@ -47,9 +48,10 @@ def run(options: Options, say: Say) -> AllFigures:
     plan, seeds = Plan(), QUICK_SEEDS if options.quick else SEEDS
     model = OfflineModel(dataset_of(options.data), options.seed)
     say(f"{options.data}: baseline of {model.baseline.rows:,} rows; {seeds} runs of {plan.episode_windows} windows")
+    quiet = model.dataset.quiet(options.seed)
     began, figures = time.perf_counter(), {}
     for episode in model.dataset.episodes:
-        runs = [draw(model, episode, plan, [options.seed, seed]) for seed in range(seeds)]
+        runs = [draw(model, quiet, episode, plan, [options.seed, seed]) for seed in range(seeds)]
         figures[episode.name] = summarise(episode, runs)
         say("")
         for line in table(episode, runs, figures[episode.name]):
@@ -57,10 +59,9 @@ def run(options: Options, say: Say) -> AllFigures:
     return AllFigures(seeds, round(time.perf_counter() - began, 3), figures)
 
 
-def draw(model: OfflineModel, episode: Episode, plan: Plan, seed: list[int]) -> list[DriftReport]:
+def draw(model: OfflineModel, quiet: pd.DataFrame, episode: Episode, plan: Plan, seed: list[int]) -> list[DriftReport]:
     """One run of an episode."""
     rng, wanted = np.random.default_rng(seed), plan.episode_windows * plan.rows_per_window
-    quiet = model.dataset.quiet(seed[0])
     fresh = quiet.iloc[:0] if episode.own_rows else quiet.iloc[rng.permutation(len(quiet))[:wanted]]
     frame = episode.make(fresh.reset_index(drop=True), int(rng.integers(2**31)))
     if len(frame) < wanted:

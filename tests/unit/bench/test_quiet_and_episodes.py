@@ -82,7 +82,7 @@ def test_a_page_needs_two_windows_and_comes_once(model: OfflineModel) -> None:
 
 def test_an_episode_names_what_it_broke_and_pages_at_its_second_window(model: OfflineModel) -> None:
     for episode in Coins.episodes:
-        runs = [episodes.draw(model, episode, PLAN, [3, seed]) for seed in range(3)]
+        runs = [episodes.draw(model, Coins().quiet(3), episode, PLAN, [3, seed]) for seed in range(3)]
         assert [len(run) for run in runs] == [3, 3, 3]
         figures = episodes.summarise(episode, runs)
         assert (figures.alarm_in_first, figures.page_in_second, figures.page_names_first) == (1.0, 1.0, 1.0)
