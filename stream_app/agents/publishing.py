@@ -22,7 +22,7 @@ from contracts.topics import partition_of
 from stream_app.agents.ports import Outlet
 
 log = logging.getLogger(__name__)
-SOURCE = "/stream_app/worker"
+SOURCE = "/tidemark/stream_app/worker"
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -87,7 +87,7 @@ async def _run(sink: Sink, settings: SinkSettings, telemetry: SinkTelemetry) -> 
         _log.info("sink %s: %s -> %s", sink.name, alerts, sink.destination)
         courier = Courier(
             sink,
-            broker.KafkaDeadLetters(producer, letters, f"/stream_app/sink/{sink.name}"),
+            broker.KafkaDeadLetters(producer, letters, f"/tidemark/stream_app/sink/{sink.name}"),
             _limits(settings),
             telemetry,
             random=random.random,
