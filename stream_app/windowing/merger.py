@@ -60,7 +60,6 @@ class Merger:
         self._frontier = Frontier()
         self._versions: dict[tuple[str, str], VersionWindows] = {}
         self._given_up: set[str] = set()
-        self._garbage: Records = []
 
     @classmethod
     def restore(
@@ -83,9 +82,7 @@ class Merger:
             else:
                 parts.append(decode_part(value))
         for part in parts:
-            if not merger._windows(part).keep(part):
-                # a crash came between the version record and this deletion
-                merger._garbage.append((merger._part_key(part), None))
+            merger._windows(part).keep(part)
         return merger
 
     def on_partial(self, partial: PartialAggregate, offset: int) -> Records:
@@ -166,9 +163,8 @@ class Merger:
         windows = self._versions[closing.model, closing.version]
         thin = self._thin_after(windows.record.thin, closing)
         closed = windows.close(closing, thin=thin, policy=policy, remember=self._config.closed_windows)
-        garbage, self._garbage = self._garbage, []
-        # The version record first: a crash before the deletions leaves parts below the horizon, which restore() drops.
-        return [self._version_record(windows), *[(self._part_key(part), None) for part in closed], *garbage]
+        # The version record first: what a crash leaves undeleted is below the horizon, and goes with the next close().
+        return [self._version_record(windows), *[(self._part_key(part), None) for part in closed]]
 
     def _thin_after(self, thin: tuple[int, ...], closing: Closing) -> tuple[int, ...]:
         if closing.sufficient:

@@ -30,15 +30,12 @@ class VersionWindows:
         return sorted(start for start in self._parts if not self._is_closed(start))
 
     def parts(self, start: int) -> list[PartialAggregate]:
-        """The newest parts of a window that waits or is thin, by source partition; empty for any other."""
+        """The newest parts of a window that waits or is thin, by source partition."""
         return [part for _, part in sorted(self._parts.get(start, {}).items())]
 
-    def keep(self, part: PartialAggregate) -> bool:
-        """Put a stored part back; False when its window is closed and not thin."""
-        if self._is_closed(part.window_start) and part.window_start not in self.record.thin:
-            return False
+    def keep(self, part: PartialAggregate) -> None:
+        """Put a stored part back. One that a crash left below the horizon is there for the next close() to return."""
         self._parts.setdefault(part.window_start, {})[part.partition] = part
-        return True
 
     def take(self, part: PartialAggregate, offset: int, *, remember: int) -> Literal["pending", "late", "repeat"]:
         """Put a part where it belongs. offset: of its record, by which one that is delivered again is recognised."""

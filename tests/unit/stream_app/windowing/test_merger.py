@@ -87,6 +87,17 @@ def test_what_is_closed_is_the_sum_of_the_newest_parts() -> None:
     assert stage.merger.repeats == 1
 
 
+def test_a_part_made_again_after_a_crash_is_a_repeat_also_under_a_baseline_published_since() -> None:
+    #   the first owner's part arrived; the next one counts the same events again, with the newer bins
+    stage = Stage(partitions=1)
+    stage.take(a_partial(0, 3))
+    before = list(stage.written)
+    stage.take(a_partial(0, 3), a_partial(0, 3, baseline=AGAIN))
+    assert (stage.written, stage.merger.repeats) == (before, 2)
+    stage.beat(100)
+    assert [(closing.rows, closing.other_rows) for closing in stage.merger.due()] == [(3, 0)]
+
+
 def test_windows_close_in_order_of_their_start_in_each_version() -> None:
     stage = Stage()
     stage.take(a_partial(200), a_partial(0), a_partial(100), a_partial(100, baseline=SECOND))

@@ -150,6 +150,14 @@ class Idle(Exact):
         self.tick(count, silent=True)
         self.world.close()
 
+    @rule(number=numbers, steps=st.lists(st.integers(0, 250), min_size=1, max_size=5))
+    def wake(self, number: int, steps: list[int]) -> None:
+        """Events that are in time for their partition, whatever the others have seen."""
+        for step in steps:
+            self.sequence[number] += 1
+            time = (self.world.partitions[number].watermark or 0) + step
+            self.world.produce(number, a_value(time, sequence=self.sequence[number]))
+
     def check_reports(self, expected: Counter[tuple[str, str, int]]) -> None:
         for window, closings in self.world.reports.items():
             assert 0 < closings[-1].rows <= expected[window]
