@@ -81,7 +81,7 @@ class Installation:
             "SINK_BOOTSTRAP": self.bootstrap,
             "SINK_WEBHOOK_URL": self.receiver_url,
             "SINK_WEBHOOK_SECRET": self.secret,
-            "TRAINING_KAFKA_BOOTSTRAP": self.bootstrap,
+            "TRAINING_BOOTSTRAP": self.bootstrap,
             "TRAINING_TRACKING_URI": self.registry,
             "TRAINING_ARTIFACTS": str(self.directory / "mlflow" / "artifacts"),
             "TRAINING_PUBLISH_TIMEOUT_SECONDS": "120",

@@ -66,7 +66,7 @@ def baseline(
     threshold: Threshold = None,
     schema: Annotated[Path | None, typer.Option(help="A dataset.toml; without it the kinds are inferred.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the baseline to this file (JSON).")] = None,
-    publish: Annotated[bool, typer.Option(help="Publish to Kafka at TRAINING_KAFKA_BOOTSTRAP.")] = True,
+    publish: Annotated[bool, typer.Option(help="Publish to Kafka at TRAINING_BOOTSTRAP.")] = True,
     attach: Annotated[
         bool, typer.Option(help="Also attach it to the version in MLflow, so the api serves it.")
     ] = False,
@@ -111,9 +111,9 @@ def _registry(settings: Settings) -> Registry:
 def _publisher(settings: Settings) -> Publisher | None:
     from training.publish import Publisher
 
-    if not settings.kafka_bootstrap:
+    if not settings.bootstrap:
         return None
-    return Publisher(settings.kafka_bootstrap, settings.topic_prefix, settings.publish_timeout_seconds)
+    return Publisher(settings.bootstrap, settings.topic_prefix, settings.publish_timeout_seconds)
 
 
 def _say(lines: list[str]) -> None:

@@ -28,7 +28,7 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         f"threshold   {fitted.threshold:.4f} ({chosen}): {metrics['positive_rate']:.1%} decided positively",
         f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {plan.alias}",
         f"baseline    {trained.baseline.digest}: {_watched(trained.baseline)}; "
-        + (f"published to {published}" if published else "not published: TRAINING_KAFKA_BOOTSTRAP is not set"),
+        + (f"published to {published}" if published else "not published: TRAINING_BOOTSTRAP is not set"),
         f"took        {sum(trained.seconds.values()):.1f} s: {steps}",
     ]
 

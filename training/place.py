@@ -23,7 +23,7 @@ class Place:
         """Before the work: raises TrainingError when there is nowhere to go, or a destination is not there."""
         if self.out is None and self.publisher is None and self.registry is None:
             raise SettingsError(
-                "the baseline would go nowhere: set TRAINING_KAFKA_BOOTSTRAP=host:port, or add --out FILE or --attach"
+                "the baseline would go nowhere: set TRAINING_BOOTSTRAP=host:port, or add --out FILE or --attach"
             )
         if self.publisher is not None:
             self.publisher.check()

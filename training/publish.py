@@ -48,7 +48,7 @@ class Publisher:
             raise PublishError(f"Kafka at {self.bootstrap} did not answer within {limit}: is it running?") from error
         except (KafkaError, OSError, ValueError) as error:
             raise PublishError(
-                f"Kafka at {self.bootstrap}: {error}; start it or correct TRAINING_KAFKA_BOOTSTRAP"
+                f"Kafka at {self.bootstrap}: {error}; start it or correct TRAINING_BOOTSTRAP"
             ) from error
 
     async def _send(self, baseline: Baseline | None) -> None:

@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     tracking_uri: MLflow's tracking store and registry; `sqlite:///FILE` needs no server. artifacts: the folder of
     model files when tracking_uri is a local file (a server has its own). experiment: MLflow's name for the runs.
-    kafka_bootstrap: `host:port`, comma separated; without it nothing is published. topic_prefix: as the services'.
+    bootstrap: `host:port`, comma separated; without it nothing is published. topic_prefix: as the services'.
     code_revision: recorded with each version; without it `git rev-parse HEAD` is asked.
     """
 
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     tracking_uri: str = Field("sqlite:///var/mlflow/mlflow.db", min_length=1)
     artifacts: Path = Path("var/mlflow/artifacts")
     experiment: str = Field("tidemark", min_length=1)
-    kafka_bootstrap: str | None = None
+    bootstrap: str | None = None
     topic_prefix: str = ""
     publish_timeout_seconds: float = Field(15.0, gt=0)
     code_revision: str | None = None

@@ -200,7 +200,7 @@ async def test_the_command_line_trains_registers_and_publishes(
     topic = await fresh_topic(BASELINES.name, max_message_bytes="8388608")
     done = workshop.run(
         *("train", "--data", str(workshop.data), "--model", "cli", "--estimator", "logistic", "--seed", "4"),
-        TRAINING_KAFKA_BOOTSTRAP=kafka.bootstrap,
+        TRAINING_BOOTSTRAP=kafka.bootstrap,
         TRAINING_TOPIC_PREFIX=namespace,
         TRAINING_CODE_REVISION="from-the-setting",
     )
@@ -224,7 +224,7 @@ async def test_a_baseline_of_a_users_own_file_is_published(
     done = workshop.run(
         *("baseline", "--reference", str(file), "--model", "theirs", "--version", "2026-03"),
         *("--score-column", "score", "--threshold", "0.5"),
-        TRAINING_KAFKA_BOOTSTRAP=kafka.bootstrap,
+        TRAINING_BOOTSTRAP=kafka.bootstrap,
         TRAINING_TOPIC_PREFIX=namespace,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -242,7 +242,7 @@ async def test_a_topic_that_is_not_there_is_named_with_the_command_that_makes_it
 ) -> None:
     done = workshop.run(
         *("train", "--data", str(workshop.data), "--model", "nowhere"),
-        TRAINING_KAFKA_BOOTSTRAP=kafka.bootstrap,
+        TRAINING_BOOTSTRAP=kafka.bootstrap,
         TRAINING_TOPIC_PREFIX=namespace,
     )
     one_line(done, f"no topic '{namespace}baselines': run `python -m stream_app topics`")

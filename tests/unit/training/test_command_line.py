@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> Run:
     """Run the command line with these TRAINING_* settings and no others."""
 
     def invoke(*arguments: str | Path, **settings: str) -> Result:
-        environment = {"TRAINING_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "TRAINING_KAFKA_BOOTSTRAP": ""}
+        environment = {"TRAINING_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "TRAINING_BOOTSTRAP": ""}
         return CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment | settings)
 
     return invoke
@@ -70,7 +70,7 @@ def test_an_unknown_estimator_is_refused_before_anything_is_registered(run: Run,
 def test_a_broker_that_is_away_is_found_out_before_training(run: Run, tmp_path: Path) -> None:
     folder = described(tmp_path, some_loans())
     bootstrap = f"127.0.0.1:{a_closed_port()}"
-    result = run("train", "--data", folder, "--model", "m", TRAINING_KAFKA_BOOTSTRAP=bootstrap)
+    result = run("train", "--data", folder, "--model", "m", TRAINING_BOOTSTRAP=bootstrap)
     refused(result, f"Kafka at {bootstrap}")
     assert not (tmp_path / "mlflow.db").exists()
 
@@ -78,7 +78,7 @@ def test_a_broker_that_is_away_is_found_out_before_training(run: Run, tmp_path: 
 def test_a_bootstrap_that_is_no_address_is_refused(run: Run, tmp_path: Path) -> None:
     folder = described(tmp_path, some_loans())
     refused(
-        run("train", "--data", folder, "--model", "m", TRAINING_KAFKA_BOOTSTRAP="localhost:kafka"), "localhost:kafka"
+        run("train", "--data", folder, "--model", "m", TRAINING_BOOTSTRAP="localhost:kafka"), "localhost:kafka"
     )
 
 
@@ -93,7 +93,7 @@ def test_a_baseline_that_would_go_nowhere_says_where_it_could(run: Run, tmp_path
     file = tmp_path / "reference.csv"
     some_loans().to_csv(file, index=False)
     result = run("baseline", "--reference", file, "--model", "m", "--version", "1")
-    refused(result, "set TRAINING_KAFKA_BOOTSTRAP=host:port, or add --out FILE or --attach")
+    refused(result, "set TRAINING_BOOTSTRAP=host:port, or add --out FILE or --attach")
 
 
 def test_a_baseline_for_any_model_is_written_with_what_was_inferred(run: Run, tmp_path: Path) -> None:
