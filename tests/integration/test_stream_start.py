@@ -1,0 +1,146 @@
+"""The commands: topics made and checked, a start that waits or says in one line what is wrong, and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from contracts.topics import BASELINES, PREDICTIONS, TOPICS
+from stream_app import admin
+from stream_app.errors import TopicsError
+from tests.builders import a_baseline
+from tests.servers.verbs import Broker
+from tests.streams import Stream, random_events
+from tests.waiting import eventually
+
+
+def at(kafka: Broker, namespace: str, directory: Path, **settings: object) -> Stream:
+    """Not entered: nothing is created yet."""
+    return Stream(kafka.bootstrap, namespace, directory, **settings)
+
+
+async def test_topics_are_created_once_and_found_the_second_time(kafka: Broker, namespace: str, tmp_path: Path) -> None:
+    stream = at(kafka, namespace, tmp_path)
+    first, second = await stream.command("topics"), await stream.command("topics")
+    names = {topic.named(namespace) for topic in TOPICS}
+    names |= {f"{namespace}tidemark-counts-changelog", f"{namespace}tidemark-windows-changelog"}
+    assert {line.split()[0] for line in first.splitlines()} == names
+    assert [line.split()[3] for line in first.splitlines()] == ["created"] * len(names)
+    assert [line.split()[3] for line in second.splitlines()] == ["exists"] * len(names)
+
+
+async def test_a_topic_of_the_wrong_kind_is_named(kafka: Broker, namespace: str, tmp_path: Path) -> None:
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await client.start()
+    await client.create_topics([admin.NewTopic(BASELINES.named(namespace), 1, 1)])  # cleanup.policy=delete
+    await client.close()
+    said = await at(kafka, namespace, tmp_path).command("topics", status=2)
+    (line,) = [line for line in said.splitlines() if "mismatched" in line]
+    assert "baselines" in line
+    assert "cleanup.policy=delete, compact wanted" in line
+
+
+async def test_predictions_may_have_as_many_partitions_as_is_wished(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    stream = at(kafka, namespace, tmp_path)
+    await stream.command("topics", "--partitions", "3")
+    async with admin.connected(stream.settings, print) as client:
+        assert admin.check(stream.settings, await admin.partitions(client)) == admin.Layout(3, 4)
+
+
+async def test_a_worker_without_its_topics_ends_with_one_line_that_says_what_to_do(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    said = await at(kafka, namespace, tmp_path).command("worker", status=2)
+    assert said.count("\n") == 1
+    assert f"missing topics: {namespace}predictions" in said
+    assert "python -m stream_app topics" in said
+
+
+async def test_a_state_topic_that_does_not_fit_its_source_is_named(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with at(kafka, namespace, tmp_path) as stream, admin.connected(stream.settings, print) as client:
+        await client.create_partitions({stream.topic(PREDICTIONS): NewPartitions(9)})
+        with pytest.raises(TopicsError, match=r"counts-changelog has 8 partitions, .*predictions has 9"):
+            admin.check(stream.settings, await admin.partitions(client))
+
+
+async def test_a_worker_waits_for_a_broker_that_is_not_up_yet(own_kafka: Callable[[], Broker], tmp_path: Path) -> None:
+    broker = own_kafka()
+    async with Stream(broker.bootstrap, "early.", tmp_path) as stream:
+        await stream.producer.stop()
+        await asyncio.to_thread(broker.stop)
+        worker = stream.worker()
+        await eventually(lambda: "no Kafka answers" in "\n".join(worker.tail()), 20, "the worker says that it waits")
+        await asyncio.to_thread(broker.start)
+        await stream.ready(worker, partitions=8)
+        assert await asyncio.to_thread(worker.terminate, 30) == 0
+
+
+async def test_a_broker_that_never_answers_ends_with_one_line(namespace: str, tmp_path: Path) -> None:
+    stream = Stream("127.0.0.1:1", namespace, tmp_path, broker_wait_seconds=1)
+    said = await stream.command("topics", status=2)
+    assert "no Kafka answers at 127.0.0.1:1 for 1 s: start it, or correct STREAM_BOOTSTRAP" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"window_seconds": "soon"}, "STREAM_WINDOW_SECONDS"),
+        ({"preset": "strict"}, "STREAM_PRESET=strict: no such rule; there are calibrated, classic"),
+        ({"page_after": 5}, "STREAM_PAGE_AFTER"),
+        ({"metrics_port": 70_000}, "STREAM_METRICS_PORT"),
+    ],
+)
+async def test_a_wrong_setting_ends_with_one_line_that_names_it(
+    settings: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    stream = Stream("127.0.0.1:1", "x.", tmp_path)
+    stream.env |= {f"STREAM_{name.upper()}": str(value) for name, value in settings.items()}
+    said = await stream.command("worker", status=2)
+    assert words in said
+    assert said.count("\n") == 1
+
+
+async def test_the_audit_and_the_metrics_tell_the_same(kafka: Broker, namespace: str, tmp_path: Path) -> None:
+    async with at(kafka, namespace, tmp_path) as stream:
+        await stream.publish_baseline(a_baseline())
+        worker = stream.worker(metrics_port=0)
+        await stream.ready(worker)
+        await stream.send(random_events(300, stream.fresh_hour(), per_second=100))
+        await stream.send_raw([b"{"])
+        await stream.reported(300)
+        port = re.search(r"metrics on port (\d+)", "\n".join(worker.tail(100)))[1]
+        page = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read())
+        series = dict(line.rsplit(" ", 1) for line in page.decode().splitlines() if not line.startswith("#"))
+        assert float(series['tidemark_stream_events_total{outcome="counted"}']) == 300
+        assert float(series['tidemark_stream_dead_letters_total{reason="malformed"}']) == 1
+        assert float(series["tidemark_stream_gaps_total"]) == 0
+        assert float(series["tidemark_stream_ready"]) == 1
+        told = json.loads(await stream.command("audit", "--json"))
+        assert told["balanced"] is True
+        assert [version["counted"] for version in told["accounts"]["versions"]] == [300]
+        assert "balanced" in await stream.command("audit")
+
+
+async def test_an_unreadable_baseline_is_a_dead_letter_and_holds_nobody_up(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with at(kafka, namespace, tmp_path) as stream:
+        await stream.producer.send_and_wait(stream.topic(BASELINES), b"no baseline", key=b"broken/1")
+        await stream.publish_baseline(a_baseline())
+        await stream.ready(stream.worker())
+        (letter,) = await stream.dead_letters(lambda letter: letter.topic == stream.topic(BASELINES), number=1)
+        assert (letter.reason, letter.key, letter.value) == ("unreadable", b"broken/1", b"no baseline")
+        await stream.send(random_events(150, stream.fresh_hour(), per_second=100))
+        await stream.reported(150)
