@@ -21,7 +21,7 @@ FeaturesT = TypeVar("FeaturesT")
 FeatureValue = float | str | bool | None
 UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
-_ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})$")
+_ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})\Z")
 
 
 class PredictionEvent(msgspec.Struct, Generic[FeaturesT], frozen=True, kw_only=True, gc=False):
@@ -112,7 +112,7 @@ def decode_event(data: bytes) -> PredictionEvent[dict[str, FeatureValue]]:
     """Read an event with its features as a mapping. Raises InvalidEvent."""
     try:
         return _plain.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise_invalid(data, error)
 
 
@@ -120,7 +120,7 @@ def decode_envelope(data: bytes) -> Envelope:
     """Read everything but the features, which stay undecoded bytes. Raises InvalidEvent."""
     try:
         return _envelope.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise_invalid(data, error)
 
 
@@ -133,4 +133,4 @@ def raise_invalid(data: bytes, error: Exception) -> NoReturn:
         found.clear()
     if found or "out of range" in str(error):
         raise InvalidEvent("non-finite", f"a number is {found[0] if found else 'out of range'}: send null") from error
-    raise InvalidEvent("malformed", str(error)) from error
+    raise InvalidEvent("malformed", str(error) or "nested too deeply") from error

@@ -40,7 +40,8 @@ class PartialAggregate(msgspec.Struct, frozen=True, kw_only=True, tag="partial")
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
     """How far the event time of one source partition is.
 
-    watermark: milliseconds UTC; no event at or before it will be counted any more; None before the first event.
+    watermark: milliseconds UTC; no window that ends at or before it is counted into any more; None before the first
+    event.
     idle: nothing was read for a while and nothing waits: the merger need not wait for this partition.
     generation: of the consumer group; a heartbeat of an older one comes from a worker that has lost the partition.
     """

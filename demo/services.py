@@ -84,7 +84,7 @@ class Installation:
             "TRAINING_BOOTSTRAP": self.bootstrap,
             "TRAINING_TRACKING_URI": self.registry,
             "TRAINING_ARTIFACTS": str(self.directory / "mlflow" / "artifacts"),
-            "TRAINING_PUBLISH_TIMEOUT_SECONDS": "120",
+            "TRAINING_BROKER_WAIT_SECONDS": "120",
         }
 
     def service(self, name: str, *arguments: str, **settings: str) -> ServiceProcess:

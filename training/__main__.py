@@ -113,7 +113,9 @@ def _publisher(settings: Settings) -> Publisher | None:
 
     if not settings.bootstrap:
         return None
-    return Publisher(settings.bootstrap, settings.topic_prefix, settings.publish_timeout_seconds)
+    return Publisher(
+        settings.bootstrap, settings.topic_prefix, settings.publish_timeout_seconds, settings.broker_wait_seconds
+    )
 
 
 def _say(lines: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,16 +17,22 @@ from contracts.topics import BASELINES, partition_of
 from training.errors import PublishError
 
 _SOURCE = "/tidemark/training"
+_RETRY_SECONDS = 0.5
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Where baselines are published. timeout_seconds: of connecting and sending together."""
+    """Where baselines are published.
+
+    timeout_seconds: of connecting and sending together. wait_seconds: how long a broker or a topic that is not there
+    yet is waited for before publishing fails; more than 0 also means that check() asks for nothing.
+    """
 
     bootstrap: str
     topic_prefix: str
     timeout_seconds: float
+    wait_seconds: float = 0.0
 
     @property
     def topic(self) -> str:
@@ -34,11 +41,19 @@ class Publisher:
 
     def check(self) -> None:
         """Raises PublishError when the broker or the topic is not there: before minutes of training, not after."""
-        self._run(self._send(None))
+        if not self.wait_seconds:
+            self._run(self._send(None))
 
     def publish(self, baseline: Baseline) -> None:
         """Returns when all replicas have it. Raises PublishError. Repeats are harmless: the newest of a key counts."""
-        self._run(self._send(baseline))
+        deadline = time.monotonic() + self.wait_seconds
+        while True:
+            try:
+                return self._run(self._send(baseline))
+            except PublishError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         try:

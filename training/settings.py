@@ -16,7 +16,8 @@ class Settings(BaseSettings):
     tracking_uri: MLflow's tracking store and registry; `sqlite:///FILE` needs no server. artifacts: the folder of
     model files when tracking_uri is a local file (a server has its own). experiment: MLflow's name for the runs.
     bootstrap: `host:port`, comma separated; without it nothing is published. topic_prefix: as the services'.
-    code_revision: recorded with each version; without it `git rev-parse HEAD` is asked.
+    broker_wait_seconds: 0: Kafka must be there at the start. More: it may come up while the model is fitted, and
+    publishing is tried again for so long. code_revision: recorded with each version; without it `git rev-parse HEAD` is asked.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore")
@@ -27,6 +28,7 @@ class Settings(BaseSettings):
     bootstrap: str | None = None
     topic_prefix: str = ""
     publish_timeout_seconds: float = Field(15.0, gt=0)
+    broker_wait_seconds: float = Field(0.0, ge=0)
     code_revision: str | None = None
 
 

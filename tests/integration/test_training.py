@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -235,6 +236,17 @@ async def test_a_baseline_of_a_users_own_file_is_published(
     assert "event_time" not in baseline.features
     assert baseline.positives is not None
     assert baseline.positives.count == 1_000
+
+
+async def test_a_baseline_is_published_once_the_topic_is_there(
+    first: Trained, kafka: Broker, namespace: str, fresh_topic: Callable[..., Awaitable[str]]
+) -> None:
+    publisher = Publisher(kafka.bootstrap, namespace, timeout_seconds=5.0, wait_seconds=60.0)
+    publisher.check()  # asks for nothing: the topic may come later
+    publishing = asyncio.create_task(asyncio.to_thread(publisher.publish, first.baseline))
+    topic = await fresh_topic(BASELINES.name)
+    await asyncio.wait_for(publishing, 60)
+    assert [value for _, value, _ in await read_all(kafka.bootstrap, topic)] == [first.baseline.to_bytes()]
 
 
 async def test_a_topic_that_is_not_there_is_named_with_the_command_that_makes_it(

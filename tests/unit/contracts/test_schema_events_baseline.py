@@ -22,7 +22,7 @@ from contracts.events import (
 )
 from contracts.schema import Feature, FeatureSchema
 from contracts.topics import TOPICS
-from tests.builders import NOON_MS, a_baseline, a_schema, an_event
+from tests.builders import NOON_MS, a_baseline, a_schema, an_event, an_event_id
 
 
 def test_a_feature_may_have_any_name_and_decodes_by_it() -> None:
@@ -68,6 +68,10 @@ def test_a_uuid_is_a_foreign_id(foreign: uuid.UUID) -> None:
     assert parse_id(str(foreign)) is None
 
 
+def test_an_id_with_a_newline_behind_it_is_a_foreign_one() -> None:
+    assert parse_id(f"{an_event_id()}\n") is None
+
+
 @pytest.mark.parametrize(
     ("data", "reason", "detail"),
     [
@@ -75,6 +79,8 @@ def test_a_uuid_is_a_foreign_id(foreign: uuid.UUID) -> None:
         (b"[]", "malformed", "object"),
         (b"\xff\xfe", "malformed", "malformed"),
         (b"", "malformed", "truncated|malformed"),
+        (encode_event(an_event()).replace(b'"id":"', b'"id":' + b"[" * 100_000), "malformed", "depth|str"),
+        (encode_event(an_event(features={"x": "@"})).replace(b'"@"', b"[" * 100_000), "malformed", "depth|float"),
         (b"[" * 100_000, "malformed", "object|deep"),
         (encode_event(an_event()).replace(b'"score":0.25', b'"score":"high"'), "malformed", r"\$\.score"),
         (encode_event(an_event()).replace(b'"id":', b'"no":'), "malformed", "`id`"),
