@@ -91,8 +91,6 @@ def of_error(error: Exception) -> Reply:
     headers: tuple[tuple[str, str], ...] = ()
     if isinstance(error, NotServing):
         headers = (("retry-after", str(error.retry_after)),)
-    elif isinstance(error, BodyTooLarge):
-        headers = (("connection", "close"),)  # the rest of the body is still on its way
     return of_problem(Problem(_TYPE + name, kind.title, kind.status, detail, faults), headers)
 
 

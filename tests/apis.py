@@ -1,0 +1,207 @@
+"""The API as a process under test, a load on it, and what it left on Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import json
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from contracts.topics import BASELINES, PREDICTIONS, Topic
+from demo.stack.ports import choose_port
+from demo.stack.processes import ServiceProcess
+from tests.waiting import eventually
+
+REPOSITORY = Path(__file__).parents[1]
+START_SECONDS = 180  # its imports take some seconds; on a machine where everything runs at once, minutes
+GOOD = {"distance": 101.5, "seats": None, "carrier": "a"}
+
+
+@functools.cache
+def shared_registry() -> str:
+    """URI of one MLflow for the whole run: making its tables takes seconds. Give your models names of your own."""
+    folder = tempfile.mkdtemp(prefix="tidemark-registry-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+async def create_topics(bootstrap: str, prefix: str, topics: Sequence[Topic] = (PREDICTIONS, BASELINES)) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics(
+            [NewTopic(t.named(prefix), t.partitions, 1, topic_configs=t.broker_config()) for t in topics]
+        )
+    finally:
+        await admin.close()
+
+
+async def records(bootstrap: str, topic: str) -> list[ConsumerRecord]:
+    """All that is on a topic now, by partition and offset."""
+    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
+        ends = await consumer.end_offsets(list(consumer.assignment()))
+        found: list[ConsumerRecord] = []
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for part in (await consumer.getmany(timeout_ms=500)).values():
+                found += part
+    return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+def header(record: ConsumerRecord, name: str) -> str:
+    return dict(record.headers)[name].decode()
+
+
+class Api:
+    """`python -m api` on a port of its own, the same at every start. settings: API_* by their field's name."""
+
+    def __init__(self, directory: Path, name: str = "api", **settings: Any) -> None:
+        self.port = choose_port(random.SystemRandom())
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.outbox = directory / "outbox"
+        settings = {
+            "port": self.port,
+            "outbox_dir": self.outbox,
+            "model_cache": directory / "cache",
+            "model_poll_seconds": 0.2,
+            "adopt_seconds": 0.5,
+            "ack_warn_seconds": 1,
+            **settings,
+        }
+        env = {f"API_{key.upper()}": str(value) for key, value in settings.items()}
+        command = [sys.executable, "-m", "api"]
+        self.process = ServiceProcess(name, command, directory / f"{name}.log", env=env, cwd=REPOSITORY)
+
+    async def start(self, *, ready: bool = True) -> None:
+        self.process.start()
+        if ready:
+            await self.until("ready", "degraded", within=START_SECONDS)
+
+    async def until(self, *statuses: str, within: float = 60) -> dict[str, Any]:
+        """Until /health/ready says one of `statuses`; the whole of what it says."""
+
+        async def state() -> dict[str, Any] | None:
+            assert self.process.alive(), "\n".join(self.process.tail(40))
+            said = (await self.get("/health/ready")).json()
+            return said if said["status"] in statuses else None
+
+        found: dict[str, Any] = await eventually(state, within, f"status {statuses}", passing=(httpx.TransportError,))
+        return found
+
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.url, timeout=20) as http:
+            return await http.get(path)
+
+    async def predict(self, features: dict[str, Any] | None = None, **fields: Any) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.url, timeout=20) as http:
+            return await http.post("/predict", json={"features": GOOD if features is None else features, **fields})
+
+    async def metric(self, name: str) -> float:
+        """The sum of a series over its labels; 0 where it has none yet."""
+        lines = (await self.get("/metrics")).text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((name + " ", name + "{")))
+
+    async def drained(self, within: float = 60) -> None:
+        async def empty() -> bool:
+            return await self.metric("tidemark_api_outbox_pending_bytes") == 0
+
+        await eventually(empty, within, "an empty outbox")
+
+    async def stop(self) -> int | None:
+        return await asyncio.to_thread(self.process.terminate, 30.0)
+
+
+@asynccontextmanager
+async def running(api: Api, *, ready: bool = True) -> AsyncIterator[Api]:
+    """Started, and ended whatever happens; under a failed test pytest shows the end of its log."""
+    try:
+        await api.start(ready=ready)
+        yield api
+    finally:
+        await asyncio.to_thread(api.process.kill)
+        print(f"--- the end of {api.process.log}", *api.process.tail(40), sep="\n")
+
+
+class Answer(NamedTuple):
+    id: str
+    version: str
+
+
+class Load:
+    """Keep-alive connections, one request outstanding on each. What was answered, and what went wrong."""
+
+    def __init__(
+        self, url: str, bodies: Sequence[dict[str, Any]] = ({"features": GOOD},), connections: int = 4
+    ) -> None:
+        parts = urlsplit(url)
+        self._address = parts.hostname, parts.port
+        self._requests = [
+            b"POST /predict HTTP/1.1\r\nhost: api\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+            % (len(body), body)
+            for body in (json.dumps(body).encode() for body in bodies)
+        ]
+        self._connections = connections
+        self.answers: list[Answer] = []
+        self.refused: Counter[int] = Counter()
+        self.lost = 0
+
+    @asynccontextmanager
+    async def on(self) -> AsyncIterator[Load]:
+        """The load goes on meanwhile."""
+        tasks = [asyncio.create_task(self._connection(n)) for n in range(self._connections)]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if not isinstance(outcome, asyncio.CancelledError):
+                    raise AssertionError(f"the load ended by itself: {outcome!r}")
+
+    async def more(self, count: int, within: float = 60) -> None:
+        """Until so many more were answered."""
+        wanted = len(self.answers) + count
+        await eventually(lambda: len(self.answers) >= wanted, within, f"{count} more answers")
+
+    async def _connection(self, number: int) -> None:
+        turn = number
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(*self._address)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            try:
+                while True:
+                    writer.write(self._requests[turn % len(self._requests)])
+                    turn += 1
+                    await self._answer(reader)
+                    await asyncio.sleep(0)
+            except (OSError, asyncio.IncompleteReadError):
+                self.lost += 1
+            finally:
+                with suppress(OSError):
+                    writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        body = json.loads(await reader.readexactly(size))
+        status = int(head[9:12])
+        if status == 200:
+            self.answers.append(Answer(body["prediction_id"], body["model_version"]))
+        else:
+            self.refused[status] += 1

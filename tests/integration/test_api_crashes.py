@@ -1,0 +1,108 @@
+"""The API is killed: nothing that was answered may be missing on Kafka, and what is there twice can be told."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.events import parse_id
+from contracts.topics import BASELINES, PREDICTIONS
+from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry
+from tests.builders import a_model_version
+from tests.waiting import eventually
+
+BODIES = [{"features": GOOD, "entity_id": f"card-{n}"} for n in range(40)]
+
+
+def skipping_repeats(found: Iterable[Any]) -> list[str]:
+    """What stage 1 counts: the highest sequence so far of each partition, source and epoch; the rest are repeats."""
+    highest: dict[tuple[int, str, int], int] = {}
+    counted = []
+    for record in found:
+        id_ = parse_id(header(record, "ce_id"))
+        assert id_ is not None
+        place = (record.partition, id_.source, id_.epoch)
+        if id_.sequence > highest.get(place, -1):
+            highest[place] = id_.sequence
+            counted.append(str(id_))
+    return counted
+
+
+@pytest.mark.parametrize("sync", ["second", "group"])
+async def test_every_answered_prediction_reaches_kafka_although_the_api_is_killed_under_load(
+    kafka, namespace: str, tmp_path: Path, sync: str
+):
+    """Also with half a group at the end of its newest file, as a power cut may leave it."""
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model="crashes")
+    settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
+    api = Api(tmp_path, model="crashes", outbox_sync=sync, **settings)
+    load = Load(api.url, BODIES)
+    async with running(api), load.on():
+        for _ in range(2):
+            await load.more(150)
+            await asyncio.to_thread(api.process.kill)
+            with max(api.outbox.glob("00/*.log")).open("ab") as newest:
+                newest.write(b"\x40\x00\x00\x00garbage")
+            await api.start()
+        await load.more(150)
+        torn = await api.metric("tidemark_api_outbox_torn_bytes_total")
+        assert await api.stop() == 0
+
+    found = await records(kafka.bootstrap, PREDICTIONS.named(namespace))
+    ids = [header(record, "ce_id") for record in found]
+    answered = [answer.id for answer in load.answers]
+    assert len(set(answered)) == len(answered)
+    assert set(answered) - set(ids) == set()
+    assert sorted(skipping_repeats(found)) == sorted(set(ids))
+    assert load.refused.keys() <= {503}
+    assert torn >= 11
+    baselines = await records(kafka.bootstrap, BASELINES.named(namespace))
+    assert len(baselines) == 3  # once in each life, before its first event
+
+
+async def test_what_a_process_left_that_never_comes_back_is_sent_by_another(
+    own_kafka: Callable[[], Any], namespace: str, tmp_path: Path
+):
+    kafka = own_kafka()
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model="adopted")
+    settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
+    one = Api(tmp_path, "one", model="adopted", **settings)
+    other = Api(tmp_path, "other", model="adopted", **settings)
+    async with running(one), running(other):
+        await asyncio.to_thread(kafka.stop)
+        left = {(await one.predict()).json()["prediction_id"] for _ in range(20)}
+        await asyncio.to_thread(one.process.kill)
+        await asyncio.to_thread(kafka.start)
+
+        async def there() -> bool:
+            found = await records(kafka.bootstrap, PREDICTIONS.named(namespace))
+            return left <= {header(record, "ce_id") for record in found}
+
+        await eventually(there, 60, "the events of the dead process")
+        assert await other.metric("tidemark_api_outbox_adopted_total") == 1
+        await eventually(lambda: not list(tmp_path.glob("outbox/00/*.log")), 20, "an empty slot")
+
+
+async def test_an_orderly_end_sends_what_waits_and_has_status_0(kafka, namespace: str, tmp_path: Path):
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model="ends")
+    api = Api(
+        tmp_path,
+        model="ends",
+        tracking_uri=shared_registry(),
+        bootstrap=kafka.bootstrap,
+        topic_prefix=namespace,
+        linger_ms=2000,
+    )
+    load = Load(api.url, BODIES)
+    async with running(api):
+        async with load.on():
+            await load.more(100)
+        assert await api.stop() == 0
+
+    found = await records(kafka.bootstrap, PREDICTIONS.named(namespace))
+    assert {answer.id for answer in load.answers} <= {header(record, "ce_id") for record in found}

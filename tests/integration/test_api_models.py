@@ -1,0 +1,142 @@
+"""The API's model store on a real MLflow: what it loads, what it refuses, what it keeps."""
+
+from pathlib import Path
+
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from api.errors import ModelRefused, RegistryAway
+from api.models import ModelStore
+from contracts.schema import Feature, FeatureSchema
+from tests.apis import shared_registry
+from tests.builders import a_baseline, a_model_version, reference_columns
+
+NUMBERS = FeatureSchema((Feature("distance", "numeric"), Feature("seats", "numeric")))
+
+
+def store(directory: Path, model: str, uri: str | None = None) -> ModelStore:
+    return ModelStore(uri or shared_registry(), model, "champion", directory)
+
+
+def refusal(directory: Path, model: str, **version: object) -> str:
+    made = a_model_version(shared_registry(), model=model, **version)
+    with pytest.raises(ModelRefused) as caught:
+        store(directory, model).load(made)
+    assert list((directory / model).glob("*")) == []  # nothing half loaded stays behind
+    return str(caught.value)
+
+
+def fitted(estimator):
+    columns = reference_columns(NUMBERS, 200)
+    rows = list(zip(*columns.values(), strict=True))
+    return estimator.fit(rows, columns["distance"] > 100)
+
+
+def test_the_alias_names_a_version_and_follows_when_it_is_moved(tmp_path: Path):
+    models = store(tmp_path, "alias")
+    first = a_model_version(shared_registry(), model="alias")
+    assert models.resolve() == first
+
+    second = a_model_version(shared_registry(), model="alias")
+
+    assert models.resolve() == second != first
+
+
+def test_a_version_is_loaded_with_its_baseline(tmp_path: Path):
+    version = a_model_version(shared_registry(), model="loads", threshold=0.25)
+
+    loaded = store(tmp_path, "loads").load(version)
+
+    assert (loaded.name, loaded.version, loaded.cached) == ("loads", version, False)
+    assert (loaded.baseline.key, loaded.baseline.threshold) == (f"loads/{version}", 0.25)
+    assert hasattr(loaded.estimator, "predict_proba")
+
+
+def test_trees_are_among_the_trusted_types(tmp_path: Path):
+    trees = fitted(HistGradientBoostingClassifier(max_iter=3))
+    version = a_model_version(shared_registry(), model="trees", schema=NUMBERS, estimator=trees)
+
+    assert type(store(tmp_path, "trees").load(version).estimator) is HistGradientBoostingClassifier
+
+
+def test_the_last_champion_can_be_loaded_without_the_registry(tmp_path: Path):
+    for _ in range(2):
+        version = a_model_version(shared_registry(), model="kept")
+        store(tmp_path, "kept").load(version)
+
+    loaded = store(tmp_path, "kept", uri="http://127.0.0.1:1").load_cached()
+
+    assert (loaded.version, loaded.cached) == (version, True)
+    assert len([entry for entry in (tmp_path / "kept").iterdir() if entry.is_dir()]) == 1
+
+
+def test_without_a_local_copy_there_is_none(tmp_path: Path):
+    with pytest.raises(ModelRefused, match="holds no local copy of a champion"):
+        store(tmp_path, "none").load_cached()
+
+
+def test_a_version_without_a_baseline_is_refused_with_the_command_that_adds_one(tmp_path: Path):
+    said = refusal(tmp_path, "bare", baseline=b"")
+
+    assert "bare/1 has no baseline.json" in said
+    assert "python -m training baseline --model bare --version 1" in said
+
+
+def test_a_broken_baseline_is_refused(tmp_path: Path):
+    assert "broken/1: baseline.json: not a baseline" in refusal(tmp_path, "broken", baseline=b"{}")
+
+
+def test_the_baseline_of_another_version_is_refused(tmp_path: Path):
+    other = a_baseline(model="other", version="9").to_bytes()
+
+    assert refusal(tmp_path, "swapped", baseline=other) == (
+        "swapped/1 carries the baseline of other/9: fit one to this version"
+    )
+
+
+def test_a_pickled_model_is_refused(tmp_path: Path):
+    said = refusal(tmp_path, "pickled", serialization_format="cloudpickle", skops_trusted_types=None)
+
+    assert said.startswith("pickled/1 is pickled, and loading a pickle runs its code")
+
+
+def test_what_a_file_asks_to_be_trusted_is_not_trusted_for_that(tmp_path: Path):
+    """MLflow's own loader would: it reads the list from the file it is about to load."""
+    strange = fitted(make_pipeline(FunctionTransformer(abs_), LogisticRegression()))
+
+    said = refusal(
+        tmp_path,
+        "sly",
+        schema=NUMBERS,
+        estimator=strange,
+        skops_trusted_types=["numpy.dtype", f"{abs_.__module__}.{abs_.__name__}"],
+    )
+
+    assert said.startswith("sly/1 holds types that are not in contracts.model_files")
+
+
+def abs_(values):
+    return values
+
+
+def test_an_unknown_model_is_the_registrys_no(tmp_path: Path):
+    a_model_version(shared_registry(), model="there")
+
+    with pytest.raises(RegistryAway, match="nowhere@champion"):
+        store(tmp_path, "nowhere").resolve()
+
+
+def test_a_registry_file_that_is_not_there_is_named_and_not_made(tmp_path: Path):
+    file = tmp_path / "typo.db"
+
+    with pytest.raises(RegistryAway, match=f"API_TRACKING_URI: there is no file {file}"):
+        store(tmp_path, "any", uri=f"sqlite:///{file}").resolve()
+    assert not file.exists()
+
+
+def test_a_registry_that_does_not_answer_is_away(tmp_path: Path):
+    with pytest.raises(RegistryAway, match="any@champion"):
+        store(tmp_path, "any", uri="http://127.0.0.1:1").resolve()

@@ -1,0 +1,172 @@
+"""The API on real Kafka, Redis and MLflow: one process for the file, nothing is stopped."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.baseline import Baseline
+from contracts.events import decode_event, parse_id
+from contracts.schema import Feature, FeatureSchema
+from contracts.topics import BASELINES, PREDICTIONS, partition_of
+from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry
+from tests.builders import a_model_version, a_schema
+from tests.waiting import eventually
+
+MODEL = "serves"
+
+
+@pytest.fixture(scope="module")
+async def api(kafka, redis_server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    prefix = "serves."
+    await create_topics(kafka.bootstrap, prefix)
+    await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
+    api = Api(
+        tmp_path_factory.mktemp("api"),
+        model=MODEL,
+        tracking_uri=shared_registry(),
+        bootstrap=kafka.bootstrap,
+        topic_prefix=prefix,
+        redis_url=redis_server.url,
+        redis_prefix=prefix,
+    )
+    async with running(api):
+        await api.until("ready")
+        api.bootstrap, api.prefix = kafka.bootstrap, prefix  # type: ignore[attr-defined]
+        yield api
+
+
+async def sent(api: Any, ids: set[str]) -> list[Any]:
+    """The records of these predictions, once all are on Kafka."""
+
+    async def found() -> list[Any]:
+        there = await records(api.bootstrap, PREDICTIONS.named(api.prefix))
+        mine = [record for record in there if header(record, "ce_id") in ids]
+        return mine if len(mine) == len(ids) else []
+
+    return await eventually(found, 30, f"{len(ids)} events on Kafka")
+
+
+async def test_a_prediction_becomes_one_event(api: Any):
+    answer = (await api.predict(entity_id="N14228", event_time="2013-06-01T10:00:00+02:00")).json()
+
+    (record,) = await sent(api, {answer["prediction_id"]})
+    event = decode_event(record.value)
+    assert event.id == answer["prediction_id"]
+    assert event.features == GOOD
+    assert event.event_time.isoformat() == "2013-06-01T08:00:00+00:00"
+    assert (event.score, event.decision) == (answer["score"], answer["decision"])
+    assert (event.model, event.model_version, event.role) == (MODEL, answer["model_version"], "champion")
+    assert 0 <= event.latency_ms < 10_000
+    assert parse_id(event.id) is not None
+
+
+async def test_the_record_is_a_cloud_event_in_its_entitys_partition(api: Any):
+    answer = (await api.predict(entity_id="N7", event_time="2013-06-01T10:00:00Z")).json()
+
+    (record,) = await sent(api, {answer["prediction_id"]})
+    assert record.key == b"N7"
+    assert record.partition == partition_of(b"N7", PREDICTIONS.partitions)
+    assert {name: value.decode() for name, value in record.headers} == {
+        "ce_specversion": "1.0",
+        "ce_type": "io.tidemark.prediction.made",
+        "ce_source": "/tidemark/api",
+        "ce_id": answer["prediction_id"],
+        "ce_time": "2013-06-01T10:00:00+00:00",
+        "content-type": "application/json",
+    }
+
+
+async def test_the_baseline_of_the_version_is_on_kafka(api: Any):
+    model = (await api.get("/model")).json()
+
+    there = await records(api.bootstrap, BASELINES.named(api.prefix))
+
+    baselines = {record.key.decode(): Baseline.from_bytes(record.value) for record in there}
+    assert baselines[f"{MODEL}/{model['version']}"].digest == model["baseline"]
+
+
+async def test_a_prediction_can_be_looked_up_by_its_id_and_among_the_recent_ones(api: Any):
+    answers = [(await api.predict(entity_id=f"look-{n}")).json() for n in range(3)]
+    ids = [answer["prediction_id"] for answer in answers]
+
+    async def mirrored() -> bool:
+        return (await api.get(f"/predictions/{ids[-1]}")).status_code == 200
+
+    await eventually(mirrored, 20, "the mirror")
+    one = (await api.get(f"/predictions/{ids[0]}")).json()
+    assert (one["id"], one["entity_id"], one["features"]) == (ids[0], "look-0", GOOD)
+    recent = (await api.get("/predictions/recent?limit=2")).json()["predictions"]
+    assert [event["id"] for event in recent] == [ids[2], ids[1]]
+
+
+async def test_an_unknown_prediction_is_not_found(api: Any):
+    answer = await api.get("/predictions/api.00-000000000000-0000000000")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_refused_requests_make_no_event(api: Any):
+    await api.drained()
+    before = await api.metric("tidemark_api_published_total")
+    async with httpx.AsyncClient(base_url=api.url) as http:
+        for body in (b'{"features": {"distance": NaN}}', b'{"features": {"distnce": 1}}', b"{", b"\xff", b" " * 70_000):
+            headers = {"content-type": "application/json"}
+            assert (await http.post("/predict", content=body, headers=headers)).status_code >= 400
+        assert (await http.post("/predict", data={"distance": "1"})).status_code == 415
+
+    last = (await api.predict()).json()
+    await sent(api, {last["prediction_id"]})
+    await api.drained()
+    assert await api.metric("tidemark_api_published_total") == before + 1
+
+
+async def test_a_connection_goes_on_after_a_body_that_was_too_large(api: Any):
+    async with httpx.AsyncClient(base_url=api.url) as http:
+        headers = {"content-type": "application/json"}
+        assert (await http.post("/predict", content=b" " * 3_000_000, headers=headers)).status_code == 413
+        assert (await http.post("/predict", json={"features": GOOD})).status_code == 200
+
+
+async def test_many_clients_share_batches(api: Any):
+    before = [await api.metric(f"tidemark_api_batch_rows_{part}") for part in ("sum", "count")]
+    load = Load(api.url, connections=16)
+    async with load.on():
+        await load.more(400)
+
+    rows, batches = [
+        await api.metric(f"tidemark_api_batch_rows_{part}") - had
+        for part, had in zip(("sum", "count"), before, strict=True)
+    ]
+    assert rows >= 400
+    assert rows / batches > 1.5
+
+
+async def test_the_champion_is_swapped_under_load_without_a_dropped_request(api: Any):
+    """Each event has the version that was answered, and no version's event is there before its baseline."""
+    wider = FeatureSchema((*a_schema().features, Feature("age", "numeric")))
+    before = (await api.get("/model")).json()["version"]
+    load = Load(api.url, [{"features": GOOD, "entity_id": f"swap-{n}"} for n in range(50)])
+    async with load.on():
+        await load.more(200)
+        after = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL, schema=wider)
+        await eventually(lambda: load.answers[-1].version == after, 60, "answers of the new version")
+        await load.more(200)
+
+    assert load.refused == {}
+    assert load.lost == 0
+    versions = [answer.version for answer in load.answers]
+    assert set(versions) == {before, after}
+    events = {header(r, "ce_id"): decode_event(r.value) for r in await sent(api, {a.id for a in load.answers})}
+    assert {id_: event.model_version for id_, event in events.items()} == dict(load.answers)
+    assert "age" in (await api.get("/openapi.json")).json()["components"]["schemas"]["Features"]["properties"]
+    baselines = {r.key.decode(): r.timestamp for r in await records(api.bootstrap, BASELINES.named(api.prefix))}
+    first = min(
+        r.timestamp
+        for r in await records(api.bootstrap, PREDICTIONS.named(api.prefix))
+        if json.loads(r.value)["model_version"] == after
+    )
+    assert baselines[f"{MODEL}/{after}"] <= first
