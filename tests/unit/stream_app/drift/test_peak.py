@@ -22,15 +22,33 @@ counts = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=2,
 @given(counts=counts, scale=st.sampled_from([1, 7, 100]))
 def test_looking_at_few_bins_gives_the_p_of_looking_at_all(counts: list[tuple[int, int]], scale: int) -> None:
     reference, window = (np.array(column) for column in zip(*counts, strict=True))
-    reference = reference * scale
-    bins = Bins(tuple(float(edge) for edge in range(1, len(counts))), 0.0, float(len(counts)))
+    assert p_of(reference * scale, window) == pytest.approx(p_of_all_bins(reference * scale, window), rel=1e-6)
+
+
+def test_the_shortcut_loses_no_bin_where_p_is_close_to_1() -> None:
+    rng = np.random.default_rng(4)
+    reference = rng.integers(1, 2_000, 30)
+    exact = []
+    for _ in range(100):
+        window = rng.multinomial(400, reference / reference.sum())
+        exact.append(p_of_all_bins(reference, window))
+        assert p_of(reference, window) == pytest.approx(exact[-1], rel=1e-6)
+    assert sum(0.2 < p < 1 for p in exact) > 20
+
+
+def p_of(reference: np.ndarray, window: np.ndarray) -> float:
+    bins = Bins(tuple(float(edge) for edge in range(1, reference.size)), 0.0, float(reference.size))
     panel = Panel("numeric", [Reference(bins, tuple(reference.tolist()))])
-    measured = Peak(panel).measure(PanelCounts(panel, [Reference(bins, tuple(window.tolist())).histogram]))
+    p = Peak(panel).measure(PanelCounts(panel, [Reference(bins, tuple(window.tolist())).histogram])).p
+    assert p is not None
+    return float(p[0])
+
+
+def p_of_all_bins(reference: np.ndarray, window: np.ndarray) -> float:
     n, m = window.sum(), reference.sum()
-    tails = stats.binom.sf(window - 1, n, (reference + 1) / (m + 1))
-    expected = min(1.0, len(counts) * tails.min()) if measured.size[0] > 0 else 1.0
-    assert measured.p is not None
-    assert measured.p[0] == pytest.approx(expected, rel=1e-6)
+    if not n or not m or (window * m == reference * n).all():
+        return 1.0
+    return min(1.0, reference.size * float(stats.binom.sf(window - 1, n, (reference + 1) / (m + 1)).min()))
 
 
 def test_a_stuck_value_in_two_percent_of_the_rows_is_found_where_psi_sees_nothing() -> None:

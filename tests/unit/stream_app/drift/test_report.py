@@ -160,6 +160,17 @@ def test_decisions_are_watched_only_where_both_sides_have_some() -> None:
         assert [verdict.feature for verdict in compare(baseline, window)][-1] == SCORE
 
 
+def test_the_share_of_positives_is_of_the_rows_with_a_decision() -> None:
+    window = WindowCounts(BASELINE)
+    columns = reference_columns(SCHEMA, 1_000, seed=77)
+    scores = np.random.default_rng(78).random(1_000)
+    decisions = [None if i % 2 else score >= 0.5 for i, score in enumerate(scores.tolist())]
+    window.add_columns([columns[name] for name in SCHEMA.names], scores, decisions)
+    decision = compare(BASELINE, window)[-1]
+    assert decision.rows == 500
+    assert not decision.alarm
+
+
 def test_a_thin_window_is_insufficient_and_compares_nothing() -> None:
     found = a_report(a_window(rows=CALIBRATED.n_min - 1))
     assert (found.status, found.compared_rows, found.rows) == ("insufficient", 0, 199)
