@@ -82,6 +82,10 @@ class Positives(msgspec.Struct, frozen=True):
     count: int
     rows: int
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= self.rows:
+            raise InvalidBaseline(f"{self.count} positives of {self.rows} rows")
+
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The baseline of one model version; see the module's head. `features` has exactly the schema's monitored ones."""

@@ -41,20 +41,18 @@ class Peak:
         self._shares = panel.counted.shares
         self._m = panel.counted.n
         self._p: Floats = (panel.counted.counts + 1) / panel.spread(self._m + 1)
-        self._sd: Floats = np.sqrt(self._p * (1 - self._p))
-        self._always = self._p > 0.25
         self._bins = panel.sizes.astype(np.float64)
         self._feature = panel.spread(np.arange(panel.sizes.size))
-        # Just below Slud's limit, so that rounding cannot lose a bin; from two bins on it is positive
-        self._z: Floats = panel.spread(-special.ndtri(1 / self._bins) - 1e-6)
+        # Just below Slud's limit, so that rounding cannot lose a bin
+        z = panel.spread(-special.ndtri(1 / self._bins) - 1e-6)
+        self._limit: Floats = np.where(self._p > 0.25, 0.0, z * np.sqrt(self._p * (1 - self._p)))
 
     def measure(self, window: PanelCounts) -> Measured:
         """value and size: the largest excess of a bin over its share in the reference."""
         n, m = window.n, self._m
         excess = np.where((n > 0) & (m > 0), window.panel.largest(window.shares - self._shares), 0.0)
-        rows = window.panel.spread(n.astype(np.float64))
-        high = window.counts - rows * self._p > np.where(self._always, 0.0, self._z * np.sqrt(rows) * self._sd)
-        tested = np.flatnonzero(high)
+        limit = window.panel.spread(np.sqrt(n)) * self._limit
+        tested = np.flatnonzero(window.counts - window.panel.spread(n) * self._p > limit)
         feature = self._feature[tested]
         p = np.ones(n.size)
         tails = binomial.at_least(window.counts[tested], n[feature], self._p[tested])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 
 import numpy as np
 
@@ -147,8 +148,9 @@ def _verdicts(
 def _statistics(measurement: Measurement) -> list[Statistic]:
     value, _, p, reference = measurement.measured
     none = [None] * value.size
-    columns = value.tolist(), none if p is None else p.tolist(), none if reference is None else reference.tolist()
-    return [Statistic(measurement.metric, *row) for row in zip(*columns, strict=True)]
+    p_values = none if p is None else p.tolist()
+    references = none if reference is None else reference.tolist()
+    return list(map(Statistic, repeat(measurement.metric), value.tolist(), p_values, references))
 
 
 def _findings(decisions: Sequence[Decision], size: int) -> list[tuple[Finding, ...]]:
