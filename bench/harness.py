@@ -1,7 +1,6 @@
 """The command line of the benchmarks. To add one: a file that makes a `Benchmark`, and a line in BENCHMARKS."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: the help of NAME is made from what there is to measure.
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,11 +16,12 @@ BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES)
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
     """The command that takes any of these measurements; status 2 with one line where it cannot be taken."""
+    known = ", ".join(benchmark.name for benchmark in benchmarks)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
     @app.command()
     def bench(
-        name: Annotated[str, typer.Argument(help="Which one; without it the list.", show_default=False)] = "",
+        name: Annotated[str, typer.Argument(help=f"{known}; without it the list.", show_default=False)] = "",
         as_json: Annotated[bool, typer.Option("--json", help="The last line is one JSON object of figures.")] = False,
         seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.", min=0)] = 1,
         quick: Annotated[bool, typer.Option("--quick", help="A smaller run.")] = False,
