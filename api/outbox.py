@@ -48,6 +48,7 @@ class Outbox:
         self._segments = 0
         self._live: int | None = None
         self._size = 0
+        self._refused = 0
         self._retired: deque[int] = deque()
         self._unnamed = False
 
@@ -55,6 +56,7 @@ class Outbox:
         """Commit a group. Raises OutboxClosed, and then nothing of it will ever be sent."""
         block = frame(group)
         if self.backlog.pending_bytes + len(block) > self._max_bytes:
+            self._refused = len(block)
             self._closed("full: as many bytes wait for Kafka as API_OUTBOX_MAX_BYTES allows")
             raise OutboxClosed("The outbox is full: Kafka has not taken events for long.")
         try:
@@ -66,7 +68,7 @@ class Outbox:
             raise OutboxClosed("The outbox cannot be written.") from error
         if self.problem is not None:
             log.info("outbox: takes events again")
-            self.problem = None
+            self.problem, self._refused = None, 0
         self._size += len(block)
         self.backlog.grown(len(block))
 
@@ -76,7 +78,7 @@ class Outbox:
         """
         if self.problem is None:
             return True
-        if self.backlog.pending_bytes >= self._max_bytes:
+        if self.backlog.pending_bytes + self._refused > self._max_bytes:
             return False
         try:
             if self._live is None:
@@ -86,7 +88,7 @@ class Outbox:
         except OSError as error:
             self._closed(f"cannot be written: {error.strerror}")
             return False
-        self.problem = None
+        self.problem, self._refused = None, 0
         return True
 
     def sync(self) -> None:

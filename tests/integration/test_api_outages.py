@@ -87,24 +87,25 @@ async def test_redis_may_go_hang_and_come_back(kafka, own_redis: Callable[[], An
         redis_url=redis.url,
     )
     load = Load(api.url, BODIES, connections=2)
-    async with running(api), load.on():
+    async with running(api):
         await api.until("ready")
-        for outage, back in ((redis.stop, redis.start), (redis.pause, redis.resume)):
-            await asyncio.to_thread(outage)
-            state = await api.until("degraded")
-            assert state["dependencies"]["redis"]["state"] == "away"
-            await load.more(100)
-            answer = await api.get("/predictions/recent")
-            assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
-            await asyncio.to_thread(back)
-            await api.until("ready")
-            await load.more(20)
-            latest = load.answers[-1].id
+        async with load.on():
+            for outage, back in ((redis.stop, redis.start), (redis.pause, redis.resume)):
+                await asyncio.to_thread(outage)
+                state = await api.until("degraded")
+                assert state["dependencies"]["redis"]["state"] == "away"
+                await load.more(100)
+                answer = await api.get("/predictions/recent")
+                assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+                await asyncio.to_thread(back)
+                await api.until("ready")
+                await load.more(20)
+        last = (await api.predict()).json()["prediction_id"]
 
-            async def looked_up(id_: str = latest) -> bool:
-                return (await api.get(f"/predictions/{id_}")).status_code == 200
+        async def looked_up() -> bool:
+            return (await api.get(f"/predictions/{last}")).status_code == 200
 
-            await eventually(looked_up, 20, "a look-up")
+        await eventually(looked_up, 20, "a look-up")
         await api.drained()
         assert await api.metric("tidemark_api_mirror_failed_events_total") > 0
 

@@ -161,6 +161,18 @@ def test_the_outbox_takes_events_again_once_kafka_took_some(tmp_path: Path):
     assert drain(outbox) == ["4"]
 
 
+def test_an_outbox_with_room_for_less_than_it_was_asked_for_is_still_full(tmp_path: Path):
+    outbox = an_outbox(tmp_path, max_bytes=3 * len(frame(a_group(1))))
+    outbox.append(a_group(1))
+    with pytest.raises(OutboxClosed):
+        outbox.append(a_group(2, size=1000))
+    assert not outbox.accepts()
+
+    outbox.append(a_group(3))
+
+    assert outbox.accepts()
+
+
 def test_on_a_full_disk_the_outbox_refuses_and_nothing_of_the_group_is_ever_sent(tmp_path: Path):
     outbox = an_outbox(tmp_path)
     outbox.append(a_group(1))
