@@ -67,7 +67,7 @@ class Counting:
         self._telemetry.events.labels("redelivered").inc(len(batch.records) - len(records))
         if records:
             await self._count(batch, records)
-            await self._owned.hand_on(batch.partition, batch.epoch, always=False)
+        await self._owned.hand_on(batch.partition, batch.epoch, always=False)
 
     async def _count(self, batch: Batch, records: Sequence[SourceRecord]) -> None:
         """Count records; where that raises, find the one that cannot be counted and make it a dead letter."""

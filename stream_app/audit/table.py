@@ -29,7 +29,7 @@ def as_text(audit: Audit) -> str:
         *_table(["model version", "counted", "reports", "reported rows", "late in stage 2", "open rows"], versions),
         "",
         *(f"DIFFERENCE {difference}" for difference in audit.differences),
-        "balanced" if audit.balanced else f"does not balance: {len(audit.differences)} differences",
+        "balanced" if audit.balanced else f"does not balance ({len(audit.differences)})",
     ]
     return "\n".join(lines)
 

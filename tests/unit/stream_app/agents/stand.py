@@ -1,0 +1,200 @@
+"""The outside of the agents, in memory: a consumer group, a store, a producer, baselines, a clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from contracts.baseline import Baseline
+from contracts.dead_letters import DeadLetter, decode_dead_letter
+from contracts.events import PredictionEvent, encode_event
+from contracts.headers import Headers
+from contracts.partials import PartialMessage, decode_partial
+from stream_app.agents.owned import Owned
+from stream_app.agents.patience import Clock
+from stream_app.agents.publishing import Address, Addresses, Publisher
+from stream_app.telemetry import Telemetry
+from stream_app.windowing.tumbling import WindowConfig
+from tests.builders import NOON_MS
+
+ADDRESSES = Addresses(
+    partials=Address("window-partials", 4),
+    reports=Address("drift-reports", 1),
+    alerts=Address("drift-alerts", 1),
+    dead_letters=Address("dead-letters", 1),
+)
+
+
+class Record(NamedTuple):
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    topic: str = "predictions"
+    partition: int = 0
+    timestamp: int = NOON_MS
+
+
+class FakeBatch(NamedTuple):
+    records: Sequence[Record]
+    epoch: int = 0
+    partition: int = 0
+
+    @property
+    def first_offset(self) -> int:
+        return self.records[0].offset
+
+    @property
+    def offset(self) -> int:
+        return self.records[-1].offset
+
+    @classmethod
+    def of(cls, events: Iterable[PredictionEvent[Any] | bytes], first: int = 0, **more: Any) -> FakeBatch:
+        values = [event if isinstance(event, bytes) else encode_event(event) for event in events]
+        return cls([Record(first + i, value) for i, value in enumerate(values)], **more)
+
+
+class FakeSource:
+    """One partition, 0, of two; tests set its attributes."""
+
+    def __init__(self) -> None:
+        self.epoch, self.generation, self.count = 0, 7, 2
+        self.settled, self.stopping = True, False
+        self.partitions = frozenset({0})
+        self.log_start, self.log_end, self.began_at = 0, 0, None
+        self.rereads: list[tuple[int, int]] = []
+        self.abandoned: list[int] = []
+
+    def began(self, partition: int) -> int | None:
+        return self.began_at
+
+    def end(self, partition: int) -> int | None:
+        return self.log_end
+
+    async def start(self, partition: int) -> int:
+        return self.log_start
+
+    async def reread_from(self, partition: int, offset: int) -> None:
+        self.rereads.append((partition, offset))
+
+    def abandon(self, partition: int) -> None:
+        self.abandoned.append(partition)
+
+
+class FakeStore:
+    """`writes` has the changelog in order; what is put while `deaf` is True is never acknowledged."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+        self.writes: list[tuple[int, bytes, bytes | None]] = []
+        self.deaf = False
+
+    def stored(self) -> Iterable[tuple[bytes, bytes]]:
+        return list(self.values.items())
+
+    def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
+        self.writes.append((partition, key, value))
+        if value is None:
+            self.values.pop(key, None)
+        else:
+            self.values[key] = value
+        ack = asyncio.get_running_loop().create_future()
+        if not self.deaf:
+            ack.set_result(None)
+        return ack
+
+
+class Sent(NamedTuple):
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+class FakeOutlet:
+    """Records what is sent. The first sends to a topic in `refusals` fail, as often as it says there."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.refusals: dict[str, int] = {}
+        self.before_ack: dict[str, Any] = {}
+
+    async def publish(
+        self, topic: str, value: bytes, *, key: bytes | None, partition: int, headers: Headers
+    ) -> Awaitable[object]:
+        if self.refusals.get(topic, 0):
+            self.refusals[topic] -= 1
+            raise ConnectionError("nobody there")
+        self.sent.append(Sent(topic, partition, key, value, headers))
+        if topic in self.before_ack:
+            self.before_ack[topic]()
+        ack = asyncio.get_running_loop().create_future()
+        ack.set_result(None)
+        return ack
+
+    def partials(self) -> list[PartialMessage]:
+        """Each message once, though heartbeats go to every partition."""
+        return [decode_partial(sent.value) for sent in self.sent if sent.topic == "window-partials" and _first(sent)]
+
+    def dead_letters(self) -> list[DeadLetter]:
+        return [decode_dead_letter(sent.value) for sent in self.sent if sent.topic == "dead-letters"]
+
+
+def _first(sent: Sent) -> bool:
+    return sent.key is not None or sent.partition == 0
+
+
+class FakeBaselines:
+    """`later` is on the topic already, and known after a refresh."""
+
+    def __init__(self, *known: Baseline) -> None:
+        self.by_version: dict[tuple[str, str], Baseline] = {}
+        self.by_digest: dict[str, Baseline] = {}
+        self.later: list[Baseline] = []
+        self.refreshed = 0
+        for baseline in known:
+            self.learn(baseline)
+
+    def learn(self, baseline: Baseline) -> None:
+        self.by_version[baseline.model, baseline.version] = baseline
+        self.by_digest[baseline.digest] = baseline
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+        for baseline in self.later:
+            self.learn(baseline)
+
+
+class FakeClock:
+    """Stands still but for pauses and for what a test adds."""
+
+    def __init__(self) -> None:
+        self.now, self.pauses = 1000.0, []
+        self.clock = Clock(
+            wall_ms=lambda: NOON_MS + round((self.now - 1000) * 1000), seconds=self.seconds, pause=self.pause
+        )
+
+    def seconds(self) -> float:
+        return self.now
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+class Stand:
+    """Everything that stage 1 touches, with windows of 10 s and 2 s of lateness."""
+
+    def __init__(self, *baselines: Baseline) -> None:
+        self.source, self.store, self.outlet, self.time = FakeSource(), FakeStore(), FakeOutlet(), FakeClock()
+        self.baselines, self.telemetry = FakeBaselines(*baselines), Telemetry()
+        self.publisher = Publisher(self.outlet, ADDRESSES)
+        self.owned = Owned(
+            WindowConfig(10_000, 2_000), self.source, self.store, self.publisher, self.baselines, self.time.clock
+        )
+        self.owned.restore([0])
+
+    def value(self, name: str, **labels: str) -> float:
+        """Of one Prometheus series; 0 before its first use."""
+        return self.telemetry.registry.get_sample_value(f"tidemark_stream_{name}", labels) or 0.0

@@ -1,0 +1,191 @@
+"""Stage 2: the order of report, alerts and closing, and what a failure in between repeats or holds up."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts.alerts import decode_alert
+from contracts.baseline import Baseline
+from contracts.events import encode_event, event_decoder
+from contracts.partials import Heartbeat, PartialMessage, encode_partial
+from contracts.reports import decode_report
+from contracts.window import WindowCounts
+from stream_app.agents.merging import Merging, MergingConfig
+from stream_app.alerting.policy import PolicyConfig
+from stream_app.drift.rule import CALIBRATED
+from stream_app.windowing.merged_state import VersionKey, VersionRecord, encode_version, version_key
+from stream_app.windowing.merger import MergerConfig
+from tests.builders import NOON, NOON_MS, a_baseline, an_event
+from tests.unit.stream_app.agents.stand import FakeBatch, Record, Stand
+
+WINDOW = 10_000
+CONFIG = MergingConfig(merger=MergerConfig(minimum_rows=200), rule=CALIBRATED, policy=PolicyConfig(page_after=1))
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand(a_baseline())
+
+
+def merging(stand: Stand, config: MergingConfig = CONFIG) -> Merging:
+    agent = Merging(
+        *("window-partials", config, stand.source, stand.store, stand.publisher),
+        *(stand.baselines, stand.telemetry, stand.time.clock),
+    )
+    agent.restore([0])
+    return agent
+
+
+def a_partial(baseline: Baseline, partition: int, rows: int, window: int = 0) -> PartialMessage:
+    """Of events that are all alike, so that the window alarms."""
+    counts = WindowCounts(baseline)
+    event = an_event(model=baseline.model, model_version=baseline.version, event_time=NOON + timedelta(seconds=window))
+    counts.add_events([event_decoder(baseline.schema).decode(encode_event(event))] * rows)
+    start = NOON_MS + window * WINDOW
+    return counts.partial(window_start=start, window_end=start + WINDOW, partition=partition, offset=rows - 1)
+
+
+def beats(until: int, generation: int = 7) -> list[PartialMessage]:
+    """From both source partitions: `until` windows are over."""
+    mark = NOON_MS + until * WINDOW
+    return [Heartbeat(partition=i, partitions=2, generation=generation, watermark=mark) for i in range(2)]
+
+
+def batch(messages: list[PartialMessage | bytes], first: int = 0, **more: Any) -> FakeBatch:
+    values = [message if isinstance(message, bytes) else encode_partial(message) for message in messages]
+    records = [Record(first + i, value, topic="window-partials") for i, value in enumerate(values)]
+    return FakeBatch(records, **more)
+
+
+def topics(stand: Stand) -> list[str]:
+    return [sent.topic for sent in stand.outlet.sent]
+
+
+def one_window(stand: Stand, rows: int = 150) -> list[PartialMessage | bytes]:
+    baseline = stand.baselines.by_version["flights", "1"]
+    return [a_partial(baseline, 0, rows), a_partial(baseline, 1, rows), *beats(1)]
+
+
+async def test_a_window_that_is_over_gets_a_report_of_all_its_parts_and_an_alert(stand: Stand) -> None:
+    await merging(stand).handle(batch(one_window(stand)))
+    assert topics(stand) == ["drift-reports", "drift-alerts"]
+    report, alert = decode_report(stand.outlet.sent[0].value), decode_alert(stand.outlet.sent[1].value)
+    assert (report.rows, report.status, report.partitions) == (300, "alarm", {0: 149, 1: 149})
+    assert alert.report == report.id
+    assert dict(stand.outlet.sent[1].headers)["ce_id"] == alert.id.encode()
+    assert stand.value("reports_total", status="alarm") == 1
+    assert stand.value("alerts_total", transition="raise") == 1
+
+
+async def test_a_window_is_closed_only_when_its_report_and_alerts_are_out(stand: Stand) -> None:
+    stored = []
+    for topic in ("drift-reports", "drift-alerts"):
+        stand.outlet.before_ack[topic] = lambda: stored.append(len(stand.store.writes))
+    await merging(stand).handle(batch(one_window(stand)))
+    assert stored == [2, 2]  # the two parts
+    assert [value is None for _, _, value in stand.store.writes[2:]] == [False, True, True]  # version, deletions
+
+
+@pytest.mark.parametrize("topic", ["drift-reports", "drift-alerts"])
+async def test_what_cannot_be_sent_is_sent_later_and_says_the_same(stand: Stand, topic: str) -> None:
+    stand.outlet.refusals[topic] = 2
+    agent = merging(stand)
+    await agent.handle(batch(one_window(stand)))
+    # the frontier is not stored: it is heard again, as it is twice a second
+    await agent.handle(batch(beats(1), first=4))
+    sent = {(sent.topic, sent.value) for sent in stand.outlet.sent}
+    assert sorted(topic for topic, _ in sent) == ["drift-alerts", "drift-reports"]
+    assert stand.value("retries_total", stage="merge") == 2
+
+
+async def test_a_report_that_was_sent_before_a_crash_is_repeated_under_the_same_id(stand: Stand) -> None:
+    def crash() -> None:
+        stand.source.epoch += 1
+
+    stand.outlet.before_ack["drift-reports"] = crash
+    await merging(stand).handle(batch(one_window(stand)))
+    stand.outlet.before_ack.clear()
+    await merging(stand).handle(batch([*one_window(stand)], epoch=1))
+    first, second = [json.loads(sent.value)["id"] for sent in stand.outlet.sent if sent.topic == "drift-reports"]
+    assert first == second
+
+
+async def test_a_restart_takes_the_parts_up_again(stand: Stand) -> None:
+    await merging(stand).handle(batch(one_window(stand)[:2]))
+    await merging(stand).handle(batch(beats(1), first=2))
+    assert decode_report(stand.outlet.sent[0].value).rows == 300
+
+
+async def test_the_policy_remembers_over_a_restart(stand: Stand) -> None:
+    baseline = stand.baselines.by_version["flights", "1"]
+    config = MergingConfig(merger=CONFIG.merger, rule=CONFIG.rule, policy=PolicyConfig(page_after=2))
+    await merging(stand, config).handle(batch(one_window(stand)))
+    assert topics(stand) == ["drift-reports"]
+    more = [a_partial(baseline, 0, 300, window=1), *beats(2)]
+    await merging(stand, config).handle(batch(more, first=4))
+    assert topics(stand) == ["drift-reports", "drift-reports", "drift-alerts"]
+
+
+async def test_a_message_that_cannot_be_read_becomes_a_dead_letter_and_stops_nothing(stand: Stand) -> None:
+    await merging(stand).handle(batch([b"\x00nonsense", *one_window(stand)]))
+    (letter,) = stand.outlet.dead_letters()
+    assert (letter.reason, letter.topic, letter.offset) == ("unreadable", "window-partials", 0)
+    assert "drift-reports" in topics(stand)
+
+
+async def test_a_heartbeat_of_a_former_owner_is_fenced_and_counted(stand: Stand) -> None:
+    agent = merging(stand)
+    await agent.handle(batch(beats(0, generation=8)))
+    await agent.handle(batch([*one_window(stand)[:2], *beats(1, generation=7)], first=2))
+    assert stand.outlet.sent == []
+    assert stand.value("fenced_heartbeats_total") == 2
+
+
+async def test_a_window_counted_with_a_baseline_that_is_gone_closes_all_the_same(stand: Stand) -> None:
+    gone = a_baseline(seed=5)
+    messages = [a_partial(gone, 0, 150), a_partial(stand.baselines.by_version["flights", "1"], 1, 250), *beats(1)]
+    await merging(stand).handle(batch(messages))
+    report = decode_report(stand.outlet.sent[0].value)
+    assert (report.rows, report.compared_rows) == (400, 250)
+    assert stand.baselines.refreshed == 1
+
+
+async def test_a_version_that_cannot_be_judged_waits_and_holds_no_other_up(stand: Stand) -> None:
+    sick = a_baseline(model="sick")
+    stand.baselines.learn(sick)
+    unreadable = VersionRecord(model="sick", version="1", policy=b"of a version to come")
+    stand.store.put(0, version_key(VersionKey(0, "sick", "1")), encode_version(unreadable))
+    agent = merging(stand)
+    await agent.handle(batch([a_partial(sick, 0, 300), *one_window(stand)]))
+    await agent.handle(batch(beats(1), first=5))
+    reports = [decode_report(sent.value).model for sent in stand.outlet.sent if sent.topic == "drift-reports"]
+    assert reports == ["flights"]
+    assert stand.value("retries_total", stage="compare") == 1  # again, but not at every heartbeat
+    stand.time.now += 60
+    await agent.handle(batch(beats(1), first=7))
+    assert stand.value("retries_total", stage="compare") == 2
+
+
+async def test_a_gap_in_deliveries_is_read_again(stand: Stand) -> None:
+    agent, messages = merging(stand), one_window(stand)
+    await agent.handle(batch(messages[:1]))
+    await agent.handle(batch(messages[2:], first=2))
+    assert stand.source.rereads == [(0, 1)]
+    await agent.handle(batch(messages[1:], first=1))
+    assert decode_report(stand.outlet.sent[0].value).rows == 300
+
+
+async def test_a_gap_at_the_first_batch_after_a_rebalance_is_read_again(stand: Stand) -> None:
+    stand.source.began_at = 3
+    await merging(stand).handle(batch(one_window(stand), first=5))
+    assert stand.source.rereads == [(0, 3)]
+
+
+async def test_a_batch_taken_before_a_rebalance_changes_nothing(stand: Stand) -> None:
+    stand.source.epoch = 1
+    await merging(stand).handle(batch(one_window(stand), epoch=0))
+    assert stand.outlet.sent == stand.store.writes == []

@@ -1,0 +1,119 @@
+"""The timer of stage 1: who is spoken for, when time passes without events, and what is durable before it is said."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from contracts.partials import Heartbeat, PartialAggregate
+from stream_app.agents.counting import Counting
+from stream_app.agents.silence import Silence
+from stream_app.windowing.decoding import Limits
+from tests.builders import NOON, a_baseline, an_event
+from tests.unit.stream_app.agents.stand import FakeBatch, Stand
+
+IDLE = 10.0
+
+
+@pytest.fixture
+async def stand() -> Stand:
+    """Fifty events of the first five seconds after noon are counted; the log has no more."""
+    stand = Stand(a_baseline())
+    events = [an_event(sequence=i, event_time=NOON + timedelta(seconds=i / 10)) for i in range(50)]
+    limits = Limits(max_future_ms=3_600_000, max_age_ms=3_600_000)
+    await Counting("predictions", limits, stand.owned, stand.baselines, stand.telemetry).handle(FakeBatch.of(events))
+    stand.source.log_end = 50
+    return stand
+
+
+def silence(stand: Stand) -> Silence:
+    return Silence("predictions", IDLE, stand.owned, stand.telemetry)
+
+
+async def after(stand: Stand, timer: Silence, seconds: float) -> None:
+    """The timer ticks every half a second for so long."""
+    for _ in range(round(seconds * 2)):
+        stand.time.now += 0.5
+        await timer.tick()
+
+
+async def test_every_partition_gets_a_heartbeat_at_every_tick(stand: Stand) -> None:
+    await silence(stand).tick()
+    (beat,) = stand.outlet.partials()
+    assert isinstance(beat, Heartbeat)
+    assert not beat.idle
+    assert beat.watermark == round((NOON + timedelta(seconds=2.9)).timestamp() * 1000)
+
+
+async def test_a_silent_partition_hands_its_last_window_on(stand: Stand) -> None:
+    await after(stand, silence(stand), IDLE + 3)  # the window ends at 10 s, and 2 s of lateness are allowed
+    partial = next(message for message in stand.outlet.partials() if isinstance(message, PartialAggregate))
+    assert partial.rows == 50
+    last = stand.outlet.partials()[-1]
+    assert isinstance(last, Heartbeat)
+    assert last.idle
+
+
+async def test_time_does_not_pass_while_events_wait_on_the_log(stand: Stand) -> None:
+    stand.source.log_end = 51
+    await after(stand, silence(stand), IDLE + 5)
+    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+    assert not any(message.idle for message in stand.outlet.partials() if isinstance(message, Heartbeat))
+    assert stand.value("lag_events", partition="0") == 1
+
+
+async def test_time_does_not_pass_for_a_process_that_was_stopped(stand: Stand) -> None:
+    timer = silence(stand)
+    await timer.tick()
+    stand.time.now += IDLE * 3  # SIGSTOP, SIGCONT
+    await timer.tick()
+    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+
+
+async def test_the_passing_of_time_is_durable_before_it_is_said(stand: Stand) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE)
+    said = len(stand.outlet.sent)
+    stand.store.deaf = True
+    stand.time.now += 0.5
+    waiting = asyncio.create_task(timer.tick())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert len(stand.outlet.sent) == said
+    waiting.cancel()
+
+
+async def test_nothing_is_said_in_a_rebalance_or_for_partitions_of_others(stand: Stand) -> None:
+    stand.source.settled = False
+    await silence(stand).tick()
+    stand.source.settled, stand.source.partitions = True, frozenset({1})
+    await silence(stand).tick()
+    assert stand.outlet.sent == []
+
+
+async def test_nothing_is_said_about_a_partition_whose_batch_is_being_counted(stand: Stand) -> None:
+    async with stand.owned.locks[0]:
+        await silence(stand).tick()
+    assert stand.outlet.sent == []
+
+
+async def test_a_heartbeat_that_fails_is_logged_and_made_good_by_the_next(stand: Stand) -> None:
+    stand.outlet.refusals["window-partials"] = 1
+    timer = silence(stand)
+    await timer.tick()
+    assert stand.outlet.sent == []
+    await timer.tick()
+    assert len(stand.outlet.partials()) == 1
+
+
+@pytest.mark.parametrize(("start", "end", "idle"), [(0, 0, True), (500, 500, True), (0, 3, False), (500, 503, False)])
+async def test_a_partition_that_never_had_an_event_holds_nobody_back(start: int, end: int, idle: bool) -> None:
+    stand = Stand(a_baseline())
+    stand.source.log_start, stand.source.log_end = start, end
+    await after(stand, silence(stand), IDLE + 1)
+    last = stand.outlet.partials()[-1]
+    assert isinstance(last, Heartbeat)
+    assert (last.idle, last.watermark) == (idle, None)

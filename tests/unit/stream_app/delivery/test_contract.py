@@ -1,0 +1,130 @@
+"""What delivery/ overrides or relies on in Faust, mode and aiokafka is as it was when it was written.
+
+A failure here after an upgrade is no bug yet: read the new code, decide whether the override still does its work, run
+tests/integration/test_stream_crashes.py, and only then change what is expected here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+from typing import Any
+
+import aiokafka
+import faust
+import pytest
+from aiokafka.consumer.fetcher import Fetcher
+from faust.stores import memory
+from faust.tables.base import Collection
+from faust.tables.recovery import Recovery
+from faust.transport import consumer as base
+from faust.transport.drivers import aiokafka as driver
+from faust.transport.producer import ProducerBuffer
+from faust.transport.utils import DefaultSchedulingStrategy
+from mode.utils.queues import FlowControlEvent
+
+from stream_app.delivery import batches, consumer, framework, tables
+
+
+def test_the_versions_are_the_ones_that_the_overrides_were_written_for() -> None:
+    pinned = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
+    assert {name: version(name) for name in pinned} == pinned
+
+
+OVERRIDDEN = [
+    (driver.Consumer, consumer.Consumer, "_to_message", "(self, tp, record)"),
+    (driver.Consumer, consumer.Consumer, "_new_offset", "(self, tp)"),
+    (driver.Consumer, consumer.Consumer, "_add_gap", "(self, tp, offset_from, offset_to)"),
+    (driver.Consumer, consumer.Consumer, "resume_partitions", "(self, tps)"),
+    (driver.Consumer, consumer.Consumer, "resume_flow", "(self)"),
+    (driver.Consumer, consumer.Consumer, "on_partitions_revoked", "(self, revoked)"),
+    (driver.Consumer, consumer.Consumer, "_getmany", "(self, active_partitions, timeout)"),
+    (driver.Consumer, consumer.Consumer, "_wait_next_records", "(self, timeout)"),
+    (driver.Consumer, consumer.Consumer, "perform_seek", "(self)"),
+    (driver.Consumer, consumer.Consumer, "_new_consumer_thread", "(self)"),
+    (driver.AIOKafkaConsumerThread, consumer.ConsumerThread, "_create_worker_consumer", "(self, transport)"),
+    (driver.Producer, framework.Producer, "_settings_extra", "(self)"),
+    (memory.Store, tables.MonotoneStore, "apply_changelog_batch", "(self, batch, to_key, to_value)"),
+    (Collection, tables.StateTable, "_new_store", "(self)"),
+    (faust.App, framework.App, "_new_transport", "(self)"),
+    (faust.App, framework.App, "_create_directories", "(self)"),
+    (faust.App, framework.App, "on_rebalance_start", "(self)"),
+    (faust.App, framework.App, "on_rebalance_end", "(self)"),
+    (DefaultSchedulingStrategy, batches.BatchScheduler, "iterate", "(self, records)"),
+    (faust.Schema, batches.BatchSchema, "loads_key", None),
+    (faust.Schema, batches.BatchSchema, "loads_value", None),
+]
+
+
+@pytest.mark.parametrize(("theirs", "ours", "name", "signature"), OVERRIDDEN, ids=lambda value: str(value))
+def test_an_overridden_method_takes_what_it_took(theirs: type, ours: type, name: str, signature: str | None) -> None:
+    method, override = inspect.unwrap(getattr(theirs, name)), vars(ours)[name]
+    assert inspect.iscoroutinefunction(method) == inspect.iscoroutinefunction(override)
+    if signature is not None:
+        assert names_of(method) == signature
+        assert names_of(override) == signature
+
+
+def names_of(method: Any) -> str:
+    return "(" + ", ".join(inspect.signature(method).parameters) + ")"
+
+
+def test_nothing_is_overridden_without_a_line_in_this_table() -> None:
+    listed = {(ours, name) for _, ours, name, _ in OVERRIDDEN}
+    for theirs, ours in {(theirs, ours) for theirs, ours, _, _ in OVERRIDDEN}:
+        for name in vars(ours):
+            if hasattr(theirs, name) and not name.startswith("__") and callable(getattr(theirs, name)):
+                assert (ours, name) in listed | CLASSES, f"{ours.__name__}.{name}"
+
+
+CLASSES = {(tables.StateTable, "age"), (framework.App, "name")}
+
+
+def code(thing: Any) -> str:
+    return " ".join(inspect.getsource(inspect.unwrap(thing)).split())
+
+
+def test_recovery_resumes_seeks_clears_and_resumes_the_flow_in_the_order_that_loses_messages() -> None:
+    """Cause (A): what deferring the source partitions until resume_flow() is for."""
+    for recovery in (Recovery.on_recovery_completed, Recovery._resume_streams):
+        steps = ["consumer.resume_partitions(", "consumer.perform_seek()", "flow_control.resume()", "resume_flow()"]
+        places = [code(recovery).index(step) for step in steps]
+        assert places == sorted(places)
+    assert "flow_control.resume() consumer.resume_flow()" in code(Recovery.on_recovery_completed)  # no await between
+    assert "self.clear()" in code(FlowControlEvent.resume)
+
+
+def test_aiokafka_takes_an_empty_set_of_partitions_for_all_of_them() -> None:
+    """Cause (B): why a View is never falsy."""
+    assert "if partitions and tp not in partitions:" in code(Fetcher.fetched_records)
+    assert "active_partitions = self._get_active_partitions()" in code(base.Consumer._wait_next_records)
+
+
+def test_the_fetch_wait_is_hard_coded_and_its_attributes_are_read_when_the_consumer_starts() -> None:
+    assert "fetch_max_wait_ms=1500" in code(driver.AIOKafkaConsumerThread._create_worker_consumer)
+    assert "fetch_min_bytes" not in code(driver.AIOKafkaConsumerThread._create_worker_consumer)
+    started = code(aiokafka.AIOKafkaConsumer.start)
+    assert "fetch_min_bytes=self._fetch_min_bytes" in started
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in started
+
+
+def test_a_commit_may_be_ahead_of_the_changelog() -> None:
+    """Why perform_seek reads from min(committed, stored + 1)."""
+    assert "timeout=0.1" in code(ProducerBuffer.flush_atmost)
+
+
+def test_acks_go_by_the_message_and_the_bookkeeping_by_lists_that_are_cleared_here() -> None:
+    assert "message.acked = True" in code(base.Consumer.ack)
+    assert "for tp in self._acked" in code(base.Consumer._filter_tps_with_pending_acks)
+
+
+def test_a_former_owner_drops_only_keys_whose_partition_is_noted() -> None:
+    """Why MonotoneStore.hold() notes it."""
+    assert "for k, p in self._key_partition.items(): if p not in partitions:" in code(
+        memory.Store.on_recovery_completed
+    )
+
+
+def test_what_a_recovery_callback_raises_is_dropped() -> None:
+    """Why app.py reports unreadable state by itself."""
+    assert "await asyncio.wait(callback_coros)" in code(Recovery.on_recovery_completed)

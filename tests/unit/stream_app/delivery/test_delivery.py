@@ -1,0 +1,190 @@
+"""Batches, commits by batch, and the cure of the recovery, on a consumer that is not connected to anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from faust.types import TP
+
+from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
+from stream_app.delivery.consumer import Consumer, View
+from stream_app.delivery.framework import App
+
+A, B, LOG = TP("predictions", 0), TP("predictions", 1), TP("group-counts-changelog", 0)
+FETCHING = Fetching(batched=frozenset({"predictions"}), batch_records=3)
+
+
+class Record(NamedTuple):
+    offset: int
+
+
+class FakeThread:
+    """Where the consumer's thread would be."""
+
+    def __init__(self) -> None:
+        self.seeks: list[Mapping[TP, int]] = []
+        self.committed: dict[TP, int] = {}
+
+    def assignment(self) -> set[TP]:
+        return {A, B, LOG}
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        self.seeks.append(partitions)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        return self.committed
+
+
+@pytest.fixture
+def app() -> App:
+    app = App("group", fetching=FETCHING, broker="kafka://127.0.0.1:1")
+    app.state_table("counts", 2, age=lambda key, value: 0, recovered=lambda: None)
+    app.finalize()
+    return app
+
+
+@pytest.fixture
+def consumer(app: App) -> Consumer:
+    consumer = app.consumer
+    consumer._thread = FakeThread()
+    consumer._set_active_tps({A, B, LOG})
+    consumer.pause_partitions({A, B, LOG})
+    return consumer
+
+
+def deliver(consumer: Consumer, first: int, last: int, tp: TP = A) -> Any:
+    return consumer._to_message(tp, RecordBatch(tp, [Record(offset) for offset in range(first, last + 1)]))
+
+
+def finish(message: Any) -> None:
+    message.acked = True
+
+
+async def test_a_poll_becomes_batches_of_one_partition_and_at_most_so_many_records() -> None:
+    polled = {A: [Record(i) for i in range(5)], B: [Record(9)]}
+    found = [(tp, batch.first_offset, batch.offset) for tp, batch in BatchScheduler(FETCHING).iterate(polled)]
+    assert found == [(A, 0, 2), (A, 3, 4), (B, 9, 9)]
+
+
+async def test_other_topics_are_delivered_record_by_record() -> None:
+    assert [record for _, record in BatchScheduler(FETCHING).iterate({LOG: [Record(1), Record(2)]})] == [
+        Record(1),
+        Record(2),
+    ]
+
+
+async def test_a_commit_goes_up_to_the_last_batch_before_the_first_unfinished_one(consumer: Consumer) -> None:
+    first, second, third = deliver(consumer, 0, 2), deliver(consumer, 3, 5), deliver(consumer, 6, 8)
+    finish(second)
+    assert consumer._new_offset(A) is None
+    finish(first)
+    assert consumer._new_offset(A) == 6
+    assert consumer._new_offset(A) is None
+    finish(third)
+    assert consumer._new_offset(A) == 9
+
+
+async def test_a_batch_that_is_read_again_must_be_finished_again(consumer: Consumer) -> None:
+    stale = deliver(consumer, 0, 2)
+    again = deliver(consumer, 0, 2)
+    finish(stale)
+    assert consumer._new_offset(A) is None
+    finish(again)
+    assert consumer._new_offset(A) == 3
+
+
+async def test_what_was_on_its_way_when_a_gap_was_found_is_not_committed(consumer: Consumer) -> None:
+    ahead = deliver(consumer, 6, 8)
+    await consumer.reread_from(A, 3)
+    finish(ahead)
+    assert consumer._new_offset(A) is None
+    assert consumer._thread.seeks == [{A: 3}]
+
+
+async def test_an_abandoned_batch_is_not_committed_though_it_is_acknowledged(consumer: Consumer) -> None:
+    message = deliver(consumer, 0, 2)
+    consumer.abandon(A)
+    finish(message)
+    assert consumer._new_offset(A) is None
+
+
+async def test_a_gap_of_offsets_between_batches_is_none_to_the_bookkeeping(consumer: Consumer) -> None:
+    finish(deliver(consumer, 0, 2))
+    await consumer._add_gap(A, 3, 5)
+    finish(deliver(consumer, 6, 8))
+    assert consumer._new_offset(A) == 9
+
+
+async def test_source_partitions_stay_paused_in_a_rebalance_until_the_queues_are_cleared(
+    app: App, consumer: Consumer
+) -> None:
+    app.rebalancing = True
+    consumer.resume_partitions({A, B, LOG})
+    assert consumer._active_partitions == {LOG}
+    consumer.resume_flow()
+    assert consumer._active_partitions == {A, B, LOG}
+
+
+async def test_a_rebalance_in_between_forgets_what_was_to_be_resumed(app: App, consumer: Consumer) -> None:
+    app.rebalancing = True
+    consumer.resume_partitions({A})
+    await consumer.on_partitions_revoked({A, B, LOG})
+    consumer.resume_flow()
+    assert A not in consumer._active_partitions
+
+
+async def test_outside_a_rebalance_partitions_resume_at_once(app: App, consumer: Consumer) -> None:
+    app.rebalancing = False
+    consumer.resume_partitions({A})
+    assert consumer._active_partitions == {A}
+
+
+async def test_a_pending_fetch_takes_the_partitions_that_were_active_when_it_began(consumer: Consumer) -> None:
+    active = {A}
+    view = View(consumer, active)
+    active.clear()
+    active.add(B)
+    assert A in view
+    assert B not in view
+
+
+async def test_a_pending_fetch_takes_nothing_after_the_next_rebalance(consumer: Consumer) -> None:
+    view = View(consumer, {A})
+    await consumer.on_partitions_revoked({A})
+    assert A not in view
+
+
+async def test_a_fetch_without_active_partitions_does_not_mean_all_of_them(consumer: Consumer) -> None:
+    view = View(consumer, set())
+    assert view
+    assert A not in view
+
+
+async def test_each_batch_knows_the_rebalance_it_was_read_in(consumer: Consumer) -> None:
+    before = deliver(consumer, 0, 2).value.epoch
+    await consumer.on_partitions_revoked({A})
+    assert deliver(consumer, 0, 2).value.epoch == before + 1 == consumer.epoch
+
+
+@pytest.mark.parametrize(
+    ("committed", "stored", "seeks"),
+    [(10, 7, [{A: 7}]), (10, 10, []), (10, 12, []), (10, 0, [{A: 0}]), (None, 0, [])],
+)
+async def test_reading_begins_at_the_committed_offset_or_behind_the_stored_one_whichever_is_first(
+    app: App, consumer: Consumer, committed: int | None, stored: int, seeks: list[dict[TP, int]]
+) -> None:
+    if committed is not None:
+        consumer._thread.committed = {A: committed}
+    app.stored_next = lambda: {A: stored}
+    await consumer.perform_seek()
+    assert consumer._thread.seeks == seeks
+
+
+async def test_acks_below_a_commit_that_was_too_far_count_again(app: App, consumer: Consumer) -> None:
+    consumer._thread.committed = {A: 10}
+    app.stored_next = lambda: {A: 4}
+    await consumer.perform_seek()
+    finish(deliver(consumer, 4, 6))
+    assert consumer._should_commit(A, consumer._new_offset(A))

@@ -1,0 +1,50 @@
+"""State tables: a recovery keeps the youngest value of each key, and a lost partition leaves nothing behind."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from faust.types import TP
+
+from stream_app.delivery.batches import Fetching
+from stream_app.delivery.framework import App
+from stream_app.delivery.tables import MonotoneStore
+
+
+@pytest.fixture
+def store() -> MonotoneStore:
+    """Values are numbers as text; the greater is the younger."""
+    app = App("group", fetching=Fetching(batched=frozenset()), broker="kafka://127.0.0.1:1")
+    app.finalize()
+    return app.state_table("counts", 2, age=lambda key, value: int(value), recovered=lambda: None).data
+
+
+def changelog(*entries: tuple[bytes, bytes | None], partition: int = 0) -> list[SimpleNamespace]:
+    return [SimpleNamespace(message=SimpleNamespace(key=k, value=v, partition=partition)) for k, v in entries]
+
+
+def recover(store: MonotoneStore, events: list[SimpleNamespace]) -> dict[bytes, bytes]:
+    store.apply_changelog_batch(events, to_key=None, to_value=None)
+    return dict(store.data)
+
+
+async def test_a_late_write_of_a_former_owner_does_not_replace_a_younger_value(store: MonotoneStore) -> None:
+    assert recover(store, changelog((b"k", b"5"), (b"k", b"9"), (b"k", b"7"))) == {b"k": b"9"}
+    assert store.replaced == 1
+
+
+async def test_the_same_age_is_replaced_by_what_comes_later(store: MonotoneStore) -> None:
+    assert recover(store, changelog((b"k", b"5"), (b"k", b"05"))) == {b"k": b"05"}
+
+
+async def test_a_tombstone_deletes(store: MonotoneStore) -> None:
+    assert recover(store, changelog((b"k", b"5"), (b"other", b"1"), (b"k", None))) == {b"other": b"1"}
+
+
+async def test_keys_of_a_lost_partition_are_forgotten_also_those_written_live(store: MonotoneStore) -> None:
+    store.hold(0, b"kept", b"1")
+    store.hold(1, b"lost", b"1")
+    recover(store, changelog((b"recovered", b"1"), partition=1))
+    await store.on_recovery_completed({TP("group-counts-changelog", 0)}, set())
+    assert dict(store.data) == {b"kept": b"1"}
