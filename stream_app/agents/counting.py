@@ -62,9 +62,10 @@ class Counting:
         expected = partition.gap(batch.first_offset)
         if expected is not None and not await self._holes.passable(batch.partition, expected, batch.first_offset):
             raise Lost
-        following = partition.next_offset or 0
-        records = [record for record in batch.records if record.offset >= following]
-        self._telemetry.events.labels("redelivered").inc(len(batch.records) - len(records))
+        following, records = partition.next_offset or 0, batch.records
+        if batch.first_offset < following:  # read again after a rebalance
+            records = [record for record in records if record.offset >= following]
+            self._telemetry.events.labels("redelivered").inc(len(batch.records) - len(records))
         if records:
             await self._count(batch, records)
         await self._owned.hand_on(batch.partition, batch.epoch, always=False)
