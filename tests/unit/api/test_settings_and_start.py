@@ -44,16 +44,6 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(tmp_path: P
     assert ended.stderr.count("\n") == 1
 
 
-def test_an_outbox_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Path):
-    (tmp_path / "file").write_text("in the way")
-
-    ended = start(tmp_path, **NEEDED, API_PORT="0", API_OUTBOX_DIR="file")
-
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("api: API_OUTBOX_DIR: file/00 cannot be used: Not a directory")
-    assert "Traceback" not in ended.stderr
-
-
 def test_a_taken_port_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -1,0 +1,65 @@
+"""The API starts and ends with nobody there: no Kafka, no Redis, no registry."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+
+from tests.apis import Api, running
+from tests.waiting import eventually
+
+NOWHERE = {"model": "flights", "bootstrap": "127.0.0.1:1", "redis_url": "redis://127.0.0.1:1/0"}
+
+
+async def test_without_anything_it_says_so_and_ends_in_order(tmp_path: Path):
+    # 192.0.2.1 answers nobody, ever (RFC 5737): the registry hangs rather than refuses
+    api = Api(tmp_path, tracking_uri="http://192.0.2.1:5000", **NOWHERE)
+    async with running(api, ready=False):
+        await api.until("unavailable", within=120)
+        assert (await api.get("/health/live")).status_code == 200
+        assert (await api.get("/metrics")).status_code == 200
+        answer = await api.predict()
+        assert (answer.status_code, answer.json()["detail"]) == (503, "No model is loaded yet.")
+        assert answer.headers["retry-after"] == "1"
+
+        assert await api.stop() == 0
+
+
+async def test_a_free_port_is_taken_and_printed(tmp_path: Path):
+    api = Api(tmp_path, tracking_uri=f"sqlite:///{tmp_path}/nowhere.db", **NOWHERE)
+    port_0 = Api(tmp_path, "port-0", 0, tracking_uri=f"sqlite:///{tmp_path}/nowhere.db", **NOWHERE)
+    async with running(api, ready=False), running(port_0, ready=False):
+
+        def printed() -> str:
+            lines = [line for line in port_0.process.tail() if line.startswith("api: http://127.0.0.1:")]
+            return lines[0].split()[1] if lines else ""
+
+        url = await eventually(printed, 120, "the address")
+        assert not url.endswith(":0")
+        async with httpx.AsyncClient(base_url=url) as http:
+            assert (await http.get("/health/live")).json() == {"status": "live"}
+        await api.until("unavailable", within=120)
+        assert sorted(path.name for path in api.outbox.iterdir()) == ["00", "01"]  # one slot for each process
+
+
+async def test_an_outbox_that_cannot_be_used_ends_the_start_with_one_line(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    api = Api(tmp_path, outbox_dir=tmp_path / "file", tracking_uri="sqlite:///x.db", **NOWHERE)
+
+    api.process.start()
+
+    assert await asyncio.to_thread(api.process.wait, 120) == 2
+    (line,) = api.process.tail()
+    assert line.startswith(f"api: API_OUTBOX_DIR: {tmp_path}/file/00 cannot be used: Not a directory")
+
+
+async def test_a_taken_port_ends_the_start_with_one_line(tmp_path: Path):
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    api = Api(tmp_path, port=port, tracking_uri="sqlite:///x.db", **NOWHERE)
+
+    api.process.start()
+
+    assert await asyncio.to_thread(api.process.wait, 120) == 2
+    server.close()
+    assert api.process.tail() == [f"api: API_HOST, API_PORT: cannot listen on 127.0.0.1:{port}: Address already in use"]
