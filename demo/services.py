@@ -37,7 +37,7 @@ class Installation:
     receiver_port: int
     plan: Plan
     lateness: float
-    idle: float = 8.0
+    idle: float = 4.0
     session: float = 20.0
     max_age: float = 30 * 86_400.0
     secret: str = field(default_factory=new_secret, repr=False)

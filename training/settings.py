@@ -17,7 +17,8 @@ class Settings(BaseSettings):
     model files when tracking_uri is a local file (a server has its own). experiment: MLflow's name for the runs.
     bootstrap: `host:port`, comma separated; without it nothing is published. topic_prefix: as the services'.
     broker_wait_seconds: 0: Kafka must be there at the start. More: it may come up while the model is fitted, and
-    publishing is tried again for so long. code_revision: recorded with each version; without it `git rev-parse HEAD` is asked.
+    publishing is tried again for so long. code_revision: recorded with each version; without it
+    `git rev-parse HEAD` is asked.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore")
