@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -42,10 +43,29 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
-def test_files_named_in_the_architecture_exist() -> None:
-    named = re.findall(r"`((?:api|stream_app|training|contracts|demo|bench)/[\w/]+\.py)`", architecture := read_all())
-    assert named, architecture[:100]
+def test_files_named_in_the_docs_exist() -> None:
+    named = re.findall(r"`((?:api|stream_app|training|contracts|demo|bench)/[\w/]+\.py)", read_all())
+    assert named
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def lines_of(file: str, name: str) -> int:
+    """Length of a function, a class or a method `Class.method`."""
+    body: list[ast.stmt] = ast.parse((ROOT / file).read_text()).body
+    node: ast.stmt | None = None
+    for part in name.split("."):
+        node = next(n for n in body if getattr(n, "name", None) == part)
+        body = getattr(node, "body", [])
+    assert node is not None
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
+def test_one_event_can_be_followed_from_http_to_alert_in_under_a_thousand_lines() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    path = re.findall(r"`([\w/]+\.py): ([\w.]+)`", page)
+    assert len(path) > 20
+    assert sum(lines_of(file, name) for file, name in path) < 1000
 
 
 def read_all() -> str:
