@@ -71,5 +71,5 @@ def decode_alert(data: bytes) -> DriftAlert:
     """Read an alert. Raises InvalidMessage."""
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidMessage(f"not a drift alert: {error}") from error

@@ -138,7 +138,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Read a baseline. Raises InvalidBaseline."""
         try:
             return _decoder.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ContractError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ContractError) as error:
             raise InvalidBaseline(f"not a baseline: {error}") from error
 
 

@@ -48,5 +48,5 @@ def decode_dead_letter(data: bytes) -> DeadLetter:
     """Read a dead letter. Raises InvalidMessage."""
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidMessage(f"not a dead letter: {error}") from error

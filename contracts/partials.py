@@ -69,5 +69,5 @@ def decode_partial(data: bytes) -> PartialMessage:
     """Read a message. Raises InvalidMessage."""
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidMessage(f"not a partial or a heartbeat: {error}") from error

@@ -105,5 +105,5 @@ def decode_report(data: bytes) -> DriftReport:
     """Read a report. Raises InvalidMessage."""
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidMessage(f"not a drift report: {error}") from error

@@ -7,6 +7,7 @@ features' own names on the wire, so a feature may be called `class`, `dep delay`
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import Any, Literal
 
@@ -18,6 +19,9 @@ Kind = Literal["numeric", "categorical", "boolean"]
 
 RESERVED_PREFIX = "prediction:"
 """Names with this prefix stand for what the model puts out; see `contracts.baseline`."""
+
+_UNUSABLE = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
+"""msgspec takes no field name that JSON would have to escape; half a surrogate has no UTF-8."""
 
 _PYTHON_TYPES: dict[Kind, Any] = {"numeric": float, "categorical": str, "boolean": bool}
 
@@ -49,6 +53,11 @@ class FeatureSchema(msgspec.Struct, frozen=True, dict=True, forbid_unknown_field
                 raise InvalidSchema("a feature has an empty name: give it one")
             if feature.name in seen:
                 raise InvalidSchema(f"feature {feature.name!r} appears twice: names must be unique")
+            if _UNUSABLE.search(feature.name):
+                raise InvalidSchema(
+                    f"feature {feature.name!r}: a name cannot hold a quotation mark, a backslash or a control character, "
+                    "rename it"
+                )
             if feature.name.startswith(RESERVED_PREFIX):
                 raise InvalidSchema(f"feature {feature.name!r}: the prefix {RESERVED_PREFIX!r} is reserved, rename it")
             seen.add(feature.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from contracts.errors import ContractError
 from contracts.json_schema import json_schemas
 from tests.contracts.messages import EXAMPLES, MESSAGES, Message
 
@@ -47,3 +48,15 @@ def test_a_message_of_a_later_format_is_refused_and_not_misread(message: Message
     assert later != golden
     with pytest.raises(ValueError, match="Invalid enum value 2"):
         message.decode(later)
+
+
+# labels have no reader yet
+@pytest.mark.parametrize("message", [m for m in MESSAGES if m.file != "label.json"], ids=lambda m: m.file)
+def test_a_message_nested_too_deeply_is_refused_like_any_other_that_cannot_be_read(message: Message) -> None:
+    golden = (EXAMPLES / message.file).read_bytes()
+    if message.file.endswith(".msgpack"):  # one more field, behind the map's head, which holds their number
+        deep = bytes([golden[0] + 1]) + b"\xa1x" + b"\x91" * 100_000 + b"\xc0" + golden[1:]
+    else:
+        deep = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"," + golden[1:]
+    with pytest.raises(ContractError, match=r"recursion|nested"):
+        message.decode(deep)

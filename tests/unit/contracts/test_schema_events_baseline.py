@@ -34,6 +34,16 @@ def test_a_feature_may_have_any_name_and_decodes_by_it() -> None:
     assert msgspec.structs.astuple(decoded.features) == (3.0, True, "XL")
 
 
+@given(st.text(min_size=1, max_size=5))
+def test_every_name_that_a_schema_takes_can_be_decoded(name: str) -> None:
+    try:
+        schema = FeatureSchema((Feature(name, "numeric"),))
+    except InvalidSchema:
+        return
+    decoded = event_decoder(schema).decode(encode_event(an_event(features={name: 3})))
+    assert msgspec.structs.astuple(decoded.features) == (3.0,)
+
+
 @pytest.mark.parametrize(
     ("features", "message"),
     [
@@ -41,6 +51,7 @@ def test_a_feature_may_have_any_name_and_decodes_by_it() -> None:
         ((Feature("", "numeric"),), "empty name"),
         ((Feature("a", "numeric"), Feature("a", "numeric")), "'a' appears twice"),
         ((Feature("prediction:score", "numeric"),), "reserved"),
+        *(((Feature(f"a{sign}b", "numeric"),), "cannot hold") for sign in ('"', "\\", "\n", "\0", "\ud800")),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused_by_name(features: tuple[Feature, ...], message: str) -> None:
