@@ -17,6 +17,10 @@ undeliverable: an alert that its receiver refused or did not take in time. unrea
 """
 
 
+KEPT = 5 << 20
+"""Bytes of key and value together. In base64 they are a third more, and the topic takes records of 8 MiB."""
+
+
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """One refused record. `id` names its origin, so a repeat can be recognised; key and value are base64 in JSON."""
 
@@ -40,7 +44,13 @@ _decoder = msgspec.json.Decoder(DeadLetter)
 
 
 def encode_dead_letter(letter: DeadLetter) -> bytes:
-    """JSON of a dead letter."""
+    """JSON of a dead letter. Without key and value where they are more than KEPT: compression lets a broker take
+    records of any size, and one that `dead-letters` did not take would stop its reader for ever.
+    """
+    size = len(letter.key or b"") + len(letter.value or b"")
+    if size > KEPT:
+        detail = f"{letter.detail} (key and value, {size} bytes, are too long to be kept here: read them at the origin)"
+        letter = msgspec.structs.replace(letter, key=None, value=None, detail=detail)
     return _encode(letter)
 
 

@@ -55,8 +55,8 @@ class FeatureSchema(msgspec.Struct, frozen=True, dict=True, forbid_unknown_field
                 raise InvalidSchema(f"feature {feature.name!r} appears twice: names must be unique")
             if _UNUSABLE.search(feature.name):
                 raise InvalidSchema(
-                    f"feature {feature.name!r}: a name cannot hold a quotation mark, a backslash or a control character, "
-                    "rename it"
+                    f"feature {feature.name!r}: a name cannot hold a quotation mark, a backslash or a control "
+                    "character, rename it"
                 )
             if feature.name.startswith(RESERVED_PREFIX):
                 raise InvalidSchema(f"feature {feature.name!r}: the prefix {RESERVED_PREFIX!r} is reserved, rename it")
