@@ -21,6 +21,7 @@ from stream_app.telemetry import Telemetry
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 log = logging.getLogger("stream_app")
+_SELDOM_SECONDS = 30.0
 
 
 @cli.command()
@@ -118,9 +119,25 @@ def _log_to_stderr(level: str) -> None:
     )
     if level != "debug":
         # They tell of every step of every rebalance; what matters of it is in our own lines and in the metrics.
-        for chatty, enough in (("faust", "ERROR"), ("mode", "ERROR"), ("aiokafka", "CRITICAL")):
-            logging.getLogger(chatty).setLevel(enough)
+        for chatty in ("faust", "mode", "aiokafka"):
+            logging.getLogger(chatty).setLevel("ERROR")
         logging.getLogger("stream_app.delivery").setLevel("WARNING")  # Faust's services log under our modules' names
+        logging.getLogger().handlers[0].addFilter(_Seldom())
+
+
+class _Seldom(logging.Filter):
+    """Lets a line of aiokafka's pass once in half a minute: it repeats each once a second while a broker is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        what = record.name, str(record.msg)
+        if not record.name.startswith("aiokafka") or record.created - self._said.get(what, 0.0) > _SELDOM_SECONDS:
+            self._said[what] = record.created
+            return True
+        return False
 
 
 def _say(line: str) -> None:

@@ -21,6 +21,7 @@ from stream_app.errors import BrokerError, TopicsError
 from stream_app.settings import StreamSettings
 
 _MINUTE_MS, _MIB = 60_000, 1 << 20
+_VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
 _STATE_CONFIG = {
     "cleanup.policy": "compact",
     # A recovery reads the whole topic, so old values should go soon ...
@@ -137,7 +138,17 @@ async def create(admin: AIOKafkaAdminClient, settings: StreamSettings, predictio
                 continue
             existing = await partitions(admin)  # somebody else was faster
         outcomes.append(_compared(topic, existing[topic.name], await _config(admin, topic.name)))
+    await _until_visible(admin, {outcome.name for outcome in outcomes})
     return outcomes
+
+
+async def _until_visible(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """A broker learns of a new topic a moment after it was created: a worker started at once would miss it."""
+    for _ in range(_VISIBLE_TRIES):
+        if names <= (await partitions(admin)).keys():
+            return
+        await asyncio.sleep(_VISIBLE_PAUSE)
+    raise BrokerError(f"the topics are created, but the broker does not show all of them yet: try again")
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -> bool:

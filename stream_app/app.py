@@ -8,60 +8,75 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from contracts.errors import InvalidMessage
-from contracts.topics import BASELINES, DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, PREDICTIONS, WINDOW_PARTIALS
+from contracts.topics import BASELINES, PREDICTIONS, WINDOW_PARTIALS
 from stream_app import admin
+from stream_app.agents.configured import addresses, limits, merging_config, window_config
 from stream_app.agents.counting import Counting
 from stream_app.agents.merging import Merging, MergingConfig
 from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Clock, until_done
-from stream_app.agents.publishing import Address, Addresses, Publisher
+from stream_app.agents.publishing import Publisher
 from stream_app.agents.silence import Silence
-from stream_app.alerting.policy import InvalidPolicy, PolicyConfig
 from stream_app.baselines import Baselines
 from stream_app.delivery.configuration import faust_settings, fetching
 from stream_app.delivery.framework import App
 from stream_app.delivery.source import TopicSource
-from stream_app.delivery.tables import Age
-from stream_app.drift.rule import PRESETS, DecisionRule
-from stream_app.errors import SettingsError, StateError, StreamError
+from stream_app.errors import StateError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
-from stream_app.windowing.decoding import Limits
 from stream_app.windowing.merged_state import age_of_merged
-from stream_app.windowing.merger import MergerConfig
 from stream_app.windowing.state import age_of
-from stream_app.windowing.tumbling import WindowConfig
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
-_STOP_SECONDS = 30.0
+_STOP_SECONDS, _SAY_SECONDS = 30, 30
 _CLOCK = Clock(wall_ms=lambda: time.time_ns() // 1_000_000, seconds=time.monotonic)
 
 
 async def run(settings: StreamSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Work until `stop` is set, then finish, commit and leave the group. Raises StreamError when it cannot go on."""
-    rule, policy = decision_rule(settings), policy_config(settings)
-    async with admin.connected(settings, log.warning) as client:
-        layout = admin.check(settings, existing := await admin.partitions(client))
+    config = merging_config(settings)
     baselines = Baselines(settings.bootstrap, settings.topic(BASELINES))
-    await baselines.start()
+    stopped = asyncio.create_task(stop.wait())
+    preparing = asyncio.create_task(_prepare(settings, baselines))
+    await asyncio.wait({stopped, preparing}, return_when=asyncio.FIRST_COMPLETED)
+    if not preparing.done():  # told to stop while it waits for Kafka
+        preparing.cancel()
+        await asyncio.gather(preparing, return_exceptions=True)
+        await baselines.stop()
+        return
     failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
-    config = MergingConfig(merger=MergerConfig(minimum_rows=rule.n_min), rule=rule, policy=policy)
-    app = create_app(settings, layout, addresses(settings, existing), config, baselines, telemetry, failure)
-    starting = asyncio.create_task(app.start())
-    stopped, crashed = asyncio.create_task(stop.wait()), asyncio.create_task(app.wait())
+    app = create_app(settings, preparing.result(), config, baselines, telemetry, failure)
+    starting, watching = asyncio.create_task(app.start()), asyncio.create_task(_say_while_not_ready(app))
+    crashed = asyncio.create_task(app.wait())
     try:
         await asyncio.wait({stopped, crashed, failure}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _stop(app, starting, stopped, crashed)
+        await _stop(app, starting, watching, stopped, crashed)
         await baselines.stop()
     if failure.done():
         raise failure.result()
     if app.crash_reason is not None:
         raise StreamError(f"the worker cannot go on: {app.crash_reason}") from app.crash_reason
+
+
+async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, int]:
+    """Wait for the broker, check the topics, read the baselines. The partitions of every topic."""
+    async with admin.connected(settings, log.warning) as client:
+        existing = await admin.partitions(client)
+    admin.check(settings, existing)
+    await baselines.start()
+    return existing
+
+
+async def _say_while_not_ready(app: App) -> None:
+    seconds = 0
+    while True:
+        await asyncio.sleep(_SAY_SECONDS)
+        seconds = 0 if app.ready else seconds + _SAY_SECONDS
+        if seconds:
+            log.warning("not counting for %s s: waiting for partitions from the group, or reading state", seconds)
 
 
 async def _stop(app: App, *tasks: asyncio.Task[Any]) -> None:
@@ -75,51 +90,19 @@ async def _stop(app: App, *tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def decision_rule(settings: StreamSettings) -> DecisionRule:
-    """The preset with this installation's least number of rows. Raises SettingsError."""
-    if settings.preset not in PRESETS:
-        raise SettingsError(f"STREAM_PRESET={settings.preset}: no such rule; there are {', '.join(sorted(PRESETS))}")
-    return msgspec.structs.replace(PRESETS[settings.preset], n_min=settings.n_min)
-
-
-def policy_config(settings: StreamSettings) -> PolicyConfig:
-    """When to page. Raises SettingsError."""
-    try:
-        return PolicyConfig(
-            page_after=settings.page_after,
-            of_last=settings.page_of_last,
-            resolve_after=settings.resolve_after,
-            critical_effect=settings.critical_effect,
-            critical_rate_jump=settings.critical_rate_jump,
-        )
-    except InvalidPolicy as error:
-        raise SettingsError(f"STREAM_PAGE_AFTER, STREAM_PAGE_OF_LAST: {error}") from error
-
-
-def addresses(settings: StreamSettings, existing: dict[str, int]) -> Addresses:
-    """Where the worker writes, with the partitions that the broker has."""
-
-    def address(name: str) -> Address:
-        return Address(name, existing[name])
-
-    return Addresses(
-        partials=address(settings.topic(WINDOW_PARTIALS)),
-        reports=address(settings.topic(DRIFT_REPORTS)),
-        alerts=address(settings.topic(DRIFT_ALERTS)),
-        dead_letters=address(settings.topic(DEAD_LETTERS)),
-    )
-
-
 def create_app(
     settings: StreamSettings,
-    layout: admin.Layout,
-    to: Addresses,
+    existing: dict[str, int],
     config: MergingConfig,
     baselines: Baselines,
     telemetry: Telemetry,
     failure: asyncio.Future[StreamError],
 ) -> App:
-    """Everything built and connected; nothing started. failure: set when stored state cannot be read."""
+    """Everything built and connected; nothing started. existing: partitions of every topic.
+
+    failure: set when state cannot be read or written.
+    """
+    layout, to = admin.check(settings, existing), addresses(settings, existing)
     predictions, partials = settings.topic(PREDICTIONS), settings.topic(WINDOW_PARTIALS)
     app = App(settings.group, fetching=fetching(settings, predictions, partials), **faust_settings(settings))
     publisher = Publisher(app, to)
@@ -128,20 +111,18 @@ def create_app(
     counts = app.state_table(
         "counts",
         layout.predictions,
-        _age(age_of),
+        age_of,
         _restoring(lambda numbers: owned.restore(numbers), source, settings.counts_topic, failure),
     )
-    windows = WindowConfig(settings.window_seconds * 1000, round(settings.lateness_seconds * 1000))
-    limits = Limits(round(settings.max_future_seconds * 1000), round(settings.max_age_seconds * 1000))
-    owned = Owned(windows, source, counts, publisher, baselines, _CLOCK)
-    counting = Counting(predictions, limits, owned, baselines, telemetry)
+    owned = Owned(window_config(settings), source, counts, publisher, baselines, _CLOCK)
+    counting = Counting(predictions, limits(settings), owned, baselines, telemetry)
     silence = Silence(predictions, settings.idle_seconds, owned, telemetry)
 
     partials_source = TopicSource(app, partials, layout.partials)
     merged = app.state_table(
         "windows",
         layout.partials,
-        _age(age_of_merged),
+        age_of_merged,
         _restoring(lambda numbers: merging.restore(numbers), partials_source, settings.windows_topic, failure),
     )
     merging = Merging(partials, config, partials_source, merged, publisher, baselines, telemetry, _CLOCK)
@@ -173,6 +154,9 @@ def create_app(
             telemetry.dead_letters.labels(letter.reason).inc()
 
     app.stored_next = lambda: {source.at(number): offset for number, offset in owned.next_offsets.items()}
+    app.when_unwritten = lambda error: _fail(
+        failure, f"state could not be written ({error!r}): see the broker's limits"
+    )
     app.when_rebalancing = lambda: _rebalancing(telemetry)
     app.when_ready = lambda: _ready(telemetry, source, partials_source)
     app.finalize()
@@ -189,18 +173,6 @@ def _ready(telemetry: Telemetry, source: TopicSource, partials_source: TopicSour
     log.info("ready: counting partitions %s, merging %s", sorted(source.partitions), sorted(partials_source.partitions))
 
 
-def _age(age: Age) -> Age:
-    """An unreadable value is kept as the youngest, so that restoring it says what is wrong; Faust would only log it."""
-
-    def age_or_youngest(key: bytes, value: bytes) -> Any:
-        try:
-            return age(key, value)
-        except InvalidMessage:
-            return (1 << 62,)
-
-    return age_or_youngest
-
-
 def _restoring(
     restore: Callable[[Iterable[int]], None], source: TopicSource, topic: str, failure: asyncio.Future[StreamError]
 ) -> Callable[[], None]:
@@ -210,12 +182,15 @@ def _restoring(
         try:
             restore(source.partitions)
         except InvalidMessage as error:
-            if not failure.done():
-                failure.set_result(
-                    StateError(
-                        f"the state in topic {topic} cannot be read ({error}): run the version that wrote it, or "
-                        "choose another STREAM_APP_ID to count everything anew"
-                    )
-                )
+            _fail(
+                failure,
+                f"the state in topic {topic} cannot be read ({error}): run the version that wrote it, or choose "
+                "another STREAM_APP_ID to count everything anew",
+            )
 
     return restored
+
+
+def _fail(failure: asyncio.Future[StreamError], words: str) -> None:
+    if not failure.done():
+        failure.set_result(StateError(words))

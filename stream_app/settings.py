@@ -56,7 +56,10 @@ class StreamSettings(BaseSettings):
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
 
     session_timeout_seconds: float = Field(
-        10.0, ge=1, le=80, description="A silent worker's partitions move after this. 30 is right with a worker id."
+        10.0,
+        ge=6,  # Kafka takes no less, unless its group.min.session.timeout.ms is lowered
+        le=80,
+        description="A silent worker's partitions move after this. 30 is right with a worker id.",
     )
     fetch_max_wait_ms: int = Field(200, ge=1, le=10_000, description="A fetch waits at most this long for ...")
     fetch_min_bytes: int = Field(

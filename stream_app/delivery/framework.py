@@ -31,13 +31,16 @@ class Transport(driver.Transport):  # type: ignore[misc]
 class App(faust.App):  # type: ignore[misc]
     """A Faust app with this delivery; it is the `Outlet` of stream_app/agents/ports.py.
 
-    stored_next: the offset behind the last stored one, by partition. when_ready: called when partitions are assigned
-    and their state is restored; when_rebalancing: called, in the consumer's thread, when that ends.
+    stored_next: the offset behind the last stored one, by partition. ready: partitions are assigned and their state is
+    restored; when_ready, when_rebalancing: called when that begins and, in the consumer's thread, when it ends.
+    when_unwritten: called when state could not be written, so that what is counted would be lost with this process.
     """
 
     def __init__(self, id: str, *, fetching: Fetching, **settings: Any) -> None:
         self.fetching = fetching
         self.stored_next: Callable[[], Mapping[TP, int]] = dict
+        self.ready = False
+        self.when_unwritten: Callable[[BaseException], None] = lambda error: None
         self.when_rebalancing: Callable[[], None] = lambda: None
         self.when_ready: Callable[[], None] = lambda: None
         super().__init__(id, Table=StateTable, store="memory://", **settings)
@@ -51,11 +54,13 @@ class App(faust.App):  # type: ignore[misc]
     def on_rebalance_start(self) -> None:
         """Called in the consumer's thread."""
         super().on_rebalance_start()
+        self.ready = False
         self.when_rebalancing()
 
     def on_rebalance_end(self) -> None:
         """Recovery is over and partitions flow."""
         super().on_rebalance_end()
+        self.ready = True
         self.when_ready()
 
     def batched_topic(self, name: str) -> Any:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import faust
 from faust.stores import memory
 
+from contracts.errors import InvalidMessage
+
 Age = Callable[[bytes, bytes], Any]
 
 
 class MonotoneStore(memory.Store):  # type: ignore[misc]
-    """In recovery the oldest value of a key never replaces a younger one: a former owner may have written late."""
+    """In recovery an older value of a key never replaces a younger one: a former owner may have written late."""
 
     age: Age
     replaced = 0
@@ -29,16 +32,24 @@ class MonotoneStore(memory.Store):  # type: ignore[misc]
         for event in batch:
             key, value = event.message.key, event.message.value
             old = self.data.get(key)
-            if value is not None and old is not None and self.age(key, value) < self.age(key, old):
+            if value is not None and old is not None and self._older(key, value, old):
                 self.replaced += 1
             else:
                 self.hold(event.message.partition, key, value)
+
+    def _older(self, key: bytes, value: bytes, other: bytes) -> bool:
+        """What cannot be read is kept, so that restoring it says what is wrong: Faust would only log it here."""
+        try:
+            return bool(self.age(key, value) < self.age(key, other))
+        except InvalidMessage:
+            return False
 
 
 class StateTable(faust.Table):  # type: ignore[misc]
     """A compacted table whose writes name their partition, so that they need no event that is being handled.
 
-    It is the `Store` of stream_app/agents/ports.py. age: orders the values of a key.
+    It is the `Store` of stream_app/agents/ports.py. age: orders the values of a key, the oldest first; may raise
+    InvalidMessage.
     """
 
     age: Age = staticmethod(lambda key, value: 0)
@@ -55,5 +66,11 @@ class StateTable(faust.Table):  # type: ignore[misc]
     def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
         """Write to the store now and to the changelog soon; None is a tombstone. Awaiting the result is the ack."""
         self.data.hold(partition, key, value)
-        written: Awaitable[object] = self.send_changelog(partition, key, value, value_serializer="raw")
+        written: asyncio.Future[object] = self.send_changelog(partition, key, value, value_serializer="raw")
+        written.add_done_callback(self._check)
         return written
+
+    def _check(self, written: asyncio.Future[object]) -> None:
+        """Faust only logs a write that failed, and commits what it was about."""
+        if not written.cancelled() and (error := written.exception()) is not None:
+            self.app.when_unwritten(error)

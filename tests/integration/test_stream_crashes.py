@@ -100,3 +100,23 @@ async def test_a_worker_told_to_stop_finishes_commits_and_exits_with_0(stream: S
     await stream.send(events[2 * RATE :])
     await stream.ready(stream.worker())
     await exact_in_the_end(stream, baseline, events)
+
+
+async def test_a_broker_that_is_killed_and_comes_back_costs_no_event(
+    own_kafka: Callable[[], Broker], tmp_path: Path
+) -> None:
+    broker, baseline = own_kafka(), a_baseline()
+    async with Stream(broker.bootstrap, "outage.", tmp_path, idle_seconds=120) as stream:
+        await stream.publish_baseline(baseline)
+        worker = stream.worker()
+        await stream.ready(worker, partitions=8)
+        events = load(stream.fresh_hour(), seconds=6)
+
+        def crash_and_return() -> None:
+            broker.kill()
+            broker.start()
+
+        await live(stream, events, at=2 * RATE, fault=crash_and_return)
+        await exact_in_the_end(stream, baseline, events)
+        assert worker.alive()
+        assert await asyncio.to_thread(worker.terminate, 30) == 0

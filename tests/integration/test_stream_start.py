@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.topics import BASELINES, PREDICTIONS, TOPICS
 from stream_app import admin
@@ -70,6 +71,11 @@ async def test_a_state_topic_that_does_not_fit_its_source_is_named(
 ) -> None:
     async with at(kafka, namespace, tmp_path) as stream, admin.connected(stream.settings, print) as client:
         await client.create_partitions({stream.topic(PREDICTIONS): NewPartitions(9)})
+
+        async def grown() -> bool:
+            return (await admin.partitions(client))[stream.topic(PREDICTIONS)] == 9
+
+        await eventually(grown, 10, "9 partitions")
         with pytest.raises(TopicsError, match=r"counts-changelog has 8 partitions, .*predictions has 9"):
             admin.check(stream.settings, await admin.partitions(client))
 
@@ -144,3 +150,44 @@ async def test_an_unreadable_baseline_is_a_dead_letter_and_holds_nobody_up(
         assert (letter.reason, letter.key, letter.value) == ("unreadable", b"broken/1", b"no baseline")
         await stream.send(random_events(150, stream.fresh_hour(), per_second=100))
         await stream.reported(150)
+
+
+async def test_a_worker_that_waits_for_a_broker_can_be_told_to_stop(tmp_path: Path) -> None:
+    stream = Stream("127.0.0.1:1", "x.", tmp_path)
+    worker = stream.worker()
+    await eventually(lambda: "no Kafka answers" in "\n".join(worker.tail()), 30, "the worker says that it waits")
+    assert await asyncio.to_thread(worker.terminate, 10) == 0
+
+
+async def test_state_that_cannot_be_read_stops_the_worker_with_one_line(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with at(kafka, namespace, tmp_path) as stream:
+        topic = stream.settings.counts_topic
+        await stream.producer.send_and_wait(topic, b"of a version to come", key=b"\x91\x00", partition=0)
+        worker = stream.worker()
+        assert await asyncio.to_thread(worker.wait, 40) == 2
+        (line,) = [line for line in worker.tail() if line.startswith("stream_app: ")]
+        assert f"the state in topic {topic} cannot be read" in line
+        assert "STREAM_APP_ID" in line
+        assert "Traceback" not in worker.log.read_text()
+
+
+async def test_state_that_cannot_be_written_stops_the_worker_before_it_commits(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with at(kafka, namespace, tmp_path) as stream, admin.connected(stream.settings, print) as client:
+        await stream.publish_baseline(a_baseline())
+        small = ConfigResource(
+            ConfigResourceType.TOPIC, stream.settings.counts_topic, configs={"max.message.bytes": "200"}
+        )
+        await client.alter_configs([small])
+        worker = stream.worker()
+        await stream.ready(worker)
+        await stream.send(random_events(100, stream.fresh_hour(), per_second=100))
+        assert await asyncio.to_thread(worker.wait, 40) == 2
+        (line,) = [line for line in worker.tail(100) if line.startswith("stream_app: ")]
+        assert "state could not be written (MessageSizeTooLargeError" in line
+        await client.alter_configs([ConfigResource(small.resource_type, small.name, configs={})])
+        await stream.ready(stream.worker())
+        await stream.reported(100)

@@ -1,0 +1,62 @@
+"""What the settings say about counting, merging and judging. Raises SettingsError where they contradict themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from contracts.topics import DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, WINDOW_PARTIALS
+from stream_app.agents.merging import MergingConfig
+from stream_app.agents.publishing import Address, Addresses
+from stream_app.alerting.policy import InvalidPolicy, PolicyConfig
+from stream_app.drift.rule import PRESETS, DecisionRule
+from stream_app.errors import SettingsError
+from stream_app.settings import StreamSettings
+from stream_app.windowing.decoding import Limits
+from stream_app.windowing.merger import MergerConfig
+from stream_app.windowing.tumbling import WindowConfig
+
+
+def window_config(settings: StreamSettings) -> WindowConfig:
+    """How time is cut."""
+    return WindowConfig(settings.window_seconds * 1000, round(settings.lateness_seconds * 1000))
+
+
+def limits(settings: StreamSettings) -> Limits:
+    """How far an event may be from its record's time."""
+    return Limits(round(settings.max_future_seconds * 1000), round(settings.max_age_seconds * 1000))
+
+
+def merging_config(settings: StreamSettings) -> MergingConfig:
+    """How windows are merged, judged and paged."""
+    rule = decision_rule(settings)
+    return MergingConfig(merger=MergerConfig(minimum_rows=rule.n_min), rule=rule, policy=policy_config(settings))
+
+
+def decision_rule(settings: StreamSettings) -> DecisionRule:
+    """The preset with this installation's least number of rows."""
+    if settings.preset not in PRESETS:
+        raise SettingsError(f"STREAM_PRESET={settings.preset}: no such rule; there are {', '.join(sorted(PRESETS))}")
+    return msgspec.structs.replace(PRESETS[settings.preset], n_min=settings.n_min)
+
+
+def policy_config(settings: StreamSettings) -> PolicyConfig:
+    """When to page."""
+    try:
+        return PolicyConfig(
+            page_after=settings.page_after,
+            of_last=settings.page_of_last,
+            resolve_after=settings.resolve_after,
+            critical_effect=settings.critical_effect,
+            critical_rate_jump=settings.critical_rate_jump,
+        )
+    except InvalidPolicy as error:
+        raise SettingsError(f"STREAM_PAGE_AFTER, STREAM_PAGE_OF_LAST: {error}") from error
+
+
+def addresses(settings: StreamSettings, existing: Mapping[str, int]) -> Addresses:
+    """Where a worker writes. existing: the partitions that the broker has, by full name."""
+    names = map(settings.topic, (WINDOW_PARTIALS, DRIFT_REPORTS, DRIFT_ALERTS, DEAD_LETTERS))
+    partials, reports, alerts, dead_letters = (Address(name, existing[name]) for name in names)
+    return Addresses(partials=partials, reports=reports, alerts=alerts, dead_letters=dead_letters)
