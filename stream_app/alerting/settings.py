@@ -40,6 +40,10 @@ class SinkSettings(BaseSettings):
             host, colon, port = address.strip().rpartition(":")
             if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
                 raise ValueError(f"{address.strip()!r} is not host:port, for example 127.0.0.1:9092")
+            try:
+                host.encode("idna")  # as the resolver will, whose UnicodeError nobody catches
+            except UnicodeError:
+                raise ValueError(f"{host!r} is no name of a host") from None
         return value
 
 

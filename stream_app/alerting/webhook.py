@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.alerts import DriftAlert
-from stream_app.alerting.errors import Refused, Retry
+from stream_app.alerting.errors import Refused, Retry, SinkSettingsError
 from stream_app.alerting.settings import Seconds, load
 from stream_app.alerting.signature import parse_secret, sign
 
@@ -81,7 +81,14 @@ class WebhookSink:
     @classmethod
     def from_environment(cls) -> Self:
         """Raises SinkSettingsError."""
-        return cls(load(WebhookSettings))
+        settings = load(WebhookSettings)
+        try:
+            return cls(settings)
+        except (ValueError, ImportError, httpx.InvalidURL):  # the text may hold the proxy's password
+            raise SinkSettingsError(
+                "a proxy of the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) cannot be used: give an http:// or "
+                "https:// URL, or unset it"
+            ) from None
 
     @property
     def destination(self) -> str:
@@ -139,7 +146,7 @@ def retry_after(header: str | None, now: float) -> float | None:
         return float(header)
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

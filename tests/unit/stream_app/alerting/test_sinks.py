@@ -88,6 +88,14 @@ def test_a_wrong_webhook_setting_is_one_line_that_names_it_and_shows_no_value(en
     assert "topsecret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("proxy", ["gopher://user:topsecret@proxy", "socks5://user:topsecret@proxy", "http://a:b:c"])
+def test_a_proxy_that_cannot_be_used_is_one_line_that_shows_no_password(environment, proxy: str) -> None:
+    environment({**RIGHT, "HTTPS_PROXY": proxy})
+    with pytest.raises(SinkSettingsError, match="HTTPS_PROXY") as caught:
+        WebhookSink.from_environment()
+    assert "topsecret" not in str(caught.value)
+
+
 def test_everything_that_is_missing_is_named_at_once(environment) -> None:
     environment({})
     with pytest.raises(SinkSettingsError, match="SINK_WEBHOOK_URL is not set; SINK_WEBHOOK_SECRET is not set"):
@@ -100,6 +108,7 @@ def test_everything_that_is_missing_is_named_at_once(environment) -> None:
         ({}, "SINK_BOOTSTRAP is not set"),
         ({"SINK_BOOTSTRAP": "localhost"}, "SINK_BOOTSTRAP: 'localhost' is not host:port"),
         ({"SINK_BOOTSTRAP": "a:1,b:99999"}, "SINK_BOOTSTRAP: 'b:99999' is not host:port"),
+        ({"SINK_BOOTSTRAP": "a..b:1"}, "SINK_BOOTSTRAP: 'a..b' is no name of a host"),
         ({"SINK_BOOTSTRAP": "a:1", "SINK_TOPIC_PREFIX": "a b"}, "SINK_TOPIC_PREFIX: "),
         ({"SINK_BOOTSTRAP": "a:1", "SINK_START": "now"}, "SINK_START: .*'earliest' or 'latest'"),
         ({"SINK_BOOTSTRAP": "a:1", "SINK_ATTEMPTS": "0"}, "SINK_ATTEMPTS: "),
@@ -135,6 +144,7 @@ def test_a_sink_next_to_a_worker_takes_kafka_and_prefix_from_the_workers_setting
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
         ("Thu, 01 Jan 1970 00:02:00", 20.0),
         ("Thu, 41 Jan 1970 00:02:00 GMT", None),
+        (f"Thu, {'9' * 20} Jan 1970 00:02:00 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
