@@ -19,7 +19,11 @@ from stream_app.errors import StreamError
 from stream_app.settings import StreamSettings, load_settings
 from stream_app.telemetry import Telemetry
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Watches predictions for drift. Settings come from the environment: STREAM_BOOTSTRAP and other STREAM_*.",
+)
 log = logging.getLogger("stream_app")
 _SELDOM_SECONDS = 30.0
 

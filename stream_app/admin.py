@@ -148,7 +148,7 @@ async def _until_visible(admin: AIOKafkaAdminClient, names: set[str]) -> None:
         if names <= (await partitions(admin)).keys():
             return
         await asyncio.sleep(_VISIBLE_PAUSE)
-    raise BrokerError(f"the topics are created, but the broker does not show all of them yet: try again")
+    raise BrokerError("the topics are created, but the broker does not show all of them yet: try again")
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -> bool:

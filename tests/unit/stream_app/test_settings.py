@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.topics import PREDICTIONS
-from stream_app.app import decision_rule, policy_config
+from stream_app.agents.configured import decision_rule, policy_config
 from stream_app.drift.rule import PRESETS
 from stream_app.errors import SettingsError
 from stream_app.settings import StreamSettings, load_settings
