@@ -27,10 +27,12 @@ log = logging.getLogger(__name__)
 LIMIT_SECONDS = 0.5
 PAUSE_SECONDS = 1.0
 _EVENTS_A_CALL = 100
+# NX: what a new connection to Kafka sends again is listed once
 _WRITE = """
 for i = 4, #ARGV, 2 do
-  redis.call('SET', ARGV[3] .. ARGV[i], ARGV[i + 1], 'EX', ARGV[1])
-  redis.call('LPUSH', KEYS[1], ARGV[i])
+  if redis.call('SET', ARGV[3] .. ARGV[i], ARGV[i + 1], 'EX', ARGV[1], 'NX') then
+    redis.call('LPUSH', KEYS[1], ARGV[i])
+  end
 end
 redis.call('LTRIM', KEYS[1], 0, tonumber(ARGV[2]) - 1)
 """

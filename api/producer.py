@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, ProducerClosed, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 from api.segments import Record
 from contracts.baseline import Baseline
@@ -94,20 +94,15 @@ class Producer:
             raise KafkaConnectionError("no broker answers")
 
     async def close(self) -> None:
-        """Let go within seconds, whatever is under way.
+        """Let go within seconds, whatever is under way; what was not acknowledged is not sent any more.
 
-        An idempotent aiokafka producer never gives a batch up, and its stop() waits for all of them: with Kafka away,
-        for ever. So what waits is failed first and the task that sends is ended; stop() then has nothing to wait for
-        but a request under way to a broker that is frozen.
+        Not AIOKafkaProducer.stop(): an idempotent producer never gives a batch up, and stop() waits for all of them,
+        with Kafka away for ever. Ended here are the task that sends and the connections; nobody awaits the batches.
         """
-        self._inner._message_accumulator.fail_all(ProducerClosed())
+        self._inner._closed = True  # it would warn that stop() was not called
         task = self._inner._sender.sender_task
         if task is not None:
             task.cancel()
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._inner.stop()
-        except TimeoutError:
-            await self._inner.client.close()
-            if task is not None:
-                task.cancel()
+            await asyncio.wait([task], timeout=_CLOSE_SECONDS)
+        closing = asyncio.create_task(self._inner.client.close())
+        await asyncio.wait([closing], timeout=_CLOSE_SECONDS)

@@ -101,6 +101,7 @@ class Publisher:
                 except Exception:
                     log.exception("publisher: unexpected; a new connection from the same position")
                     self._away("unexpected error: see the log")
+                await self._mirror.check()
                 await asyncio.sleep(self._pace.retry)
         finally:
             self._sources.close()
@@ -112,7 +113,7 @@ class Publisher:
             await self._emptied.wait()
 
     async def _connected(self) -> None:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with _limit(CONNECT_SECONDS, "no connection"):
             link = await self._connect()
         try:
             check_at = 0.0
@@ -180,7 +181,7 @@ class Publisher:
         loop = asyncio.get_running_loop()
         warning = loop.call_later(self._pace.warn, self._away, f"no answer for {self._pace.warn:g} s")
         try:
-            async with asyncio.timeout(self._pace.limit):
+            async with _limit(self._pace.limit, "no acknowledgement"):
                 yield
         finally:
             warning.cancel()
@@ -196,3 +197,13 @@ class Publisher:
             log.info("publisher: Kafka answers")
         self.health = Health(True, "answers")
         self._telemetry.kafka_up.set(1)
+
+
+@asynccontextmanager
+async def _limit(seconds: float, without: str) -> AsyncIterator[None]:
+    """A timeout that says what it waited for."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise TimeoutError(f"{without} within {seconds:g} s") from error

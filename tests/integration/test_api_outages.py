@@ -15,6 +15,11 @@ from tests.waiting import eventually
 BODIES = [{"features": GOOD, "entity_id": f"card-{n}"} for n in range(40)]
 
 
+async def given_up(api: Api) -> bool:
+    """Whether a group waited for its acknowledgement for longer than API_ACK_LIMIT_SECONDS."""
+    return any("no acknowledgement within 2 s" in line for line in api.process.tail(100))
+
+
 async def test_kafka_may_be_away_at_the_start_and_be_restarted_under_load(
     own_kafka: Callable[[], Any], namespace: str, tmp_path: Path
 ):
@@ -23,7 +28,7 @@ async def test_kafka_may_be_away_at_the_start_and_be_restarted_under_load(
     await asyncio.to_thread(a_model_version, shared_registry(), model="outage")
     await asyncio.to_thread(kafka.stop)
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
-    api = Api(tmp_path, model="outage", **settings)
+    api = Api(tmp_path, model="outage", ack_limit_seconds=2, **settings)
     load = Load(api.url, BODIES)
     async with running(api), load.on():
         state = await api.until("degraded")
@@ -32,11 +37,13 @@ async def test_kafka_may_be_away_at_the_start_and_be_restarted_under_load(
         await asyncio.to_thread(kafka.start)
         await api.until("ready")
         await load.more(100)
-        for outage in (kafka.stop, kafka.kill, kafka.pause):
+        for outage, back in ((kafka.stop, kafka.start), (kafka.kill, kafka.start), (kafka.pause, kafka.resume)):
             await asyncio.to_thread(outage)
             await api.until("degraded")
+            if outage == kafka.pause:  # the frozen connection is given up, whatever is under way on it
+                await eventually(lambda: given_up(api), 60, "a connection given up")
             await load.more(100)
-            await asyncio.to_thread(kafka.resume if outage == kafka.pause else kafka.start)
+            await asyncio.to_thread(back)
             await api.until("ready")
         await load.more(100)
         assert await api.stop() == 0
