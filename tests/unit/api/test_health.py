@@ -7,7 +7,7 @@ from api.health import Health, readiness
 PARTS = ("model", "outbox", "kafka", "redis", "registry")
 
 
-@pytest.mark.parametrize("ok", itertools.product((True, False), repeat=len(PARTS)))
+@pytest.mark.parametrize("ok", list(itertools.product((True, False), repeat=len(PARTS))))
 def test_unavailable_is_what_cannot_answer_and_degraded_is_what_can_but_misses_something(ok: tuple[bool, ...]):
     parts = dict(zip(PARTS, ok, strict=True))
 
