@@ -133,4 +133,5 @@ def raise_invalid(data: bytes, error: Exception) -> NoReturn:
         found.clear()
     if found or "out of range" in str(error):
         raise InvalidEvent("non-finite", f"a number is {found[0] if found else 'out of range'}: send null") from error
-    raise InvalidEvent("malformed", str(error) or "nested too deeply") from error
+    detail = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    raise InvalidEvent("malformed", detail) from error

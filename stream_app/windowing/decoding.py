@@ -139,10 +139,7 @@ def _decoder(schema: FeatureSchema) -> EventDecoder:
 def _decode_any(value: bytes | None, baselines: Mapping[Version, Baseline]) -> tuple[PredictionEvent[Any], _Typed]:
     if not value:
         raise InvalidEvent("malformed", "the record has no value: an event is a JSON object")
-    try:
-        envelope = decode_envelope(value)
-    except RecursionError as error:
-        raise InvalidEvent("malformed", "nested too deep") from error
+    envelope = decode_envelope(value)
     version = envelope.model, envelope.model_version
     baseline = baselines.get(version)
     if baseline is None:

@@ -174,7 +174,7 @@ def test_a_description_survives_its_own_toml(tmp_path: Path) -> None:
         label="späte Ankunft?",
         time="t",
         entity="e",
-        features=(Feature("a b\tc", "numeric", nullable=False), Feature("d", "boolean", monitored=False)),
+        features=(Feature("a b = c", "numeric", nullable=False), Feature("d", "boolean", monitored=False)),
     )
     (tmp_path / "dataset.toml").write_text(odd.to_toml(), encoding="utf-8")
     assert read_description(tmp_path) == (odd, tmp_path / "größe.parquet")

@@ -78,7 +78,7 @@ def test_versions_may_alternate_in_any_way(versions: list[Any]) -> None:
         (b"[]", "malformed", "object"),
         (b"\xff\xfe", "malformed", "JSON"),
         (changed(id="\ud800 and more"), "malformed", "surrogate"),
-        (b'{"features":' + b"[" * 100_000, "malformed", "nested too deep"),
+        (b'{"features":' + b"[" * 100_000, "malformed", "nested too deeply"),
         (without("id"), "malformed", "id"),
         (without("event_time"), "malformed", "event_time"),
         (without("features"), "malformed", "features"),
