@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.topics import Topic
@@ -12,6 +12,9 @@ from stream_app.errors import SettingsError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 PREFIX = "STREAM_"
+
+_YEAR = 366 * 86400.0
+"""Seconds. Without a bound `inf` would be taken here and break the arithmetic of milliseconds in a running worker."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
 
@@ -31,15 +34,18 @@ class StreamSettings(BaseSettings):
     )
 
     window_seconds: int = Field(60, ge=1, le=31 * 86400, description="Length of a window, aligned to the epoch (UTC).")
-    lateness_seconds: float = Field(5.0, ge=0, description="How far out of order event times may be.")
+    lateness_seconds: float = Field(5.0, ge=0, le=_YEAR, description="How far out of order event times may be.")
     idle_seconds: float = Field(
-        10.0, gt=0, description="A partition without events and without lag for so long holds nobody back."
+        10.0, gt=0, le=_YEAR, description="A partition without events and without lag for so long holds nobody back."
     )
     max_future_seconds: float = Field(
-        300.0, ge=0, description="An event this far ahead of the broker's clock is refused: its clock is wrong."
+        300.0,
+        ge=0,
+        le=_YEAR,
+        description="An event this far ahead of the broker's clock is refused: its clock is wrong.",
     )
     max_age_seconds: float = Field(
-        7 * 86400.0, gt=0, description="An event this far behind the broker's clock is refused."
+        7 * 86400.0, gt=0, le=100 * _YEAR, description="An event this far behind the broker's clock is refused."
     )
 
     preset: str = Field("calibrated", description="The decision rule, by name: calibrated or classic.")
@@ -71,6 +77,20 @@ class StreamSettings(BaseSettings):
         300.0, ge=0, description="How long a start waits for a broker that does not answer yet."
     )
 
+    @field_validator("bootstrap")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        """What a connection would raise for these is no error that anybody waits out."""
+        for address in value.split(","):
+            host, _, port = address.rpartition(":")
+            if not 0 < int(port) < 65536:
+                raise ValueError(f"{address!r} has no port between 1 and 65535")
+            try:
+                host.encode("idna")
+            except UnicodeError:
+                raise ValueError(f"{host!r} is no name of a host") from None
+        return value
+
     @property
     def group(self) -> str:
         """The consumer group of the workers; the state topics are named after it."""
@@ -97,7 +117,7 @@ def load_settings() -> StreamSettings:
         return StreamSettings()
     except ValidationError as error:
         faults = [
-            f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
             + ("" if fault["type"] == "missing" else f" (it is {fault['input']!r})")
             for fault in error.errors()
         ]

@@ -12,6 +12,7 @@ from stream_app.errors import SettingsError
 from stream_app.settings import StreamSettings, load_settings
 
 BROKER = "127.0.0.1:9092"
+TOO_LONG = ("inf", "1e300", "nan")
 
 
 def settings(**fields: object) -> StreamSettings:
@@ -31,9 +32,16 @@ def test_the_default_preset_is_one_that_exists() -> None:
     ("variable", "value"),
     [
         ("STREAM_BOOTSTRAP", "localhost"),
+        ("STREAM_BOOTSTRAP", "127.0.0.1:9092,127.0.0.1:65536"),
+        ("STREAM_BOOTSTRAP", "a..b:9092"),
         ("STREAM_WINDOW_SECONDS", "0"),
         ("STREAM_WINDOW_SECONDS", "a minute"),
         ("STREAM_LATENESS_SECONDS", "-1"),
+        *(
+            (f"STREAM_{name}_SECONDS", value)
+            for name in ("LATENESS", "IDLE", "MAX_FUTURE", "MAX_AGE")
+            for value in TOO_LONG
+        ),
         ("STREAM_N_MIN", "0"),
         ("STREAM_APP_ID", "with a blank"),
         ("STREAM_LOG_LEVEL", "loud"),
