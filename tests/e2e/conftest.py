@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.choice import why_no_containers
 
-_reason = pytest.StashKey[str]()
+_reason = pytest.StashKey[str | list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,5 +23,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in ours]
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> str:
-    return config.stash.get(_reason, "")
+def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
+    return config.stash.get(_reason, [])

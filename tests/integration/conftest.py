@@ -33,7 +33,7 @@ def _or_fail() -> Iterator[None]:
     try:
         yield
     except NoServers as error:
-        pytest.fail(f"integration servers: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"integration servers: {error}", pytrace=False) from None
 
 
 @pytest.fixture(scope="session")
