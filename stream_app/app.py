@@ -22,7 +22,7 @@ from stream_app.baselines import Baselines
 from stream_app.delivery.configuration import faust_settings, fetching
 from stream_app.delivery.framework import App
 from stream_app.delivery.source import TopicSource
-from stream_app.errors import StateError, StreamError
+from stream_app.errors import BrokerError, StateError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.merged_state import age_of_merged
@@ -48,13 +48,21 @@ async def run(settings: StreamSettings, telemetry: Telemetry, stop: asyncio.Even
         return
     failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
     app = create_app(settings, preparing.result(), config, baselines, telemetry, failure)
+    try:
+        await serve(app, stopped, failure)
+    finally:
+        await baselines.stop()
+
+
+async def serve(app: App, stopped: asyncio.Task[Any], failure: asyncio.Future[StreamError]) -> None:
+    """Start the app, wait until `stopped` is done, stop it. Raises StreamError when it cannot start or go on."""
     starting, watching = asyncio.create_task(app.start()), asyncio.create_task(_say_while_not_ready(app))
+    starting.add_done_callback(lambda task: _check_start(task, failure))
     crashed = asyncio.create_task(app.wait())
     try:
         await asyncio.wait({stopped, crashed, failure}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await _stop(app, starting, watching, stopped, crashed)
-        await baselines.stop()
     if failure.done():
         raise failure.result()
     if app.crash_reason is not None:
@@ -68,6 +76,12 @@ async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, 
     admin.check(settings, existing)
     await baselines.start()
     return existing
+
+
+def _check_start(starting: asyncio.Task[Any], failure: asyncio.Future[StreamError]) -> None:
+    """An app that raises in its start is not told apart from a running one by Faust: nobody would hear of it."""
+    if not starting.cancelled() and (error := starting.exception()) is not None and not failure.done():
+        failure.set_result(BrokerError(f"the worker cannot start: {error}"))
 
 
 async def _say_while_not_ready(app: App) -> None:
