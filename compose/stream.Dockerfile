@@ -3,10 +3,10 @@
 # Settings are environment variables (STREAM_*, see .env.example). All state is in Kafka: a container may be removed.
 FROM python:3.11-slim AS build
 RUN python -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/var/cache/pip
 COPY requirements/stream.txt /requirements.txt
 # the cache mount is shared by the three images and never part of one
-RUN --mount=type=cache,target=/root/.cache/pip pip install --require-hashes -r /requirements.txt
+RUN --mount=type=cache,target=/var/cache/pip pip install --require-hashes -r /requirements.txt
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 tidemark

@@ -3,10 +3,10 @@
 # Settings are environment variables (TRAINING_*, see .env.example).
 FROM python:3.11-slim AS build
 RUN python -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/var/cache/pip
 COPY requirements/training.txt /requirements.txt
 # the cache mount is shared by the three images and never part of one
-RUN --mount=type=cache,target=/root/.cache/pip pip install --require-hashes -r /requirements.txt
+RUN --mount=type=cache,target=/var/cache/pip pip install --require-hashes -r /requirements.txt
 
 FROM python:3.11-slim
 # One uid in all images: the services share the MLflow volume. A new volume takes the owner of the folder it covers.

@@ -142,11 +142,14 @@ def a_model_version(
     mlflow.set_tracking_uri(tracking_uri)
     client = MlflowClient(tracking_uri)
     experiment = client.get_experiment_by_name(model)
-    if experiment is None and tracking_uri.startswith("sqlite:///"):
-        artifacts = Path(tracking_uri.removeprefix("sqlite:///")).parent / "artifacts"
-        client.create_experiment(model, artifact_location=artifacts.resolve().as_uri())
-    mlflow.set_experiment(model)
-    with mlflow.start_run():
+    if experiment is None:
+        local = tracking_uri.startswith("sqlite:///")
+        artifacts = Path(tracking_uri.removeprefix("sqlite:///")).resolve().parent / "artifacts"
+        experiment_id = client.create_experiment(model, artifact_location=artifacts.as_uri() if local else None)
+    else:
+        experiment_id = experiment.experiment_id
+    # not set_experiment: it would stay set for the whole process, and the next test has another registry
+    with mlflow.start_run(experiment_id=experiment_id):
         info = mlflow.sklearn.log_model(
             a_fitted_pipeline(schema, seed) if estimator is None else estimator,
             name="model",
