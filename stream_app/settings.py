@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.topics import Topic
+from contracts.topics import WINDOW_PARTIALS, Topic
 from stream_app.errors import SettingsError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -108,6 +108,10 @@ class StreamSettings(BaseSettings):
 
     def topic(self, topic: Topic) -> str:
         """A topic's full name on this installation."""
+        if topic is WINDOW_PARTIALS:
+            # Private to one group, as the state topics are: with another app id everything is counted anew, and what
+            # the former group left here, heartbeats of higher generations above all, would fence the new workers off.
+            return f"{self.group}-{topic.name}"
         return topic.named(self.topic_prefix)
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.topics import BASELINES, PREDICTIONS, TOPICS
 from stream_app import admin
+from stream_app.audit.reading import audit
 from stream_app.errors import TopicsError
 from tests.builders import a_baseline
 from tests.servers.verbs import Broker
@@ -30,7 +32,7 @@ def at(kafka: Broker, namespace: str, directory: Path, **settings: object) -> St
 async def test_topics_are_created_once_and_found_the_second_time(kafka: Broker, namespace: str, tmp_path: Path) -> None:
     stream = at(kafka, namespace, tmp_path)
     first, second = await stream.command("topics"), await stream.command("topics")
-    names = {topic.named(namespace) for topic in TOPICS}
+    names = {stream.settings.topic(topic) for topic in TOPICS}
     names |= {f"{namespace}tidemark-counts-changelog", f"{namespace}tidemark-windows-changelog"}
     assert {line.split()[0] for line in first.splitlines()} == names
     assert [line.split()[3] for line in first.splitlines()] == ["created"] * len(names)
@@ -191,3 +193,27 @@ async def test_state_that_cannot_be_written_stops_the_worker_before_it_commits(
         await client.alter_configs([ConfigResource(small.resource_type, small.name, configs={})])
         await stream.ready(stream.worker())
         await stream.reported(100)
+
+
+async def test_another_app_id_counts_everything_anew(kafka: Broker, namespace: str, tmp_path: Path) -> None:
+    async with at(kafka, namespace, tmp_path) as former:
+        await former.publish_baseline(a_baseline())
+        start = former.fresh_hour()
+        for _ in range(2):  # each start is a generation of the group
+            worker = former.worker()
+            await former.ready(worker)
+            await asyncio.to_thread(worker.terminate, 20)
+        await former.ready(former.worker())
+        await former.send(random_events(300, start, per_second=100))
+        await former.reported(300)
+        await asyncio.to_thread(former.workers[-1].terminate, 20)
+    async with at(kafka, namespace, tmp_path, app_id="anew", window_seconds=20) as stream:
+        await stream.ready(stream.worker())
+        more = random_events(200, start + timedelta(minutes=1), per_second=100, seed=1)
+        await stream.send(more)
+
+        async def accounted() -> bool:
+            (version,) = (await audit(stream.settings)).accounts.versions or (None,)
+            return version is not None and (version.counted, version.reported_rows) == (500, 500)
+
+        await eventually(accounted, 40, "both windows counted and closed by the new group")

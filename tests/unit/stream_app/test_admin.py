@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.topics import PREDICTIONS, TOPICS
+from contracts.topics import PREDICTIONS, TOPICS, WINDOW_PARTIALS
 from stream_app import admin
 from stream_app.errors import TopicsError
 from stream_app.settings import StreamSettings
@@ -21,13 +21,15 @@ def present(**other: int) -> dict[str, int]:
 
 def test_every_topic_of_the_contracts_and_both_state_topics_are_wanted() -> None:
     names = {topic.name for topic in admin.wanted(SETTINGS, {})}
-    assert names == {f"x.{t.name}" for t in TOPICS} | {"x.tidemark-counts-changelog", "x.tidemark-windows-changelog"}
+    shared = {f"x.{topic.name}" for topic in TOPICS if topic is not WINDOW_PARTIALS}
+    own = {f"x.tidemark-{name}" for name in ("window-partials", "counts-changelog", "windows-changelog")}
+    assert names == shared | own
 
 
 def test_a_state_topic_has_as_many_partitions_as_what_it_is_the_state_of() -> None:
     found = {topic.name: topic.partitions for topic in admin.wanted(SETTINGS, {"x.predictions": 32})}
     assert found["x.tidemark-counts-changelog"] == 32 == found["x.predictions"]
-    assert found["x.tidemark-windows-changelog"] == found["x.window-partials"]
+    assert found["x.tidemark-windows-changelog"] == found["x.tidemark-window-partials"]
 
 
 def test_a_wish_for_more_partitions_counts_where_the_topic_is_new() -> None:
@@ -54,7 +56,7 @@ def test_a_missing_topic_is_named_with_what_to_do(name: str) -> None:
         admin.check(SETTINGS, existing)
 
 
-@pytest.mark.parametrize("name", ["tidemark-counts-changelog", "window-partials"])
+@pytest.mark.parametrize("name", ["tidemark-counts-changelog", "tidemark-window-partials"])
 def test_a_state_topic_that_does_not_fit_is_named(name: str) -> None:
     with pytest.raises(TopicsError, match="STREAM_APP_ID"):
         admin.check(SETTINGS, present(**{name: 5}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from contracts.topics import PREDICTIONS
+from contracts.topics import PREDICTIONS, TOPICS
 from stream_app.agents.configured import decision_rule, policy_config
 from stream_app.drift.rule import PRESETS
 from stream_app.errors import SettingsError
@@ -78,6 +78,13 @@ def test_a_prefix_keeps_topics_group_and_state_of_two_installations_apart() -> N
     one = settings(topic_prefix="a.", app_id="x")
     names = {one.topic(PREDICTIONS), one.group, one.counts_topic, one.windows_topic}
     assert names == {"a.predictions", "a.x", "a.x-counts-changelog", "a.x-windows-changelog"}
+
+
+def test_another_app_id_shares_nothing_between_the_stages_and_everything_else() -> None:
+    one, other = (settings(app_id=name) for name in ("x", "y"))
+    private = {topic.name for topic in TOPICS if one.topic(topic) != other.topic(topic)}
+    assert private == {"window-partials"}
+    assert (one.group, one.counts_topic, one.windows_topic) != (other.group, other.counts_topic, other.windows_topic)
 
 
 def test_a_preset_takes_the_least_number_of_rows_from_the_settings() -> None:
