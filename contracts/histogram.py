@@ -15,7 +15,7 @@ Counted = npt.NDArray[np.int64]
 
 
 class Counts(msgspec.Struct, frozen=True, array_like=True):
-    """A histogram's numbers as they travel. counts: one unsigned 32-bit integer a bin, little endian.
+    """A histogram's numbers as they travel. counts: one unsigned integer a bin, little endian, of 32 or 64 bits.
 
     missing: values that were not there. minimum, maximum: of the numeric values seen, None before the first.
     """
@@ -85,18 +85,20 @@ class Histogram:
         """Values of levels that the reference never had; 0 for numeric features."""
         return int(self.counts[self.bins.unseen]) if isinstance(self.bins, Levels) else 0
 
-    def value(self) -> Counts:
-        """The numbers as they travel."""
-        return Counts(self.counts.astype("<u4").tobytes(), self.missing, self.minimum, self.maximum)
+    def value(self, *, wide: bool = False) -> Counts:
+        """The numbers as they travel. wide: 64 bits a bin, for when a bin may hold more than 32 bits can say."""
+        counts = self.counts.astype("<u8" if wide else "<u4").tobytes()
+        return Counts(counts, self.missing, self.minimum, self.maximum)
 
     @classmethod
     def of(cls, bins: Binning, value: Counts) -> Histogram:
         """The histogram that `value` was taken of. Raises InvalidMessage when it does not fit the bins."""
-        counts = np.frombuffer(value.counts, dtype="<u4") if len(value.counts) % 4 == 0 else np.empty(0)
-        if counts.size != bins.size:
+        width = len(value.counts) / bins.size
+        if width not in (4, 8):
             raise InvalidMessage(
                 f"{len(value.counts)} bytes of counts for {bins.size} bins: made with another baseline"
             )
+        counts = np.frombuffer(value.counts, dtype=f"<u{width:.0f}")
         histogram = cls(bins)
         histogram.counts += counts.astype(np.int64)
         histogram.missing, histogram.minimum, histogram.maximum = value.missing, value.minimum, value.maximum

@@ -13,6 +13,7 @@ from contracts.binning import Bins, Levels
 from contracts.errors import InvalidMessage
 from contracts.events import encode_event, event_decoder
 from contracts.histogram import Counts, Histogram
+from contracts.partials import PartialAggregate, decode_partial, encode_partial
 from contracts.window import WindowCounts
 from tests.builders import a_baseline, an_event
 
@@ -103,3 +104,15 @@ def test_counts_of_another_baseline_are_refused() -> None:
     partial = WindowCounts(a_baseline(rows=300)).partial(window_start=0, window_end=1, partition=0, offset=0)
     with pytest.raises(InvalidMessage, match="counted with baseline"):
         WindowCounts.of(partial, a_baseline(rows=301))
+
+
+def test_a_window_of_more_rows_than_32_bits_can_count_travels_as_it_is() -> None:
+    baseline = a_baseline()
+    counts, rows = WindowCounts(baseline), (1 << 32) + 7
+    for histogram in (counts.score, *counts.features):
+        histogram.counts[1] = rows
+    counts.rows = rows
+    partial = decode_partial(encode_partial(counts.partial(window_start=0, window_end=1, partition=0, offset=rows)))
+    assert isinstance(partial, PartialAggregate)
+    back = WindowCounts.of(partial, baseline)
+    assert [histogram.known for histogram in (back.score, *back.features)] == [rows] * (1 + len(back.features))
