@@ -4,9 +4,6 @@ from __future__ import annotations
 
 Headers = list[tuple[str, bytes]]
 
-JSON = b"application/json"
-MSGPACK = b"application/msgpack"
-
 PREDICTION_MADE = "io.tidemark.prediction.made"
 BASELINE_PUBLISHED = "io.tidemark.baseline.published"
 DRIFT_REPORTED = "io.tidemark.drift.reported"
@@ -14,13 +11,13 @@ DRIFT_ALERTED = "io.tidemark.drift.alerted"
 DEAD_LETTERED = "io.tidemark.record.dead-lettered"
 
 
-def cloud_event(kind: str, id_: str, source: str, *, content_type: bytes = JSON, time: str | None = None) -> Headers:
-    """Headers of one record. kind: the `type` attribute; source: who wrote it, a URI reference; time: RFC 3339."""
+def cloud_event(kind: str, id_: str, source: str, *, time: str | None = None) -> Headers:
+    """Headers of one JSON record. kind: the `type` attribute; source: who wrote it, a URI reference; time: RFC 3339."""
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_type", kind.encode()),
         ("ce_source", source.encode()),
         ("ce_id", id_.encode()),
-        ("content-type", content_type),
+        ("content-type", b"application/json"),
     ]
     return headers if time is None else [*headers, ("ce_time", time.encode())]
