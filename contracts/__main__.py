@@ -19,4 +19,7 @@ def main(directory: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m contracts DIRECTORY")
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except OSError as error:
+        sys.exit(f"{sys.argv[1]}: cannot be written: {error.strerror}")
