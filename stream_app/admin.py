@@ -32,6 +32,7 @@ _STATE_CONFIG = {
     "min.compaction.lag.ms": str(5 * _MINUTE_MS),
     "max.message.bytes": str(8 * _MIB),
 }
+_KNOWN_TRIES, _KNOWN_PAUSE = 100, 0.1
 # What changes the meaning of a topic's records; other settings are the operator's to tune.
 _MATTERS = ("cleanup.policy", "message.timestamp.type")
 
@@ -136,7 +137,7 @@ async def create(admin: AIOKafkaAdminClient, settings: StreamSettings, predictio
             if await _create(admin, topic, settings.replication):
                 outcomes.append(Outcome(topic.name, topic.partitions, "created"))
                 continue
-            existing = await partitions(admin)  # somebody else was faster
+            existing = await _once_known(admin, topic.name)  # somebody else was faster
         outcomes.append(_compared(topic, existing[topic.name], await _config(admin, topic.name)))
     await _until_visible(admin, {outcome.name for outcome in outcomes})
     return outcomes
@@ -149,6 +150,15 @@ async def _until_visible(admin: AIOKafkaAdminClient, names: set[str]) -> None:
             return
         await asyncio.sleep(_VISIBLE_PAUSE)
     raise BrokerError("the topics are created, but the broker does not show all of them yet: try again")
+
+
+async def _once_known(admin: AIOKafkaAdminClient, name: str) -> dict[str, int]:
+    """Number of partitions of every topic, when this one is among them. Just created, it may not be for a moment."""
+    for _ in range(_KNOWN_TRIES):
+        if name in (existing := await partitions(admin)):
+            return existing
+        await asyncio.sleep(_KNOWN_PAUSE)
+    raise BrokerError(f"Kafka says that topic {name} exists, and does not show it: wait a moment and try again")
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -> bool:

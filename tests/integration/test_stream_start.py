@@ -39,6 +39,12 @@ async def test_topics_are_created_once_and_found_the_second_time(kafka: Broker, 
     assert [line.split()[3] for line in second.splitlines()] == ["exists"] * len(names)
 
 
+async def test_topics_may_be_created_by_several_at_once(kafka: Broker, namespace: str, tmp_path: Path) -> None:
+    stream = at(kafka, namespace, tmp_path)
+    tables = await asyncio.gather(*[stream.command("topics") for _ in range(4)])
+    assert len({tuple(line.split()[0] for line in table.splitlines()) for table in tables}) == 1
+
+
 async def test_a_topic_of_the_wrong_kind_is_named(kafka: Broker, namespace: str, tmp_path: Path) -> None:
     client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await client.start()
