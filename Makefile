@@ -35,7 +35,7 @@ test: $(VENV)/ready ## every test, against real Kafka and Redis
 	@$(VENV)/bin/pytest
 
 unit: $(VENV)/ready ## the unit tests alone
-	@$(VENV)/bin/pytest tests/unit tests/contracts contracts stream_app/drift
+	@$(VENV)/bin/pytest -n 2 tests/unit tests/contracts contracts stream_app training api
 
 check: $(VENV)/ready ## ruff, mypy --strict, import rules
 	@$(VENV)/bin/ruff check .
