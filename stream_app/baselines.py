@@ -104,12 +104,13 @@ class Baselines:
             return
         try:
             baseline = Baseline.from_bytes(record.value)
-        except InvalidBaseline as error:
-            log.error("%s/%s offset %s: %s", record.topic, record.partition, record.offset, error)
+        except Exception as error:  # whatever one record does, those behind it are read: all counting waits for them
+            unexpected = None if isinstance(error, InvalidBaseline) else error
+            log.error("%s/%s offset %s: %s", record.topic, record.partition, record.offset, error, exc_info=unexpected)
             self.unreadable.put_nowait(
                 DeadLetter(
                     reason="unreadable",
-                    detail=str(error),
+                    detail=str(error)[:500],
                     topic=record.topic,
                     partition=record.partition,
                     offset=record.offset,

@@ -22,7 +22,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
 class StreamSettings(BaseSettings):
     """Everything a worker can be told. Frozen; built once, in the entry point."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     bootstrap: str = Field(
         pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka's addresses, as host:port[,host:port]."

@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     `git rev-parse HEAD` is asked.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     tracking_uri: str = Field("sqlite:///var/mlflow/mlflow.db", min_length=1)
     artifacts: Path = Path("var/mlflow/artifacts")
