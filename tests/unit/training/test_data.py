@@ -16,6 +16,7 @@ from tests.unit.training.rows import DESCRIPTION, described, some_loans
 from training.data import load
 from training.description import Description, read_description
 from training.errors import DataError
+from training.tables import read_table
 
 
 def test_features_come_in_schema_order_with_the_agreed_types(tmp_path: Path) -> None:
@@ -183,3 +184,17 @@ def test_a_description_survives_its_own_toml(tmp_path: Path) -> None:
 def test_a_folder_without_a_description_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such file: give a folder with a dataset.toml"):
         read_description(tmp_path)
+
+
+def test_rows_with_more_fields_than_the_header_are_refused_and_not_shifted(tmp_path: Path) -> None:
+    file = tmp_path / "wide.csv"
+    file.write_text("income,region\n1,x,\n2,y,\n")
+    with pytest.raises(DataError, match="more fields than the header"):
+        read_table(file)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "twice.csv"
+    file.write_text("income,region,income\n1,x,2\n")
+    with pytest.raises(DataError, match="'income' more than once"):
+        read_table(file)
