@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import ContractError
-from training.errors import TrainingError
+from training.errors import DataError, TrainingError
 from training.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Model = Annotated[str, typer.Option(help="Name of the model in the registry, and in its events.")]
-Seed = Annotated[int, typer.Option(help="The same seed, data and code give the same model.", min=0)]
+Seed = Annotated[int, typer.Option(help="The same seed, data and code give the same model.", min=0, max=2**32 - 1)]
 Threshold = Annotated[float | None, typer.Option(help="Decide positively at this score.")]
 
 
@@ -46,6 +47,7 @@ def train(
         from training.train import Plan
         from training.train import train as run
 
+        _check(threshold)
         settings = read_settings()
         revision = code_revision(settings.code_revision, Path(__file__).parent)
         plan = Plan(data, model, estimator, seed, threshold, alias, revision, datetime.now(UTC))
@@ -83,6 +85,7 @@ def baseline(
         from training.reference import fit_to_reference, read_reference
         from training.revision import code_revision
 
+        _check(threshold)
         settings = read_settings()
         place = Place(out, _publisher(settings) if publish else None, _registry(settings) if attach else None)
         place.check()
@@ -100,6 +103,11 @@ def baseline(
             now=datetime.now(UTC),
         )
         _say(baseline_lines(fitted, place.put(fitted)))
+
+
+def _check(threshold: float | None) -> None:
+    if threshold is not None and not math.isfinite(threshold):
+        raise DataError(f"--threshold {threshold}: give a number; nothing would ever be decided at this one")
 
 
 def _registry(settings: Settings) -> Registry:

@@ -62,9 +62,7 @@ class Publisher:
             limit = f"{self.timeout_seconds:g} s"
             raise PublishError(f"Kafka at {self.bootstrap} did not answer within {limit}: is it running?") from error
         except (KafkaError, OSError, ValueError) as error:
-            raise PublishError(
-                f"Kafka at {self.bootstrap}: {error}; start it or correct TRAINING_BOOTSTRAP"
-            ) from error
+            raise PublishError(f"Kafka at {self.bootstrap}: {error}; start it or correct TRAINING_BOOTSTRAP") from error
 
     async def _send(self, baseline: Baseline | None) -> None:
         producer = AIOKafkaProducer(

@@ -77,9 +77,7 @@ def test_a_broker_that_is_away_is_found_out_before_training(run: Run, tmp_path: 
 
 def test_a_bootstrap_that_is_no_address_is_refused(run: Run, tmp_path: Path) -> None:
     folder = described(tmp_path, some_loans())
-    refused(
-        run("train", "--data", folder, "--model", "m", TRAINING_BOOTSTRAP="localhost:kafka"), "localhost:kafka"
-    )
+    refused(run("train", "--data", folder, "--model", "m", TRAINING_BOOTSTRAP="localhost:kafka"), "localhost:kafka")
 
 
 def test_a_setting_out_of_range_is_named() -> None:
@@ -111,6 +109,21 @@ def test_a_baseline_for_any_model_is_written_with_what_was_inferred(run: Run, tm
     assert baseline.positives.count == 400
     assert "income     numeric      numbers" in result.output
     assert "score      left out     the score" in result.output
+
+
+@pytest.mark.parametrize("threshold", ["nan", "inf"])
+def test_a_threshold_that_is_no_number_is_refused(run: Run, tmp_path: Path, threshold: str) -> None:
+    folder = described(tmp_path, some_loans())
+    result = run("train", "--data", folder, "--model", "m", "--threshold", threshold)
+    refused(result, f"--threshold {threshold}: give a number")
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_seed_that_no_estimator_takes_is_refused(run: Run, tmp_path: Path) -> None:
+    folder = described(tmp_path, some_loans())
+    result = run("train", "--data", folder, "--model", "m", "--seed", str(2**32))
+    assert result.exit_code == 2
+    assert "--seed" in result.stderr
 
 
 def test_an_unwritable_place_is_named(run: Run, tmp_path: Path) -> None:
