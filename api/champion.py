@@ -32,6 +32,8 @@ class Versions(Protocol):
     def resolve(self) -> str: ...
     def load(self, version: str) -> ModelVersion: ...
     def load_cached(self) -> ModelVersion: ...
+    def keep(self, model: ModelVersion) -> None: ...
+    def discard(self, model: ModelVersion) -> None: ...
 
 
 class ChampionFollower:
@@ -59,6 +61,7 @@ class ChampionFollower:
         self._swapped = swapped
         self._poll_seconds = poll_seconds
         self._refused: dict[str, int] = {}
+        self._no_copy = ""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="models")
 
     async def run(self) -> None:
@@ -108,12 +111,19 @@ class ChampionFollower:
         try:
             await self._take(await self._in_thread(self._versions.load_cached))
         except ModelRefused as error:
-            log.warning("models: no local copy either: %s", error)
+            if self._no_copy != str(error):
+                log.warning("models: no local copy either: %s", error)
+            self._no_copy = str(error)
 
     async def _take(self, model: ModelVersion) -> None:
         def ready() -> Served:
-            served = self._prepare(model)
-            self._adopt(served)
+            try:
+                served = self._prepare(model)
+                self._adopt(served)
+            except Exception:
+                self._versions.discard(model)
+                raise
+            self._versions.keep(model)  # only now: a start without the registry must find one that can be served
             return served
 
         served = await self._in_thread(ready)

@@ -6,10 +6,11 @@ from then on only the version is named, because an alias asked twice may be two 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from api.errors import ModelRefused, RegistryAway
 from contracts.baseline import Baseline
 from contracts.errors import InvalidBaseline
 from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
+
+log = logging.getLogger(__name__)
 
 _CHAMPION = "champion.json"
 _SQLITE = "sqlite:///"
@@ -42,13 +45,14 @@ def _mlflow() -> Any:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version, loaded. cached: it came from the local copy, not from the registry."""
+    """One version, loaded. cached: it came from the local copy, not from the registry. files: what was fetched."""
 
     name: str
     version: str
     baseline: Baseline
     estimator: Any
     cached: bool = False
+    files: Path | None = None
 
 
 class Champion(msgspec.Struct, frozen=True):
@@ -79,7 +83,7 @@ class ModelStore:
             raise RegistryAway(f"{self._name}@{self._alias}: {_first_line(error)}") from error
 
     def load(self, version: str) -> ModelVersion:
-        """Fetch a version and load it; it becomes the local copy. Raises RegistryAway or ModelRefused."""
+        """Fetch a version and load it; then either keep() or discard() it. Raises RegistryAway or ModelRefused."""
         try:
             self._cache.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=f"{version}.", dir=self._cache))
@@ -87,12 +91,26 @@ class ModelStore:
             raise ModelRefused(f"API_MODEL_CACHE: {self._cache} cannot be written: {error.strerror}") from error
         try:
             files = self._download(version, folder)
-            loaded = self._read(files, version, cached=False)
+            return replace(self._read(files, version, cached=False), files=files)
         except Exception:
             shutil.rmtree(folder)
             raise
-        self._remember(Champion(self._name, version, str(files.relative_to(self._cache))))
-        return loaded
+
+    def keep(self, model: ModelVersion) -> None:
+        """What load() gave can be served: it becomes the local copy. Without room for that the one before it stays."""
+        if model.files is None:
+            return
+        try:
+            self._remember(Champion(self._name, model.version, str(model.files.relative_to(self._cache))))
+        except OSError as error:
+            log.error("models: %s is not kept as the local copy: %s: %s", model.version, self._cache, error.strerror)
+            self.discard(model)
+
+    def discard(self, model: ModelVersion) -> None:
+        """What load() gave cannot be served: the local copy stays what it was."""
+        if model.files is not None:
+            folder = model.files.relative_to(self._cache).parts[0]
+            shutil.rmtree(self._cache / folder, ignore_errors=True)
 
     def load_cached(self) -> ModelVersion:
         """The last champion that was loaded here. Raises ModelRefused when there is none, or it cannot be used."""

@@ -118,6 +118,7 @@ class FakeVersions:
         self.versions: dict[str, ModelVersion | Exception] = {}
         self.cached: ModelVersion | None = None
         self.loads: list[str] = []
+        self.discarded: list[str] = []
 
     def resolve(self) -> str:
         if self.champion is None:
@@ -135,6 +136,12 @@ class FakeVersions:
         if self.cached is None:
             raise ModelRefused("nothing is cached")
         return self.cached
+
+    def keep(self, model: ModelVersion) -> None:
+        self.cached = model
+
+    def discard(self, model: ModelVersion) -> None:
+        self.discarded.append(model.version)
 
 
 class FakeKafka:

@@ -65,12 +65,24 @@ def test_trees_are_among_the_trusted_types(tmp_path: Path):
 def test_the_last_champion_can_be_loaded_without_the_registry(tmp_path: Path):
     for _ in range(2):
         version = a_model_version(shared_registry(), model="kept")
-        store(tmp_path, "kept").load(version)
+        models = store(tmp_path, "kept")
+        models.keep(models.load(version))
 
     loaded = store(tmp_path, "kept", uri="http://127.0.0.1:1").load_cached()
 
     assert (loaded.version, loaded.cached) == (version, True)
     assert len([entry for entry in (tmp_path / "kept").iterdir() if entry.is_dir()]) == 1
+
+
+def test_a_version_that_is_discarded_leaves_the_local_copy_as_it_was(tmp_path: Path):
+    models = store(tmp_path, "spared")
+    first = a_model_version(shared_registry(), model="spared")
+    models.keep(models.load(first))
+
+    models.discard(models.load(a_model_version(shared_registry(), model="spared")))
+
+    assert models.load_cached().version == first
+    assert len([entry for entry in (tmp_path / "spared").iterdir() if entry.is_dir()]) == 1
 
 
 def test_without_a_local_copy_there_is_none(tmp_path: Path):

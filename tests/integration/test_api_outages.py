@@ -127,7 +127,7 @@ async def test_a_start_without_the_registry_serves_the_local_copy_until_it_is_ba
     await create_topics(kafka.bootstrap, namespace)
     version = await asyncio.to_thread(a_model_version, shared_registry(), model="away")
     store = ModelStore(shared_registry(), "away", "champion", tmp_path / "cache")
-    await asyncio.to_thread(store.load, version)
+    store.keep(await asyncio.to_thread(store.load, version))
     registry = tmp_path / "registry.db"
     api = Api(
         tmp_path,

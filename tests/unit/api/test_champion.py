@@ -24,6 +24,7 @@ class Follower:
         self.versions.versions = {version: a_version(version) for version in "123"}
         self.predictor = a_predictor(an_outbox(directory))
         self.order: list[str] = []
+        self.unservable = ""
         self.follower = ChampionFollower(
             self.versions,
             self.predictor,
@@ -35,6 +36,8 @@ class Follower:
         )
 
     def _prepare(self, model: ModelVersion) -> Served:
+        if model.version in self.unservable:
+            raise ModelRefused(f"{model.version} cannot score a row of its own schema")
         return a_served(model.baseline, cached=model.cached)
 
     @property
@@ -89,6 +92,16 @@ async def test_a_version_that_cannot_be_served_leaves_the_old_one_in_place(follo
 
     assert follower.answers == "1"
     assert health == (False, "version 2 is not served: flights/2 has no baseline.json")
+
+
+async def test_a_version_that_is_loaded_and_cannot_be_served_does_not_become_the_local_copy(follower: Follower):
+    await follower.poll("1")
+    follower.unservable = "2"
+
+    await follower.poll("2")
+
+    assert follower.versions.cached is follower.versions.versions["1"]
+    assert follower.versions.discarded == ["2"]
 
 
 async def test_a_refused_version_is_tried_again_only_now_and_then(follower: Follower):
