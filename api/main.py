@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from api.champion import ChampionFollower, Versions
 from api.edge import Edge
-from api.errors import OutboxClosed
+from api.errors import OutboxClosed, OutboxUnusable
 from api.mirror import Mirror
 from api.models import ModelStore
 from api.openapi import build_page
@@ -49,13 +49,18 @@ def create_app(
 ) -> Edge:
     """The whole API as one ASGI callable. versions: instead of MLflow's, for tests.
 
-    Takes an outbox slot, which the end of the application's lifespan gives back. Raises OutboxUnusable.
+    Takes an outbox slot, which the end of the application's lifespan gives back. Raises OutboxUnusable, SettingsError.
     """
     telemetry = Telemetry()
     slot = claim(settings.outbox_dir)
-    epoch = slot.next_epoch(int(now().timestamp() * 1000))
     try:
+        epoch, source = slot.next_epoch(int(now().timestamp() * 1000)), f"api.{slot.identity()}"
         outbox = Outbox(slot.directory, epoch, max_bytes=settings.outbox_max_bytes, on_torn=telemetry.torn.inc)
+    except OSError as error:
+        slot.release()
+        raise OutboxUnusable(
+            f"API_OUTBOX_DIR: {slot.directory} cannot be used: {error.strerror}; make room, or choose another one"
+        ) from error
     except Exception:
         slot.release()
         raise
@@ -71,7 +76,7 @@ def create_app(
     predictor = Predictor(
         outbox,
         telemetry,
-        source=f"api.{slot.identity()}",
+        source=source,
         epoch=epoch,
         rows=settings.batch_rows,
         now=now,

@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from api.errors import LookupsAway, NoSuchPrediction
+from api.errors import LookupsAway, NoSuchPrediction, SettingsError
 from api.health import Health
 from api.segments import Record
 from api.telemetry import Telemetry
@@ -144,10 +144,13 @@ class Mirror:
 
 def _client(url: str) -> redis.asyncio.Redis:
     """No retries of its own: they would be spent inside the half second, and the next slice is a retry."""
-    return redis.asyncio.from_url(
-        url,
-        socket_timeout=LIMIT_SECONDS,
-        socket_connect_timeout=LIMIT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-        max_connections=16,
-    )
+    try:
+        return redis.asyncio.from_url(
+            url,
+            socket_timeout=LIMIT_SECONDS,
+            socket_connect_timeout=LIMIT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=16,
+        )
+    except ValueError as error:  # the address may hold a password: it is not repeated
+        raise SettingsError(f"API_REDIS_URL: {error}") from error

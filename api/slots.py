@@ -9,6 +9,7 @@ and drains what it finds there; a slot that nobody claims any more is adopted by
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from api.errors import OutboxUnusable
+
+log = logging.getLogger(__name__)
 
 _MAX_SLOTS = 256
 
@@ -49,7 +52,7 @@ class Slot:
         """
         kept = self.directory / "epoch"
         names = [path.name for path in self.directory.glob("*.log")]
-        names += [file.read_text() for file in (kept, self.directory / "acked") if file.exists()]
+        names += [file.read_text(errors="replace") for file in (kept, self.directory / "acked") if file.exists()]
         epoch = max([now_ms, *(_leading_hex(name) + 1 for name in names)])
         replace_file(kept, f"{epoch:012x}".encode())
         return epoch
@@ -97,7 +100,11 @@ def abandoned(root: Path) -> Iterator[Slot]:
     for directory in sorted(root.glob("[0-9]*")):
         if next(directory.glob("*.log"), None) is None:
             continue
-        slot = _lock(directory)
+        try:
+            slot = _lock(directory)
+        except OSError as error:  # another user's, perhaps: it must not keep this process from its own
+            log.error("outbox: %s cannot be looked into, it is left alone: %s", directory, error.strerror)
+            continue
         if slot is not None:
             yield slot
 

@@ -44,6 +44,22 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(tmp_path: P
     assert ended.stderr.count("\n") == 1
 
 
+def test_an_address_of_redis_that_is_none_is_named_and_not_repeated(tmp_path: Path):
+    ended = start(tmp_path, **NEEDED, API_PORT="0", API_REDIS_URL="redis://:secret@localhost:port/0")
+
+    assert ended.returncode == 2
+    assert ended.stderr == "api: API_REDIS_URL: Port could not be cast to integer value as 'port'\n"
+
+
+def test_an_outbox_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "outbox" / "00" / "epoch").mkdir(parents=True)
+
+    ended = start(tmp_path, **NEEDED, API_PORT="0", API_OUTBOX_DIR="outbox")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("api: API_OUTBOX_DIR: outbox/00 cannot be used: Is a directory")
+
+
 def test_a_taken_port_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -74,6 +74,25 @@ def test_only_slots_with_files_and_without_a_living_owner_are_abandoned(tmp_path
     assert list(abandoned(tmp_path)) == []  # it has an owner again
 
 
+def test_a_slot_that_cannot_be_looked_into_hides_no_other(tmp_path: Path):
+    for slot in (claim(tmp_path), claim(tmp_path)):
+        outbox = an_outbox(slot.directory)
+        outbox.append(a_group(1))
+        outbox.close()
+        slot.release()
+    (tmp_path / "00" / "lock").unlink()
+    (tmp_path / "00" / "lock").mkdir()
+
+    assert [slot.name for slot in abandoned(tmp_path)] == ["01"]
+
+
+def test_a_position_that_is_no_text_does_not_stop_a_start(tmp_path: Path):
+    slot = claim(tmp_path)
+    (slot.directory / "acked").write_bytes(b"\xff\xfe")
+
+    assert slot.next_epoch(NOW) == NOW
+
+
 def test_a_kept_baseline_is_there_for_the_next_process(tmp_path: Path):
     slot = claim(tmp_path)
     slot.keep_baseline("flights/eu/3", b"{}")
