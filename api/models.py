@@ -71,7 +71,7 @@ class ModelStore:
         self._uri = tracking_uri
         self._name = name
         self._alias = alias
-        self._cache = cache / name
+        self._cache = (cache / name).resolve()  # MLflow answers with absolute paths, which are compared with it
         self._client: Any = None
 
     def resolve(self) -> str:

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -25,7 +26,7 @@ Result = TypeVar("Result")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 DataName = Annotated[str, typer.Option(help="Data set: flights or payments.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
 
 
 def _dataset(name: str) -> Dataset:
@@ -76,15 +77,29 @@ def up(
     directory: Annotated[Path, typer.Option(help="Where everything is kept.")] = VAR / "up",
 ) -> None:
     """Start everything and leave it running; prints the URLs."""
+    from demo.up import refuse_if_up
     from demo.up import up as start
 
-    _dataset(data)
+    dataset, home = _dataset(data), directory.resolve()
+    _guarded(lambda: refuse_if_up(home))
     typer.echo("starting Kafka, Redis, training, the API, two workers and the webhook sink ...")
-    kept = _guarded(lambda: start(data, directory.resolve(), window_seconds))
+    kept = _guarded(lambda: start(data, home, window_seconds))
     for what, where in kept.urls.items():
         typer.echo(f"  {what:18} {where}")
-    url = kept.urls["predictions"].removesuffix("/predict")
-    typer.echo(f"try:  python -m demo load --data {data} --url {url} --events 5000\nend:  make down")
+    load = f"{_python()} -m demo load --data {data} --url {kept.urls['predictions'].removesuffix('/predict')}"
+    episode = dataset.episodes[0]
+    typer.echo(
+        f"quiet traffic: {load} --events 20000 --rate 100\n"
+        f"with drift:    {load} --events 20000 --rate 100 --episode {episode.name}\n"
+        f"               a window lasts {window_seconds} s; the alert comes when two of them have ended\n"
+        "end:           make down"
+    )
+
+
+def _python() -> str:
+    """The interpreter, as one would type it here."""
+    program = Path(sys.executable)
+    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)
 
 
 @app.command()
@@ -115,7 +130,9 @@ def load(
     episode: Annotated[str, typer.Option(help="Send rows of this episode of the data set instead of quiet ones.")] = "",
     drift: Annotated[str, typer.Option(help="Inject kind:features[:size[:share]], as unit:distance:1.609:0.33.")] = "",
     start: Annotated[str, typer.Option(help="Event time of the first event, RFC 3339; default: the API's clock.")] = "",
-    step: Annotated[float, typer.Option(min=0, help="Seconds of event time between events, with --start.")] = 1.0,
+    step: Annotated[
+        float, typer.Option(min=0, max=1e8, help="Seconds of event time between events, with --start.")
+    ] = 1.0,
     seed: Seed = 1,
     answered: Annotated[Path | None, typer.Option(help="Write the answered ids there, for `audit --answered`.")] = None,
 ) -> None:
@@ -129,6 +146,8 @@ def load(
     if begin and begin.tzinfo is None:
         begin = begin.replace(tzinfo=UTC)
     order = Order(_dataset(data), events, episode, drift, begin, timedelta(seconds=step), seed)
+    if answered:
+        _guarded(partial(answered.write_text, ""))  # a place that cannot be written is found out now, not at the end
     tally = _run(deliver(order, url, rate, connections))
     if answered:
         answered.write_text("".join(f"{id_}\n" for id_ in tally.answered), encoding="utf-8")
@@ -136,6 +155,8 @@ def load(
     typer.echo(f"answered {len(tally.answered):,} of {events:,}" + (f"; refused: {refused}" if refused else ""))
     if tally.first_refusal:
         typer.echo(f"first refusal: {tally.first_refusal}")
+    if tally.gave_up:
+        typer.echo("nobody answered any more, so the rest was not sent")
     raise typer.Exit(1 if tally.refused else 0)
 
 

@@ -6,6 +6,7 @@ As text (`python -m demo load --drift`): `kind:features[:size[:share]]`, feature
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -75,6 +76,8 @@ class Drift:
             raise InvalidDrift(f"no drift {self.kind!r}: choose one of {', '.join(kind.name for kind in KINDS)}")
         if not self.features:
             raise InvalidDrift(f"drift {self.kind!r} names no feature: add one, as in {self.kind}:distance")
+        if self.size is not None and not math.isfinite(self.size):
+            raise InvalidDrift(f"drift {self.kind!r}: size {self.size} is no finite number")
         if not 0 < self.share <= 1:
             raise InvalidDrift(f"drift {self.kind!r}: share {self.share} is not above 0 and at most 1")
 

@@ -29,13 +29,20 @@ _decode = msgspec.json.Decoder(_Answer).decode
 class Tally:
     """What the sender knows. answered: prediction ids in the order of their answers; refused: by HTTP status.
 
-    failed: connections that broke before an answer (the prediction may exist, but nobody was told).
+    failed: connections that broke before an answer (the prediction may exist, but nobody was told). gave_up: nobody
+    answered a body in time, so the rest was not sent.
     """
 
     answered: list[str] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)
     failed: int = 0
     first_refusal: str = ""
+    gave_up: bool = False
+
+    def refuse(self, status: int, text: str) -> None:
+        """Count a body that got no prediction. status 0: no connection."""
+        self.refused[status] += 1
+        self.first_refusal = self.first_refusal or text
 
 
 async def send(
@@ -50,8 +57,8 @@ async def send(
 ) -> None:
     """Send every body once, `rate` a second at the most (0: as fast as it goes), over `connections` in parallel.
 
-    503 and broken connections are tried again for `patience` seconds, as a careful client does; a body refused with
-    another status is counted and left. `on_sent` hears how many bodies have been taken up so far.
+    503 and broken connections are tried again for `patience` seconds, as a careful client does, and then no more
+    are sent; a body refused with another status is counted and left. `on_sent` hears how many were taken up.
     """
     queue = iter(enumerate(bodies))
     began = time.perf_counter()
@@ -64,6 +71,8 @@ async def send(
 
         async def work() -> None:
             for number, body in queue:  # shared: each worker takes the next one
+                if tally.gave_up:
+                    return
                 if rate > 0:
                     ahead = number / rate - (time.perf_counter() - began)
                     if ahead > 0:
@@ -86,12 +95,16 @@ async def _send_one(session: aiohttp.ClientSession, target: str, body: bytes, ta
             tally.failed += 1
             status = 0
         if status == 200:
-            tally.answered.append(_decode(answer).prediction_id)
+            try:
+                tally.answered.append(_decode(answer).prediction_id)
+            except msgspec.MsgspecError:
+                tally.refuse(status, f"an answer without a prediction_id: is {target} this API?")
             return
-        if status not in (0, 503) or time.perf_counter() > deadline:
-            tally.refused[status] += 1
-            tally.first_refusal = tally.first_refusal or (
-                answer.decode(errors="replace") if status else "no connection"
-            )
+        if status not in (0, 503):
+            tally.refuse(status, answer.decode(errors="replace"))
+            return
+        if time.perf_counter() > deadline:
+            tally.refuse(status, answer.decode(errors="replace") if status else f"no connection to {target}")
+            tally.gave_up = True
             return
         await asyncio.sleep(RETRY_SECONDS)

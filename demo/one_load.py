@@ -42,7 +42,12 @@ class Order:
         return inject(rows, Drift.parse(self.drift), self.seed) if self.drift else rows
 
     def bodies(self) -> Iterator[bytes]:
-        """The requests, in order."""
+        """The requests, in order. Raises DemoError."""
+        if self.start is not None:
+            try:
+                _ = self.start + self.events * self.step
+            except OverflowError as error:
+                raise DemoError("--start, --step: the last event lies beyond the year 9999: take less") from error
         times = None if self.start is None else event_times(self.start, self.step, self.events)
         return bodies(self.rows(), self.dataset.description, times)
 

@@ -84,8 +84,7 @@ def _kept(launch: Launch) -> Kept:
 
 def up(data: str, directory: Path, window_seconds: int) -> Kept:
     """Start the supervisor and wait for it. Raises DemoError with the end of its log when it fails."""
-    if running(directory):
-        raise DemoError("it is up already: `make down` ends it")
+    refuse_if_up(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     log = directory.with_suffix(".log")
     command = [sys.executable, "-m", "demo", "keep", "--data", data, "--window-seconds", str(window_seconds)]
@@ -111,6 +110,12 @@ def up(data: str, directory: Path, window_seconds: int) -> Kept:
         supervisor.terminate()
         raise
     return kept
+
+
+def refuse_if_up(directory: Path) -> None:
+    """Raises DemoError when something is up, or starting, in the directory."""
+    if claimed(directory):
+        raise DemoError("it is up already: `make down` ends it")
 
 
 def running(directory: Path) -> Kept | None:

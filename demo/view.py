@@ -107,11 +107,18 @@ def print_result(
     for check in checks:
         mark = "[green]held  [/green]" if check.held else "[bold red]BROKEN[/bold red]"
         console.print(f"{mark} {check.promise} [dim]({check.found})[/dim]", highlight=False)
-    taken = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in story.seconds.items())
-    console.print(f"\n[dim]{taken}; details in {summary_path}[/dim]", highlight=False)
+    console.print(f"\n[dim]{taken(story.seconds)}; details in {summary_path}[/dim]", highlight=False)
     console.print("What to try next:")
     console.print("  make demo DATA=payments    the same plot on synthetic card payments", highlight=False)
     console.print(
         "  make up                    the stack stays up: send your own requests to its URLs", highlight=False
     )
     console.print("  make bench BENCH=quiet     how often a quiet window alarms, over 200 seeds", highlight=False)
+
+
+def taken(seconds: dict[str, float]) -> str:
+    """Where the time went, in one line; servers and training run side by side inside the setup."""
+    parts = [f"{name} {seconds[name]:.0f} s" for name in ("traffic", "last windows", "stop") if name in seconds]
+    beside = f"servers {seconds['servers']:.0f} s beside training {seconds['training']:.0f} s"
+    setup = f"setup {seconds['setup']:.0f} s ({beside})"
+    return f"{seconds['all']:.0f} s in all: {', '.join([setup, *parts])}"

@@ -121,8 +121,12 @@ def load_settings() -> StreamSettings:
         return StreamSettings()
     except ValidationError as error:
         faults = [
-            f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
-            + ("" if fault["type"] == "missing" else f" (it is {fault['input']!r})")
+            f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}"
+            + (
+                " is not set"
+                if fault["type"] == "missing"
+                else f": {fault['msg'].removeprefix('Value error, ')} (it is {fault['input']!r})"
+            )
             for fault in error.errors()
         ]
         raise SettingsError("; ".join(faults)) from error

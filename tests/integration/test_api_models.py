@@ -55,6 +55,18 @@ def test_a_version_is_loaded_with_its_baseline(tmp_path: Path):
     assert hasattr(loaded.estimator, "predict_proba")
 
 
+def test_the_local_copies_may_lie_in_a_relative_folder_as_the_default_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    version = a_model_version(shared_registry(), model="relative")
+    monkeypatch.chdir(tmp_path)
+    models = store(Path("var/models"), "relative")
+
+    models.keep(models.load(version))
+
+    assert models.load_cached().version == version
+
+
 def test_trees_are_among_the_trusted_types(tmp_path: Path):
     trees = fitted(HistGradientBoostingClassifier(max_iter=3))
     version = a_model_version(shared_registry(), model="trees", schema=NUMBERS, estimator=trees)
