@@ -42,7 +42,7 @@ class Sources:
         for slot in abandoned(self._root):
             try:
                 backlog = Backlog(slot.directory, self._on_torn)
-            except (OutboxUnusable, OSError) as error:  # of another version, or another user: it is for that one to drain
+            except (OutboxUnusable, OSError) as error:  # another version's, or another user's
                 log.error("publisher: slot %s is left alone: %s", slot.name, error)
                 slot.release()
                 continue

@@ -68,6 +68,7 @@ def test_a_drift_reads_from_text_with_the_defaults_of_its_kind() -> None:
         ("units:distance", "no drift 'units': choose one of unit, fill, shift, missing, level"),
         ("unit", "names no feature"),
         ("unit:distance:two", "size and share must be numbers"),
+        ("unit:distance:inf", "size inf is no finite number"),
         ("unit:distance:2:1.5", "share 1.5 is not above 0 and at most 1"),
         ("unit:distance:2:0", "share 0.0 is not"),
         ("unit:distance:2:0.5:x", "too many parts"),

@@ -76,8 +76,23 @@ async def test_a_503_is_tried_again_until_it_is_answered(serve: Serve) -> None:
 async def test_a_server_that_is_away_is_reported_after_the_patience_has_ended() -> None:
     tally = Tally()
     await send([b"x"], "http://127.0.0.1:9", tally, rate=0, patience=0.1)
-    assert (dict(tally.refused), tally.first_refusal) == ({0: 1}, "no connection")
+    assert (dict(tally.refused), tally.first_refusal) == ({0: 1}, "no connection to http://127.0.0.1:9/predict")
     assert tally.failed >= 1
+
+
+async def test_what_is_left_is_not_sent_to_a_server_that_stays_away() -> None:
+    tally, sent = Tally(), []
+    began = time.perf_counter()
+    await send([b"x"] * 1_000, "http://127.0.0.1:9", tally, rate=0, connections=4, patience=0.1, on_sent=sent.append)
+    assert (tally.gave_up, dict(tally.refused), sent) == (True, {0: 4}, [1, 2, 3, 4])
+    assert time.perf_counter() - began < 10
+
+
+async def test_an_answer_that_is_no_prediction_is_counted_as_a_refusal(serve: Serve) -> None:
+    tally, url = Tally(), await serve(lambda body: web.Response(text="welcome"))
+    await send([b"x"] * 2, url, tally, rate=0)
+    assert (tally.answered, dict(tally.refused)) == ([], {200: 2})
+    assert "without a prediction_id" in tally.first_refusal
 
 
 def test_a_body_holds_the_row_as_json_with_null_for_what_is_missing() -> None:
