@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -149,8 +148,6 @@ def load(
     order = Order(_dataset(data), events, episode, drift, begin, timedelta(seconds=step), seed)
     if answered:
         _guarded(partial(answered.write_text, ""))  # a place that cannot be written is found out now, not at the end
-    if answered:
-        _guarded(partial(answered.write_text, ""))  # a place that cannot be written is found out now, not at the end
     tally = _run(deliver(order, url, rate, connections))
     if answered:
         answered.write_text("".join(f"{id_}\n" for id_ in tally.answered), encoding="utf-8")
@@ -158,8 +155,6 @@ def load(
     typer.echo(f"answered {len(tally.answered):,} of {events:,}" + (f"; refused: {refused}" if refused else ""))
     if tally.first_refusal:
         typer.echo(f"first refusal: {tally.first_refusal}")
-    if tally.gave_up:
-        typer.echo("nobody answered any more, so the rest was not sent")
     if tally.gave_up:
         typer.echo("nobody answered any more, so the rest was not sent")
     raise typer.Exit(1 if tally.refused else 0)
