@@ -27,6 +27,12 @@ def claimed(directory: Path) -> bool:
     return False
 
 
+def holder(directory: Path) -> int | None:
+    """The process that has the directory now; None when nobody has."""
+    text = directory.with_suffix(".lock").read_text().strip() if claimed(directory) else ""
+    return int(text) if text.isdecimal() else None
+
+
 @contextmanager
 def fresh_directory(directory: Path) -> Iterator[Path]:
     """Claim a directory for this process and empty it. Raises Busy while another run has it, DemoError if unusable."""
@@ -40,6 +46,8 @@ def fresh_directory(directory: Path) -> Iterator[Path]:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Busy(directory) from error
+        os.ftruncate(claim, 0)
+        os.pwrite(claim, f"{os.getpid()}\n".encode(), 0)
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, exist_ok=True)
         yield directory

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from demo.datasets.dataset import Dataset
-from demo.directory import claimed, fresh_directory
+from demo.directory import claimed, fresh_directory, holder
 from demo.errors import DemoError
 from demo.launch import Launch
 from demo.scenario import Plan
@@ -108,6 +108,7 @@ def up(data: str, directory: Path, window_seconds: int) -> Kept:
             time.sleep(0.1)
     except BaseException:
         supervisor.terminate()
+        supervisor.wait()  # so that all of it has ended when this is said
         raise
     return kept
 
@@ -130,14 +131,14 @@ def running(directory: Path) -> Kept | None:
 
 
 def down(directory: Path) -> bool:
-    """End what is up; False when nothing was. Raises DemoError when it does not end."""
-    kept = running(directory)
-    if kept is None:
+    """End what is up, or starting; False when nothing was. Raises DemoError when it does not end."""
+    pid = holder(directory)
+    if pid is None:
         return False
-    os.kill(kept.pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
     while claimed(directory):
         if time.monotonic() > deadline:
-            raise DemoError(f"process {kept.pid} does not end: see {directory.with_suffix('.log')}")
+            raise DemoError(f"process {pid} does not end: see {directory.with_suffix('.log')}")
         time.sleep(0.1)
     return True

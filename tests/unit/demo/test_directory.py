@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from demo.directory import claimed, fresh_directory
+from demo.directory import claimed, fresh_directory, holder
 from demo.errors import Busy, DemoError
 
 
@@ -27,6 +28,14 @@ def test_a_second_run_is_told_that_the_directory_is_taken_and_touches_nothing(tm
             pass
         assert (home / "mine").exists()
     assert not claimed(home)
+
+
+def test_a_directory_says_which_process_has_it(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    with fresh_directory(home):
+        assert holder(home) == os.getpid()
+    assert holder(home) is None
+    assert holder(tmp_path / "never") is None
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
