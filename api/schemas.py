@@ -5,7 +5,7 @@ The decoder and the page at /docs come from the same struct type, so they cannot
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, cast
 
 import msgspec
@@ -127,13 +127,12 @@ class RequestReader:
 
 
 def request_schemas(reader: RequestReader, baseline: Baseline) -> dict[str, Any]:
-    """JSON Schema of the request, the features and the answer, by name, with an example that can be sent as it is."""
+    """JSON Schema of the request, the features and the answer, by name, with an example that can be sent as it is.
+
+    It has no event_time: a fixed one would be late, or dead-lettered as ancient, whenever somebody sends it.
+    """
     _, schemas = msgspec.json.schema_components((reader.request_type, PredictionAnswer), ref_template=REFERENCE)
-    schemas["PredictionRequest"]["example"] = {
-        "entity_id": "example",
-        "event_time": baseline.created.astimezone(UTC).isoformat(timespec="seconds"),
-        "features": example_features(baseline),
-    }
+    schemas["PredictionRequest"]["example"] = {"entity_id": "example", "features": example_features(baseline)}
     return schemas
 
 

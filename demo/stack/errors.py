@@ -56,7 +56,7 @@ class DiskFull(StackError):
 class RuntimeMissing(StackError):
     def __init__(self, what: str, package: str) -> None:
         super().__init__(
-            f"{what} is not there: install the Python package {package} (it is in requirements/demo.txt; "
+            f"{what} is not there: install the Python package {package} (it is in requirements/all.txt; "
             "it has wheels for Linux with glibc and for macOS)"
         )
 
