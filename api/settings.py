@@ -93,4 +93,8 @@ def load_settings() -> ApiSettings:
 
 def _fault(fault: ErrorDetails) -> str:
     name = PREFIX + "_".join(map(str, fault["loc"])).upper()
-    return f"{name} is not set" if fault["type"] == "missing" else f"{name}: {fault['msg']} (it is {fault['input']!r})"
+    if fault["type"] == "missing":
+        return f"{name} is not set"
+    # an address may hold a password
+    given = "" if name.endswith(("_URL", "_URI")) else f" (it is {fault['input']!r})"
+    return f"{name}: {fault['msg']}{given}"
