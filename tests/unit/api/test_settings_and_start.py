@@ -35,6 +35,14 @@ def test_missing_settings_stop_the_start_with_one_line_that_names_them(tmp_path:
     assert ended.stderr == "api: API_MODEL is not set; API_TRACKING_URI is not set; API_BOOTSTRAP is not set\n"
 
 
+def test_a_refused_address_is_named_but_not_printed(tmp_path: Path):
+    ended = start(tmp_path, **NEEDED, API_REDIS_URL="user:sesame@redis:6379")
+
+    assert ended.returncode == 2
+    assert "API_REDIS_URL" in ended.stderr
+    assert "sesame" not in ended.stderr
+
+
 def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(tmp_path: Path):
     ended = start(tmp_path, **NEEDED, API_PORT="eighty")
 
