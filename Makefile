@@ -60,7 +60,7 @@ schemas: $(VENV)/ready ## writes docs/schemas from the structs in contracts/
 	@$(RUN) contracts docs/schemas
 
 requirements: $(VENV)/ready ## pins pyproject.toml's dependencies anew into requirements/
-	@for extra in api stream training; do \
+	@for extra in api stream training demo dev; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make requirements" --extra $$extra -o requirements/$$extra.txt pyproject.toml || exit 1; done
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
