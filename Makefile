@@ -2,6 +2,7 @@
 PYTHON ?= python3
 DATA ?= flights
 BENCH ?= quiet
+SEED ?= 1
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 # uv takes certificates from the system, as pip and git do; both names, for older and newer uv
@@ -13,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit check format bench up down schemas requirements clean
+.PHONY: help demo test unit check format bench nemesis up down schemas requirements clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ format: $(VENV)/ready ## put the code into its usual form
 bench: $(VENV)/ready ## one benchmark (BENCH=quiet); `python -m bench` lists them
 	@$(RUN) bench $(BENCH)
 
+nemesis: $(VENV)/ready ## 1M events while workers, network and Kafka are killed, 8 minutes (SEED=1): nothing lost, nothing double
+	@$(RUN) bench nemesis --seed $(SEED)
+
 up: $(VENV)/ready ## the same stack, staying up; prints the URLs
 	@$(RUN) demo up --data $(DATA)
 
@@ -60,11 +64,12 @@ schemas: $(VENV)/ready ## writes docs/schemas from the structs in contracts/
 	@$(RUN) contracts docs/schemas
 
 requirements: $(VENV)/ready ## pins pyproject.toml's dependencies anew into requirements/
-	@for extra in api stream training demo dev; do \
-	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --custom-compile-command "make requirements" --extra $$extra -o requirements/$$extra.txt pyproject.toml || exit 1; done
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make requirements" --all-extras -o requirements/all.txt pyproject.toml
+	@for extra in api stream replay training demo dev; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make requirements" --constraint requirements/all.txt \
+	    --extra $$extra -o requirements/$$extra.txt pyproject.toml || exit 1; done
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make requirements" -o requirements/bootstrap.txt requirements/bootstrap.in
 
