@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import msgspec
 
@@ -14,12 +15,29 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """seed: of everything that is drawn. quick: a smaller run that takes seconds. data: name of a data set."""
+    """What a benchmark is told. Those in `EXTRA` are for the benchmarks that take them; None: the benchmark's default.
+
+    seed: of everything that is drawn. quick: a smaller run that takes seconds. data: name of a data set. seconds:
+    length of the load. rate, events: how much, events/s or in all. workers, partitions: how many. only: names of the
+    parts to run, none: all. faults: name of a profile of faults. profile: also say where the time goes.
+    """
 
     seed: int = 1
     quick: bool = False
     data: str = "flights"
+    seconds: float | None = None
+    rate: float | None = None
+    events: int | None = None
+    workers: int | None = None
+    partitions: int | None = None
+    only: tuple[str, ...] = ()
+    faults: str | None = None
+    profile: bool = False
 
+
+Extra = Literal["data", "seconds", "rate", "events", "workers", "partitions", "only", "faults", "profile"]
+EXTRA: tuple[Extra, ...] = get_args(Extra)
+"""The options that only some benchmarks take; names of fields of `Options`."""
 
 Say = Callable[[str], None]
 """Prints one line for people."""
@@ -28,8 +46,10 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class Benchmark:
     """name: as on the command line. title: what it measures, in one line. run: takes it, tells people through Say as
-    it goes, and returns the figures, a struct whose fields are the keys of the JSON. Raises BenchError."""
+    it goes, and returns the figures, a struct whose fields are the keys of the JSON. Raises BenchError. takes: the
+    extra options that mean something to it; the command line refuses the others."""
 
     name: str
     title: str
     run: Callable[[Options, Say], msgspec.Struct]
+    takes: tuple[Extra, ...] = ()

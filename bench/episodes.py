@@ -110,4 +110,6 @@ def table(episode: Episode, runs: list[list[DriftReport]], figures: EpisodeFigur
     ]
 
 
-EPISODES = Benchmark("episodes", "the demo's episodes of drift: what is named first, and when the page comes", run)
+EPISODES = Benchmark(
+    "episodes", "the demo's episodes of drift: what is named first, and when the page comes", run, takes=("data",)
+)

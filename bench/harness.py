@@ -1,4 +1,7 @@
-"""The command line of the benchmarks. To add one: a file that makes a `Benchmark`, and a line in BENCHMARKS."""
+"""The command line of the benchmarks. To add one: a file that makes a `Benchmark`, and a line in BENCHMARKS.
+
+An option that only some benchmarks take is a field of `Options`, a name in `Extra` and a parameter below.
+"""
 
 # No `from __future__ import annotations`: the help of NAME is made from what there is to measure.
 from collections.abc import Sequence
@@ -7,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from bench.benchmark import BenchError, Benchmark, Options
+from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.episodes import EPISODES
 from bench.quiet import QUIET
 
@@ -17,6 +20,11 @@ BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES)
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
     """The command that takes any of these measurements; status 2 with one line where it cannot be taken."""
     known = ", ".join(benchmark.name for benchmark in benchmarks)
+
+    def _of(extra: Extra, text: str) -> str:
+        """The help of an option that only some benchmarks take."""
+        return f"{text} (Of: {', '.join(benchmark.name for benchmark in benchmarks if extra in benchmark.takes)}.)"
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
     @app.command()
@@ -25,14 +33,37 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
         as_json: Annotated[bool, typer.Option("--json", help="The last line is one JSON object of figures.")] = False,
         seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.", min=0)] = 1,
         quick: Annotated[bool, typer.Option("--quick", help="A smaller run.")] = False,
-        data: Annotated[str, typer.Option(help="Data set: flights or payments.")] = "flights",
+        data: Annotated[str, typer.Option(help=_of("data", "Data set: flights or payments."))] = "flights",
+        seconds: Annotated[float | None, typer.Option(help=_of("seconds", "Length of the load."), min=1)] = None,
+        rate: Annotated[float | None, typer.Option(help=_of("rate", "Events a second."), min=1)] = None,
+        events: Annotated[int | None, typer.Option(help=_of("events", "Events in all."), min=1)] = None,
+        workers: Annotated[int | None, typer.Option(help=_of("workers", "How many."), min=1)] = None,
+        partitions: Annotated[int | None, typer.Option(help=_of("partitions", "Of the topic."), min=1)] = None,
+        only: Annotated[str, typer.Option(help=_of("only", "Parts to run, with commas between."))] = "",
+        faults: Annotated[str | None, typer.Option(help=_of("faults", "Which faults."))] = None,
+        profile: Annotated[bool, typer.Option("--profile", help=_of("profile", "Say where the time goes."))] = False,
     ) -> None:
         """Take one measurement; without NAME list what can be measured."""
         if not name:
             typer.echo("\n".join(f"{benchmark.name:10} {benchmark.title}" for benchmark in benchmarks))
             return
         try:
-            figures = _named(name, benchmarks).run(Options(seed=seed, quick=quick, data=data), typer.echo)
+            options = Options(
+                seed=seed,
+                quick=quick,
+                data=data,
+                seconds=seconds,
+                rate=rate,
+                events=events,
+                workers=workers,
+                partitions=partitions,
+                only=tuple(part.strip() for part in only.split(",") if part.strip()),
+                faults=faults,
+                profile=profile,
+            )
+            benchmark = _named(name, benchmarks)
+            _refuse_what_it_does_not_take(benchmark, options)
+            figures = benchmark.run(options, typer.echo)
         except BenchError as error:
             typer.echo(f"bench: {error}", err=True)
             raise typer.Exit(2) from error
@@ -48,3 +79,11 @@ def _named(name: str, benchmarks: Sequence[Benchmark]) -> Benchmark:
             return benchmark
     known = ", ".join(benchmark.name for benchmark in benchmarks)
     raise BenchError(f"no benchmark {name!r}: choose one of {known}")
+
+
+def _refuse_what_it_does_not_take(benchmark: Benchmark, options: Options) -> None:
+    default = Options()
+    given = [extra for extra in EXTRA if getattr(options, extra) != getattr(default, extra)]
+    if foreign := [f"--{extra}" for extra in given if extra not in benchmark.takes]:
+        takes = ", ".join(f"--{extra}" for extra in benchmark.takes) or "none of them"
+        raise BenchError(f"{benchmark.name} does not take {', '.join(foreign)} (of such options it takes {takes})")

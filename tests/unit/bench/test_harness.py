@@ -24,7 +24,9 @@ def told(options: Options, say: Say) -> Told:
     return Told(options.seed, options.quick, options.data)
 
 
-APP = command_line([Benchmark("told", "what the benchmark is told", told), Benchmark("other", "another one", told)])
+APP = command_line(
+    [Benchmark("told", "what the benchmark is told", told, takes=("data",)), Benchmark("other", "another one", told)]
+)
 
 
 def test_without_a_name_it_lists_what_can_be_measured() -> None:
@@ -54,6 +56,40 @@ def test_what_cannot_be_measured_is_one_line_and_status_2() -> None:
     result = CliRunner().invoke(APP, ["told", "--data", "nothing"])
     assert result.exit_code == 2
     assert result.stderr == "bench: --data nothing: there is nothing to measure, choose flights\n"
+
+
+class Load(msgspec.Struct, frozen=True):
+    seconds: float | None
+    workers: int | None
+    only: tuple[str, ...]
+
+
+LOAD = Benchmark(
+    "load",
+    "one that takes options of its own",
+    lambda options, say: Load(options.seconds, options.workers, options.only),
+    takes=("seconds", "workers", "only"),
+)
+
+
+def test_a_benchmark_is_told_the_options_it_takes_and_none_where_they_are_not_given() -> None:
+    result = CliRunner().invoke(command_line([LOAD]), ["load", "--json", "--seconds", "2.5", "--only", "a, b,"])
+    assert json.loads(result.stdout) == {"seconds": 2.5, "workers": None, "only": ["a", "b"]}
+
+
+def test_an_option_that_a_benchmark_does_not_take_is_one_line_and_status_2() -> None:
+    result = CliRunner().invoke(command_line([LOAD]), ["load", "--workers", "3", "--rate", "9", "--profile"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "bench: load does not take --rate, --profile (of such options it takes --seconds, --workers, --only)\n"
+    )
+    result = CliRunner().invoke(APP, ["told", "--seconds", "3"])
+    assert result.stderr == "bench: told does not take --seconds (of such options it takes --data)\n"
+
+
+def test_help_says_which_benchmarks_take_an_option() -> None:
+    result = CliRunner().invoke(command_line([LOAD]), ["--help"], env={"COLUMNS": "120"})
+    assert "Length of the load. (Of: load.)" in result.stdout
 
 
 def test_every_benchmark_has_a_name_of_its_own_and_refuses_an_unknown_data_set() -> None:
