@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from api.errors import FieldError, InvalidRequest, RequestRefused, Unreadable
-from contracts.events import UtcTime
 from contracts.schema import Feature, FeatureSchema, Kind
+from contracts.times import UtcTime
 
 MOST_ERRORS = 20
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

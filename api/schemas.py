@@ -14,8 +14,9 @@ from api.diagnosis import diagnose, event_time_error
 from api.errors import InvalidRequest
 from contracts.baseline import Baseline
 from contracts.binning import Bins
-from contracts.events import PredictionEvent, UtcTime
+from contracts.events import PredictionEvent
 from contracts.schema import FeatureSchema
+from contracts.times import UtcTime
 
 EntityId = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Names who or what it is about.")]
 REFERENCE = "#/components/schemas/{name}"

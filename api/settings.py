@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.errors import SettingsError
+from contracts.addresses import kafka_addresses
 
 PREFIX = "API_"
 _MIB = 1 << 20
@@ -36,9 +37,7 @@ class ApiSettings(BaseSettings):
         Path("var/api/models"), description="The last champion is kept here, for a start without the registry."
     )
 
-    bootstrap: str = Field(
-        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka's addresses, as host:port[,host:port]."
-    )
+    bootstrap: str = Field(description="Kafka's addresses, as host:port[,host:port].")
     topic_prefix: Name = Field("", description="Put before every topic, to share a broker.")
     linger_ms: int = Field(20, ge=0, le=10_000, description="Pause before an emptied outbox is looked at again.")
     ack_warn_seconds: float = Field(
@@ -82,6 +81,8 @@ class ApiSettings(BaseSettings):
         "info", description="debug, info, warning or error."
     )
 
+    _addresses = field_validator("bootstrap")(kafka_addresses)
+
 
 def load_settings() -> ApiSettings:
     """From the environment. Raises SettingsError, one line that names each wrong or missing variable."""
@@ -97,4 +98,4 @@ def _fault(fault: ErrorDetails) -> str:
         return f"{name} is not set"
     # an address may hold a password
     given = "" if name.endswith(("_URL", "_URI")) else f" (it is {fault['input']!r})"
-    return f"{name}: {fault['msg']}{given}"
+    return f"{name}: {fault['msg'].removeprefix('Value error, ')}{given}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from contracts.errors import InvalidMessage
 from contracts.reports import Finding
+from contracts.times import UtcTime
 
-UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 Transition = Literal["raise", "escalate", "resolve"]
 Severity = Literal["info", "warning", "critical"]
 

@@ -7,9 +7,8 @@ with the reference's share of positives, the reference performance, and where al
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +17,7 @@ from contracts.binning import Binning, Bins, Levels
 from contracts.errors import ContractError, InvalidBaseline
 from contracts.histogram import Histogram
 from contracts.schema import FeatureSchema
+from contracts.times import UtcTime
 
 SCORE = "prediction:score"
 """What the model puts out is watched like a feature, under this name."""
@@ -95,7 +95,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     schema: FeatureSchema
     features: dict[str, Reference]
     score: Reference
-    created: Annotated[datetime, msgspec.Meta(tz=True)]
+    created: UtcTime
     rows: int
     threshold: float | None = None
     positives: Positives | None = None

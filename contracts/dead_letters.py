@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -17,8 +17,26 @@ undeliverable: an alert that its receiver refused or did not take in time. unrea
 """
 
 
+DETAIL = 500
+"""Characters of a detail: it may quote a poison record, which may hold a megabyte."""
+
 KEPT = 5 << 20
 """Bytes of key and value together. In base64 they are a third more, and the topic takes records of 8 MiB."""
+
+
+class Origin(Protocol):
+    """A consumed record, as aiokafka gives it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +50,19 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes | None = None
     value: bytes | None = None
     v: Literal[1] = 1
+
+    @classmethod
+    def of(cls, record: Origin, reason: Reason, detail: str) -> DeadLetter:
+        """A record refused for this reason, whole; the detail is cut to what a person reads."""
+        return cls(
+            reason=reason,
+            detail=detail[:DETAIL],
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+        )
 
     @property
     def id(self) -> str:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
 from contracts.errors import InvalidEvent
 from contracts.schema import FeatureSchema
+from contracts.times import UtcTime
 
 Role = Literal["champion", "shadow", "canary"]
 FeaturesT = TypeVar("FeaturesT")
 FeatureValue = float | str | bool | None
-UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})\Z")
 

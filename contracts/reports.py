@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from contracts.errors import InvalidMessage
+from contracts.times import UtcTime
 
-UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 Status = Literal["quiet", "alarm", "insufficient"]
 VerdictKind = Literal["numeric", "categorical", "boolean", "score", "decision"]
 Finding = Literal["values", "missing", "out_of_range", "unseen", "positives"]

@@ -107,17 +107,7 @@ class Baselines:
         except Exception as error:  # whatever one record does, those behind it are read: all counting waits for them
             unexpected = None if isinstance(error, InvalidBaseline) else error
             log.error("%s/%s offset %s: %s", record.topic, record.partition, record.offset, error, exc_info=unexpected)
-            self.unreadable.put_nowait(
-                DeadLetter(
-                    reason="unreadable",
-                    detail=str(error)[:500],
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    key=record.key,
-                    value=record.value,
-                )
-            )
+            self.unreadable.put_nowait(DeadLetter.of(record, "unreadable", str(error)))
             return
         self._keys[key] = baseline.model, baseline.version
         self._versions[baseline.model, baseline.version] = baseline

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.addresses import kafka_addresses
 from contracts.topics import WINDOW_PARTIALS, Topic
 from stream_app.errors import SettingsError
 
@@ -24,9 +25,7 @@ class StreamSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    bootstrap: str = Field(
-        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka's addresses, as host:port[,host:port]."
-    )
+    bootstrap: str = Field(description="Kafka's addresses, as host:port[,host:port].")
     topic_prefix: Name = Field("", description="Put before every topic and group, to share a broker.")
     app_id: Name = Field("tidemark", min_length=1, description="Names the consumer group and the state topics.")
     worker_id: Name = Field(
@@ -77,19 +76,7 @@ class StreamSettings(BaseSettings):
         300.0, ge=0, description="How long a start waits for a broker that does not answer yet."
     )
 
-    @field_validator("bootstrap")
-    @classmethod
-    def _addresses(cls, value: str) -> str:
-        """What a connection would raise for these is no error that anybody waits out."""
-        for address in value.split(","):
-            host, _, port = address.rpartition(":")
-            if not 0 < int(port) < 65536:
-                raise ValueError(f"{address!r} has no port between 1 and 65535")
-            try:
-                host.encode("idna")
-            except UnicodeError:
-                raise ValueError(f"{host!r} is no name of a host") from None
-        return value
+    _addresses = field_validator("bootstrap")(kafka_addresses)
 
     @property
     def group(self) -> str:

@@ -84,7 +84,7 @@ class Counting:
                 await self._count(batch, records[:middle])
                 await self._count(batch, records[middle:])
                 return
-            letter = _letter(records[0], error)
+            letter = DeadLetter.of(records[0], "malformed", f"cannot be counted: {error.__cause__!r}")
             log.exception("%s: %s", letter.id, letter.detail)
             await self._refuse([letter])
             self._owned.check(batch.epoch)
@@ -134,15 +134,3 @@ class Counting:
         for outcome, amount in outcomes.items():
             if amount:
                 self._telemetry.events.labels(outcome).inc(amount)
-
-
-def _letter(record: SourceRecord, error: _Uncountable) -> DeadLetter:
-    return DeadLetter(
-        reason="malformed",
-        detail=f"cannot be counted: {error.__cause__!r}"[:500],
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-    )

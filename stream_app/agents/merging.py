@@ -112,7 +112,7 @@ class Merging:
                 elif not merger.on_heartbeat(message):
                     self._telemetry.fenced.inc()
             except InvalidMessage as error:
-                letters.append(_letter(record, str(error)))
+                letters.append(DeadLetter.of(record, "unreadable", str(error)))
         return records, letters
 
     async def _refuse(self, letters: list[DeadLetter]) -> None:
@@ -180,15 +180,3 @@ class Merging:
     def _check(self, epoch: int) -> None:
         if epoch != self._source.epoch:
             raise Lost
-
-
-def _letter(record: SourceRecord, detail: str) -> DeadLetter:
-    return DeadLetter(
-        reason="unreadable",
-        detail=detail[:500],
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-    )

@@ -103,15 +103,7 @@ class Courier:
 
     async def _give_up(self, record: Record, reason: Reason, detail: str, stopping: asyncio.Event) -> bool:
         """Put the record into the dead letters, whole; waits for Kafka as long as it takes."""
-        letter = DeadLetter(
-            reason=reason,
-            detail=f"sink {self._sink.name}: {detail}",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=record.value,
-        )
+        letter = DeadLetter.of(record, reason, f"sink {self._sink.name}: {detail}")
         failures = 0
         while True:
             try:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from contracts.alerts import DriftAlert, Severity
 from contracts.errors import InvalidMessage
 from contracts.reports import Finding
-
-UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
+from contracts.times import UtcTime
 
 
 class Tracked(msgspec.Struct, frozen=True, kw_only=True):

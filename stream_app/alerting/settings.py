@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.addresses import kafka_addresses
 from stream_app.alerting.errors import SinkSettingsError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -33,18 +34,7 @@ class SinkSettings(BaseSettings):
     metrics_port: int | None = Field(None, ge=1, le=65535)
     metrics_host: str = "127.0.0.1"
 
-    @field_validator("bootstrap")
-    @classmethod
-    def _addresses(cls, value: str) -> str:
-        for address in value.split(","):
-            host, colon, port = address.strip().rpartition(":")
-            if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
-                raise ValueError(f"{address.strip()!r} is not host:port, for example 127.0.0.1:9092")
-            try:
-                host.encode("idna")  # as the resolver will, whose UnicodeError nobody catches
-            except UnicodeError:
-                raise ValueError(f"{host!r} is no name of a host") from None
-        return value
+    _addresses = field_validator("bootstrap")(kafka_addresses)
 
 
 def load(settings: type[Class]) -> Class:

@@ -21,8 +21,8 @@ from contracts.schema import FeatureSchema
 Version = tuple[str, str]
 """Model and version."""
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_SHOWN, _DETAIL = 100, 500
-"""Characters of a foreign name in a dead letter's detail, and of the detail: a poison record may hold a megabyte."""
+_SHOWN = 100
+"""Characters of a foreign name in a dead letter's detail."""
 
 
 class SourceRecord(Protocol):
@@ -119,13 +119,13 @@ def decode_batch(
                 )
             accept(Accepted(record.offset, time_ms, event, current.baseline))
         except InvalidEvent as error:
-            decoded.refused.append(_dead_letter(record, error.reason, error.detail))
+            decoded.refused.append(DeadLetter.of(record, cast(Reason, error.reason), error.detail))
         except _UnknownVersion as error:
             decoded.unknown.add(error.version)
             if final:
                 name = "/".join(error.version)[:_SHOWN]
                 detail = f"no baseline for model version {name!r}: publish one on the topic `baselines`"
-                decoded.refused.append(_dead_letter(record, "unknown-version", detail))
+                decoded.refused.append(DeadLetter.of(record, "unknown-version", detail))
             else:
                 decoded.unknown_offsets.append(record.offset)
     return decoded
@@ -149,15 +149,3 @@ def _decode_any(value: bytes | None, baselines: Mapping[Version, Baseline]) -> t
         return typed.decode(value), typed
     except _UNREADABLE as error:
         raise_invalid(value, error)
-
-
-def _dead_letter(record: SourceRecord, reason: str, detail: str) -> DeadLetter:
-    return DeadLetter(
-        reason=cast(Reason, reason),
-        detail=detail[:_DETAIL],
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.dead_letters import KEPT, DeadLetter, decode_dead_letter, encode_dead_letter
+from contracts.dead_letters import DETAIL, KEPT, DeadLetter, decode_dead_letter, encode_dead_letter
 from contracts.topics import DEAD_LETTERS
+from tests.fakes import FakeRecord
 
 
 def a_letter(key: bytes | None, value: bytes | None) -> DeadLetter:
@@ -25,3 +26,10 @@ def test_of_a_record_that_is_too_long_the_reason_and_the_origin_are_kept() -> No
     letter = decode_dead_letter(encode_dead_letter(a_letter(b"k", b"0" * KEPT)))
     assert (letter.id, letter.reason, letter.key, letter.value) == ("predictions/3/7", "malformed", None, None)
     assert letter.detail.startswith(f"not JSON (key and value, {KEPT + 1} bytes, are too long")
+
+
+def test_a_dead_letter_of_a_record_is_the_record_with_its_origin_and_a_detail_that_can_be_read() -> None:
+    record = FakeRecord(offset=7, value=b"{not json", key=b"k", topic="predictions", partition=3)
+    letter = DeadLetter.of(record, "malformed", "x" * 1_000_000)
+    assert (letter.id, letter.reason, letter.key, letter.value) == ("predictions/3/7", "malformed", b"k", b"{not json")
+    assert letter.detail == "x" * DETAIL
