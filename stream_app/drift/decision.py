@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from contracts.reports import Finding
+from stream_app.drift.false_discovery import benjamini_hochberg
 from stream_app.drift.metric import Measured
 from stream_app.drift.panel import Flags, Floats
 from stream_app.drift.rule import DecisionRule
@@ -103,7 +103,7 @@ def _passed(family: Sequence[Floats], q: float, rule: DecisionRule) -> list[Flag
     if not family:
         return []
     flat = np.concatenate(family)
-    adjusted = flat if rule.correction == "none" else stats.false_discovery_control(flat, method="bh")
+    adjusted = flat if rule.correction == "none" else benjamini_hochberg(flat)
     return np.split(adjusted < q, np.cumsum([p.size for p in family])[:-1])
 
 
