@@ -76,7 +76,7 @@ class Counting:
             decoded = await self._decode(records)
             await self._refuse(decoded.refused)
             self._owned.check(batch.epoch)
-            self._apply(batch.partition, decoded, records)
+            self._apply(batch, decoded, records)
         except _Uncountable as error:
             self._owned.reload(batch.partition)
             if len(records) > 1:
@@ -88,7 +88,7 @@ class Counting:
             log.exception("%s: %s", letter.id, letter.detail)
             await self._refuse([letter])
             self._owned.check(batch.epoch)
-            self._apply(batch.partition, Decoded([], [letter], set(), []), records)
+            self._apply(batch, Decoded([], [letter], set(), []), records)
 
     async def _decode(self, records: Sequence[SourceRecord]) -> Decoded:
         decoded = self._decoded(records, final=False)
@@ -112,8 +112,9 @@ class Counting:
             for letter in letters:
                 self._telemetry.dead_letters.labels(letter.reason).inc()
 
-    def _apply(self, number: int, decoded: Decoded, records: Sequence[SourceRecord]) -> None:
+    def _apply(self, batch: Batch, decoded: Decoded, records: Sequence[SourceRecord]) -> None:
         """Count and write in one go: no await may come between, or a crash could find one without the other."""
+        number = batch.partition
         partition = self._owned.partition(number)
         try:
             touched = partition.apply(decoded, records[0].offset, records[-1].offset)
@@ -121,7 +122,7 @@ class Counting:
         except Exception as error:
             raise _Uncountable from error
         for key, value in stored:
-            self._owned.store.put(number, key, value)
+            batch.writes.append(self._owned.store.put(number, key, value))
         self._measure(touched)
 
     def _measure(self, touched: Touched) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -15,6 +16,8 @@ class Batch(Protocol):
 
     epoch: of the group membership it was read in. A batch of an older epoch than `Source.epoch` is not ours any more:
     it must change nothing, and whoever owns the partition now reads it again.
+
+    writes: what was put into the changelog for it and not awaited: its offset is committed once all of it is there.
     """
 
     @property
@@ -27,6 +30,8 @@ class Batch(Protocol):
     def epoch(self) -> int: ...
     @property
     def records(self) -> Sequence[SourceRecord]: ...
+    @property
+    def writes(self) -> list[asyncio.Future[object]]: ...
 
 
 class Source(Protocol):
@@ -74,8 +79,11 @@ class Store(Protocol):
     def stored(self) -> Iterable[tuple[bytes, bytes]]:
         """Everything; other partitions' records may be among it."""
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
-        """Written at once for stored(); awaiting the result waits for the changelog. None deletes."""
+    def put(self, partition: int, key: bytes, value: bytes | None) -> asyncio.Future[object]:
+        """Written at once for stored(), and taken back when the changelog refuses it. None deletes.
+
+        The result is done when the changelog has it.
+        """
 
 
 class Outlet(Protocol):

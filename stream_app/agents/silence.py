@@ -52,7 +52,11 @@ class Silence:
         owned.check(epoch)
         partition = owned.partition(number)
         if silent and partition.idle(owned.clock.wall_ms()):
-            await asyncio.gather(*[owned.store.put(number, key, value) for key, value in partition.stored()])
+            try:
+                await asyncio.gather(*[owned.store.put(number, key, value) for key, value in partition.stored()])
+            except Exception:
+                owned.reload(number)  # memory is ahead of the changelog: for nobody has time passed
+                raise
             owned.check(epoch)
         self._show(number)
         await owned.hand_on(number, epoch, always=True, silent=silent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,13 @@ class Fetching(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordBatch:
-    """Records of one partition in order; to Faust it looks like one record whose offset is that of the last."""
+    """Records of one partition in order; to Faust it looks like one record whose offset is that of the last.
 
-    __slots__ = ("epoch", "first_offset", "headers", "key", "offset", "partition", "records", "topic", "value")
+    writes: what was put into the changelog for it; see `durable`.
+    """
+
+    __slots__ = ("epoch", "first_offset", "offset", "partition", "records", "topic", "writes")
+    key, headers = None, ()
     timestamp_type = checksum = None
     timestamp = serialized_key_size = serialized_value_size = 0  # 0: a size of None makes Faust measure the batch
 
@@ -31,7 +36,17 @@ class RecordBatch:
         self.topic, self.partition, self.records = tp.topic, tp.partition, records
         self.first_offset, self.offset = records[0].offset, records[-1].offset
         self.epoch = 0
-        self.key, self.headers, self.value = None, (), self
+        self.writes: list[asyncio.Future[object]] = []
+
+    @property
+    def value(self) -> RecordBatch:
+        """What Faust hands on as the record's value. (An attribute would be a cycle, and outlive its use.)"""
+        return self
+
+    @property
+    def durable(self) -> bool:
+        """The changelog has all that was written for it: a commit cannot be ahead of the state."""
+        return all(write.done() and not write.cancelled() and write.exception() is None for write in self.writes)
 
 
 class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]

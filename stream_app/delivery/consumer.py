@@ -12,6 +12,7 @@ Each override says which of the two it cures, or what else it is for.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
@@ -20,6 +21,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
+
+_LAST_WRITES_SECONDS = 5.0
 
 
 class View:
@@ -86,9 +89,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._acked_index[tp].clear()
         done, waiting = None, self._delivered[tp]
         # By identity of the message: an ack of a batch that was read again since has no say.
-        while waiting and waiting[0].acked:
+        # What is not durable yet is looked at again by the next commit: Faust asks once a second, batches or none.
+        while waiting and waiting[0].acked and waiting[0].value.durable:
             done = waiting.popleft().offset + 1
         return done
+
+    async def commit_and_end_transactions(self) -> None:
+        """The last commit before a stop: what was finished is waited for, or it would be read again for nothing."""
+        finished = [message.value for waiting in self._delivered.values() for message in waiting if message.acked]
+        if writes := [write for batch in finished for write in batch.writes]:
+            await asyncio.wait(writes, timeout=_LAST_WRITES_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+        await super().commit_and_end_transactions()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in self.app.fetching.batched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import faust
@@ -63,14 +63,18 @@ class StateTable(faust.Table):  # type: ignore[misc]
         """Everything, as it is now."""
         return list(self.data.data.items())
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
+    def put(self, partition: int, key: bytes, value: bytes | None) -> asyncio.Future[object]:
         """Write to the store now and to the changelog soon; None is a tombstone. Awaiting the result is the ack."""
+        former = self.data.data.get(key)
         self.data.hold(partition, key, value)
         written: asyncio.Future[object] = self.send_changelog(partition, key, value, value_serializer="raw")
-        written.add_done_callback(self._check)
-        return written
 
-    def _check(self, written: asyncio.Future[object]) -> None:
-        """Faust only logs a write that failed, and commits what it was about."""
-        if not written.cancelled() and (error := written.exception()) is not None:
-            self.app.when_unwritten(error)
+        def check(written: asyncio.Future[object]) -> None:
+            """Faust only logs a write that failed. Its value is taken back: nobody must act on what may be lost."""
+            if not written.cancelled() and (error := written.exception()) is not None:
+                if self.data.data.get(key) is value:
+                    self.data.hold(partition, key, former)
+                self.app.when_unwritten(error)
+
+        written.add_done_callback(check)
+        return written

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, decode_dead_letter
 from contracts.events import PredictionEvent, encode_event
@@ -35,10 +37,11 @@ class Record(NamedTuple):
     timestamp: int = NOON_MS
 
 
-class FakeBatch(NamedTuple):
+class FakeBatch(msgspec.Struct, frozen=True):
     records: Sequence[Record]
     epoch: int = 0
     partition: int = 0
+    writes: list[asyncio.Future[object]] = []
 
     @property
     def first_offset(self) -> int:
@@ -82,23 +85,30 @@ class FakeSource:
 
 
 class FakeStore:
-    """`writes` has the changelog in order; what is put while `deaf` is True is never acknowledged."""
+    """`writes` has the changelog in order; what is put while `deaf` is True is never acknowledged.
+
+    The next `refusals` writes are refused, and taken back, as StateTable does.
+    """
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
         self.writes: list[tuple[int, bytes, bytes | None]] = []
-        self.deaf = False
+        self.deaf, self.refusals = False, 0
 
     def stored(self) -> Iterable[tuple[bytes, bytes]]:
         return list(self.values.items())
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[object]:
+    def put(self, partition: int, key: bytes, value: bytes | None) -> asyncio.Future[object]:
+        ack = asyncio.get_running_loop().create_future()
+        if self.refusals:
+            self.refusals -= 1
+            ack.set_exception(ConnectionError("the changelog refuses"))
+            return ack
         self.writes.append((partition, key, value))
         if value is None:
             self.values.pop(key, None)
         else:
             self.values[key] = value
-        ack = asyncio.get_running_loop().create_future()
         if not self.deaf:
             ack.set_result(None)
         return ack

@@ -40,6 +40,13 @@ async def test_a_batch_is_stored_with_the_offset_it_reaches_written_last(stand: 
     assert stand.value("events_total", outcome="counted") == 5
 
 
+async def test_what_a_batch_wrote_is_noted_with_it_so_that_its_commit_can_wait(stand: Stand) -> None:
+    stand.store.deaf, batch = True, FakeBatch.of(events(5))
+    await counting(stand).handle(batch)
+    assert len(batch.writes) == len(stand.store.writes) == 2  # a window and the meta record
+    assert not any(write.done() for write in batch.writes)
+
+
 async def test_a_finished_window_is_sent_then_deleted_then_announced(stand: Stand) -> None:
     await counting(stand).handle(FakeBatch.of(events(130)))
     partial, heartbeat = stand.outlet.partials()

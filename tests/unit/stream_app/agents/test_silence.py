@@ -86,6 +86,18 @@ async def test_the_passing_of_time_is_durable_before_it_is_said(stand: Stand) ->
     waiting.cancel()
 
 
+async def test_time_that_could_not_be_made_durable_has_not_passed(stand: Stand) -> None:
+    timer, before = silence(stand), stand.owned.partition(0).watermark
+    stand.store.refusals = 1_000
+    await after(stand, timer, IDLE + 3)
+    assert stand.store.refusals < 1_000
+    assert stand.owned.partition(0).watermark == before
+    assert {message.watermark for message in stand.outlet.partials()} == {before}  # heartbeats alone
+    stand.store.refusals = 0
+    await after(stand, timer, 0.5)
+    assert [message.rows for message in stand.outlet.partials() if isinstance(message, PartialAggregate)] == [50]
+
+
 async def test_nothing_is_said_in_a_rebalance_or_for_partitions_of_others(stand: Stand) -> None:
     stand.source.settled = False
     await silence(stand).tick()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ class FakeThread:
     def __init__(self) -> None:
         self.seeks: list[Mapping[TP, int]] = []
         self.committed: dict[TP, int] = {}
+        self.commits: list[Mapping[TP, int]] = []
 
     def assignment(self) -> set[TP]:
         return {A, B, LOG}
@@ -33,15 +35,21 @@ class FakeThread:
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         self.seeks.append(partitions)
 
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        self.commits.append(offsets)
+        return True
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return self.committed
 
 
 @pytest.fixture
-def app() -> App:
+async def app() -> App:
     app = App("group", fetching=FETCHING, broker="kafka://127.0.0.1:1")
     app.state_table("counts", 2, age=lambda key, value: 0, recovered=lambda: None)
     app.finalize()
+    app.topics.add(app.batched_topic("predictions"))
+    await app.topics._update_indices()  # as subscribing does: now acks of this topic count
     return app
 
 
@@ -84,6 +92,67 @@ async def test_a_commit_goes_up_to_the_last_batch_before_the_first_unfinished_on
     assert consumer._new_offset(A) is None
     finish(third)
     assert consumer._new_offset(A) == 9
+
+
+def written(message: Any) -> asyncio.Future[object]:
+    """A changelog write of this batch, under way."""
+    write = asyncio.get_running_loop().create_future()
+    message.value.writes.append(write)
+    return write
+
+
+async def test_a_commit_stops_before_a_batch_whose_changelog_writes_are_under_way(consumer: Consumer) -> None:
+    first, second = deliver(consumer, 0, 2), deliver(consumer, 3, 5)
+    writes = written(first), written(first)
+    finish(first)
+    finish(second)
+    assert consumer._new_offset(A) is None
+    writes[0].set_result(None)
+    assert consumer._new_offset(A) is None
+    writes[1].set_result(None)
+    assert consumer._new_offset(A) == 6
+
+
+async def test_the_periodic_commit_comes_back_to_a_batch_when_no_further_one_arrives(consumer: Consumer) -> None:
+    message = deliver(consumer, 0, 2)
+    write = written(message)
+    consumer.ack(message)
+    await consumer.commit()
+    assert consumer._thread.commits == []
+    write.set_result(None)
+    await consumer.commit()
+    assert consumer._thread.commits == [{A: 3}]
+
+
+async def test_a_batch_whose_changelog_write_failed_is_never_committed(consumer: Consumer) -> None:
+    failed, cancelled = deliver(consumer, 0, 2), deliver(consumer, 0, 2, tp=B)
+    written(failed).set_exception(ConnectionError("refused"))
+    written(cancelled).cancel()
+    for message in (failed, cancelled):
+        finish(message)
+        assert consumer._new_offset(message.tp) is None
+
+
+async def test_the_last_commit_waits_for_the_writes_of_what_is_finished(consumer: Consumer) -> None:
+    done, begun = deliver(consumer, 0, 2), deliver(consumer, 3, 5)
+    write, never = written(done), written(begun)
+    consumer.ack(done)
+    last = asyncio.create_task(consumer.commit_and_end_transactions())
+    await asyncio.sleep(0)
+    assert not last.done()
+    write.set_result(None)
+    await last
+    assert consumer._thread.commits == [{A: 3}]
+    assert not never.done()
+
+
+async def test_the_last_commit_does_not_wait_for_writes_when_one_has_failed(consumer: Consumer) -> None:
+    message = deliver(consumer, 0, 2)
+    written(message)
+    written(message).set_exception(ConnectionError("refused"))
+    consumer.ack(message)
+    await asyncio.wait_for(consumer.commit_and_end_transactions(), 2)
+    assert consumer._thread.commits == []
 
 
 async def test_a_batch_that_is_read_again_must_be_finished_again(consumer: Consumer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -48,3 +49,22 @@ async def test_keys_of_a_lost_partition_are_forgotten_also_those_written_live(st
     recover(store, changelog((b"recovered", b"1"), partition=1))
     await store.on_recovery_completed({TP("group-counts-changelog", 0)}, set())
     assert dict(store.data) == {b"kept": b"1"}
+
+
+async def test_what_the_changelog_refuses_is_taken_back_and_reported() -> None:
+    app = App("group", fetching=Fetching(batched=frozenset()), broker="kafka://127.0.0.1:1")
+    app.finalize()
+    reported: list[BaseException] = []
+    app.when_unwritten = reported.append
+    table = app.state_table("counts", 2, age=lambda key, value: 0, recovered=lambda: None)
+    table.put(0, b"k", b"kept").set_result(None)
+    await asyncio.sleep(0)
+    refused = [table.put(0, b"k", b"lost"), table.put(0, b"new", b"lost"), table.put(0, b"k", None)]
+    refused[1].set_exception(ConnectionError("new"))
+    refused[2].set_exception(ConnectionError("the tombstone"))
+    await asyncio.sleep(0)
+    assert table.stored() == [(b"k", b"lost")]
+    refused[0].set_exception(ConnectionError("k"))
+    await asyncio.sleep(0)
+    assert table.stored() == [(b"k", b"kept")]
+    assert [str(error) for error in reported] == ["new", "the tombstone", "k"]
