@@ -12,10 +12,12 @@ from contracts.binning import MISSING, Binning, Bins, Levels
 from contracts.errors import InvalidMessage
 
 Counted = npt.NDArray[np.int64]
+WIDTHS = (1, 2, 4, 8)
+"""Bytes a bin may have as it travels."""
 
 
 class Counts(msgspec.Struct, frozen=True, array_like=True):
-    """A histogram's numbers as they travel. counts: one unsigned integer a bin, little endian, of 32 or 64 bits.
+    """A histogram's numbers as they travel. counts: one unsigned integer a bin, little endian, of 8 to 64 bits.
 
     missing: values that were not there. minimum, maximum: of the numeric values seen, None before the first.
     """
@@ -48,7 +50,7 @@ class Histogram:
             numbers = numbers[~np.isnan(numbers)]
             known = self.bins.index(numbers)
             if numbers.size:
-                self._stretch(float(numbers.min()), float(numbers.max()))
+                self.stretch(float(numbers.min()), float(numbers.max()))
         self.missing += len(values) - known.size
         self.counts += np.bincount(known, minlength=self.bins.size)
 
@@ -59,9 +61,10 @@ class Histogram:
         self.counts += other.counts
         self.missing += other.missing
         if other.minimum is not None and other.maximum is not None:
-            self._stretch(other.minimum, other.maximum)
+            self.stretch(other.minimum, other.maximum)
 
-    def _stretch(self, low: float, high: float) -> None:
+    def stretch(self, low: float, high: float) -> None:
+        """Values from `low` to `high` were seen."""
         self.minimum = low if self.minimum is None else min(self.minimum, low)
         self.maximum = high if self.maximum is None else max(self.maximum, high)
 
@@ -85,16 +88,17 @@ class Histogram:
         """Values of levels that the reference never had; 0 for numeric features."""
         return int(self.counts[self.bins.unseen]) if isinstance(self.bins, Levels) else 0
 
-    def value(self, *, wide: bool = False) -> Counts:
-        """The numbers as they travel. wide: 64 bits a bin, for when a bin may hold more than 32 bits can say."""
-        counts = self.counts.astype("<u8" if wide else "<u4").tobytes()
-        return Counts(counts, self.missing, self.minimum, self.maximum)
+    def value(self, *, most: int = (1 << 32) - 1) -> Counts:
+        """The numbers as they travel. most: no bin holds more, so that looking at each is saved; as few bytes a bin as
+        that needs."""
+        width = next(width for width in WIDTHS if most < 1 << 8 * width)
+        return Counts(self.counts.astype(f"<u{width}").tobytes(), self.missing, self.minimum, self.maximum)
 
     @classmethod
     def of(cls, bins: Binning, value: Counts) -> Histogram:
         """The histogram that `value` was taken of. Raises InvalidMessage when it does not fit the bins."""
         width = len(value.counts) / bins.size
-        if width not in (4, 8):
+        if width not in WIDTHS:
             raise InvalidMessage(
                 f"{len(value.counts)} bytes of counts for {bins.size} bins: made with another baseline"
             )

@@ -17,9 +17,6 @@ from contracts.events import PredictionEvent
 from contracts.histogram import Histogram
 from contracts.partials import PartialAggregate
 
-_NARROW = (1 << 32) - 1
-"""With more rows than this a bin may not fit 32 bits: a busy partition has so many in a window of days."""
-
 
 class WindowCounts:
     """Counts over one baseline's bins. `features` is in the order of the schema's monitored features."""
@@ -65,7 +62,6 @@ class WindowCounts:
 
     def partial(self, *, window_start: int, window_end: int, partition: int, offset: int) -> PartialAggregate:
         """As it travels, and as stage 1 stores it. Times in milliseconds UTC."""
-        wide = self.rows > _NARROW  # looking at each bin would cost more than writing it
         return PartialAggregate(
             model=self.baseline.model,
             version=self.baseline.version,
@@ -77,8 +73,8 @@ class WindowCounts:
             rows=self.rows,
             positives=self.positives,
             decided=self.decided,
-            score=self.score.value(wide=wide),
-            features=tuple(histogram.value(wide=wide) for histogram in self.features),
+            score=self.score.value(most=self.rows),
+            features=tuple(histogram.value(most=self.rows) for histogram in self.features),
         )
 
     @classmethod

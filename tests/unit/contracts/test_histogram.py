@@ -106,13 +106,17 @@ def test_counts_of_another_baseline_are_refused() -> None:
         WindowCounts.of(partial, a_baseline(rows=301))
 
 
-def test_a_window_of_more_rows_than_32_bits_can_count_travels_as_it_is() -> None:
+@pytest.mark.parametrize(
+    ("rows", "width"), [(0, 1), (255, 1), (256, 2), (65_535, 2), (65_536, 4), ((1 << 32) - 1, 4), ((1 << 32) + 7, 8)]
+)
+def test_a_window_travels_as_it_is_with_as_few_bytes_a_bin_as_its_rows_need(rows: int, width: int) -> None:
     baseline = a_baseline()
-    counts, rows = WindowCounts(baseline), (1 << 32) + 7
+    counts = WindowCounts(baseline)
     for histogram in (counts.score, *counts.features):
         histogram.counts[1] = rows
     counts.rows = rows
     partial = decode_partial(encode_partial(counts.partial(window_start=0, window_end=1, partition=0, offset=rows)))
     assert isinstance(partial, PartialAggregate)
+    assert len(partial.score.counts) == width * baseline.score.bins.size
     back = WindowCounts.of(partial, baseline)
     assert [histogram.known for histogram in (back.score, *back.features)] == [rows] * (1 + len(back.features))
