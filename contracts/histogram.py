@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contracts.binning import MISSING, Binning, Bins, Levels
+from contracts.binning import Binning, Bins, Counted, Levels
 from contracts.errors import InvalidMessage
 
-Counted = npt.NDArray[np.int64]
 WIDTHS = (1, 2, 4, 8)
 """Bytes a bin may have as it travels."""
 
@@ -43,16 +43,15 @@ class Histogram:
     def add(self, values: Sequence[float | None] | Sequence[str | bool | None] | npt.NDArray[np.float64]) -> None:
         """Count values. Numeric: None and NaN are missing; infinities fall into the outer bins."""
         if isinstance(self.bins, Levels):
-            index = self.bins.index(values)  # type: ignore[arg-type]
-            known = index[index != MISSING]
+            counts, missing = self.bins.count(values)  # type: ignore[arg-type]
         else:
-            numbers = np.asarray(values, dtype=np.float64)
-            numbers = numbers[~np.isnan(numbers)]
-            known = self.bins.index(numbers)
-            if numbers.size:
-                self.stretch(float(numbers.min()), float(numbers.max()))
-        self.missing += len(values) - known.size
-        self.counts += np.bincount(known, minlength=self.bins.size)
+            rising = np.sort(_numbers(values))  # NaN comes last
+            known = rising[: rising.searchsorted(np.nan)]
+            counts, missing = self.bins.count(known), len(values) - known.size
+            if known.size:
+                self.stretch(float(known[0]), float(known[-1]))
+        self.counts += counts
+        self.missing += missing
 
     def merge(self, other: Histogram) -> None:
         """Add another histogram over the same bins. Raises InvalidMessage when the bins differ."""
@@ -65,6 +64,7 @@ class Histogram:
 
     def stretch(self, low: float, high: float) -> None:
         """Values from `low` to `high` were seen."""
+        low, high = low + 0.0, high + 0.0  # else the sign of a zero would depend on where the batches were cut
         self.minimum = low if self.minimum is None else min(self.minimum, low)
         self.maximum = high if self.maximum is None else max(self.maximum, high)
 
@@ -107,3 +107,13 @@ class Histogram:
         histogram.counts += counts.astype(np.int64)
         histogram.missing, histogram.minimum, histogram.maximum = value.missing, value.minimum, value.maximum
         return histogram
+
+
+def _numbers(values: Any) -> npt.NDArray[np.float64]:
+    """As float64, None as NaN. fromiter takes half of asarray's time, but knows no None."""
+    if not isinstance(values, np.ndarray):
+        try:
+            return np.fromiter(values, np.float64, len(values))
+        except TypeError:
+            pass  # a None is among them
+    return np.asarray(values, dtype=np.float64)

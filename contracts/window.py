@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from contracts.baseline import Baseline
 from contracts.errors import InvalidMessage
@@ -39,16 +38,15 @@ class WindowCounts:
             self.add_columns(monitored, [event.score for event in events], [event.decision for event in events])
 
     def add_columns(
-        self, columns: Iterable[Any], scores: Sequence[float] | Any, decisions: Sequence[bool | None] | Any
+        self, columns: Iterable[Any], scores: Sequence[float] | Any, decisions: Sequence[bool | None]
     ) -> None:
         """Count rows given by column: one sequence per monitored feature, the scores, the decisions; equal lengths."""
         for histogram, column in zip(self.features, columns, strict=True):
             histogram.add(column)
-        self.score.add(np.asarray(scores, dtype=np.float64))
-        decided = [decision for decision in decisions if decision is not None]
+        self.score.add(scores)
         self.rows += len(scores)
-        self.decided += len(decided)
-        self.positives += int(sum(decided))
+        self.decided += len(scores) - decisions.count(None)
+        self.positives += decisions.count(True)
 
     def merge(self, other: WindowCounts) -> None:
         """Add counts of the same window (or of a neighbour) made with the same baseline."""

@@ -56,6 +56,12 @@ def test_every_value_is_counted_once_or_missing(values: list[float | None]) -> N
     assert (histogram.rows, histogram.missing) == (len(values), missing)
 
 
+@pytest.mark.parametrize("values", [[0.0, -0.0], [-0.0, 0.0], [-0.0]])
+def test_the_range_knows_one_zero_so_that_it_does_not_depend_on_the_order_of_events(values: list[float]) -> None:
+    histogram = of(BINS, values)
+    assert (str(histogram.minimum), str(histogram.maximum)) == ("0.0", "0.0")
+
+
 @given(NUMBERS)
 def test_what_travels_comes_back_as_it_was(values: list[float | None]) -> None:
     histogram = of(BINS, values)
