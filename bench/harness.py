@@ -12,9 +12,10 @@ import typer
 
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.episodes import EPISODES
+from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES)
+BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, NEMESIS)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:

@@ -1,0 +1,112 @@
+"""The workers: processes with a log and metrics each, that live, die and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from demo.stack.processes import ServiceProcess
+
+_ROOT = Path(__file__).parents[2]
+_PORT = re.compile(r"metrics on port (\d+)")
+_READY = re.compile(r"ready: counting partitions")
+# Each gap is one line of the log, whatever becomes of its process afterwards; see stream_app/agents/holes.py.
+_GAP = re.compile(r"reading again$|: offsets \d+ to \d+ are ", re.MULTILINE)
+_UNEXPECTED = re.compile(r"^Traceback|not counted, next try|not merged, next try|cannot be compared", re.MULTILINE)
+_FENCED = "tidemark_stream_fenced_heartbeats_total"
+_SCRAPE_SECONDS = 1.0
+
+
+class Worker:
+    """One worker and all its lives. env: its settings."""
+
+    def __init__(self, name: str, directory: Path, env: Mapping[str, str]) -> None:
+        self.name = name
+        self.process = ServiceProcess(
+            name,
+            [sys.executable, "-m", "stream_app", "worker"],
+            directory / f"{name}.log",
+            env={**env, "STREAM_METRICS_PORT": "0"},
+            cwd=_ROOT,
+        )
+        self.wanted = False
+        self._fenced: dict[int, float] = {}
+        self._lives = 0
+
+    async def start(self) -> None:
+        """A new life."""
+        self.wanted = True
+        self._lives += 1
+        await asyncio.to_thread(self.process.start)
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        self.wanted = False
+        await asyncio.to_thread(self.process.kill)
+
+    async def terminate(self) -> int | None:
+        """SIGTERM; its exit status."""
+        self.wanted = False
+        return await asyncio.to_thread(self.process.terminate, 40.0)
+
+    @property
+    def text(self) -> str:
+        """Its log, all lives."""
+        return self.process.log.read_text(errors="replace") if self.process.log.exists() else ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether this life has begun to count."""
+        return self.process.alive() and bool(_READY.search(self._life()))
+
+    @property
+    def gaps(self) -> int:
+        """In all its lives."""
+        return len(_GAP.findall(self.text))
+
+    @property
+    def complaints(self) -> int:
+        """Tracebacks and failed batches in its log: none of them loses anything, each deserves a look."""
+        return len(_UNEXPECTED.findall(self.text))
+
+    @property
+    def fenced(self) -> int:
+        """Heartbeats that it refused, as last scraped in each life."""
+        return round(sum(self._fenced.values()))
+
+    async def scrape(self) -> None:
+        """Read its metrics, if it answers."""
+        found = _PORT.findall(self._life())
+        if not found or not self.process.alive():
+            return
+        life = self._lives
+        try:
+            text = await asyncio.to_thread(_get, f"http://127.0.0.1:{found[-1]}/metrics")
+        except (OSError, urllib.error.URLError):
+            return  # just now it is dead, or stopped
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == _FENCED:
+                    self._fenced[life] = sample.value
+
+    def _life(self) -> str:
+        return "\n".join(self.process.tail(400))
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=0.5) as answer:
+        return str(answer.read().decode())
+
+
+async def scrape_for_ever(workers: list[Worker]) -> None:
+    """Once a second; a worker's numbers die with it."""
+    while True:
+        await asyncio.sleep(_SCRAPE_SECONDS)
+        await asyncio.gather(*[worker.scrape() for worker in workers])

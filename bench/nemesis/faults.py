@@ -1,0 +1,95 @@
+"""Each fault done to the crew and the broker, with a line for people."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from bench.benchmark import Say
+from bench.nemesis.crew import Worker
+from bench.nemesis.proxy import Proxy
+from bench.nemesis.schedule import Fault
+from demo.stack.kafka import KafkaServer
+
+
+class Nemesis:
+    """Carries a schedule out. more: makes one more worker. counted: faults done, by kind."""
+
+    def __init__(
+        self, crew: list[Worker], proxies: list[Proxy], broker: KafkaServer, more: Callable[[], Worker], say: Say
+    ) -> None:
+        self._crew, self._proxies, self._broker, self._more, self._say = crew, proxies, broker, more, say
+        self.counted: Counter[str] = Counter()
+        self.statuses: list[int | None] = []
+        self._began = 0.0
+
+    async def rage(self, faults: list[Fault], began: float) -> None:
+        """All of them, at their seconds behind `began` (monotonic). Returns when the last is over and all is mended."""
+        self._began = began
+        async with asyncio.TaskGroup() as group:
+            for fault in faults:
+                await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))
+                group.create_task(self._one(fault))
+
+    async def _one(self, fault: Fault) -> None:
+        self.counted[fault.kind] += 1
+        await {
+            "kill": self._kill,
+            "term": self._term,
+            "stop": self._stop,
+            "cut": self._cut,
+            "broker": self._kafka,
+            "join": self._join,
+        }[fault.kind](fault)
+
+    async def _kill(self, fault: Fault) -> None:
+        worker = self._crew[fault.worker]
+        self._tell(f"SIGKILL {worker.name}, back at {fault.until:.1f} s")
+        await worker.kill()
+        await self._until(fault)
+        await worker.start()
+
+    async def _term(self, fault: Fault) -> None:
+        worker = self._crew[fault.worker]
+        self._tell(f"SIGTERM {worker.name}, back at {fault.until:.1f} s")
+        status = await worker.terminate()
+        self.statuses.append(status)
+        if status != 0:
+            self._tell(f"{worker.name} ended with status {status}")
+        await self._until(fault)
+        await worker.start()
+
+    async def _stop(self, fault: Fault) -> None:
+        worker = self._crew[fault.worker]
+        self._tell(f"SIGSTOP {worker.name}, SIGCONT at {fault.until:.1f} s")
+        worker.process.pause()
+        await self._until(fault)
+        worker.process.resume()
+
+    async def _cut(self, fault: Fault) -> None:
+        self._tell(f"{self._crew[fault.worker].name} cut off from Kafka until {fault.until:.1f} s")
+        self._proxies[fault.worker].cut()
+        await self._until(fault)
+        self._proxies[fault.worker].heal()
+
+    async def _kafka(self, fault: Fault) -> None:
+        self._tell(f"SIGKILL kafka, started again at {fault.until:.1f} s")
+        await asyncio.to_thread(self._broker.kill)
+        await self._until(fault)
+        await asyncio.to_thread(self._broker.start, 120.0)
+        self._tell("kafka answers again")
+
+    async def _join(self, fault: Fault) -> None:
+        worker = self._more()
+        self._tell(f"one more worker, {worker.name}, leaves at {fault.until:.1f} s")
+        await worker.start()
+        await self._until(fault)
+        self.statuses.append(await worker.terminate())
+
+    async def _until(self, fault: Fault) -> None:
+        await asyncio.sleep(max(0.0, self._began + fault.until - time.monotonic()))
+
+    def _tell(self, what: str) -> None:
+        self._say(f"{time.monotonic() - self._began:7.1f} s  {what}")

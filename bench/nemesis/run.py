@@ -1,0 +1,248 @@
+"""A run: broker, workers and producer are started, the nemesis rages, all is mended, and the counts are compared."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import numpy as np
+from aiokafka import AIOKafkaProducer
+
+from bench.benchmark import BenchError, Benchmark, Options, Say
+from bench.nemesis.broker import ProxiedKafka
+from bench.nemesis.crew import Worker, scrape_for_ever
+from bench.nemesis.faults import Nemesis
+from bench.nemesis.figures import NemesisFigures, table
+from bench.nemesis.load import Load, Plan
+from bench.nemesis.models import baselines
+from bench.nemesis.observing import Reports, eventually, parts_of
+from bench.nemesis.producing import Producer
+from bench.nemesis.proxy import Proxy
+from bench.nemesis.schedule import PROFILES, Profile, schedule
+from bench.nemesis.truth import Truth
+from bench.nemesis.verdict import Verdict, id_of, judge
+from contracts.baseline import Baseline
+from contracts.topics import BASELINES, DRIFT_REPORTS, PREDICTIONS, WINDOW_PARTIALS
+from demo.stack.errors import StackError
+from stream_app import admin
+from stream_app.audit.checks import Audit
+from stream_app.audit.reading import audit
+from stream_app.errors import StreamError
+from stream_app.settings import StreamSettings
+
+SECONDS, WORKERS, PARTITIONS = 480.0, 3, 8
+_SESSION_SECONDS = {"all": 10, "dynamic": 6, "kill": 30}
+"""By profile. With static names a restart within it moves nothing; without, everybody waits for so long."""
+_START_SECONDS, _END_SECONDS, _AUDIT_SECONDS = 90.0, 180.0, 30.0
+
+
+def run(options: Options, say: Say) -> NemesisFigures:
+    """Rage and compare. Raises BenchError when the servers cannot be had or the options make no sense."""
+    logging.getLogger("aiokafka").setLevel("CRITICAL")  # it tells of every outage many times a second
+    profile = options.faults or "all"
+    if profile not in PROFILES:
+        raise BenchError(f"--faults {profile}: choose one of {', '.join(PROFILES)}")
+    seconds = options.seconds or SECONDS
+    directory = Path(tempfile.mkdtemp(prefix="tidemark-nemesis-"))
+    plan = Plan(
+        seed=options.seed,
+        seconds=seconds,
+        start_ms=_start_ms(seconds),
+        partitions=options.partitions or PARTITIONS,
+    )
+    try:
+        figures = asyncio.run(Run(plan, profile, options.workers or WORKERS, directory, say).take())
+    except (StackError, StreamError) as error:
+        raise BenchError(f"{error} (logs: {directory})") from error
+    if figures.exact:
+        shutil.rmtree(directory)
+    else:
+        say(f"logs are kept in {directory}")
+    return figures
+
+
+def _start_ms(seconds: float) -> int:
+    """Event time ends before now, so nothing lies in the future; on a whole hour, for windows that are easy to read."""
+    return (int(time.time() - 2 * 3600 - seconds * Plan.speed) // 3600) * 3_600_000
+
+
+class Run:
+    """One run."""
+
+    def __init__(self, plan: Plan, profile: Profile, workers: int, directory: Path, say: Say) -> None:
+        self._plan, self._profile, self._directory, self._say = plan, profile, directory, say
+        self._baselines = baselines(plan.seed)
+        self._truth = Truth(plan, self._baselines)
+        self._proxies = [Proxy() for _ in range(workers)]
+        self._crew: list[Worker] = []
+        self._joined: list[Worker] = []
+
+    async def take(self) -> NemesisFigures:
+        """All of it."""
+        async with AsyncExitStack() as stack:
+            for proxy in self._proxies:
+                await proxy.start()
+                stack.push_async_callback(proxy.stop)
+            broker = ProxiedKafka(self._directory / "kafka", [proxy.port for proxy in self._proxies])
+            stack.push_async_callback(asyncio.to_thread, broker.stop)
+            await asyncio.to_thread(broker.start)
+            for proxy, port in zip(self._proxies, broker.inner, strict=True):
+                proxy.target = port
+            return await self._with(broker, stack)
+
+    async def _with(self, broker: ProxiedKafka, stack: AsyncExitStack) -> NemesisFigures:
+        settings = self._settings(broker.bootstrap)
+        async with admin.connected(settings, self._say) as client:
+            await admin.create(client, settings, self._plan.partitions)
+        await _publish(settings, self._baselines)
+        for number, proxy in enumerate(self._proxies):
+            name = f"worker-{number}"
+            self._crew.append(Worker(name, self._directory, self._env(f"127.0.0.1:{proxy.port}", name)))
+        stack.push_async_callback(self._end_all)
+        await asyncio.gather(*[worker.start() for worker in self._crew])
+        if not await eventually(lambda: all(worker.ready for worker in self._crew), _START_SECONDS):
+            raise BenchError(f"the workers were not ready in {_START_SECONDS:g} s: see {self._directory}")
+        self._say(f"{len(self._crew)} workers are ready; seed {self._plan.seed}, faults: {self._profile}")
+
+        reports = Reports(broker.bootstrap, settings.topic(DRIFT_REPORTS))
+        following = [asyncio.create_task(reports.follow()), asyncio.create_task(scrape_for_ever(self._crew))]
+        began = time.monotonic()
+        producer = Producer(broker.bootstrap, settings.topic(PREDICTIONS), Load(self._plan), self._truth)
+        nemesis = Nemesis(self._crew, self._proxies, broker, lambda: self._more(broker.bootstrap), self._say)
+        faults = schedule(
+            self._plan.seed, self._plan.seconds, len(self._crew), _SESSION_SECONDS[self._profile], self._profile
+        )
+        try:
+            await asyncio.gather(producer.run(began), nemesis.rage(faults, began))
+            self._say(f"{time.monotonic() - began:7.1f} s  all faults are over, all events are acknowledged")
+            await self._settled(reports)
+            for worker in self._crew:
+                await worker.scrape()
+            await reports.caught_up(_AUDIT_SECONDS)
+        finally:
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
+        found = await _audited(settings)
+        verdict = judge(self._truth, reports.seen, await parts_of(broker.bootstrap, settings.topic(WINDOW_PARTIALS)))
+        return self._figures(verdict, found, nemesis, producer, reports, time.monotonic() - began)
+
+    async def _settled(self, reports: Reports) -> None:
+        """Until every window has its report, or nobody may hope for it any more."""
+        wanted = {id_of(window) for window in self._truth.windows}
+        if not await eventually(lambda: wanted <= reports.seen.keys(), _END_SECONDS):
+            missing = len(wanted - reports.seen.keys())
+            self._say(f"{missing} of {len(wanted)} windows have no report {_END_SECONDS:g} s after the last fault")
+
+    def _figures(
+        self, verdict: Verdict, found: Audit, nemesis: Nemesis, producer: Producer, reports: Reports, seconds: float
+    ) -> NemesisFigures:
+        late = sum(version.late + version.late_rows for version in found.accounts.versions)
+        delays = self._delays(reports)
+        gaps = sum(worker.gaps for worker in self._everybody)
+        complaints = {worker.name: n for worker in self._everybody if (n := worker.complaints)}
+        if complaints:
+            self._say(f"failed batches and tracebacks in logs: {complaints}")
+        balanced = found.balanced and found.unread == 0
+        differences = [
+            *verdict.differences,
+            *found.differences,
+            *([f"{found.unread} records were not read"] if found.unread else []),
+            *([f"{late} events are late, {self._truth.late} were sent late"] if late != self._truth.late else []),
+            *([f"{gaps} gaps: see the workers' logs"] if gaps else []),
+        ]
+        figures = NemesisFigures(
+            produced=self._truth.produced,
+            counted=verdict.counted,
+            lost=verdict.lost,
+            double=verdict.double,
+            repeated_reports=verdict.repeated_reports,
+            windows=verdict.windows,
+            sigkills=nemesis.counted["kill"],
+            faults=sum(nemesis.counted.values()),
+            balanced=balanced,
+            exact=not differences,
+            gaps=gaps,
+            late=late,
+            late_expected=self._truth.late,
+            fenced=sum(worker.fenced for worker in self._everybody),
+            repeats=producer.repeats,
+            report_p50_seconds=round(float(np.quantile(delays, 0.5)), 2),
+            report_p99_seconds=round(float(np.quantile(delays, 0.99)), 2),
+            report_max_seconds=round(max(delays), 2),
+            seconds=round(seconds, 1),
+            seed=self._plan.seed,
+        )
+        self._say("")
+        for line in table(figures, nemesis.counted, differences):
+            self._say(line)
+        return figures
+
+    def _delays(self, reports: Reports) -> list[float]:
+        """Seconds; the windows behind the last event are left out, which only silence closes."""
+        delays = []
+        for window in self._truth.windows:
+            passed = self._truth.passed(window.start + self._plan.window_ms)
+            at = reports.at.get(id_of(window))
+            if passed is not None and at is not None:
+                delays.append(at - passed)
+        return delays or [0.0]
+
+    @property
+    def _everybody(self) -> Sequence[Worker]:
+        return [*self._crew, *self._joined]
+
+    def _more(self, bootstrap: str) -> Worker:
+        name = f"joined-{len(self._joined)}"
+        worker = Worker(name, self._directory, self._env(bootstrap, ""))
+        self._joined.append(worker)
+        return worker
+
+    async def _end_all(self) -> None:
+        await asyncio.gather(*[worker.kill() for worker in self._everybody])
+
+    def _settings(self, bootstrap: str) -> StreamSettings:
+        return StreamSettings(bootstrap=bootstrap)
+
+    def _env(self, bootstrap: str, name: str) -> dict[str, str]:
+        settings = {
+            "bootstrap": bootstrap,
+            "worker_id": "" if self._profile == "dynamic" else name,
+            "window_seconds": self._plan.window_ms // 1000,
+            "lateness_seconds": self._plan.lateness_ms / 1000,
+            "idle_seconds": 8,
+            "session_timeout_seconds": _SESSION_SECONDS[self._profile],
+            "max_age_seconds": 30 * 86400,
+            "n_min": 1,
+        }
+        return {f"STREAM_{key.upper()}": str(value) for key, value in settings.items()}
+
+
+async def _publish(settings: StreamSettings, known: Sequence[Baseline]) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=settings.bootstrap) as producer:
+        for baseline in known:
+            await producer.send_and_wait(settings.topic(BASELINES), baseline.to_bytes(), key=baseline.key.encode())
+
+
+async def _audited(settings: StreamSettings) -> Audit:
+    """The accounts, once the workers have written what they had begun."""
+    deadline = time.monotonic() + _AUDIT_SECONDS
+    while True:
+        found = await audit(settings)
+        if (found.balanced and not found.unread) or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(1.0)
+
+
+NEMESIS = Benchmark(
+    "nemesis",
+    "exactness while workers, network and Kafka are killed, and the reports' delay meanwhile",
+    run,
+    takes=("seconds", "workers", "partitions", "faults"),
+)
