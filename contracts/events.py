@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ Role = Literal["champion", "shadow", "canary"]
 FeaturesT = TypeVar("FeaturesT")
 FeatureValue = float | str | bool | None
 
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})\Z")
 
 
@@ -85,8 +87,11 @@ def parse_id(text: str) -> EventId | None:
 
 
 def event_time_ms(event: PredictionEvent[Any]) -> int:
-    """Event time in whole milliseconds since the epoch (UTC)."""
-    return round(event.event_time.timestamp() * 1000)
+    """Event time in whole milliseconds since the epoch (UTC), what is finer cut off.
+
+    Rounded, the last half millisecond of a window would be counted into the next one.
+    """
+    return (event.event_time - _EPOCH) // _MILLISECOND
 
 
 EventDecoder = msgspec.json.Decoder[PredictionEvent[Any]]

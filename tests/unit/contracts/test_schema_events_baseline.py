@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -22,7 +23,7 @@ from contracts.events import (
 )
 from contracts.schema import Feature, FeatureSchema
 from contracts.topics import TOPICS
-from tests.builders import NOON_MS, a_baseline, a_schema, an_event, an_event_id
+from tests.builders import NOON, NOON_MS, a_baseline, a_schema, an_event, an_event_id
 
 
 def test_a_feature_may_have_any_name_and_decodes_by_it() -> None:
@@ -109,8 +110,11 @@ def test_a_record_that_cannot_be_read_says_why(data: bytes, reason: str, detail:
         assert caught.value.reason == reason
 
 
-def test_event_time_is_whole_milliseconds() -> None:
-    assert event_time_ms(an_event()) == NOON_MS
+@pytest.mark.parametrize("micros", [0, 499, 500, 501, 999])
+def test_event_time_is_whole_milliseconds_and_what_is_finer_does_not_move_it_into_the_next(micros: int) -> None:
+    assert event_time_ms(an_event(event_time=NOON + timedelta(microseconds=micros))) == NOON_MS
+    before_1970 = datetime(1969, 12, 31, 23, 59, 59, 999_000 + micros, tzinfo=UTC)
+    assert event_time_ms(an_event(event_time=before_1970)) == -1
 
 
 def test_a_baseline_survives_the_wire_and_its_digest_names_it() -> None:
