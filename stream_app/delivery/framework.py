@@ -11,7 +11,7 @@ from faust.types import TP
 
 from stream_app.delivery import consumer
 from stream_app.delivery.batches import BatchSchema, Fetching
-from stream_app.delivery.tables import Age, StateTable
+from stream_app.delivery.tables import Age, StateTable, Tables
 
 
 class Producer(driver.Producer):  # type: ignore[misc]
@@ -43,7 +43,7 @@ class App(faust.App):  # type: ignore[misc]
         self.when_unwritten: Callable[[BaseException], None] = lambda error: None
         self.when_rebalancing: Callable[[], None] = lambda: None
         self.when_ready: Callable[[], None] = lambda: None
-        super().__init__(id, Table=StateTable, store="memory://", **settings)
+        super().__init__(id, Table=StateTable, TableManager=Tables, store="memory://", **settings)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

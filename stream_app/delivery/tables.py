@@ -8,6 +8,7 @@ from typing import Any
 
 import faust
 from faust.stores import memory
+from faust.tables.manager import TableManager
 
 from contracts.errors import InvalidMessage
 
@@ -78,3 +79,11 @@ class StateTable(faust.Table):  # type: ignore[misc]
 
         written.add_done_callback(check)
         return written
+
+
+class Tables(TableManager):  # type: ignore[misc]
+    """Faust waits a second at every start for tables that are declared late; ours are declared before the start."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()

@@ -16,6 +16,7 @@ import pytest
 from aiokafka.consumer.fetcher import Fetcher
 from faust.stores import memory
 from faust.tables.base import Collection
+from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
@@ -47,6 +48,7 @@ OVERRIDDEN = [
     (driver.Producer, framework.Producer, "_settings_extra", "(self)"),
     (memory.Store, tables.MonotoneStore, "apply_changelog_batch", "(self, batch, to_key, to_value)"),
     (Collection, tables.StateTable, "_new_store", "(self)"),
+    (TableManager, tables.Tables, "on_start", "(self)"),
     (faust.App, framework.App, "_new_transport", "(self)"),
     (faust.App, framework.App, "_create_directories", "(self)"),
     (faust.App, framework.App, "on_rebalance_start", "(self)"),
@@ -129,3 +131,10 @@ def test_a_former_owner_drops_only_keys_whose_partition_is_noted() -> None:
 def test_what_a_recovery_callback_raises_is_dropped() -> None:
     """Why app.py reports unreadable state by itself."""
     assert "await asyncio.wait(callback_coros)" in code(Recovery.on_recovery_completed)
+
+
+def test_starting_the_tables_is_a_pause_of_a_second_and_two_calls() -> None:
+    """Why Tables.on_start makes the two calls at once."""
+    assert code(TableManager.on_start).endswith(
+        "await self.sleep(1.0) if not self.should_stop: await self._update_channels() await self.recovery.start()"
+    )
