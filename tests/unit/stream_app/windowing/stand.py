@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 import msgspec
 
 from contracts.baseline import Baseline
-from contracts.binning import Bins
+from contracts.binning import Binning, Bins
 from contracts.events import encode_event
+from contracts.histogram import Histogram
 from contracts.partials import PartialAggregate
+from contracts.schema import Feature, FeatureSchema
 from contracts.window import WindowCounts
 from stream_app.windowing.accumulator import Partition, Touched
 from stream_app.windowing.decoding import Accepted, Decoded, Limits, decode_batch
 from stream_app.windowing.tumbling import WindowConfig
 from tests.builders import a_baseline, a_schema, an_event, an_event_id
+from tests.unit.stream_app.windowing.naive import Named, Numeric, Row, Tally, tally
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_LIMITS = Limits(max_future_ms=1 << 50, max_age_ms=1 << 50)
@@ -25,6 +28,19 @@ FIRST = a_baseline(rows=60)
 AGAIN = a_baseline(rows=60, seed=7)
 """The same version, published again with other bins."""
 SECOND = a_baseline(rows=60, version="2", schema=a_schema(("distance",), ("carrier", "origin")))
+OTHER = a_baseline(
+    model="payments",
+    schema=FeatureSchema(
+        (
+            Feature("amount", "numeric"),
+            Feature("distance", "categorical"),
+            Feature("note", "categorical", monitored=False),
+            Feature("night", "boolean"),
+        )
+    ),
+    rows=60,
+)
+"""Another model: its `distance` is a text, and it does not watch its `note`."""
 SIZE = 100
 
 
@@ -69,20 +85,21 @@ def events_at(*times: int, first: int = 0, partition: int = 0, baseline: Baselin
 
 
 def by_version(*baselines: Baseline) -> dict[tuple[str, str], Baseline]:
-    return {(baseline.model, baseline.version): baseline for baseline in baselines or (FIRST, SECOND)}
+    return {(baseline.model, baseline.version): baseline for baseline in baselines or (FIRST, SECOND, OTHER)}
 
 
 def by_digest(*baselines: Baseline) -> dict[str, Baseline]:
-    return {baseline.digest: baseline for baseline in baselines or (FIRST, AGAIN, SECOND)}
+    return {baseline.digest: baseline for baseline in baselines or (FIRST, AGAIN, SECOND, OTHER)}
 
 
 def decoded(records: Sequence[Record], *baselines: Baseline) -> Decoded:
     return decode_batch(records, by_version(*baselines), NO_LIMITS, final=True)
 
 
-def read(partition: Partition, records: Sequence[Record], *baselines: Baseline) -> Touched:
-    """Apply a batch."""
-    return partition.apply(decoded(records, *baselines), records[0].offset, records[-1].offset)
+def read(partition: Partition, records: Sequence[Record], *baselines: Baseline, limits: Limits = NO_LIMITS) -> Touched:
+    """Decode and apply a batch: all that the tests need to know of what lies between the bytes and the counts."""
+    batch = decode_batch(records, by_version(*baselines), limits, final=True)
+    return partition.apply(batch, records[0].offset, records[-1].offset)
 
 
 def a_partition(*times: int, size: int = SIZE, lateness: int = 0, number: int = 0) -> Partition:
@@ -108,37 +125,68 @@ def a_partial(
     number: float = 100.0,
 ) -> PartialAggregate:
     """A part of a window with equal rows."""
-    counts = WindowCounts(baseline)
-    values = [a_value(start, baseline=baseline, number=number)] * rows
-    records = [a_record(i, value) for i, value in enumerate(values)]
-    counts.add_events([item.event for item in decoded(records, baseline).accepted])
-    return counts.partial(window_start=start, window_end=start + size, partition=partition, offset=offset)
+    single = Partition(partition, WindowConfig(size))
+    read(
+        single,
+        [a_record(i, a_value(start, id=f"{i}", baseline=baseline, number=number)) for i in range(rows)],
+        baseline,
+    )
+    single.idle(start + size)
+    [part] = single.due()
+    return msgspec.structs.replace(part, offset=offset)
+
+
+def wire(row: Row, *, zone: tzinfo = UTC, micros: int = 0) -> bytes:
+    """An event's record, written with Python's own json. micros: of its time, below the millisecond."""
+    time = EPOCH + timedelta(milliseconds=row.time, microseconds=micros)
+    event = {
+        "id": row.id,
+        "event_time": time.astimezone(zone).isoformat(),
+        "model": row.model,
+        "model_version": row.version,
+        "score": row.score,
+        "decision": row.decision,
+        "features": dict(row.features),
+    }
+    return json.dumps(event).encode()
 
 
 def counted_by_hand(events: Sequence[Accepted], baseline: Baseline) -> list[list[int]]:
-    """Bin counts of each monitored feature and, last, of the score: with bisect and lists, one value at a time."""
-    counts = [[0] * baseline.features[feature.name].bins.size for feature in baseline.schema.monitored]
-    counts.append([0] * baseline.score.bins.size)
-    for item in events:
-        values = [*msgspec.structs.astuple(item.event.features), item.event.score]
-        for row, value, reference in zip(counts, values, [*_references(baseline), baseline.score], strict=True):
-            bins = reference.bins
-            if isinstance(bins, Bins):
-                row[bisect_right(bins.edges, value)] += 1
-            elif value in bins.levels:
-                row[bins.levels.index(value)] += 1
-            else:
-                row[bins.other if value in bins.rest else bins.unseen] += 1
-    return counts
+    """Bin counts of each monitored feature and, last, of the score."""
+    rows = [
+        Row(
+            features=dict(zip(baseline.schema.names, msgspec.structs.astuple(item.event.features), strict=True)),
+            score=item.event.score,
+        )
+        for item in events
+    ]
+    return [found.counts for found in tallies_by_hand(rows, baseline)]
 
 
 def counts_of(window: WindowCounts) -> list[list[int]]:
     """The same numbers from a WindowCounts."""
-    return [histogram.counts.tolist() for histogram in (*window.features, window.score)]
+    return [found.counts for found in tallies_of(window)]
 
 
-def _references(baseline: Baseline) -> list[Any]:
-    return [baseline.features[feature.name] for feature in baseline.schema.monitored]
+def tallies_by_hand(rows: Sequence[Row], baseline: Baseline) -> list[Tally]:
+    """Of each monitored feature and, last, of the score."""
+    columns = [[row.features.get(feature.name) for row in rows] for feature in baseline.schema.monitored]
+    references = [baseline.features[feature.name].bins for feature in baseline.schema.monitored]
+    pairs = zip([*columns, [row.score for row in rows]], [*references, baseline.score.bins], strict=True)
+    return [tally(column, _plain(bins)) for column, bins in pairs]
+
+
+def tallies_of(window: WindowCounts) -> list[Tally]:
+    """The same from a WindowCounts."""
+    return [_tally_of(histogram) for histogram in (*window.features, window.score)]
+
+
+def _tally_of(histogram: Histogram) -> Tally:
+    return Tally(histogram.counts.tolist(), histogram.missing, histogram.minimum, histogram.maximum)
+
+
+def _plain(bins: Binning) -> Numeric | Named:
+    return Numeric(bins.edges) if isinstance(bins, Bins) else Named(bins.levels, bins.rest)
 
 
 def folded(writes: Iterable[tuple[bytes, bytes | None]]) -> Mapping[bytes, bytes]:

@@ -1,70 +1,162 @@
-"""Both stages together, in any order of events, batches, crashes, repeats and heartbeats, against a book kept by hand.
+"""Both stages together, in any order of events, batches, crashes, repeats and heartbeats, against a brute-force model.
 
       p0  --o--o-o---x--o-->   stage 1   \\
       p1  ---o-----o---o--->   stage 1    >  window-partials  ->  stage 2  ->  reports
-      p2  ----------------->   stage 1   /          x: crashes at any point, of any stage
+      p2  ----------------->   stage 1   /          x: a worker is killed, or frozen and goes on later as a zombie
+
+Windows of 10 s to 7 days, before 1970, around the nights when clocks change, in any zone; lateness 0 and more.
+TIDEMARK_EXAMPLES=2000 runs so many examples of each (60 without): `TIDEMARK_EXAMPLES=2000 pytest -k test_whole`.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
+import os
 from collections import Counter
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from stream_app.windowing.tumbling import WindowConfig
-from tests.unit.stream_app.windowing.stand import AGAIN, FIRST, SECOND, a_value, counted_by_hand, counts_of
-from tests.unit.stream_app.windowing.world import World
+from contracts.baseline import Baseline
+from stream_app.windowing.closing import Closing
+from tests.builders import an_event_id
+from tests.unit.stream_app.windowing import naive
+from tests.unit.stream_app.windowing.naive import Book, Row, Rules, Value, Window
+from tests.unit.stream_app.windowing.stand import (
+    AGAIN,
+    FIRST,
+    OTHER,
+    SECOND,
+    tallies_by_hand,
+    tallies_of,
+    wire,
+)
+from tests.unit.stream_app.windowing.world import Settings, World
 
-FAR = 1 << 40
+SECONDS, HOUR, DAY = 1000, 3_600_000, 24 * 3_600_000
+ZONES: list[tzinfo] = [
+    UTC,
+    ZoneInfo("Europe/Berlin"),
+    ZoneInfo("America/New_York"),
+    timezone(timedelta(hours=5, minutes=45)),
+]
+ORIGINS = [
+    round(datetime(*moment, tzinfo=UTC).timestamp()) * 1000
+    for moment in (
+        (1969, 12, 31, 23, 59, 50),
+        (1955, 6, 1),
+        (2026, 10, 25, 0, 59),  # an hour before clocks go back in Berlin
+        (2026, 3, 8, 6, 59),  # a minute before they go forward in New York
+        (2028, 2, 29, 23, 59, 59),
+    )
+]
+BASELINES = {"first": FIRST, "second": SECOND, "other": OTHER}
+POISON = {None: "malformed", b"": "malformed", b"{": "malformed", b"[]": "malformed", b'{"id": NaN}': "non-finite"}
+
 numbers = st.integers(0, 2)
 shares = st.sampled_from([0.0, 0.3, 0.5, 0.8, 1.0])
+steps_of_time = st.lists(
+    st.integers(-250, 290) | st.sampled_from(["start of a window", "end of a window"]), min_size=1, max_size=12
+)
+values = st.sampled_from([None, 0.0, -0.0, 85.5, 100.0, 117.25, 1e300, -5e-324])
 
 
 class Exact(RuleBasedStateMachine):
     """No partition is ever called idle before the end: then every window must be exact."""
 
     minimum_rows = 1
-    republish = False
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = World(3, WindowConfig(100, 30), self.minimum_rows)
-        self.clock = 0
-        self.sequence = [0, 0, 0]
+    @initialize(
+        size=st.sampled_from([10 * SECONDS, 60 * SECONDS, HOUR, DAY, 7 * DAY]),
+        lateness=st.sampled_from([0, 0.3, 1.5]),
+        origin=st.sampled_from(ORIGINS),
+    )
+    def build(self, size: int, lateness: float, origin: int) -> None:
+        rules = Rules(size, round(lateness * size), future=3 * size, age=20 * size)
+        self.world = World(Settings(rules, self.minimum_rows))
+        self.clock = origin
+        self.epochs, self.sequences = [1, 1], [0, 0]
 
-    @rule(number=numbers, steps=st.lists(st.integers(-250, 180), min_size=1, max_size=12), second=st.booleans())
-    def produce(self, number: int, steps: list[int], second: bool) -> None:
+    # ---- what is produced
+    @rule(
+        number=numbers,
+        steps=steps_of_time,
+        source=st.integers(0, 1),
+        kind=st.sampled_from(["first", "first", "second", "other"]),
+        zone=st.sampled_from(ZONES),
+        micros=st.sampled_from([0, 0, 999]),
+        value=values,
+    )
+    def produce(
+        self, number: int, steps: list[Any], source: int, kind: str, zone: tzinfo, micros: int, value: Value
+    ) -> None:
         for step in steps:
-            time = max(0, self.clock + step)
-            self.clock = max(self.clock, time)
-            self.sequence[number] += 1
-            baseline = SECOND if second else FIRST
-            self.world.produce(
-                number, a_value(time, sequence=self.sequence[number], baseline=baseline, number=float(time % 170))
-            )
+            self.sequences[source] += 1
+            id_ = an_event_id(self.sequences[source], source=f"api.{source}", epoch=self.epochs[source])
+            time = self.clock + step * self.size // 100 if isinstance(step, int) else self.edge(step)
+            self.send(number, a_row(id_, time, BASELINES[kind], value), zone, micros)
 
-    @rule(number=numbers, foreign=st.uuids())
-    def produce_foreign(self, number: int, foreign: object) -> None:
-        self.world.produce(number, a_value(self.clock, id=f"{foreign}-{len(self.world.logs[number])}"))
+    def edge(self, which: str) -> int:
+        start = self.clock - self.clock % self.size
+        return start if which.startswith("start") else start + self.size - 1
 
-    @rule(number=numbers, value=st.sampled_from([None, b"", b"{", b"[]", a_value(5).replace(b"0.25", b"NaN")]))
+    def send(self, number: int, row: Row, zone: tzinfo = UTC, micros: int = 0) -> None:
+        row = row._replace(stamp=self.clock)
+        self.world.produce(number, row, wire(row, zone=zone, micros=micros))
+        self.clock = max(self.clock, row.time)
+
+    @property
+    def size(self) -> int:
+        return self.world.rules.size
+
+    @rule(number=numbers, foreign=st.uuids(), twice=st.booleans())
+    def produce_foreign(self, number: int, foreign: object, twice: bool) -> None:
+        for _ in range(1 + twice):
+            self.send(number, a_row(str(foreign), self.clock, FIRST, 1.0)._replace(numbered=False))
+
+    @rule(number=numbers, value=st.sampled_from(list(POISON)))
     def produce_poison(self, number: int, value: bytes | None) -> None:
-        self.world.produce(number, value)
+        self.world.produce(number, Row(broken=POISON[value], stamp=self.clock), value)
 
-    @rule(number=numbers, last=st.integers(1, 8))
-    def send_twice(self, number: int, last: int) -> None:
-        for record in self.world.logs[number][-last:]:
-            self.world.produce(number, record.value)
+    @rule(number=numbers)
+    def produce_of_nobody(self, number: int) -> None:
+        row = a_row("x", self.clock, FIRST, 1.0)._replace(version="9", stamp=self.clock)
+        self.world.produce(number, row._replace(broken="unknown-version"), wire(row))
 
+    @rule(number=numbers, ahead=st.booleans(), years=st.integers(5, 50))
+    def produce_with_a_wrong_clock(self, number: int, ahead: bool, years: int) -> None:
+        time = self.clock + (years if ahead else -years) * 366 * DAY
+        row = a_row(f"wrong clock {time}", time, FIRST, 1.0)._replace(numbered=False, stamp=self.clock)
+        self.world.produce(number, row, wire(row))
+
+    @rule(source=st.integers(0, 1), last=st.integers(0, 8))
+    def an_api_restarts_and_sends_a_stretch_twice(self, source: int, last: int) -> None:
+        mine = f"api.{source}-{self.epochs[source]:012x}-"
+        for number in self.world.numbers:
+            sent = zip(self.world.rows[number], self.world.logs[number], strict=True)
+            stretch = [(row, record.value) for row, record in sent if row.id.startswith(mine)]
+            for row, value in stretch[max(0, len(stretch) - last) :]:
+                self.world.produce(number, row._replace(stamp=self.clock), value)
+        self.epochs[source] += 1
+        self.sequences[source] = 0
+
+    # ---- what the workers do, and what is done to them
     @rule(number=numbers, count=st.integers(1, 15))
     def deliver(self, number: int, count: int) -> None:
         self.world.deliver(number, count)
 
-    @rule(number=numbers, kept=shares, back=shares)
-    def crash(self, number: int, kept: float, back: float) -> None:
-        self.world.crash(number, kept, back)
+    @rule(number=numbers, share=shares)
+    def writes_arrive(self, number: int, share: float) -> None:
+        self.world.owners[number].buffer.flush(share)
+
+    @rule(number=numbers, arrived=shares, back=shares, killed=st.booleans())
+    def change_owner(self, number: int, arrived: float, back: float, killed: bool) -> None:
+        self.world.change_owner(number, arrived, back, killed=killed)
 
     @rule(number=numbers, reached=shares, acknowledged=shares)
     def send_due(self, number: int, reached: float, acknowledged: float) -> None:
@@ -82,15 +174,15 @@ class Exact(RuleBasedStateMachine):
             self.world.close()
 
     def tick(self, count: int, *, silent: bool) -> None:
-        for number in range(3):
+        for number in self.world.numbers:
             self.world.deliver(number, count)
             self.world.send_due(number, 1, 1)
             self.world.beat(number, silent=silent)
         self.world.merge(1 << 30)
 
-    @rule(number=numbers)
-    def haunt(self, number: int) -> None:
-        self.world.haunt(number)
+    @rule(number=numbers, count=st.integers(0, 15), arrived=shares, acknowledged=shares)
+    def haunt(self, number: int, count: int, arrived: float, acknowledged: float) -> None:
+        self.world.haunt(number, count, arrived, acknowledged)
 
     @rule(count=st.integers(1, 20))
     def merge(self, count: int) -> None:
@@ -100,46 +192,84 @@ class Exact(RuleBasedStateMachine):
     def close(self) -> None:
         self.world.close()
 
-    @rule(kept=shares, back=shares)
-    def crash_merger(self, kept: float, back: float) -> None:
-        self.world.crash_merger(kept, back)
+    @rule(share=shares)
+    def merged_writes_arrive(self, share: float) -> None:
+        self.world.merge_owner.buffer.flush(share)
 
+    @rule(arrived=shares, back=shares, killed=st.booleans())
+    def change_merge_owner(self, arrived: float, back: float, killed: bool) -> None:
+        self.world.change_merge_owner(arrived, back, killed=killed)
+
+    @rule(count=st.integers(0, 20), arrived=shares)
+    def haunt_merger(self, count: int, arrived: float) -> None:
+        self.world.haunt_merger(count, arrived)
+
+    # ---- what must come of it
     def teardown(self) -> None:
-        self.world.finish(FAR)
-        self.check()
+        if hasattr(self, "world"):
+            self.world.finish(self.clock + 100 * self.size)
+            self.check([self.world.book(number) for number in self.world.numbers])
 
-    def check(self) -> None:
-        world, truths = self.world, [self.world.truth(number) for number in range(3)]
-        accounts = world.accounts()
+    def check(self, books: list[Book]) -> None:
+        accounts = self.world.accounts()
         assert accounts.differences == ()
         for account in accounts.partitions:
-            assert (account.late, account.repeats, sum(account.refused.values())) == truths[account.partition][1:]
-        expected: Counter[tuple[str, str, int]] = Counter()
-        for truth in truths:
-            expected.update({window: len(events) for window, events in truth.windows.items()})
-        self.check_reports(expected)
+            made = books[account.partition]
+            assert account.refused == made.refused
+            assert (account.late, account.repeats) == (made.late.total(), made.repeats.total())
+        rows: dict[Window, list[Row]] = {}
+        for made in books:
+            for window, more in made.windows.items():
+                rows.setdefault(window, []).extend(more)
         for balance in accounts.versions:
-            counted = sum(rows for window, rows in expected.items() if window[:2] == (balance.model, balance.version))
+            version = balance.model, balance.version
+            counted = sum(len(more) for window, more in rows.items() if window[:2] == version)
             assert balance.counted == counted == balance.reported_rows + balance.late_rows
+            assert balance.late == sum(made.late[version] for made in books)
+            assert balance.repeats == sum(made.repeats[version] for made in books)
             assert balance.open_rows == 0
+        self.check_reports(rows)
 
-    def check_reports(self, expected: Counter[tuple[str, str, int]]) -> None:
-        world, truths = self.world, [self.world.truth(number) for number in range(3)]
-        assert {window: closings[-1].rows for window, closings in world.reports.items()} == expected
-        assert all(balance.late_rows == 0 for balance in world.accounts().versions)
-        for window, closings in world.reports.items():
-            events = [item for truth in truths for item in truth.windows.get(window, [])]
+    def check_reports(self, rows: dict[Window, list[Row]]) -> None:
+        assert set(self.world.reports) == set(rows)
+        assert all(balance.late_rows == 0 for balance in self.world.accounts().versions)
+        for window, closings in self.world.reports.items():
             for closing in closings:  # a repeat says the same
-                assert (closing.rows, closing.other_rows, closing.merged_windows) == (len(events), 0, 0)
-                assert counts_of(closing.counts) == counted_by_hand(events, closing.baseline)
+                self.check_report(closing, rows[window])
+
+    def check_report(self, closing: Closing, rows: list[Row]) -> None:
+        assert closing.window_end - closing.window_start == self.size
+        assert (closing.rows, closing.other_rows, closing.merged_windows) == (len(rows), 0, 0)
+        assert tallies_of(closing.counts) == tallies_by_hand(rows, closing.baseline)
+        decided = [row.decision for row in rows if row.decision is not None]
+        assert (closing.counts.decided, closing.counts.positives) == (len(decided), sum(decided))
+
+
+def a_row(id_: str, time: int, baseline: Baseline, value: Value) -> Row:
+    """Its features vary with its time and with `value`."""
+    turn = time // 7 % 5
+    words: list[Value] = ["a", "b", "never seen", None, "c"]
+    features: dict[str, Value] = {}
+    for i, feature in enumerate(baseline.schema.features):
+        if feature.kind == "numeric":
+            features[feature.name] = value if i == 0 else 90.0 + 4.0 * turn
+        elif feature.kind == "boolean":
+            features[feature.name] = [True, False, None][turn % 3]
+        else:
+            features[feature.name] = words[(turn + i) % 5]
+    decision = [True, False, None][turn % 3]
+    return Row(
+        id_, True, time, 0, baseline.model, baseline.version, score=turn / 5, decision=decision, features=features
+    )
 
 
 class Idle(Exact):
     """Partitions go silent and come back: what comes too late for a closed window is in the late rows, once."""
 
-    @rule(number=numbers, ahead=st.integers(-100, 600))
+    @rule(number=numbers, ahead=st.integers(-100, 600) | st.sampled_from([-1 << 30, 1 << 30]))
     def idle(self, number: int, ahead: int) -> None:
-        self.world.idle(number, self.clock + ahead)
+        """Only here the wall clock counts; it may have jumped."""
+        self.world.idle(number, self.clock + ahead * self.size // 100)
 
     @rule(number=numbers)
     def silent(self, number: int) -> None:
@@ -154,13 +284,13 @@ class Idle(Exact):
     def wake(self, number: int, steps: list[int]) -> None:
         """Events that are in time for their partition, whatever the others have seen."""
         for step in steps:
-            self.sequence[number] += 1
-            time = (self.world.partitions[number].watermark or 0) + step
-            self.world.produce(number, a_value(time, sequence=self.sequence[number]))
+            watermark = self.world.owners[number].partition.watermark
+            time = (self.clock if watermark is None else watermark) + step * self.size // 100
+            self.send(number, a_row(f"wake {time}", time, FIRST, 1.0)._replace(numbered=False))
 
-    def check_reports(self, expected: Counter[tuple[str, str, int]]) -> None:
+    def check_reports(self, rows: dict[Window, list[Row]]) -> None:
         for window, closings in self.world.reports.items():
-            assert 0 < closings[-1].rows <= expected[window]
+            assert all(0 < closing.rows <= len(rows[window]) for closing in closings)
 
 
 class Thin(Idle):
@@ -168,25 +298,25 @@ class Thin(Idle):
 
     minimum_rows = 12
 
-    def check_reports(self, expected: Counter[tuple[str, str, int]]) -> None:
-        super().check_reports(expected)
-        compared: Counter[tuple[str, str]] = Counter()
-        for (model, version, _), closings in self.world.reports.items():
+    def check_reports(self, rows: dict[Window, list[Row]]) -> None:
+        super().check_reports(rows)
+        world, compared = self.world, Counter[tuple[str, str]]()
+        for (model, version, start), closings in world.reports.items():
             closing = closings[-1]
             assert closing.sufficient == (closing.counts.rows >= self.minimum_rows)
             assert (
                 closing.sufficient
-                or closing.window_start in self.world.merger.version(model, version).thin
+                or start in world.merge_owner.merger.version(model, version).thin
                 or any(
                     later.sufficient
-                    for (*other, start), (*_, later) in self.world.reports.items()
-                    if other == [model, version] and start > closing.window_start
+                    for (*other, after), (*_, later) in world.reports.items()
+                    if other == [model, version] and after > start
                 )
             )
             compared[model, version] += closing.counts.rows * closing.sufficient
-        for balance in self.world.accounts().versions:
-            thin = self.world.merger.version(balance.model, balance.version).thin
-            waiting = sum(self.world.reports[balance.model, balance.version, start][-1].rows for start in thin)
+        for balance in world.accounts().versions:
+            thin = world.merge_owner.merger.version(balance.model, balance.version).thin
+            waiting = sum(world.reports[balance.model, balance.version, start][-1].rows for start in thin)
             assert compared[balance.model, balance.version] + waiting == balance.reported_rows
 
 
@@ -197,19 +327,27 @@ class Republished(Exact):
     def publish(self, again: bool) -> None:
         self.world.current = AGAIN if again else FIRST
 
-    def check_reports(self, expected: Counter[tuple[str, str, int]]) -> None:
-        assert {window: closings[-1].rows for window, closings in self.world.reports.items()} == expected
-        for closings in self.world.reports.values():
-            for closing in closings:
-                assert closing.rows == closing.counts.rows + closing.other_rows
-                assert {sum(counts) for counts in counts_of(closing.counts)} == {closing.counts.rows}
+    def check_report(self, closing: Closing, rows: list[Row]) -> None:
+        assert closing.rows == len(rows) == closing.counts.rows + closing.other_rows
+        assert {sum(tally.counts) + tally.missing for tally in tallies_of(closing.counts)} == {closing.counts.rows}
 
 
 for machine in (Exact, Idle, Thin, Republished):
     machine.TestCase.settings = settings(
-        max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=int(os.environ.get("TIDEMARK_EXAMPLES", "60")),
+        stateful_step_count=40,
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
     )
 TestWindowsAreExact = Exact.TestCase
 TestIdlePartitionsLoseNothing = Idle.TestCase
 TestThinWindowsAreComparedOnce = Thin.TestCase
 TestABaselinePublishedAgainLosesNothing = Republished.TestCase
+
+
+def test_the_model_shares_no_code_with_what_it_judges() -> None:
+    tree = ast.parse(inspect.getsource(naive))
+    imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert not any(isinstance(node, ast.Import) for node in ast.walk(tree))
+    assert set(imported) == {"__future__", "bisect", "collections", "collections.abc", "typing"}

@@ -1,187 +1,260 @@
-"""A small world for the windowing core: logs, changelogs and topics as lists, crashes as prefixes of what was written.
+"""A small world for the windowing core: logs, state topics and window-partials as lists, and what may happen to them.
 
-Nothing here is clever: it only moves bytes between the real Partition and Merger, loses what a crash may lose, and
-keeps a book by hand (`Truth`) that knows neither batches nor crashes.
+Nothing here is clever: it moves bytes between the real Partition and Merger, loses what a crash may lose, and lets a
+worker that has lost its partition go on. What must come of it is said by naive.py, from what the producers meant.
+
+How a state topic fares. A worker's writes wait in its own buffer and arrive in their order; those of two workers arrive
+in any order. A killed worker's buffer is lost; a frozen one's arrives when it wakes, behind its successor's. Whoever
+takes over reads what has arrived and keeps the youngest value of each key.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from contracts.baseline import Baseline
-from contracts.events import parse_id
-from contracts.partials import Heartbeat, decode_partial, encode_partial
+from contracts.partials import Heartbeat, PartialMessage, decode_partial, encode_partial
 from stream_app.windowing.accounts import Accounts, accounts_of
 from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.closing import Closing
-from stream_app.windowing.decoding import Accepted, decode_batch
-from stream_app.windowing.merged_state import VersionKey, decode_version, parse_merged_key
+from stream_app.windowing.decoding import Limits
+from stream_app.windowing.merged_state import VersionKey, age_of_merged, decode_version, parse_merged_key
 from stream_app.windowing.merger import Merger, MergerConfig
-from stream_app.windowing.state import MetaKey, decode_meta, decode_part, parse_key
+from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
 from stream_app.windowing.tumbling import WindowConfig
-from tests.unit.stream_app.windowing.stand import FIRST, NO_LIMITS, SECOND, Record, by_digest, by_version, folded
+from tests.unit.stream_app.windowing.naive import Book, Moved, Row, Rules, Window, book
+from tests.unit.stream_app.windowing.stand import FIRST, OTHER, SECOND, Record, by_digest, read
 
-Writes = list[tuple[bytes, bytes | None]]
-Window = tuple[str, str, int]
-
-
-class Truth(NamedTuple):
-    """What one source partition must have done with its log."""
-
-    windows: dict[Window, list[Accepted]]
-    late: int
-    repeats: int
-    refused: int
+Write = tuple[bytes, bytes | None]
+ALL_OF_IT = 1 << 30
 
 
-class Advance(NamedTuple):
-    """An idle partition's watermark was moved: after this write, before this offset."""
+class StateTopic:
+    """One partition of a state topic: see the module's head."""
 
-    write: int
-    offset: int
-    to: int
+    def __init__(self, age: Callable[[bytes, bytes], tuple[int, int]]) -> None:
+        self._age = age
+        self.arrived: list[Write] = []
+
+    def recovered(self) -> dict[bytes, bytes]:
+        table: dict[bytes, bytes] = {}
+        for key, value in self.arrived:
+            if value is None:
+                table.pop(key, None)
+            elif key not in table or self._age(key, value) >= self._age(key, table[key]):
+                table[key] = value
+        return table
+
+
+class Buffer:
+    """What one worker has written and Kafka does not have yet."""
+
+    def __init__(self, topic: StateTopic) -> None:
+        self._topic = topic
+        self._waiting: list[Write] = []
+        self.written = self.flushed = 0
+
+    def write(self, records: list[Write]) -> None:
+        self._waiting += records
+        self.written += len(records)
+
+    def flush(self, share: float = 1.0) -> None:
+        number = round(share * len(self._waiting))
+        self._topic.arrived += self._waiting[:number]
+        del self._waiting[:number]
+        self.flushed += number
+
+
+class Owner:
+    """A worker's hold on one source partition. until: where its knowledge of the log ends; for one that lost it."""
+
+    def __init__(self, partition: Partition, buffer: Buffer, position: int, generation: int) -> None:
+        self.partition, self.buffer, self.position, self.generation = partition, buffer, position, generation
+        self.until = ALL_OF_IT
+        self.told = -(1 << 62)
+
+
+class MergeOwner:
+    """A worker's hold on the partition of window-partials. marks: (offset, its writes so far), by which it commits."""
+
+    def __init__(self, merger: Merger, buffer: Buffer, position: int) -> None:
+        self.merger, self.buffer, self.position = merger, buffer, position
+        self.marks: list[tuple[int, int]] = []
+
+    @property
+    def committed(self) -> int:
+        """Behind the last message all of whose writes have arrived."""
+        done = [offset for offset, written in self.marks if written <= self.buffer.flushed]
+        return max(done, default=-1) + 1
+
+
+class Settings(NamedTuple):
+    rules: Rules
+    minimum_rows: int = 1
+    partitions: int = 3
 
 
 class World:
-    """`partitions` source partitions and one partition of `window-partials`."""
+    """Source partitions, one partition of window-partials, and the workers that hold them."""
 
-    def __init__(self, partitions: int, config: WindowConfig, minimum_rows: int) -> None:
-        self.config, self.merging = config, MergerConfig(minimum_rows=minimum_rows)
-        self.generation = 1
+    def __init__(self, settings: Settings) -> None:
+        self.rules = settings.rules
+        self.config = WindowConfig(self.rules.size, self.rules.lateness)
+        self.limits = Limits(max_future_ms=self.rules.future, max_age_ms=self.rules.age)
+        self.merging = MergerConfig(minimum_rows=settings.minimum_rows)
         self.current: Baseline = FIRST
-        self.logs: list[list[Record]] = [[] for _ in range(partitions)]
-        self.written: list[Writes] = [[] for _ in range(partitions)]
-        self.durable = [0] * partitions
-        self.advances: list[list[Advance]] = [[] for _ in range(partitions)]
-        self.position = [0] * partitions
-        self.partitions = [Partition(number, config) for number in range(partitions)]
-        self.zombies: dict[int, tuple[Partition, int]] = {}
-        self.topic: list[bytes] = []
-        self.read = 0
-        self.merged: Writes = []
-        self.durable_merged = 0
-        self.writes_after: list[int] = []
-        self.merger = Merger(0, self.merging, by_digest())
+        self.numbers = range(settings.partitions)
+        self.generation = 1
+        self.rows: list[list[Row]] = [[] for _ in self.numbers]
+        self.logs: list[list[Record]] = [[] for _ in self.numbers]
+        self.moves: list[list[Moved]] = [[] for _ in self.numbers]
+        self.states = [StateTopic(age_of) for _ in self.numbers]
+        self.owners = [Owner(Partition(n, self.config), Buffer(self.states[n]), 0, 1) for n in self.numbers]
+        self.zombies: dict[int, Owner] = {}
+        self.topic: list[PartialMessage] = []
+        self.merged = StateTopic(age_of_merged)
+        self.merge_owner = MergeOwner(Merger(0, self.merging, by_digest()), Buffer(self.merged), 0)
+        self.merge_zombie: MergeOwner | None = None
         self.reports: dict[Window, list[Closing]] = defaultdict(list)
 
-    # ---- stage 1
-    def produce(self, partition: int, value: bytes | None) -> None:
-        log = self.logs[partition]
-        log.append(Record("predictions", partition, len(log), 0, None, value))
+    # ---- the log
+    def produce(self, number: int, row: Row, value: bytes | None) -> None:
+        """stamp: the broker's clock; it never goes back within a partition."""
+        log = self.logs[number]
+        stamp = max(row.stamp, log[-1].timestamp) if log else row.stamp
+        self.rows[number].append(row._replace(stamp=stamp))
+        log.append(Record("predictions", number, len(log), stamp, b"key", value))
 
-    def deliver(self, number: int, count: int) -> None:
-        records = self.logs[number][self.position[number] :][:count]
+    # ---- stage 1
+    def deliver(self, number: int, count: int, owner: Owner | None = None) -> None:
+        owner = owner or self.owners[number]
+        records = self.logs[number][owner.position : owner.until][:count]
         if not records:
             return
-        partition = self.partitions[number]
+        partition, before = owner.partition, owner.partition.watermark
         assert partition.gap(records[0].offset) is None
-        batch = decode_batch(records, by_version(self.current, SECOND), NO_LIMITS, final=True)
-        touched = partition.apply(batch, records[0].offset, records[-1].offset)
+        touched = read(partition, records, self.current, SECOND, OTHER, limits=self.limits)
         assert touched.redelivered + touched.counted + touched.late + touched.repeats + touched.refused == len(records)
-        self.written[number] += partition.stored(touched.keys)
-        self.position[number] = records[-1].offset + 1
-        self._check_meta(number)
-
-    def _check_meta(self, number: int) -> None:
-        meta = self.partitions[number].meta
+        assert before is None or (partition.watermark is not None and partition.watermark >= before)
+        owner.buffer.write([*partition.stored(touched.keys)])
+        owner.position = records[-1].offset + 1
+        meta = partition.meta
         assert meta is not None
         booked = sum(a.counted + a.late + a.repeats for a in meta.accounts.values()) + sum(meta.refused.values())
         assert meta.read == booked == meta.last_offset + 1 - meta.first_offset
 
-    def flush(self, number: int) -> None:
-        self.durable[number] = len(self.written[number])
-
-    def crash(self, number: int, kept: float, back: float) -> None:
-        """Lose memory and a tail of the writes; begin again anywhere at or before what is stored."""
-        writes = self.written[number]
-        keep = self.durable[number] + round(kept * (len(writes) - self.durable[number]))
-        self.zombies[number] = self.partitions[number], self.generation
+    def change_owner(self, number: int, arrived: float, back: float, *, killed: bool) -> None:
+        """A share of the writes arrives; the next worker begins anywhere at or before what is stored."""
+        former = self.owners[number]
+        former.buffer.flush(arrived)
+        self.zombies.pop(number, None)
+        if not killed:
+            self.zombies[number] = former
         self.generation += 1
-        del writes[keep:]
-        self.flush(number)
-        self.advances[number] = [advance for advance in self.advances[number] if advance.write < keep]
-        stored = folded(writes)
-        self.partitions[number] = Partition.restore(number, self.config, stored.items(), by_digest())
-        following = self.partitions[number].next_offset or 0
-        self.position[number] = round(back * following)
+        partition = Partition.restore(number, self.config, self.states[number].recovered().items(), by_digest())
+        position = round(back * (partition.next_offset or 0))
+        self.owners[number] = Owner(partition, Buffer(self.states[number]), position, self.generation)
 
     def idle(self, number: int, now: int) -> None:
-        """Only without lag, as the shell does."""
-        if self.position[number] == len(self.logs[number]) and self.partitions[number].idle(now):
-            watermark = self.partitions[number].watermark
-            assert watermark is not None
-            self.advances[number].append(Advance(len(self.written[number]), self.position[number], watermark))
-            self.written[number] += self.partitions[number].stored()
+        """Only without lag and, as the shell does, durable before anybody is told."""
+        owner = self.owners[number]
+        before = owner.partition.watermark
+        if owner.position != len(self.logs[number]) or not owner.partition.idle(now):
+            return
+        after = owner.partition.watermark
+        assert after is not None
+        assert before is None or after > before
+        self.moves[number].append(Moved(owner.position, after))
+        owner.buffer.write([*owner.partition.stored()])
+        owner.buffer.flush()
+        # Silence takes longer than a worker goes on without hearing from the group: a zombie then knows no later event.
+        if number in self.zombies:
+            self.zombies[number].until = min(self.zombies[number].until, owner.position)
 
-    def send_due(self, number: int, reached: float, acknowledged: float) -> None:
+    def send_due(self, number: int, reached: float, acknowledged: float, owner: Owner | None = None) -> None:
         """Some of the partials reach the topic, of some the acknowledgement comes back."""
-        due = self.partitions[number].due()
+        owner = owner or self.owners[number]
+        due = owner.partition.due()
         reach = round(reached * len(due))
         for i, partial in enumerate(due[:reach]):
-            self.topic.append(encode_partial(partial))
+            self.topic.append(decode_partial(encode_partial(partial)))
             if i < round(acknowledged * reach):
-                self.written[number].append((self.partitions[number].acknowledged(partial), None))
+                owner.buffer.write([(owner.partition.acknowledged(partial), None)])
 
-    def beat(self, number: int, *, silent: bool) -> None:
-        self.flush(number)  # an idle advance must be durable before it is told
-        silent = silent and self.position[number] == len(self.logs[number])
-        self.topic.append(encode_partial(self.partitions[number].heartbeat(self.generation, len(self.logs), silent)))
+    def beat(self, number: int, *, silent: bool, owner: Owner | None = None) -> None:
+        owner = owner or self.owners[number]
+        silent = silent and owner.position == len(self.logs[number])
+        beat = owner.partition.heartbeat(owner.generation, len(self.numbers), silent)
+        if beat.watermark is not None:
+            assert beat.watermark >= owner.told
+            owner.told = beat.watermark
+        self.topic.append(decode_partial(encode_partial(beat)))
 
-    def haunt(self, number: int) -> None:
-        """A worker that has lost the partition wakes up and sends what it has."""
-        if number in self.zombies:
-            zombie, generation = self.zombies[number]
-            self.topic += [encode_partial(partial) for partial in zombie.due()]
-            self.topic.append(encode_partial(zombie.heartbeat(generation, len(self.logs), silent=False)))
+    def haunt(self, number: int, count: int, arrived: float, acknowledged: float) -> None:
+        """A worker that has lost the partition and does not know it goes on: it counts, writes, sends and speaks."""
+        if zombie := self.zombies.get(number):
+            self.deliver(number, count, zombie)
+            self.send_due(number, 1, acknowledged, zombie)
+            self.beat(number, silent=False, owner=zombie)
+            zombie.buffer.flush(arrived)
 
     # ---- stage 2
-    def merge(self, count: int) -> None:
-        for offset in range(self.read, min(self.read + count, len(self.topic))):
-            message = decode_partial(self.topic[offset])
+    def merge(self, count: int, owner: MergeOwner | None = None) -> None:
+        owner = owner or self.merge_owner
+        for offset in range(owner.position, min(owner.position + count, len(self.topic))):
+            message = self.topic[offset]
             if isinstance(message, Heartbeat):
-                self.merger.on_heartbeat(message)
+                owner.merger.on_heartbeat(message)
             else:
-                self.merged += self.merger.on_partial(message, offset)
-            del self.writes_after[offset:]
-            self.writes_after.append(len(self.merged))
-            self.read = offset + 1
+                owner.buffer.write(owner.merger.on_partial(message, offset))
+            owner.marks.append((offset, owner.buffer.written))
+            owner.position = offset + 1
 
-    def close(self) -> None:
-        for closing in self.merger.due():
+    def close(self, owner: MergeOwner | None = None) -> None:
+        owner = owner or self.merge_owner
+        merger = owner.merger
+        for closing in merger.due():
             self.reports[closing.model, closing.version, closing.window_start].append(closing)
-            policy = b"%d" % (int(self.merger.policy(closing.model, closing.version) or b"0") + 1)
-            self.merged += self.merger.close(closing, policy)
+            policy = b"%d" % (int(merger.policy(closing.model, closing.version) or b"0") + 1)
+            owner.buffer.write(merger.close(closing, policy))
 
-    def crash_merger(self, kept: float, back: float) -> None:
-        keep = self.durable_merged + round(kept * (len(self.merged) - self.durable_merged))
-        del self.merged[keep:]
-        self.durable_merged = keep
-        # an offset is committed when what it made was written
-        safe = sum(1 for after in self.writes_after if after <= keep)
-        self.read = round(back * min(self.read, safe))
-        self.merger = Merger.restore(0, self.merging, folded(self.merged).items(), by_digest())
+    def change_merge_owner(self, arrived: float, back: float, *, killed: bool) -> None:
+        former = self.merge_owner
+        former.buffer.flush(arrived)
+        self.merge_zombie = None if killed else former
+        merger = Merger.restore(0, self.merging, self.merged.recovered().items(), by_digest())
+        self.merge_owner = MergeOwner(merger, Buffer(self.merged), round(back * former.committed))
+
+    def haunt_merger(self, count: int, arrived: float) -> None:
+        if zombie := self.merge_zombie:
+            self.merge(count, zombie)
+            self.close(zombie)
+            zombie.buffer.flush(arrived)
 
     # ---- the end
     def finish(self, now: int) -> None:
-        """All is read, time passes, all is sent, merged and closed."""
-        for number in range(len(self.logs)):
-            self.deliver(number, 1 << 30)
+        """All is read, time passes, all is sent, merged and closed; everything has arrived."""
+        for number in self.numbers:
+            self.deliver(number, ALL_OF_IT)
             self.send_due(number, 1, 1)
             self.idle(number, now)
             self.send_due(number, 1, 1)
+            self.owners[number].buffer.flush()
         self.generation += 1
-        for number in range(len(self.logs)):
+        for number in self.numbers:
+            self.owners[number].generation = self.generation
             self.beat(number, silent=True)
-        self.merge(1 << 30)
+        self.merge(ALL_OF_IT)
         self.close()
-        assert self.merger.pending == 0
+        self.merge_owner.buffer.flush()
+        assert self.merge_owner.merger.pending == 0
 
     def accounts(self) -> Accounts:
         """Of what is stored."""
-        tables = [folded(writes) for writes in self.written]
-        stored = [(parse_key(key), value) for table in tables for key, value in table.items()]
-        merged = [(parse_merged_key(key), value) for key, value in folded(self.merged).items()]
+        stored = [(parse_key(key), value) for state in self.states for key, value in state.recovered().items()]
+        merged = [(parse_merged_key(key), value) for key, value in self.merged.recovered().items()]
         return accounts_of(
             [decode_meta(value) for key, value in stored if isinstance(key, MetaKey)],
             [decode_part(value) for key, value in stored if not isinstance(key, MetaKey)],
@@ -189,30 +262,6 @@ class World:
             [decode_part(value) for key, value in merged if not isinstance(key, VersionKey)],
         )
 
-    def truth(self, number: int) -> Truth:
-        """The log of a partition, one record after the other."""
-        size, lateness = self.config.size_ms, self.config.lateness_ms
-        windows: dict[Window, list[Accepted]] = defaultdict(list)
-        seen: set[str] = set()
-        late = repeats = refused = 0
-        watermark = -(1 << 60)
-        moves = list(self.advances[number])
-        for record in self.logs[number]:
-            while moves and moves[0].offset <= record.offset:
-                watermark = max(watermark, moves.pop(0).to)
-            accepted = decode_batch([record], by_version(), NO_LIMITS, final=True).accepted
-            if not accepted:
-                refused += 1
-                continue
-            item = accepted[0]
-            start = item.time_ms - item.time_ms % size
-            if item.event.id in seen and parse_id(item.event.id):  # of a foreign id nothing is known
-                repeats += 1
-            elif start + size <= watermark:
-                late += 1
-            else:
-                windows[item.event.model, item.event.model_version, start].append(item)
-            seen.add(item.event.id)
-            if start + size > watermark:
-                watermark = max(watermark, item.time_ms - lateness)
-        return Truth(dict(windows), late, repeats, refused)
+    def book(self, number: int) -> Book:
+        """What the partition must have done."""
+        return book(self.rows[number], self.moves[number], self.rules)
