@@ -14,8 +14,9 @@ from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.episodes import EPISODES
 from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
+from bench.stream.run import STREAM
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, NEMESIS)
+BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, NEMESIS, STREAM)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
