@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from contracts.errors import InvalidEvent
 from contracts.schema import FeatureSchema
@@ -92,6 +95,20 @@ def event_time_ms(event: PredictionEvent[Any]) -> int:
     Rounded, the last half millisecond of a window would be counted into the next one.
     """
     return (event.event_time - _EPOCH) // _MILLISECOND
+
+
+def event_times_ms(events: Sequence[PredictionEvent[Any]]) -> npt.NDArray[np.int64]:
+    """The same of many events, int64 of shape (n,)."""
+    past = [event.event_time - _EPOCH for event in events]
+    days, seconds, microseconds = (
+        np.array(part, dtype=np.int64)
+        for part in (
+            [time.days for time in past],
+            [time.seconds for time in past],
+            [time.microseconds for time in past],
+        )
+    )
+    return (days * 86_400 + seconds) * 1000 + microseconds // 1000
 
 
 EventDecoder = msgspec.json.Decoder[PredictionEvent[Any]]

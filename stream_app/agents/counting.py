@@ -17,6 +17,7 @@ from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Lost, until_done
 from stream_app.agents.ports import Batch, KnownBaselines
 from stream_app.telemetry import Telemetry
+from stream_app.windowing.accepted import Events
 from stream_app.windowing.accumulator import Touched
 from stream_app.windowing.decoding import Decoded, Limits, SourceRecord, decode_batch
 
@@ -88,7 +89,7 @@ class Counting:
             log.exception("%s: %s", letter.id, letter.detail)
             await self._refuse([letter])
             self._owned.check(batch.epoch)
-            self._apply(batch, Decoded([], [letter], set(), []), records)
+            self._apply(batch, Decoded(Events.none(), [letter], set(), []), records)
 
     async def _decode(self, records: Sequence[SourceRecord]) -> Decoded:
         decoded = self._decoded(records, final=False)

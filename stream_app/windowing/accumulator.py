@@ -14,7 +14,7 @@ import msgspec
 from contracts.baseline import Baseline
 from contracts.errors import InvalidMessage
 from contracts.partials import Heartbeat, PartialAggregate, encode_partial
-from stream_app.windowing.decoding import Decoded, Version
+from stream_app.windowing.decoding import Decoded
 from stream_app.windowing.ledger import Group, Ledger
 from stream_app.windowing.open_window import OpenWindow
 from stream_app.windowing.state import (
@@ -30,6 +30,7 @@ from stream_app.windowing.state import (
     window_key,
 )
 from stream_app.windowing.tumbling import WindowConfig
+from stream_app.windowing.typed import Version
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -111,20 +112,23 @@ class Partition:
         return expected if expected is not None and first_offset > expected else None
 
     def apply(self, decoded: Decoded, first_offset: int, last_offset: int) -> Touched:
-        """Count a batch: records from first_offset to last_offset of this partition, in order. Changes memory only.
+        """Count a batch: all records from first_offset to last_offset of this partition, in order. Changes memory only.
+
+        Offsets between the two without a record are booked as absent, so first_offset is the expected one when what
+        lies before the batch's first record is known not to be in the log.
 
         Raises ValueError while versions are unknown: decode again with final=True first.
         """
         if decoded.unknown_offsets:
             raise ValueError(f"{len(decoded.unknown_offsets)} events of unknown versions: decode with final=True first")
         last = self._ledger.last_offset
-        accepted = [item for item in decoded.accepted if item.offset > last]
+        accepted = decoded.accepted.behind(last)
         refused = [letter for letter in decoded.refused if letter.offset > last]
         redelivered = len(decoded.accepted) - len(accepted) + len(decoded.refused) - len(refused)
         self._ledger.refuse(refused)
         groups, late, repeats = self._ledger.decide(accepted)
         keys = [key for group in groups if (key := self._count(group)) is not None]
-        self._ledger.passed(first_offset, last_offset)
+        self._ledger.passed(first_offset, last_offset, len(accepted) + len(refused))
         if self._ahead and self._ledger.last_offset >= max(self._ahead.values()):
             self._ahead = {}
         counted = len(accepted) - late - repeats
@@ -135,13 +139,13 @@ class Partition:
         baseline, start, events = group
         key = WindowKey(self.number, baseline.model, baseline.version, start)
         if key in self._ahead:
-            events = [item for item in events if item.offset > self._ahead[key]]
-            if not events:
+            events = events.behind(self._ahead[key])
+            if not len(events):
                 return None
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = OpenWindow.empty(key, start + self._config.size_ms, baseline)
-        window.add(events)
+        window.add(baseline, events)
         return key
 
     def stored(self, keys: Iterable[WindowKey] = ()) -> list[tuple[bytes, bytes]]:

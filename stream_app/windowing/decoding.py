@@ -1,26 +1,24 @@
 """Decoding: a batch of records becomes typed events, dead letters and the model versions that nobody knows yet.
 
-Each version has a decoder of its own (its schema's). The decoder of the version seen last is tried first: a topic
-mostly carries one version for long, and one typed decode is all that such an event costs.
+Each record's value is decoded by itself; whatever else is checked, is checked by column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, cast
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
 
 import msgspec
+import numpy as np
 
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, Reason
 from contracts.errors import InvalidEvent
-from contracts.events import EventDecoder, PredictionEvent, decode_envelope, event_decoder, event_time_ms, raise_invalid
-from contracts.schema import FeatureSchema
+from contracts.events import event_times_ms
+from stream_app.windowing.accepted import Events, Whole
+from stream_app.windowing.typed import Faults, TypedReader
+from stream_app.windowing.typed import Version as Version  # where decoders of batches look for it
 
-Version = tuple[str, str]
-"""Model and version."""
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _SHOWN = 100
 """Characters of a foreign name in a dead letter's detail."""
 
@@ -49,37 +47,16 @@ class Limits(msgspec.Struct, frozen=True):
     max_age_ms: int
 
 
-class Accepted(msgspec.Struct, frozen=True, gc=False):
-    """An event that can be counted. time_ms: its event time. baseline: of its version; its features fit that schema."""
-
-    offset: int
-    time_ms: int
-    event: PredictionEvent[Any]
-    baseline: Baseline
-
-
 class Decoded(msgspec.Struct, frozen=True):
-    """What became of a batch, each list in the records' order.
+    """What became of a batch, all in the records' order.
 
     unknown: model versions without a baseline; unknown_offsets: their records, which are in neither list yet.
     """
 
-    accepted: list[Accepted]
+    accepted: Events
     refused: list[DeadLetter]
     unknown: set[Version]
     unknown_offsets: list[int]
-
-
-class _UnknownVersion(Exception):
-    def __init__(self, version: Version) -> None:
-        super().__init__(version)
-        self.version = version
-
-
-class _Typed(NamedTuple):
-    version: Version
-    baseline: Baseline
-    decode: Callable[[bytes], PredictionEvent[Any]]
 
 
 def decode_batch(
@@ -90,62 +67,48 @@ def decode_batch(
     When `unknown` comes back filled, refresh the baselines and decode the same batch again with final=True: versions
     still unknown are then refused, and unknown_offsets is empty.
     """
-    decoded = Decoded([], [], set(), [])
-    accept = decoded.accepted.append
-    max_future, max_age = limits.max_future_ms, limits.max_age_ms
-    current: _Typed | None = None
-    model = version = ""
-    for record in records:
-        value = record.value
-        try:
-            event = None
-            if current is not None and value:
-                try:
-                    event = current.decode(value)
-                except _UNREADABLE:
-                    event = None  # of another version, or broken: the envelope will tell
-            if current is None or event is None or event.model_version != version or event.model != model:
-                event, current = _decode_any(value, baselines)
-                model, version = current.version
-            time_ms = event_time_ms(event)
-            now = record.timestamp
-            if time_ms > now + max_future:
-                raise InvalidEvent(
-                    "future", f"event_time is {time_ms - now} ms after the record's, {max_future} allowed"
-                )
-            if time_ms < now - max_age:
-                raise InvalidEvent(
-                    "ancient", f"event_time is {now - time_ms} ms before the record's, {max_age} allowed"
-                )
-            accept(Accepted(record.offset, time_ms, event, current.baseline))
-        except InvalidEvent as error:
-            decoded.refused.append(DeadLetter.of(record, cast(Reason, error.reason), error.detail))
-        except _UnknownVersion as error:
-            decoded.unknown.add(error.version)
-            if final:
-                name = "/".join(error.version)[:_SHOWN]
-                detail = f"no baseline for model version {name!r}: publish one on the topic `baselines`"
-                decoded.refused.append(DeadLetter.of(record, "unknown-version", detail))
-            else:
-                decoded.unknown_offsets.append(record.offset)
+    reader = TypedReader(baselines)
+    read, which, faults = reader.read([record.value for record in records])
+    offsets = np.array([record.offset for record in records], dtype=np.int64)
+    timestamps = np.array([record.timestamp for record in records], dtype=np.int64)
+    there = np.arange(len(records))
+    if faults:
+        there = np.delete(there, list(faults))
+        which, offsets, timestamps = which[there], offsets[there], timestamps[there]
+    events = [event for event in read if event is not None]
+    accepted = Events(events, offsets, event_times_ms(events), reader.baselines, which)
+    too_far = _too_far(accepted.times_ms - timestamps, limits)
+    if too_far:
+        accepted = accepted.without(list(too_far))
+        faults |= {int(there[position]): fault for position, fault in too_far.items()}
+    return _explained(accepted, records, faults, final=final)
+
+
+def _too_far(ahead: Whole, limits: Limits) -> Faults:
+    """ahead: event times less their records' times, milliseconds."""
+    faults = Faults()
+    for position in np.flatnonzero((ahead > limits.max_future_ms) | (ahead < -limits.max_age_ms)).tolist():
+        by = int(ahead[position])
+        faults[position] = (
+            InvalidEvent("future", f"event_time is {by} ms after the record's, {limits.max_future_ms} allowed")
+            if by > 0
+            else InvalidEvent("ancient", f"event_time is {-by} ms before the record's, {limits.max_age_ms} allowed")
+        )
+    return faults
+
+
+def _explained(accepted: Events, records: Sequence[SourceRecord], faults: Faults, *, final: bool) -> Decoded:
+    decoded = Decoded(accepted, [], set(), [])
+    for position in sorted(faults):
+        record, fault = records[position], faults[position]
+        if isinstance(fault, InvalidEvent):
+            decoded.refused.append(DeadLetter.of(record, cast(Reason, fault.reason), fault.detail))
+            continue
+        decoded.unknown.add(fault.version)
+        if final:
+            name = "/".join(fault.version)[:_SHOWN]
+            detail = f"no baseline for model version {name!r}: publish one on the topic `baselines`"
+            decoded.refused.append(DeadLetter.of(record, "unknown-version", detail))
+        else:
+            decoded.unknown_offsets.append(record.offset)
     return decoded
-
-
-@lru_cache(maxsize=256)
-def _decoder(schema: FeatureSchema) -> EventDecoder:
-    return event_decoder(schema)
-
-
-def _decode_any(value: bytes | None, baselines: Mapping[Version, Baseline]) -> tuple[PredictionEvent[Any], _Typed]:
-    if not value:
-        raise InvalidEvent("malformed", "the record has no value: an event is a JSON object")
-    envelope = decode_envelope(value)
-    version = envelope.model, envelope.model_version
-    baseline = baselines.get(version)
-    if baseline is None:
-        raise _UnknownVersion(version)
-    typed = _Typed(version, baseline, _decoder(baseline.schema).decode)
-    try:
-        return typed.decode(value), typed
-    except _UNREADABLE as error:
-        raise_invalid(value, error)

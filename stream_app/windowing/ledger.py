@@ -9,12 +9,15 @@ from __future__ import annotations
 import copy
 from typing import NamedTuple
 
+import numpy as np
+
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
-from stream_app.windowing.decoding import Accepted, Version
+from stream_app.windowing.accepted import Events, Whole
 from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.state import PartitionMeta, VersionAccount
-from stream_app.windowing.tumbling import WindowConfig, window_start
+from stream_app.windowing.tumbling import WindowConfig, window_starts
+from stream_app.windowing.typed import Version
 from stream_app.windowing.watermark import Watermark
 
 _LONG_AGO = -(1 << 62)
@@ -25,7 +28,7 @@ class Group(NamedTuple):
 
     baseline: Baseline
     window_start: int
-    events: list[Accepted]
+    events: Events
 
 
 class Ledger:
@@ -38,6 +41,7 @@ class Ledger:
         self.first_offset: int | None = None
         self.last_offset = -1
         self._read = 0
+        self._absent = 0
         self._sequences = Sequences()
         self._accounts: dict[Version, VersionAccount] = {}
         self._refused: dict[str, int] = {}
@@ -48,7 +52,7 @@ class Ledger:
         ledger = cls(meta.partition, config)
         ledger.watermark = Watermark(config.lateness_ms, meta.watermark)
         ledger.first_offset, ledger.last_offset, ledger._read = meta.first_offset, meta.last_offset, meta.read
-        ledger._sequences = Sequences(meta.sequences)
+        ledger._absent, ledger._sequences = meta.absent, Sequences(meta.sequences)
         ledger._accounts, ledger._refused = copy.deepcopy(meta.accounts), dict(meta.refused)
         return ledger
 
@@ -71,12 +75,18 @@ class Ledger:
             sequences=self._sequences.snapshot(),
             accounts=self.accounts,
             refused=dict(self._refused),
+            absent=self._absent,
         )
 
-    def passed(self, first_offset: int, last_offset: int) -> None:
-        """A batch with these offsets is booked."""
+    def passed(self, first_offset: int, last_offset: int, records: int) -> None:
+        """A batch with these offsets is booked. records: those of them that were not booked before.
+
+        The offsets between them without a record are absent. A batch that begins behind the expected offset leaves a
+        hole in the accounts, unless it says that it begins at the expected one, having made sure of what is absent.
+        """
         if self.first_offset is None:
             self.first_offset = first_offset
+        self._absent += max(0, last_offset + 1 - max(first_offset, self.last_offset + 1) - records)
         self.last_offset = max(self.last_offset, last_offset)
 
     def refuse(self, letters: list[DeadLetter]) -> None:
@@ -85,50 +95,53 @@ class Ledger:
         for letter in letters:
             self._refused[letter.reason] = self._refused.get(letter.reason, 0) + 1
 
-    def decide(self, accepted: list[Accepted]) -> tuple[list[Group], int, int]:
+    def decide(self, accepted: Events) -> tuple[list[Group], int, int]:
         """Book events, in the order of their offsets: which to count where, how many are late, how many repeats."""
         self._read += len(accepted)
-        repeated = self._sequences.repeated([item.event.id for item in accepted])
-        for position in repeated:
-            self._account(accepted[position].baseline).repeats += 1
+        repeated = self._sequences.repeated([event.id for event in accepted.events])
         if repeated:
-            skip = set(repeated)
-            accepted = [item for position, item in enumerate(accepted) if position not in skip]
+            for baseline, amount in accepted.take(np.array(repeated)).by_baseline():
+                self._account(baseline).repeats += amount
+            accepted = accepted.without(repeated)
+        if not len(accepted):
+            return [], 0, len(repeated)
         groups, late = self._split(accepted)
         return groups, late, len(repeated)
 
-    def _split(self, accepted: list[Accepted]) -> tuple[list[Group], int]:
+    def _split(self, accepted: Events) -> tuple[list[Group], int]:
         """Into windows, and the number of late ones: those whose window the events before them have ended."""
         size, lateness = self._config.size_ms, self._config.lateness_ms
-        # Watermark.observe() and passed(), unrolled: a call an event would cost as much as the rest of the loop.
+        starts = window_starts(accepted.times_ms, size)
         watermark = _LONG_AGO if self.watermark.value is None else self.watermark.value
-        newest = watermark + lateness
-        groups: dict[tuple[str, int], Group] = {}
-        late: list[Accepted] = []
-        baseline: Baseline | None = None
-        start = end = 0
-        for item in accepted:
-            time_ms = item.time_ms
-            if item.baseline is not baseline or not start <= time_ms < end:
-                baseline = item.baseline
-                start = window_start(time_ms, size)
-                end = start + size
-                group = groups.setdefault((baseline.digest, start), Group(baseline, start, [])).events
-            if end <= watermark:
-                late.append(item)
-                continue
-            if time_ms > newest:
-                newest = time_ms
-                watermark = time_ms - lateness
-            group.append(item)
-        if watermark != _LONG_AGO:
-            self.watermark.observe(newest)
-        for item in late:
-            self._account(item.baseline).late += 1
-        filled = [group for group in groups.values() if group.events]
-        for counted in filled:
-            self._account(counted.baseline).counted += len(counted.events)
-        return filled, len(late)
+        # As it is before each event. A late event does not move it: it lies below.
+        reached = np.maximum.accumulate(np.concatenate(([watermark], accepted.times_ms[:-1] - lateness)))
+        self.watermark.observe(int(accepted.times_ms.max()))
+        in_time = starts + size > reached
+        late = len(accepted) - int(np.count_nonzero(in_time))
+        if late:
+            for baseline, amount in accepted.take(np.flatnonzero(~in_time)).by_baseline():
+                self._account(baseline).late += amount
+            accepted, starts = accepted.take(np.flatnonzero(in_time)), starts[in_time]
+        for baseline, amount in accepted.by_baseline():
+            self._account(baseline).counted += amount
+        return _by_window(accepted, starts), late
 
     def _account(self, baseline: Baseline) -> VersionAccount:
         return self._accounts.setdefault((baseline.model, baseline.version), VersionAccount())
+
+
+def _by_window(accepted: Events, starts: Whole) -> list[Group]:
+    """The events of each baseline and window, those first whose first event came first. starts: of their windows."""
+    if not len(accepted):
+        return []
+    if len(accepted.baselines) == 1 and starts.min() == starts.max():
+        return [Group(accepted.baselines[0], int(starts[0]), accepted)]
+    _, window = np.unique(starts, return_inverse=True)
+    _, first, group = np.unique(
+        window * len(accepted.baselines) + accepted.which, return_index=True, return_inverse=True
+    )
+    by_group = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    return [
+        Group(accepted.baselines[accepted.which[first[i]]], int(starts[first[i]]), accepted.take(by_group[i]))
+        for i in np.argsort(first)
+    ]

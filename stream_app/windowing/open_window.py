@@ -8,14 +8,11 @@ from typing import Any
 import msgspec
 
 from contracts.baseline import Baseline
-from contracts.events import PredictionEvent
 from contracts.partials import PartialAggregate
 from contracts.schema import FeatureSchema
 from contracts.window import WindowCounts
-from stream_app.windowing.decoding import Accepted
+from stream_app.windowing.accepted import Event, Events
 from stream_app.windowing.state import WindowKey
-
-Event = PredictionEvent[Any]
 
 
 class OpenWindow:
@@ -48,16 +45,17 @@ class OpenWindow:
         counts = partial if baseline is None else WindowCounts.of(partial, baseline)
         return cls(key, partial.window_end, partial.offset, counts)
 
-    def add(self, accepted: Sequence[Accepted]) -> None:
-        """Count events of this window, at least one, all decoded with one baseline, in the order of their offsets."""
-        theirs, events = accepted[0].baseline, [item.event for item in accepted]
-        self.offset = accepted[-1].offset
+    def add(self, baseline: Baseline, accepted: Events) -> None:
+        """Count events of this window, at least one, in the order of their offsets. baseline: they were decoded with
+        it."""
+        events = accepted.events
+        self.offset = int(accepted.offsets[-1])
         if isinstance(self._counts, PartialAggregate):
             self._counts = _with_rows(self._counts, events, self.offset)
-        elif self._counts.baseline.schema == theirs.schema:
+        elif self._counts.baseline.schema == baseline.schema:
             self._counts.add_events(events)
         else:
-            columns = _columns(events, theirs.schema, self._counts.baseline.schema)
+            columns = _columns(events, baseline.schema, self._counts.baseline.schema)
             self._counts.add_columns(columns, [event.score for event in events], [event.decision for event in events])
 
     def partial(self) -> PartialAggregate:

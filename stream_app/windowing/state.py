@@ -42,8 +42,10 @@ class PartitionMeta(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a source partition that is not in a window.
 
     first_offset: of the first record ever read; last_offset: of the last one. watermark: None before the first event.
-    read: records. sequences: "source-epoch" -> highest sequence, least recently seen first. accounts: by (model,
-    version). refused: dead letters by reason. read = counted + late + repeats + refused, summed over all.
+    read: records. absent: offsets that the log has no record for, such as the markers of a foreign producer's
+    transactions: read + absent = last_offset - first_offset + 1. sequences: "source-epoch" -> highest sequence, least
+    recently seen first. accounts: by (model, version). refused: dead letters by reason. read = counted + late +
+    repeats + refused, summed over all.
     """
 
     partition: int
@@ -54,6 +56,7 @@ class PartitionMeta(msgspec.Struct, frozen=True, kw_only=True):
     sequences: dict[str, int]
     accounts: dict[tuple[str, str], VersionAccount]
     refused: dict[str, int]
+    absent: int = 0
     v: Literal[1] = 1
 
 

@@ -6,6 +6,8 @@ Daylight saving does not exist here; windows of seven days begin on Thursdays, b
 from __future__ import annotations
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 
 class WindowConfig(msgspec.Struct, frozen=True):
@@ -31,3 +33,8 @@ def window_start(time_ms: int, size_ms: int) -> int:
     (50000, 60000, -10000)
     """
     return time_ms // size_ms * size_ms
+
+
+def window_starts(times_ms: npt.NDArray[np.int64], size_ms: int) -> npt.NDArray[np.int64]:
+    """The same of many times, shape of `times_ms`."""
+    return times_ms // size_ms * size_ms

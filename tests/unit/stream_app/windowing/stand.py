@@ -16,8 +16,9 @@ from contracts.histogram import Histogram
 from contracts.partials import PartialAggregate
 from contracts.schema import Feature, FeatureSchema
 from contracts.window import WindowCounts
+from stream_app.windowing.accepted import Accepted
 from stream_app.windowing.accumulator import Partition, Touched
-from stream_app.windowing.decoding import Accepted, Decoded, Limits, decode_batch
+from stream_app.windowing.decoding import Decoded, Limits, decode_batch
 from stream_app.windowing.tumbling import WindowConfig
 from tests.builders import a_baseline, a_schema, an_event, an_event_id
 from tests.unit.stream_app.windowing.naive import Named, Numeric, Row, Tally, tally
@@ -151,7 +152,7 @@ def wire(row: Row, *, zone: tzinfo = UTC, micros: int = 0) -> bytes:
     return json.dumps(event).encode()
 
 
-def counted_by_hand(events: Sequence[Accepted], baseline: Baseline) -> list[list[int]]:
+def counted_by_hand(events: Iterable[Accepted], baseline: Baseline) -> list[list[int]]:
     """Bin counts of each monitored feature and, last, of the score."""
     rows = [
         Row(
