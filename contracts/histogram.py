@@ -16,7 +16,7 @@ WIDTHS = (1, 2, 4, 8)
 """Bytes a bin may have as it travels."""
 
 
-class Counts(msgspec.Struct, frozen=True, array_like=True):
+class Counts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A histogram's numbers as they travel. counts: one unsigned integer a bin, little endian, of 8 to 64 bits.
 
     missing: values that were not there. minimum, maximum: of the numeric values seen, None before the first.
@@ -88,10 +88,8 @@ class Histogram:
         """Values of levels that the reference never had; 0 for numeric features."""
         return int(self.counts[self.bins.unseen]) if isinstance(self.bins, Levels) else 0
 
-    def value(self, *, most: int = (1 << 32) - 1) -> Counts:
-        """The numbers as they travel. most: no bin holds more, so that looking at each is saved; as few bytes a bin as
-        that needs."""
-        width = next(width for width in WIDTHS if most < 1 << 8 * width)
+    def value(self, *, width: int = 4) -> Counts:
+        """The numbers as they travel. width: bytes a bin, see `width_of`."""
         return Counts(self.counts.astype(f"<u{width}").tobytes(), self.missing, self.minimum, self.maximum)
 
     @classmethod
@@ -117,3 +115,8 @@ def _numbers(values: Any) -> npt.NDArray[np.float64]:
         except TypeError:
             pass  # a None is among them
     return np.asarray(values, dtype=np.float64)
+
+
+def width_of(most: int) -> int:
+    """As few bytes a bin as counts of up to `most` need: with the rows of a window looking at each bin is saved."""
+    return next(width for width in WIDTHS if most < 1 << 8 * width)

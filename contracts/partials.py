@@ -14,7 +14,7 @@ from contracts.errors import InvalidMessage
 from contracts.histogram import Counts
 
 
-class PartialAggregate(msgspec.Struct, frozen=True, kw_only=True, tag="partial"):
+class PartialAggregate(msgspec.Struct, frozen=True, kw_only=True, tag="partial", gc=False):
     """All that one source partition counted for one window of one model version.
 
     baseline: digest of the baseline it was counted with. window_start, window_end: milliseconds UTC. offset: the last
@@ -37,7 +37,7 @@ class PartialAggregate(msgspec.Struct, frozen=True, kw_only=True, tag="partial")
     v: Literal[1] = 1
 
 
-class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat", gc=False):
     """How far the event time of one source partition is.
 
     watermark: milliseconds UTC; no window that ends at or before it is counted into any more; None before the first

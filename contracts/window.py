@@ -13,7 +13,7 @@ import msgspec
 from contracts.baseline import Baseline
 from contracts.errors import InvalidMessage
 from contracts.events import PredictionEvent
-from contracts.histogram import Histogram
+from contracts.histogram import Histogram, width_of
 from contracts.partials import PartialAggregate
 
 
@@ -60,6 +60,7 @@ class WindowCounts:
 
     def partial(self, *, window_start: int, window_end: int, partition: int, offset: int) -> PartialAggregate:
         """As it travels, and as stage 1 stores it. Times in milliseconds UTC."""
+        width = width_of(self.rows)
         return PartialAggregate(
             model=self.baseline.model,
             version=self.baseline.version,
@@ -71,8 +72,8 @@ class WindowCounts:
             rows=self.rows,
             positives=self.positives,
             decided=self.decided,
-            score=self.score.value(most=self.rows),
-            features=tuple(histogram.value(most=self.rows) for histogram in self.features),
+            score=self.score.value(width=width),
+            features=tuple(histogram.value(width=width) for histogram in self.features),
         )
 
     @classmethod

@@ -46,6 +46,11 @@ class Telemetry:
         # Stage 2, closing.
         # Must stay 0 but for moments after a worker was frozen: a worker that lost a partition still spoke for it.
         self.fenced = self._counter("fenced_heartbeats", "Heartbeats refused because their generation is old.")
+        # Parts of windows that stage 1 sent again: after a crash or a rebalance; harmless.
+        self.repeated_partials = self._counter("repeated_partials", "Partials that stage 2 had already.")
+        # Rises only while a version's baseline is published anew: rows counted with the former one, in windows whose
+        # rows were mostly counted with the new one. They are in the report's rows and not in its compared_rows.
+        self.not_compared = self._counter("rows_not_compared", "Rows of closed windows that were not compared.")
         # A watermark passed the end of a window -> its report is acknowledged; the slowest step is the comparison.
         self.close_seconds = Histogram(
             f"{_PREFIX}_close_seconds",

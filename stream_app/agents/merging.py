@@ -97,7 +97,7 @@ class Merging:
         await self._refuse(letters)
         await self._write(number, batch.epoch, records)
         await self._forget_lost_baselines(merger)
-        for closing in merger.due():
+        for closing in merger.due(self._is_held):
             await self._close(merger, closing, batch.epoch)
         self._following[number] = batch.offset + 1
 
@@ -108,7 +108,10 @@ class Merging:
             try:
                 message = decode_partial(record.value or b"")
                 if isinstance(message, PartialAggregate):
-                    records += merger.on_partial(message, record.offset)
+                    taken = merger.on_partial(message, record.offset, record.value)
+                    records += taken
+                    if not taken:
+                        self._telemetry.repeated_partials.inc()
                 elif not merger.on_heartbeat(message):
                     self._telemetry.fenced.inc()
             except InvalidMessage as error:
@@ -130,14 +133,12 @@ class Merging:
     async def _forget_lost_baselines(self, merger: Merger) -> None:
         if merger.unknown:
             await self._baselines.refresh()
-            for digest in merger.unknown:
+            for digest in sorted(merger.unknown):
                 log.error("baseline %s is not on its topic any more: what was counted with it is not compared", digest)
                 merger.give_up(digest)
 
     async def _close(self, merger: Merger, closing: Closing, epoch: int) -> None:
         version, began = (closing.model, closing.version), self._clock.seconds()
-        if began < self._held.get(version, began):
-            return
         try:
             found = report(
                 closing.baseline,
@@ -165,10 +166,14 @@ class Merging:
         await self._write(merger.number, epoch, merger.close(closing, state.to_bytes()))
         self._telemetry.close_seconds.observe(self._clock.seconds() - began)
         self._telemetry.reports.labels(found.status).inc()
+        self._telemetry.not_compared.inc(closing.other_rows)
         for alert in alerts:
             self._telemetry.alerts.labels(alert.transition).inc()
         named = f": {', '.join(found.alarms)}" if found.alarms else ""
         log.info("%s: %s, %s rows%s", found.id, found.status, found.rows, named)
+
+    def _is_held(self, model: str, version: str) -> bool:
+        return self._clock.seconds() < self._held.get((model, version), 0.0)
 
     def _merger(self, number: int) -> Merger:
         if number not in self._mergers:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from contracts.partials import PartialAggregate
-from stream_app.windowing.accounts import Accounts, accounts_of
+from stream_app.windowing.accounts import Accounts, ClosedWindows, accounts_of
 from stream_app.windowing.merged_state import VersionRecord
 from stream_app.windowing.state import PartitionMeta
 
@@ -34,7 +34,8 @@ class Log(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What is on the topics. Of reports and dead letters each counts once, however often it was sent.
 
-    predictions: the log of each partition. metas, open_windows: the state of stage 1; versions, parts: of stage 2.
+    predictions: the log of each partition. metas, open_windows: the state of stage 1; versions, parts,
+    closed: of stage 2.
     reports: by model version, (number, rows); complete: nothing was deleted from that topic yet. refused: dead letters
     by source partition; refused_complete: likewise. answered: ids asked for; lost: those not on `predictions`.
     """
@@ -44,6 +45,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     open_windows: tuple[PartialAggregate, ...]
     versions: tuple[VersionRecord, ...]
     parts: tuple[PartialAggregate, ...]
+    closed: ClosedWindows = {}
     reports: Mapping[Version, tuple[int, int]]
     reports_complete: bool
     refused: Mapping[int, frozenset[int]]
@@ -70,7 +72,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
 def audited(found: Found) -> Audit:
     """Draw up the accounts and compare them with the topics."""
-    accounts = accounts_of(found.metas, found.open_windows, found.versions, found.parts)
+    accounts = accounts_of(found.metas, found.open_windows, found.versions, found.parts, found.closed)
     following = {meta.partition: meta.last_offset + 1 for meta in found.metas}
     unread = sum(max(0, log.end - following.get(number, log.start)) for number, log in found.predictions.items())
     lost = [f"{len(found.lost)} of {found.answered} answered predictions are not on the topic"] if found.lost else []

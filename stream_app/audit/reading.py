@@ -18,7 +18,7 @@ from contracts.topics import DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS
 from stream_app.audit.checks import Audit, Found, Log, audited, counted_reports
 from stream_app.errors import BrokerError, StateError
 from stream_app.settings import StreamSettings
-from stream_app.windowing.merged_state import VersionKey, age_of_merged, decode_version, parse_merged_key
+from stream_app.windowing.merged_state import age_of_merged, merged_of
 from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
 
 Age = Callable[[bytes, bytes], tuple[int, int]]
@@ -58,6 +58,7 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
     logs, ids = await _predictions(settings, answered)
     reports_log, reports = await _all(settings, settings.topic(DRIFT_REPORTS))
     letters_log, letters = await _all(settings, settings.topic(DEAD_LETTERS))
+    merged = merged_of(windows.items())
     decoded = [decode_report(record.value or b"") for record in reports]
     refused: dict[int, set[int]] = {}
     for letter in (decode_dead_letter(record.value or b"") for record in letters):
@@ -69,12 +70,9 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
         open_windows=tuple(
             decode_part(value) for key, value in counts.items() if not isinstance(parse_key(key), MetaKey)
         ),
-        versions=tuple(
-            decode_version(value) for key, value in windows.items() if isinstance(parse_merged_key(key), VersionKey)
-        ),
-        parts=tuple(
-            decode_part(value) for key, value in windows.items() if not isinstance(parse_merged_key(key), VersionKey)
-        ),
+        versions=merged.versions,
+        parts=merged.parts,
+        closed=merged.closed,
         reports=counted_reports((report.id, (report.model, report.version), report.rows) for report in decoded),
         reports_complete=reports_log.start == 0,
         refused={number: frozenset(offsets) for number, offsets in refused.items()},

@@ -8,15 +8,18 @@ Stored state that was read while a worker was writing may be out of balance for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from contracts.partials import PartialAggregate
-from stream_app.windowing.merged_state import VersionRecord, rows_closed
+from stream_app.windowing.merged_state import ClosedWindow, VersionRecord, rows_closed
 from stream_app.windowing.state import PartitionMeta
 
 Version = tuple[str, str]
+ClosedWindows = Mapping[tuple[str, str, int], ClosedWindow]
+"""What stage 2 remembers of closed windows: by model, version and start."""
 
 
 class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,11 +99,12 @@ def accounts_of(
     open_windows: Iterable[PartialAggregate],
     versions: Iterable[VersionRecord],
     parts: Iterable[PartialAggregate],
+    closed: ClosedWindows = MappingProxyType({}),
 ) -> Accounts:
-    """Draw up the accounts. open_windows: the windows that stage 1 has stored; parts: those that stage 2 has."""
+    """Draw up the accounts. open_windows: the windows that stage 1 has stored; the rest is what stage 2 has stored."""
     metas = sorted(metas, key=lambda meta: meta.partition)
     records = {(record.model, record.version): record for record in versions}
-    open_rows = _open_rows(open_windows, records, parts)
+    open_rows = _open_rows(open_windows, records, parts, closed)
     names = {version for meta in metas for version in meta.accounts} | set(records) | set(open_rows)
     return Accounts(
         tuple(_partition_account(meta) for meta in metas),
@@ -109,7 +113,10 @@ def accounts_of(
 
 
 def _open_rows(
-    open_windows: Iterable[PartialAggregate], records: dict[Version, VersionRecord], parts: Iterable[PartialAggregate]
+    open_windows: Iterable[PartialAggregate],
+    records: dict[Version, VersionRecord],
+    parts: Iterable[PartialAggregate],
+    closed: ClosedWindows,
 ) -> dict[Version, int]:
     """Rows that are in no report yet. A final part may be in both stages: it counts once, with the greater number."""
     rows: dict[tuple[str, str, int, int, int], int] = {}
@@ -118,7 +125,8 @@ def _open_rows(
             record = records.get((part.model, part.version), VersionRecord(model=part.model, version=part.version))
             if record.horizon is not None and part.window_start <= record.horizon:
                 # closed: what stage 2 still keeps is reported; stage 1 may hold what it has not told stage 2 yet
-                left = max(0, part.rows - rows_closed(record, part)) if stage == 1 else 0
+                memory = closed.get((part.model, part.version, part.window_start))
+                left = max(0, part.rows - rows_closed(record, memory, part)) if stage == 1 else 0
             else:
                 left = part.rows
             key = (part.model, part.version, part.window_start, part.window_end, part.partition)

@@ -14,24 +14,39 @@ FOREVER = 1 << 62
 class Frontier:
     """The last heartbeat of each source partition, of the newest generation of the consumer group."""
 
-    __slots__ = ("_heard", "fenced", "generation", "partitions")
+    __slots__ = ("_current", "_heard", "_reached", "_stale", "generation", "partitions")
 
     def __init__(self) -> None:
         self._heard: dict[int, Heartbeat] = {}
+        self._current = 0
+        self._reached: int | None = None
+        self._stale = False
         self.generation = -1
         self.partitions = 0
-        self.fenced = 0
 
     def hear(self, heartbeat: Heartbeat) -> bool:
         """Take a heartbeat in; False when it comes from a worker that has lost the partition since."""
         last = self._heard.get(heartbeat.partition)
         if last is not None and heartbeat.generation < last.generation:
-            self.fenced += 1
             return False
         self._heard[heartbeat.partition] = heartbeat
+        if heartbeat.generation > self.generation:
+            self._current = 0
         if heartbeat.generation >= self.generation:
             self.generation, self.partitions = heartbeat.generation, heartbeat.partitions
+            self._current += last is None or last.generation != heartbeat.generation
+        self._stale = self._stale or self._matters(heartbeat, last)
         return True
+
+    def _matters(self, heartbeat: Heartbeat, last: Heartbeat | None) -> bool:
+        """Whether the least watermark may be another now: not when one that is not the least has moved on."""
+        if last is None or last.generation != heartbeat.generation or last.idle != heartbeat.idle:
+            return True
+        if heartbeat == last:
+            return False
+        if self._reached is None or last.watermark is None or heartbeat.watermark is None:
+            return True
+        return last.watermark <= self._reached or heartbeat.watermark < self._reached
 
     def reached(self) -> int | None:
         """The time that all partitions have passed: no counts will come for a window that ends there or before.
@@ -40,9 +55,17 @@ class Frontier:
         first; None until then, and while one that is not idle has had no event. Idle partitions are not waited for:
         FOREVER when all are idle.
         """
-        now = [beat for beat in self._heard.values() if beat.generation == self.generation]
-        if not now or len(now) < self.partitions:
+        if not self._current or self._current < self.partitions:
             return None
-        awaited = [beat.watermark for beat in now if not beat.idle]
-        known = [watermark for watermark in awaited if watermark is not None]
-        return min(known, default=FOREVER) if len(known) == len(awaited) else None
+        if self._stale:
+            self._reached, self._stale = self._least(), False
+        return self._reached
+
+    def _least(self) -> int | None:
+        least = FOREVER
+        for beat in self._heard.values():
+            if beat.generation == self.generation and not beat.idle:
+                if beat.watermark is None:
+                    return None
+                least = min(least, beat.watermark)
+        return least

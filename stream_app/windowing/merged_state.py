@@ -1,10 +1,13 @@
 """Stored formats of stage 2: the keys and values of its changelog. MessagePack, each value with its version.
 
-Stage 2 keeps, per partition of `window-partials`, the parts of pending windows and one record a model version.
+Stage 2 keeps, per partition of `window-partials`, the parts of pending windows, one record a model version, and one
+record for each of the windows that it closed last. The last is written once and is large with many source partitions;
+the version's is written at each close and is small.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -31,14 +34,23 @@ class VersionKey(NamedTuple):
     version: str
 
 
+class ClosedKey(NamedTuple):
+    """What is remembered of one closed window."""
+
+    number: int
+    model: str
+    version: str
+    window_start: int
+
+
 class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What stage 2 knows of one model version beside its pending windows.
 
     horizon: start of the last closed window; nothing at or below it opens again. reports, reported_rows: closed
     windows and their rows. late_rows: rows that came for closed windows. offset: the last record of `window-partials`
-    that is in this record or was stored before it. closed: start -> length -> source partition -> rows, of the closed
-    windows touched last. thin: starts of closed windows too small to compare, waiting to be merged. policy: the alert
-    policy's own state.
+    that is in this record or was stored before it. closed: start -> length -> source partition -> rows, where they
+    came too late for the window's report and so are not in its `ClosedWindow`; of the windows touched last. thin:
+    starts of closed windows too small to compare, waiting to be merged. policy: the alert policy's own state.
     """
 
     model: str
@@ -54,10 +66,34 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
     v: Literal[1] = 1
 
 
+class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the report of a window was made of. It tells a part that is sent again from one that came too late.
+
+    length: of the window in milliseconds. rows: by source partition. reports, offset: those of the version's record
+    that was written with it. It stands from before that record on, and says nothing while the window is not closed.
+    """
+
+    length: int
+    rows: dict[int, int]
+    reports: int
+    offset: int
+    v: Literal[1] = 1
+
+
+class Merged(NamedTuple):
+    """What stage 2 has stored. closed: by model, version and start."""
+
+    versions: tuple[VersionRecord, ...]
+    closed: dict[tuple[str, str, int], ClosedWindow]
+    parts: tuple[PartialAggregate, ...]
+
+
 _pack = msgspec.msgpack.Encoder().encode
 _version = msgspec.msgpack.Decoder(VersionRecord)
+_closed = msgspec.msgpack.Decoder(ClosedWindow)
 _part_key = msgspec.msgpack.Decoder(PartKey)
 _version_key = msgspec.msgpack.Decoder(VersionKey)
+_closed_key = msgspec.msgpack.Decoder(ClosedKey)
 
 
 def part_key(key: PartKey) -> bytes:
@@ -70,8 +106,15 @@ def version_key(key: VersionKey) -> bytes:
     return _pack(key)
 
 
-def parse_merged_key(data: bytes) -> PartKey | VersionKey:
+def closed_key(key: ClosedKey) -> bytes:
+    """Key of a closed window's record in stage 2."""
+    return _pack(key)
+
+
+def parse_merged_key(data: bytes) -> PartKey | VersionKey | ClosedKey:
     """The parts of a stage 2 key. Raises InvalidMessage."""
+    if data[:1] == bytes([SHORT_ARRAY + len(ClosedKey._fields)]):
+        return read_stored(_closed_key, data, "key of stage 2")
     if data[:1] == bytes([SHORT_ARRAY + len(VersionKey._fields)]):
         return read_stored(_version_key, data, "key of stage 2")
     return read_stored(_part_key, data, "key of stage 2")
@@ -87,10 +130,40 @@ def decode_version(data: bytes) -> VersionRecord:
     return read_stored(_version, data, "version record of stage 2")
 
 
-def rows_closed(record: VersionRecord, part: PartialAggregate) -> int:
-    """Rows of this part that a closed window, or the late rows, include already; 0 where nothing is remembered."""
+def encode_closed(closed: ClosedWindow) -> bytes:
+    """MessagePack of what is remembered of a closed window."""
+    return _pack(closed)
+
+
+def decode_closed(data: bytes) -> ClosedWindow:
+    """Read what is remembered of a closed window. Raises InvalidMessage."""
+    return read_stored(_closed, data, "closed window of stage 2")
+
+
+def merged_of(stored: Iterable[tuple[bytes, bytes]]) -> Merged:
+    """Stored keys and values as what they are. Raises InvalidMessage."""
+    versions, closed, parts = [], {}, []
+    for key, value in stored:
+        parsed = parse_merged_key(key)
+        if isinstance(parsed, VersionKey):
+            versions.append(decode_version(value))
+        elif isinstance(parsed, ClosedKey):
+            closed[parsed.model, parsed.version, parsed.window_start] = decode_closed(value)
+        else:
+            parts.append(decode_part(value))
+    return Merged(tuple(versions), closed, tuple(parts))
+
+
+def rows_closed(record: VersionRecord, closed: ClosedWindow | None, part: PartialAggregate) -> int:
+    """Rows of this part that a closed window, or the late rows, include already; 0 where nothing is remembered.
+
+    closed: what is remembered of its window, None where nothing is.
+    """
     length = part.window_end - part.window_start
-    return record.closed.get(part.window_start, {}).get(length, {}).get(part.partition, 0)
+    late = record.closed.get(part.window_start, {}).get(length, {}).get(part.partition)
+    if late is not None:
+        return late  # all of the partition's rows, those of the report included
+    return closed.rows.get(part.partition, 0) if closed is not None and closed.length == length else 0
 
 
 def age_of_merged(key: bytes, value: bytes) -> tuple[int, int]:
@@ -98,7 +171,8 @@ def age_of_merged(key: bytes, value: bytes) -> tuple[int, int]:
 
     Raises InvalidMessage.
     """
-    if isinstance(parse_merged_key(key), VersionKey):
-        record = decode_version(value)
-        return record.reports, record.offset
-    return decode_part(value).offset, 0
+    parsed = parse_merged_key(key)
+    if isinstance(parsed, PartKey):
+        return decode_part(value).offset, 0
+    record = decode_version(value) if isinstance(parsed, VersionKey) else decode_closed(value)
+    return record.reports, record.offset

@@ -6,7 +6,7 @@ closes when the frontier has passed its end. What was closed is never opened aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -15,9 +15,12 @@ from contracts.partials import Heartbeat, PartialAggregate, encode_partial
 from stream_app.windowing.closing import Closing, closing_of
 from stream_app.windowing.frontier import Frontier
 from stream_app.windowing.merged_state import (
+    ClosedKey,
     PartKey,
     VersionKey,
     VersionRecord,
+    closed_key,
+    decode_closed,
     decode_version,
     encode_version,
     parse_merged_key,
@@ -54,7 +57,6 @@ class Merger:
 
     def __init__(self, number: int, config: MergerConfig, baselines: Mapping[str, Baseline]) -> None:
         self.number = number
-        self.repeats = 0
         self._config = config
         self._baselines = baselines
         self._frontier = Frontier()
@@ -71,7 +73,8 @@ class Merger:
     ) -> Merger:
         """The merger whose records these are; other partitions' are passed over. Raises InvalidMessage."""
         merger = cls(number, config, baselines)
-        parts: list[PartialAggregate] = []
+        parts: list[tuple[PartialAggregate, bytes]] = []
+        memories: list[tuple[ClosedKey, bytes]] = []
         for key, value in stored:
             parsed = parse_merged_key(key)
             if parsed.number != number:
@@ -79,31 +82,31 @@ class Merger:
             if isinstance(parsed, VersionKey):
                 record = decode_version(value)
                 merger._versions[record.model, record.version] = VersionWindows(record)
+            elif isinstance(parsed, ClosedKey):
+                decode_closed(value)  # what cannot be read is said now, not at the first late part
+                memories.append((parsed, value))
             else:
-                parts.append(decode_part(value))
-        for part in parts:
-            merger._windows(part).keep(part)
+                parts.append((decode_part(value), value))
+        for part, value in parts:
+            merger._windows(part.model, part.version).keep(part, value)
+        for closed, value in memories:
+            merger._windows(closed.model, closed.version).remember(closed.window_start, value)
         return merger
 
-    def on_partial(self, partial: PartialAggregate, offset: int) -> Records:
-        """Take a part in. offset: of its record on `window-partials`. Returns what to store; nothing for a repeat."""
-        windows = self._windows(partial)
-        taken = windows.take(partial, offset, remember=self._config.closed_windows)
+    def on_partial(self, partial: PartialAggregate, offset: int, encoded: bytes | None = None) -> Records:
+        """Take a part in. offset: of its record on `window-partials`. encoded: the record's value, which is then stored
+        as it came, with what a newer worker may have added. Returns what to store; nothing for a repeat.
+        """
+        windows = self._windows(partial.model, partial.version)
+        value = encode_partial(partial) if encoded is None else encoded
+        taken = windows.take(partial, value, offset, capacity=self._config.closed_windows)
         if taken == "pending":
-            return [(self._part_key(partial), encode_partial(partial))]
-        if taken == "late":
-            return [self._version_record(windows)]
-        self.repeats += 1
-        return []
+            return [(self._part_key(windows.record, partial.window_start, partial.partition), value)]
+        return [self._version_record(windows)] if taken == "late" else []
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> bool:
         """Take a heartbeat in; False when it is fenced: from a worker that has lost the partition since."""
         return self._frontier.hear(heartbeat)
-
-    @property
-    def fenced(self) -> int:
-        """Heartbeats that came from workers which had lost their partition."""
-        return self._frontier.fenced
 
     @property
     def pending(self) -> int:
@@ -113,7 +116,7 @@ class Merger:
     @property
     def unknown(self) -> frozenset[str]:
         """Digests of baselines that windows wait for: read the topic `baselines` again, then give_up()."""
-        return frozenset(digest for windows in self._versions.values() for digest in self._waits_for(windows))
+        return frozenset(digest for windows in self._versions.values() for digest in self._lacking(windows.baselines))
 
     def give_up(self, digest: str) -> None:
         """This baseline is gone for good (compacted away): windows close without the rows counted against it."""
@@ -128,32 +131,38 @@ class Merger:
         """The alert policy's state as close() was given it last; empty before the first."""
         return self.version(model, version).policy
 
-    def due(self) -> list[Closing]:
+    def due(self, held: Callable[[str, str], bool] = lambda model, version: False) -> Iterator[Closing]:
         """Windows to close now: for each version in order of start, each as it is once those before it are closed.
 
-        Report them in this order, and close() each when its report is acknowledged.
+        Each is put together when it is asked for: report it, and close() it when its report is acknowledged. held:
+        whether a version's windows are left alone for now; asked before each.
         """
-        closings: list[Closing] = []
         reached = self._frontier.reached()
         if reached is None:
-            return closings
-        for _, windows in sorted(self._versions.items()):
+            return
+        for (model, version), windows in sorted(self._versions.items()):
+            if not windows.pending or windows.window(windows.pending[0]).end > reached:
+                continue
             thin = windows.record.thin
-            for start in windows.pending:
-                parts = windows.parts(start)
-                if parts[0].window_end > reached or self._waits_for(windows, start):
+            for start in list(windows.pending):
+                if (
+                    held(model, version)
+                    or windows.window(start).end > reached
+                    or self._lacking(windows.baselines_of(start))
+                ):
                     break
                 closing = closing_of(
-                    parts,
-                    [windows.parts(earlier) for earlier in thin],
+                    (model, version),
+                    start,
+                    windows.window(start),
+                    [windows.window(earlier) for earlier in thin],
                     self._baselines,
                     minimum_rows=self._config.minimum_rows,
                 )
                 if closing is None:
                     break
-                closings.append(closing)
                 thin = self._thin_after(thin, closing)
-        return closings
+                yield closing
 
     def close(self, closing: Closing, policy: bytes | None = None) -> Records:
         """The report of this window is out. policy: the alert policy's new state, None where it did not change.
@@ -162,9 +171,15 @@ class Merger:
         """
         windows = self._versions[closing.model, closing.version]
         thin = self._thin_after(windows.record.thin, closing)
-        closed = windows.close(closing, thin=thin, policy=policy, remember=self._config.closed_windows)
-        # The version record first: what a crash leaves undeleted is below the horizon, and goes with the next close().
-        return [self._version_record(windows), *[(self._part_key(part), None) for part in closed]]
+        closed = windows.close(closing, thin=thin, policy=policy, capacity=self._config.closed_windows)
+        # What the version record closes is remembered before it, and deleted after it: what a crash leaves undeleted is
+        # below the horizon, and goes with the next close().
+        return [
+            (self._closed_key(closing.model, closing.version, closing.window_start), closed.memory),
+            self._version_record(windows),
+            *[(self._part_key(windows.record, start, partition), None) for start, partition in closed.parts],
+            *[(self._closed_key(closing.model, closing.version, start), None) for start in closed.forgotten],
+        ]
 
     def _thin_after(self, thin: tuple[int, ...], closing: Closing) -> tuple[int, ...]:
         if closing.sufficient:
@@ -172,21 +187,21 @@ class Merger:
         kept = (*thin, closing.window_start)
         return kept[max(0, len(kept) - self._config.thin_windows) :]
 
-    def _waits_for(self, windows: VersionWindows, start: int | None = None) -> set[str]:
-        starts = windows.pending if start is None else [start]
-        digests = {part.baseline for pending in starts for part in windows.parts(pending)}
+    def _lacking(self, digests: Iterable[str]) -> set[str]:
         return {digest for digest in digests if digest not in self._baselines and digest not in self._given_up}
 
-    def _windows(self, part: PartialAggregate) -> VersionWindows:
-        version = part.model, part.version
-        windows = self._versions.get(version)
+    def _windows(self, model: str, version: str) -> VersionWindows:
+        windows = self._versions.get((model, version))
         if windows is None:
-            record = VersionRecord(model=part.model, version=part.version)
-            windows = self._versions[version] = VersionWindows(record)
+            record = VersionRecord(model=model, version=version)
+            windows = self._versions[model, version] = VersionWindows(record)
         return windows
 
-    def _part_key(self, part: PartialAggregate) -> bytes:
-        return part_key(PartKey(self.number, part.model, part.version, part.window_start, part.partition))
+    def _part_key(self, record: VersionRecord, start: int, partition: int) -> bytes:
+        return part_key(PartKey(self.number, record.model, record.version, start, partition))
+
+    def _closed_key(self, model: str, version: str, start: int) -> bytes:
+        return closed_key(ClosedKey(self.number, model, version, start))
 
     def _version_record(self, windows: VersionWindows) -> tuple[bytes, bytes]:
         record = windows.record

@@ -1,95 +1,169 @@
-"""VersionWindows: the windows of one model version in stage 2, those that wait and what is remembered of the closed."""
+"""VersionWindows: the windows of one model version in stage 2, those that wait and what is remembered of the closed.
+
+Everything that is asked at each batch (what waits, until when, for which baselines) is kept up to date, not looked for.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from bisect import insort
+from collections.abc import KeysView
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
 from contracts.partials import PartialAggregate
 from stream_app.windowing.closing import Closing
-from stream_app.windowing.merged_state import VersionRecord, rows_closed
+from stream_app.windowing.merged_state import (
+    ClosedWindow,
+    VersionRecord,
+    decode_closed,
+    encode_closed,
+    rows_closed,
+)
+from stream_app.windowing.waiting_window import WaitingWindow
 
 Rows = dict[int, dict[int, int]]
 """Length of a window in milliseconds -> source partition -> rows."""
 
 
-class VersionWindows:
-    """The stored record of a version and the parts of its windows, thin ones included."""
+class Closed(NamedTuple):
+    """What closing a window leaves to write. memory: the closed window's stored record. parts: (start, source
+    partition) of those that are not needed any more; forgotten: starts of closed windows that are not remembered now.
+    """
 
-    __slots__ = ("_parts", "_seen", "record")
+    memory: bytes
+    parts: list[tuple[int, int]]
+    forgotten: list[int]
+
+
+class VersionWindows:
+    """The stored record of a version and the parts of its windows, thin ones included.
+
+    pending: starts of the windows that wait to be closed, rising.
+    """
+
+    __slots__ = ("_closed", "_seen", "_waited_for", "_windows", "pending", "record")
 
     def __init__(self, record: VersionRecord) -> None:
         self.record = record
-        self._parts: dict[int, dict[int, PartialAggregate]] = {}
+        self.pending: list[int] = []
+        self._windows: dict[int, WaitingWindow] = {}
+        self._waited_for: dict[str, int] = {}
+        self._closed: dict[int, bytes] = {}
         self._seen = record.offset
 
     @property
-    def pending(self) -> list[int]:
-        """Starts of the windows that wait to be closed, rising."""
-        return sorted(start for start in self._parts if not self._is_closed(start))
+    def baselines(self) -> KeysView[str]:
+        """Digests of the baselines that parts of pending windows were counted with."""
+        return self._waited_for.keys()
 
-    def parts(self, start: int) -> list[PartialAggregate]:
-        """The newest parts of a window that waits or is thin, by source partition."""
-        return [part for _, part in sorted(self._parts.get(start, {}).items())]
+    def baselines_of(self, start: int) -> set[str]:
+        """Digests of the baselines that the parts of one window were counted with."""
+        return set(self._windows[start].rows_by_baseline())
 
-    def keep(self, part: PartialAggregate) -> None:
+    def window(self, start: int) -> WaitingWindow:
+        """A window that waits or is thin; without parts where none is left of a thin one."""
+        window = self._windows.get(start)
+        return WaitingWindow(start) if window is None else window
+
+    def keep(self, part: PartialAggregate, encoded: bytes) -> None:
         """Put a stored part back. One that a crash left below the horizon is there for the next close() to return."""
-        self._parts.setdefault(part.window_start, {})[part.partition] = part
+        window = self._windows.get(part.window_start)
+        self._put(self._opened(part) if window is None else window, part, encoded)
 
-    def take(self, part: PartialAggregate, offset: int, *, remember: int) -> Literal["pending", "late", "repeat"]:
-        """Put a part where it belongs. offset: of its record, by which one that is delivered again is recognised."""
+    def remember(self, start: int, memory: bytes) -> None:
+        """Put the stored memory of a closed window back."""
+        self._closed[start] = memory
+
+    def take(
+        self, part: PartialAggregate, encoded: bytes, offset: int, *, capacity: int
+    ) -> Literal["pending", "late", "repeat"]:
+        """Put a part where it belongs. offset: of its record, by which one that is delivered again is recognised.
+
+        capacity: how many closed windows are remembered for their late rows.
+        """
         seen_before = offset <= self.record.offset
         self._seen = max(self._seen, offset)
-        same_start = self._parts.get(part.window_start, {})
+        window = self._windows.get(part.window_start)
         # Another length: the window size was changed while this window waited.
-        fits = all(other.window_end == part.window_end for other in same_start.values())
+        fits = window is None or window.end == part.window_end
         if self._is_closed(part.window_start) or not fits:
-            return "repeat" if seen_before or not self._add_late(part, remember) else "late"
-        mine = same_start.get(part.partition)
+            return "repeat" if seen_before or not self._add_late(part, capacity) else "late"
+        if window is None:
+            window = self._opened(part)
+        mine = window.parts.get(part.partition)
         if mine is not None and part.offset <= mine.offset:
             return "repeat"
-        self._parts.setdefault(part.window_start, {})[part.partition] = part
+        self._put(window, part, encoded)
         return "pending"
 
-    def close(
-        self, closing: Closing, *, thin: tuple[int, ...], policy: bytes | None, remember: int
-    ) -> list[PartialAggregate]:
+    def close(self, closing: Closing, *, thin: tuple[int, ...], policy: bytes | None, capacity: int) -> Closed:
         """Move the horizon over the version's next window. thin: the thin windows from now on.
 
-        Returns the parts that are not needed any more. Raises ValueError when it is not the next window.
+        capacity: how many closed windows are remembered. Raises ValueError when it is not the next window.
         """
-        start, pending = closing.window_start, self.pending
-        if start not in pending[:1]:
-            raise ValueError(f"window {start} of {closing.model}/{closing.version} is not the next: {pending[:1]}")
-        parts = self.parts(start)
-        memory = {closing.window_end - start: {part.partition: part.rows for part in parts}}
+        start, following = closing.window_start, self.pending[:1]
+        if start not in following:
+            raise ValueError(f"window {start} of {closing.model}/{closing.version} is not the next: {following}")
+        window = self._windows[start]
+        for part in window.parts.values():
+            self._no_longer_waits(part.baseline)
+        del self.pending[0]
         self.record = replace(
             self.record,
             horizon=start,
             reports=self.record.reports + 1,
             reported_rows=self.record.reported_rows + closing.rows,
             offset=self._seen,
-            closed=_remember(self.record.closed, start, memory, remember),
             thin=thin,
             policy=self.record.policy if policy is None else policy,
         )
-        gone = [earlier for earlier in sorted(self._parts) if earlier <= start and earlier not in thin]
-        return [part for earlier in gone for _, part in sorted(self._parts.pop(earlier).items())]
+        rows = {partition: part.rows for partition, part in sorted(window.parts.items())}
+        memory = encode_closed(
+            ClosedWindow(length=window.end - start, rows=rows, reports=self.record.reports, offset=self._seen)
+        )
+        self._closed[start] = memory
+        forgotten = sorted(self._closed)[: max(0, len(self._closed) - capacity)]
+        for oldest in forgotten:
+            del self._closed[oldest]
+        gone = [earlier for earlier in sorted(self._windows) if earlier <= start and earlier not in thin]
+        parts = [(earlier, partition) for earlier in gone for partition in sorted(self._windows.pop(earlier).parts)]
+        return Closed(memory, parts, forgotten)
+
+    def _opened(self, part: PartialAggregate) -> WaitingWindow:
+        start = part.window_start
+        window = self._windows[start] = WaitingWindow(part.window_end)
+        if not self._is_closed(start):
+            insort(self.pending, start)
+        return window
+
+    def _put(self, window: WaitingWindow, part: PartialAggregate, encoded: bytes) -> None:
+        former = window.put(part, encoded)
+        if not self._is_closed(part.window_start):
+            self._waited_for[part.baseline] = self._waited_for.get(part.baseline, 0) + 1
+            if former is not None:
+                self._no_longer_waits(former)
+
+    def _no_longer_waits(self, digest: str) -> None:
+        self._waited_for[digest] -= 1
+        if not self._waited_for[digest]:
+            del self._waited_for[digest]
 
     def _is_closed(self, start: int) -> bool:
         return self.record.horizon is not None and start <= self.record.horizon
 
-    def _add_late(self, part: PartialAggregate, remember: int) -> bool:
-        additional = part.rows - rows_closed(self.record, part)
+    def _add_late(self, part: PartialAggregate, capacity: int) -> bool:
+        memory = self._closed.get(part.window_start)
+        closed = None if memory is None else decode_closed(memory)
+        additional = part.rows - rows_closed(self.record, closed, part)
         if additional <= 0:
             return False
-        memory = {part.window_end - part.window_start: {part.partition: part.rows}}
+        more = {part.window_end - part.window_start: {part.partition: part.rows}}
         self.record = replace(
             self.record,
             late_rows=self.record.late_rows + additional,
             offset=self._seen,
-            closed=_remember(self.record.closed, part.window_start, memory, remember),
+            closed=_remember(self.record.closed, part.window_start, more, capacity),
         )
         return True
 

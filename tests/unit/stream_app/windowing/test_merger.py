@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from contracts.errors import InvalidMessage
-from contracts.partials import Heartbeat, PartialAggregate, decode_partial
+from contracts.partials import Heartbeat, PartialAggregate, decode_partial, encode_partial
 from contracts.window import WindowCounts
-from stream_app.windowing.merged_state import VersionKey, VersionRecord, decode_version, parse_merged_key
+from stream_app.windowing.merged_state import (
+    ClosedKey,
+    PartKey,
+    VersionKey,
+    VersionRecord,
+    decode_version,
+    encode_version,
+    parse_merged_key,
+    version_key,
+)
 from stream_app.windowing.merger import Merger, MergerConfig, Records
 from tests.unit.stream_app.windowing.stand import AGAIN, FIRST, SECOND, a_partial, by_digest, folded
 
@@ -21,12 +31,14 @@ class Stage:
         self.config = MergerConfig(**{"minimum_rows": 1, **config})
         self.baselines = by_digest()
         self.written: Records = []
-        self.partitions, self.offset = partitions, 0
+        self.partitions, self.offset, self.repeats = partitions, 0, 0
         self.merger = Merger(0, self.config, self.baselines)
 
     def take(self, *parts: PartialAggregate) -> None:
         for part in parts:
-            self.written += self.merger.on_partial(part, self.offset)
+            records = self.merger.on_partial(part, self.offset)
+            self.repeats += not records
+            self.written += records
             self.offset += 1
 
     def beat(self, *watermarks: int | None, generation: int = 1, idle: tuple[int, ...] = ()) -> None:
@@ -84,7 +96,7 @@ def test_what_is_closed_is_the_sum_of_the_newest_parts() -> None:
     expected.merge(WindowCounts.of(a_partial(0, 4, number=130.0), FIRST))
     assert [histogram.value() for histogram in closing.counts.features] == [h.value() for h in expected.features]
     assert (closing.rows, closing.partitions, closing.baseline) == (7, {0: 8, 1: 2}, FIRST)
-    assert stage.merger.repeats == 1
+    assert stage.repeats == 1
 
 
 def test_a_part_made_again_after_a_crash_is_a_repeat_also_under_a_baseline_published_since() -> None:
@@ -93,7 +105,7 @@ def test_a_part_made_again_after_a_crash_is_a_repeat_also_under_a_baseline_publi
     stage.take(a_partial(0, 3))
     before = list(stage.written)
     stage.take(a_partial(0, 3), a_partial(0, 3, baseline=AGAIN))
-    assert (stage.written, stage.merger.repeats) == (before, 2)
+    assert (stage.written, stage.repeats) == (before, 2)
     stage.beat(100)
     assert [(closing.rows, closing.other_rows) for closing in stage.merger.due()] == [(3, 0)]
 
@@ -145,7 +157,7 @@ def test_a_heartbeat_of_an_older_generation_is_fenced() -> None:
     stage.take(a_partial(0))
     stage.beat(50, generation=4)
     assert not stage.merger.on_heartbeat(Heartbeat(partition=0, partitions=1, generation=3, watermark=999))
-    assert (stage.merger.fenced, stage.close()) == (1, [])
+    assert stage.close() == []
 
 
 def test_after_a_rebalance_every_partition_must_be_heard_of_again() -> None:
@@ -176,7 +188,7 @@ def test_a_part_sent_again_for_a_closed_window_is_a_repeat() -> None:
     stage.beat(100)
     stage.close()
     stage.take(a_partial(0, 3))
-    assert (stage.record.late_rows, stage.merger.repeats, stage.merger.pending) == (0, 1, 0)
+    assert (stage.record.late_rows, stage.repeats, stage.merger.pending) == (0, 1, 0)
     stage.beat(1_000)
     assert stage.close() == []
 
@@ -222,9 +234,84 @@ def test_the_memory_of_closed_windows_is_bounded() -> None:
         stage.take(a_partial(start))
         stage.beat(start + 100)
         stage.close()
-    assert list(stage.record.closed) == [700, 800, 900]
+    kept = [parse_merged_key(key) for key in folded(stage.written)]
+    assert [key.window_start for key in kept if isinstance(key, ClosedKey)] == [700, 800, 900]
     stage.take(a_partial(700))
     assert stage.record.late_rows == 0
+
+
+def test_what_a_close_writes_does_not_grow_with_the_windows_that_are_remembered() -> None:
+    stage = Stage(partitions=50)
+    sizes = []
+    for start in range(0, 2_000, 100):
+        stage.take(*[a_partial(start, partition=number) for number in range(50)])
+        stage.beat(*[start + 100] * 50)
+        [closing] = stage.merger.due()
+        records = stage.merger.close(closing)
+        sizes.append(sum(len(key) + len(value) for key, value in records if value is not None))
+    assert sizes[-1] <= sizes[1] + 20  # numbers grow by some bytes
+
+
+def test_a_repeat_is_recognised_after_a_crash_by_what_is_remembered() -> None:
+    stage = Stage()
+    stage.take(a_partial(0, 3), a_partial(0, 4, partition=1))
+    stage.beat(100, 100)
+    stage.close()
+    stage.crash()
+    stage.take(a_partial(0, 3), a_partial(0, 6, partition=1))
+    assert (stage.record.reported_rows, stage.record.late_rows) == (7, 2)
+
+
+def test_what_is_remembered_of_a_window_says_nothing_while_a_crash_has_kept_it_from_closing() -> None:
+    stage = Stage(partitions=1)
+    stage.take(a_partial(0, 3))
+    stage.beat(100)
+    stage.close()
+    stage.crash(lost=2)  # the version's record and the deletion
+    stage.take(a_partial(0, 5, offset=20))
+    stage.beat(100)
+    assert stage.close() == [("1", 0, 5)]
+    stage.take(a_partial(0, 5, offset=20))
+    assert (stage.record.reported_rows, stage.record.late_rows) == (5, 0)
+
+
+def test_rows_that_an_earlier_build_remembered_in_the_versions_record_are_still_known() -> None:
+    stage = Stage(partitions=1)
+    former = VersionRecord(
+        model="flights", version="1", horizon=0, reports=1, reported_rows=3, closed={0: {100: {0: 3}}}
+    )
+    stage.written = [(version_key(VersionKey(0, "flights", "1")), encode_version(former))]
+    stage.crash()
+    stage.take(a_partial(0, 3))
+    assert (stage.repeats, stage.record.late_rows) == (1, 0)
+
+
+def test_a_version_that_is_held_is_left_alone_and_no_other_waits_for_it() -> None:
+    stage = Stage(partitions=1)
+    stage.take(a_partial(0), a_partial(0, baseline=SECOND))
+    stage.beat(100)
+    assert [c.version for c in stage.merger.due(lambda model, version: version == "1")] == ["2"]
+    assert [c.version for c in stage.merger.due()] == ["1", "2"]
+
+
+def test_a_window_is_put_together_only_when_it_is_asked_for() -> None:
+    stage = Stage(partitions=1)
+    stage.take(a_partial(0), a_partial(100))
+    stage.beat(200)
+    held: list[str] = []
+    due = stage.merger.due(lambda model, version: bool(held))
+    assert next(due).window_start == 0
+    held.append("the comparison failed")
+    assert list(due) == []
+
+
+def test_a_part_is_stored_as_it_came_with_what_a_newer_worker_added() -> None:
+    stage = Stage()
+    newer = msgspec.msgpack.encode({**msgspec.msgpack.decode(encode_partial(a_partial())), "added": 7})
+    part = decode_partial(newer)
+    assert isinstance(part, PartialAggregate)
+    [(_, value)] = stage.merger.on_partial(part, 0, newer)
+    assert value == newer
 
 
 def test_a_thin_window_is_reported_insufficient_and_merged_into_the_next() -> None:
@@ -237,7 +324,7 @@ def test_a_thin_window_is_reported_insufficient_and_merged_into_the_next() -> No
     assert found == [(0, 2, 2, 0, False), (100, 3, 5, 1, False), (200, 6, 11, 2, True)]
     stage.close()
     assert (stage.record.thin, stage.record.reports, stage.record.reported_rows) == ((), 3, 11)
-    assert not [key for key in folded(stage.written) if not isinstance(parse_merged_key(key), VersionKey)]
+    assert not [key for key in folded(stage.written) if isinstance(parse_merged_key(key), PartKey)]
 
 
 def test_thin_windows_are_kept_over_a_crash() -> None:
@@ -260,7 +347,7 @@ def test_only_so_many_thin_windows_are_merged() -> None:
         stage.close()
     assert stage.record.thin == (200, 300)
     kept = [parse_merged_key(key) for key in folded(stage.written)]
-    assert sorted(key.window_start for key in kept if not isinstance(key, VersionKey)) == [200, 300]
+    assert sorted(key.window_start for key in kept if isinstance(key, PartKey)) == [200, 300]
 
 
 def test_no_thin_window_is_merged_where_none_is_to_be_kept() -> None:
@@ -333,12 +420,13 @@ def test_a_version_without_any_baseline_waits_and_holds_back_no_other() -> None:
     assert stage.merger.pending == 1
 
 
-def test_the_version_record_is_written_before_anything_is_deleted() -> None:
+def test_what_is_remembered_is_written_before_the_version_record_and_that_before_anything_is_deleted() -> None:
     stage = Stage(partitions=2)
     stage.take(a_partial(0), a_partial(0, partition=1))
     stage.beat(100, 100)
     [closing] = stage.merger.due()
-    (key, value), *deletions = stage.merger.close(closing, b"state")
+    memory, (key, value), *deletions = stage.merger.close(closing, b"state")
+    assert isinstance(parse_merged_key(memory[0]), ClosedKey)
     assert isinstance(parse_merged_key(key), VersionKey)
     assert value is not None
     assert decode_version(value).policy == b"state"
@@ -352,7 +440,7 @@ def test_a_crash_before_the_version_record_closes_the_window_again_alike() -> No
     [before] = stage.merger.due()
     stage.close()
     stage.crash(lost=2)
-    assert stage.merger.due() == []  # nothing is known of the partitions yet
+    assert list(stage.merger.due()) == []  # nothing is known of the partitions yet
     stage.beat(100)
     [after] = stage.merger.due()
     assert (after.window_start, after.rows, after.partitions) == (before.window_start, before.rows, before.partitions)
@@ -368,7 +456,7 @@ def test_a_crash_before_the_deletions_does_not_open_the_window_again_and_they_ar
     stage.take(a_partial(100))
     stage.beat(200)
     assert stage.close() == [("1", 100, 1)]
-    assert [key for key in folded(stage.written) if not isinstance(parse_merged_key(key), VersionKey)] == []
+    assert [key for key in folded(stage.written) if isinstance(parse_merged_key(key), PartKey)] == []
 
 
 def test_the_policys_state_stays_when_close_brings_none() -> None:

@@ -50,7 +50,7 @@ RECORD = VersionRecord(
     reported_rows=9,
     late_rows=1,
     offset=44,
-    closed={-100: {100: {0: 4, 7: 5}}},
+    closed={-100: {100: {7: 5}}},
     thin=(-100,),
     policy=b"\x00\xff",
 )

@@ -20,7 +20,7 @@ from stream_app.windowing.accounts import Accounts, accounts_of
 from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.decoding import Limits
-from stream_app.windowing.merged_state import VersionKey, age_of_merged, decode_version, parse_merged_key
+from stream_app.windowing.merged_state import age_of_merged, merged_of
 from stream_app.windowing.merger import Merger, MergerConfig
 from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
 from stream_app.windowing.tumbling import WindowConfig
@@ -254,12 +254,11 @@ class World:
     def accounts(self) -> Accounts:
         """Of what is stored."""
         stored = [(parse_key(key), value) for state in self.states for key, value in state.recovered().items()]
-        merged = [(parse_merged_key(key), value) for key, value in self.merged.recovered().items()]
+        merged = merged_of(self.merged.recovered().items())
         return accounts_of(
             [decode_meta(value) for key, value in stored if isinstance(key, MetaKey)],
             [decode_part(value) for key, value in stored if not isinstance(key, MetaKey)],
-            [decode_version(value) for key, value in merged if isinstance(key, VersionKey)],
-            [decode_part(value) for key, value in merged if not isinstance(key, VersionKey)],
+            *(merged.versions, merged.parts, merged.closed),
         )
 
     def book(self, number: int) -> Book:
