@@ -61,35 +61,43 @@ class Counting:
         self._owned.check(batch.epoch)
         partition = self._owned.partition(batch.partition)
         expected = partition.gap(batch.first_offset)
-        if expected is not None and not await self._holes.passable(batch.partition, expected, batch.first_offset):
-            raise Lost
-        following, records = partition.next_offset or 0, batch.records
-        if batch.first_offset < following:  # read again after a rebalance
-            records = [record for record in records if record.offset >= following]
+        start = batch.first_offset if partition.next_offset is None else partition.next_offset
+        if expected is not None:
+            hole = await self._holes.passable(batch.partition, expected, batch.first_offset)
+            if hole is None:
+                raise Lost
+            if hole == "deleted":  # these were records: the accounts must show that nobody read them
+                start = batch.first_offset
+        records = batch.records
+        if batch.first_offset < start:  # read again after a rebalance
+            records = [record for record in records if record.offset >= start]
             self._telemetry.events.labels("redelivered").inc(len(batch.records) - len(records))
         if records:
-            await self._count(batch, records)
+            await self._count(batch, records, start)
         await self._owned.hand_on(batch.partition, batch.epoch, always=False)
 
-    async def _count(self, batch: Batch, records: Sequence[SourceRecord]) -> None:
-        """Count records; where that raises, find the one that cannot be counted and make it a dead letter."""
+    async def _count(self, batch: Batch, records: Sequence[SourceRecord], start: int) -> None:
+        """Count records; where that raises, find the one that cannot be counted and make it a dead letter.
+
+        start: the offset from which on they are all that the log has.
+        """
         try:
             decoded = await self._decode(records)
             await self._refuse(decoded.refused)
             self._owned.check(batch.epoch)
-            self._apply(batch, decoded, records)
+            self._apply(batch, decoded, start, records[-1].offset)
         except _Uncountable as error:
             self._owned.reload(batch.partition)
             if len(records) > 1:
                 middle = len(records) // 2
-                await self._count(batch, records[:middle])
-                await self._count(batch, records[middle:])
+                await self._count(batch, records[:middle], start)
+                await self._count(batch, records[middle:], records[middle - 1].offset + 1)
                 return
             letter = DeadLetter.of(records[0], "malformed", f"cannot be counted: {error.__cause__!r}")
             log.exception("%s: %s", letter.id, letter.detail)
             await self._refuse([letter])
             self._owned.check(batch.epoch)
-            self._apply(batch, Decoded(Events.none(), [letter], set(), []), records)
+            self._apply(batch, Decoded(Events.none(), [letter], set(), []), start, records[0].offset)
 
     async def _decode(self, records: Sequence[SourceRecord]) -> Decoded:
         decoded = self._decoded(records, final=False)
@@ -113,12 +121,12 @@ class Counting:
             for letter in letters:
                 self._telemetry.dead_letters.labels(letter.reason).inc()
 
-    def _apply(self, batch: Batch, decoded: Decoded, records: Sequence[SourceRecord]) -> None:
+    def _apply(self, batch: Batch, decoded: Decoded, first: int, last: int) -> None:
         """Count and write in one go: no await may come between, or a crash could find one without the other."""
         number = batch.partition
         partition = self._owned.partition(number)
         try:
-            touched = partition.apply(decoded, records[0].offset, records[-1].offset)
+            touched = partition.apply(decoded, first, last)
             stored = partition.stored(touched.keys)
         except Exception as error:
             raise _Uncountable from error

@@ -7,11 +7,13 @@ a foreign producer) would be asked for again for ever, so they are told apart an
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
 from stream_app.agents.ports import Source
 from stream_app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
+Why = Literal["deleted", "absent"]
 _TRIES = 3
 """The same hole after so many reads is the log's own."""
 
@@ -23,26 +25,26 @@ class Holes:
         self._topic, self._source, self._telemetry = topic, source, telemetry
         self._tries: dict[int, tuple[int, int, int]] = {}
 
-    async def passable(self, partition: int, expected: int, first: int) -> bool:
-        """Whether a batch that begins at `first` may be used though `expected` is missing; if not, it is read again."""
+    async def passable(self, partition: int, expected: int, first: int) -> Why | None:
+        """Why a batch that begins at `first` may be used though `expected` is missing; None: it is read again."""
         self._telemetry.gaps.inc()
         start = await self._source.start(partition)
         if start >= first:
             self._pass(partition, expected, first, "deleted", "deleted by the topic's retention before it was read")
-            return True
+            return "deleted"
         # After a re-read the first batch of the new reading begins at `first` again only if nothing lies between.
         last_expected, last_first, tries = self._tries.get(partition, (-1, -1, 0))
         tries = tries + 1 if (last_expected, last_first) == (expected, first) else 1
         if tries > _TRIES:
             self._tries.pop(partition, None)
             self._pass(partition, expected, first, "absent", "not in the log: markers of a foreign transaction?")
-            return True
+            return "absent"
         self._tries[partition] = expected, first, tries
         log.warning("%s/%s: expected offset %s, got %s; reading again", self._topic, partition, expected, first)
         self._telemetry.rereads.inc()
         await self._source.reread_from(partition, max(expected, start))
-        return False
+        return None
 
-    def _pass(self, partition: int, expected: int, first: int, why: str, words: str) -> None:
+    def _pass(self, partition: int, expected: int, first: int, why: Why, words: str) -> None:
         self._telemetry.holes.labels(why).inc(first - expected)
         log.error("%s/%s: offsets %s to %s are %s", self._topic, partition, expected, first - 1, words)

@@ -1,7 +1,7 @@
 """Accounts: whether every record that was read is somewhere, and only once, by what both stages have stored.
 
 Two lines must balance:
-    a source partition:  offsets passed = records read = counted + late + repeats + refused
+    a source partition:  offsets passed = records read + absent; read = counted + late + repeats + refused
     a model version:     counted by stage 1 = rows of the reports + rows late for stage 2 + rows of open windows
 Stored state that was read while a worker was writing may be out of balance for that moment: read it again.
 """
@@ -23,11 +23,17 @@ ClosedWindows = Mapping[tuple[str, str, int], ClosedWindow]
 
 
 class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the records of one source partition. offsets: from the first to the last one read."""
+    """What became of the records of one source partition.
+
+    offsets: from the first to the last one read. absent: those of them that the log has no record for.
+    """
 
     partition: int
+    first_offset: int
+    last_offset: int
     offsets: int
     read: int
+    absent: int
     counted: int
     late: int
     repeats: int
@@ -36,7 +42,7 @@ class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unread(self) -> int:
         """Offsets that were passed and not read; 0 when all is well."""
-        return self.offsets - self.read
+        return self.offsets - self.read - self.absent
 
     @property
     def unexplained(self) -> int:
@@ -140,8 +146,11 @@ def _open_rows(
 def _partition_account(meta: PartitionMeta) -> PartitionAccount:
     return PartitionAccount(
         partition=meta.partition,
+        first_offset=meta.first_offset,
+        last_offset=meta.last_offset,
         offsets=meta.last_offset + 1 - meta.first_offset,
         read=meta.read,
+        absent=meta.absent,
         counted=sum(account.counted for account in meta.accounts.values()),
         late=sum(account.late for account in meta.accounts.values()),
         repeats=sum(account.repeats for account in meta.accounts.values()),

@@ -134,6 +134,35 @@ async def test_a_gap_is_read_again_and_not_counted_over(stand: Stand) -> None:
     assert stand.value("events_total", outcome="counted") == 13
 
 
+def booked(stand: Stand) -> tuple[int, int, int]:
+    meta = stand.owned.partition(0).meta
+    assert meta is not None
+    return meta.last_offset + 1 - meta.first_offset, meta.read, meta.absent
+
+
+async def test_offsets_that_are_not_in_the_log_are_booked_as_absent_once_that_is_known(stand: Stand) -> None:
+    agent = counting(stand)
+    await agent.handle(FakeBatch.of(events(5)))
+    behind_a_marker = FakeBatch.of(events(3, first=6), first=6)
+    for _ in range(4):  # the same hole after each reading
+        await agent.handle(behind_a_marker)
+    assert booked(stand) == (9, 8, 1)
+    inside = FakeBatch([*FakeBatch.of(events(1, first=9), first=9).records, *FakeBatch.of([b"{"], first=12).records])
+    await agent.handle(inside)
+    assert booked(stand) == (13, 10, 3)
+    again = FakeBatch([*inside.records, *FakeBatch.of(events(1, first=15), first=15).records])  # 13, 14 are not there
+    await agent.handle(again)
+    assert booked(stand) == (16, 11, 5)
+
+
+async def test_offsets_that_were_deleted_before_they_were_read_stay_visible_in_the_accounts(stand: Stand) -> None:
+    agent = counting(stand)
+    await agent.handle(FakeBatch.of(events(5)))
+    stand.source.log_start = 8
+    await agent.handle(FakeBatch.of(events(2, first=8), first=8))
+    assert booked(stand) == (10, 7, 0)
+
+
 async def test_an_unknown_version_is_looked_up_before_it_is_refused(stand: Stand) -> None:
     stand.baselines.later = [a_baseline(version="2")]
     late = [an_event(sequence=i, model_version="2") for i in range(3)]

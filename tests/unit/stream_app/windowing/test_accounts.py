@@ -68,6 +68,12 @@ def test_offsets_that_were_passed_and_not_read_are_named_with_their_partition() 
     assert sentence == "source partition 3: 22 offsets passed, 20 records read"
 
 
+def test_offsets_that_have_no_record_in_the_log_are_in_the_accounts_and_no_fault() -> None:
+    accounts = accounts_of([replace(META, last_offset=121, absent=2)], [OPEN], [RECORD], [PENDING])
+    assert accounts.balanced
+    assert accounts.partitions[0].absent == 2
+
+
 def test_records_in_no_column_are_named() -> None:
     [sentence] = accounts_of([replace(META, refused={})], [OPEN], [RECORD], [PENDING]).differences
     assert sentence == "source partition 3: 20 records read, 17 accounted for"

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.errors import InvalidMessage
 from contracts.window import WindowCounts
+from stream_app.windowing.accounts import accounts_of
 from stream_app.windowing.accumulator import Partition, Touched
 from stream_app.windowing.decoding import decode_batch
 from stream_app.windowing.state import MetaKey, WindowKey, parse_key
@@ -146,6 +147,21 @@ def test_a_hole_in_the_offsets_is_named_and_a_fresh_partition_may_begin_anywhere
     read(fresh, events_at(1, 2, first=500))
     assert fresh.next_offset == 502
     assert [fresh.gap(offset) for offset in (400, 502, 503)] == [None, None, 502]
+
+
+def test_offsets_that_the_log_has_no_record_for_are_booked_as_absent_and_those_passed_unasked_are_not() -> None:
+    #   offsets   10 11 .. 13 | .. .. 16 | .. 18       .. has no record
+    partition = Partition(0, WindowConfig(SIZE))
+    first = [*events_at(1, 2, first=10), *events_at(3, first=13)]
+    partition.apply(decoded(first), 10, 13)
+    partition.apply(decoded(events_at(4, first=16)), 14, 16)  # 14 and 15 were asked for and are not in the log
+    partition.apply(decoded(first), 10, 13)  # read again: booked already
+    assert partition.meta is not None
+    assert (partition.meta.read, partition.meta.absent) == (4, 3)
+    partition.apply(decoded(events_at(5, first=18)), 18, 18)
+    assert (partition.meta.read, partition.meta.absent) == (5, 3)
+    [account] = accounts_of([partition.meta], [], [], []).partitions
+    assert account.unread == 1
 
 
 def test_the_meta_record_is_written_last_and_alone_after_idling() -> None:

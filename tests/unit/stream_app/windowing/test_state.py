@@ -37,10 +37,11 @@ META = PartitionMeta(
     first_offset=100,
     last_offset=107,
     watermark=-5,
-    read=8,
+    read=6,
     sequences={"api.00-0000000000ff": 16},
-    accounts={("flights", "1"): VersionAccount(5, 1, 1)},
+    accounts={("flights", "1"): VersionAccount(3, 1, 1)},
     refused={"malformed": 1},
+    absent=2,
 )
 RECORD = VersionRecord(
     model="flights",
@@ -76,12 +77,19 @@ def test_the_stored_bytes_are_these_and_a_worker_of_another_build_reads_them() -
         "first_offset": 100,
         "last_offset": 107,
         "watermark": -5,
-        "read": 8,
+        "read": 6,
         "sequences": {"api.00-0000000000ff": 16},
-        "accounts": {("flights", "1"): {"counted": 5, "late": 1, "repeats": 1}},
+        "accounts": {("flights", "1"): {"counted": 3, "late": 1, "repeats": 1}},
         "refused": {"malformed": 1},
+        "absent": 2,
         "v": 1,
     }
+
+
+def test_a_meta_record_from_before_absent_offsets_were_counted_has_none() -> None:
+    fields = msgspec.msgpack.decode(encode_meta(META), strict=False)
+    del fields["absent"]
+    assert decode_meta(msgspec.msgpack.encode(fields)) == msgspec.structs.replace(META, absent=0)
 
 
 def test_a_format_of_another_version_is_refused_by_name() -> None:
