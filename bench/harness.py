@@ -11,12 +11,13 @@ import msgspec
 import typer
 
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
+from bench.counting import COUNTING
 from bench.episodes import EPISODES
 from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
 from bench.stream.run import STREAM
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, NEMESIS, STREAM)
+BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
