@@ -4,7 +4,8 @@ StreamError
 ├── SettingsError      a STREAM_* setting that is wrong or missing
 ├── BrokerError        Kafka cannot be reached, or refused
 ├── TopicsError        a topic is missing or has another shape than it must have
-└── StateError         a stored record that this version cannot read
+├── StateError         a stored record that this version cannot read
+└── ReplayError        what is to be replayed, or an option of it, cannot be used
 """
 
 from __future__ import annotations
@@ -28,3 +29,7 @@ class TopicsError(StreamError):
 
 class StateError(StreamError):
     """A stored record cannot be read, so no exact count can be taken up again."""
+
+
+class ReplayError(StreamError):
+    """What is to be replayed, or an option of it, cannot be used."""

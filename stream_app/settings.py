@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -107,13 +108,17 @@ def load_settings() -> StreamSettings:
     try:
         return StreamSettings()
     except ValidationError as error:
-        faults = [
-            f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}"
-            + (
-                " is not set"
-                if fault["type"] == "missing"
-                else f": {fault['msg'].removeprefix('Value error, ')} (it is {fault['input']!r})"
-            )
-            for fault in error.errors()
-        ]
-        raise SettingsError("; ".join(faults)) from error
+        raise SettingsError("; ".join(faults(error))) from error
+
+
+def faults(error: ValidationError, names: Mapping[str, str] | None = None) -> list[str]:
+    """What is wrong, each with the variable's name. names: other names, by field, for what did not come from there."""
+    return [
+        (names or {}).get(str(fault["loc"][0]), f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}")
+        + (
+            " is not set"
+            if fault["type"] == "missing"
+            else f": {fault['msg'].removeprefix('Value error, ')} (it is {fault['input']!r})"
+        )
+        for fault in error.errors()
+    ]

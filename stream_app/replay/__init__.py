@@ -1,0 +1,1 @@
+"""Replay: past events counted, compared and judged again, without touching live state. See docs/replay.md."""

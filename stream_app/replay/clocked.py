@@ -1,0 +1,149 @@
+"""Records of several source partitions, replayed by the clock that the broker stamped them with. Pure.
+
+Where nothing is silent the records alone decide. Silence does not leave a record: a live worker lets time pass in a
+partition that has had none for a while, twice a second. So the replay ticks as often, by the records' times:
+
+    partition 0   e e e e e . . . . . . . . . . s      s: late or not, by how far time had passed of itself
+    tick          | | | | | | | | | | | | | | | |
+    silent                      from here, `idle_ms` after the last record
+
+Between two ticks each partition's records are counted in their order; then windows that are over are handed on. Ticks
+at which nothing can happen are left out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+from contracts.dead_letters import DeadLetter
+from stream_app.replay.handing import hand_on, rest
+from stream_app.replay.judging import Judges, Verdict
+from stream_app.replay.known import KnownBaselines
+from stream_app.replay.plan import Plan
+from stream_app.replay.tally import Tally
+from stream_app.windowing.accumulator import Partition
+from stream_app.windowing.closing import Closing
+from stream_app.windowing.decoding import SourceRecord, decode_batch
+
+TICK_MS = 500
+"""As stream_app/app.py ticks."""
+
+
+class Lane:
+    """One source partition. ends_before: its offset where reading stops although the log goes on; None: nowhere."""
+
+    def __init__(self, partition: Partition, begin_ms: int, start: int, ends_before: int | None) -> None:
+        self.partition = partition
+        self.heard = begin_ms
+        self.clock = begin_ms
+        self.following = start
+        self.ends_before = ends_before
+        self.times: list[int] = []
+        self.records: list[SourceRecord] = []
+
+    def offer(self, records: Sequence[SourceRecord]) -> None:
+        """Records behind those offered before. Their clock never goes back."""
+        for record in records:
+            self.clock = max(self.clock, record.timestamp)
+            self.times.append(self.clock)
+        self.records += records
+
+    def take(self, before: int) -> tuple[list[int], list[SourceRecord]]:
+        """The records of times before this one, and no more of them."""
+        cut = bisect_left(self.times, before)
+        taken = self.times[:cut], self.records[:cut]
+        del self.times[:cut], self.records[:cut]
+        return taken
+
+    def silent(self, now: int, idle_ms: int) -> bool:
+        """Whether time passes here by itself: not where the log goes on and is not read."""
+        ended = self.ends_before is not None and self.following >= self.ends_before
+        return now - self.heard > idle_ms and not ended
+
+
+class ClockedReplay:
+    """The replay of a topic. begin_ms: when it begins, by the records' clock. starts: first offset to be read, of every
+    partition to be read. ends: offset before which reading stops, of those whose log goes on there.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        known: KnownBaselines,
+        judges: Judges,
+        *,
+        begin_ms: int,
+        starts: Mapping[int, int],
+        ends: Mapping[int, int],
+    ) -> None:
+        self._plan, self._known, self._judges = plan, known, judges
+        self._lanes = {
+            number: Lane(Partition(number, plan.windows), begin_ms, start, ends.get(number))
+            for number, start in sorted(starts.items())
+        }
+        self._now = begin_ms
+        self.tally = Tally()
+        self.refused: list[DeadLetter] = []
+
+    def offer(self, number: int, records: Sequence[SourceRecord]) -> None:
+        """Records of one partition, behind those offered before."""
+        self._lanes[number].offer(records)
+
+    def advance(self, until: int) -> list[Verdict]:
+        """Let time pass up to the last tick not behind `until`; all earlier records must have been offered."""
+        verdicts: list[Verdict] = []
+        while (tick := self._next_tick()) is not None and tick <= until:
+            verdicts += self._tick(tick)
+        return verdicts
+
+    def rest(self) -> list[Closing]:
+        """What is in no report. Ends the replay."""
+        return rest([lane.partition for lane in self._lanes.values()], self._judges)
+
+    def _next_tick(self) -> int | None:
+        """The next tick at which something can happen; None when only a record can change anything."""
+        moments = [moment for lane in self._lanes.values() if (moment := self._moment(lane)) is not None]
+        return max(-(-min(moments) // TICK_MS) * TICK_MS, self._now + 1) if moments else None
+
+    def _moment(self, lane: Lane) -> int | None:
+        """When this partition changes next, by what is known now."""
+        if lane.times:
+            return lane.times[0] + 1
+        if not lane.silent(self._now, self._plan.idle_ms):
+            following = lane.heard + self._plan.idle_ms + 1
+            return following if following > self._now else None  # never: the reading ended here
+        if lane.partition.open_windows and lane.partition.watermark is not None:
+            size = self._plan.windows.size_ms
+            return (lane.partition.watermark // size + 1) * size + self._plan.windows.lateness_ms
+        return None
+
+    def _tick(self, now: int) -> list[Verdict]:
+        for lane in self._lanes.values():
+            times, records = lane.take(now)
+            if records:
+                before = times[0] // TICK_MS * TICK_MS
+                if lane.silent(before, self._plan.idle_ms):
+                    lane.partition.idle(before)
+                self._count(lane, times, records)
+        self._now = now
+        counted = []
+        for lane in self._lanes.values():
+            silent = lane.silent(now, self._plan.idle_ms)
+            if silent:
+                lane.partition.idle(now)
+            counted.append((lane.partition, silent))
+        return hand_on(counted, self._judges)
+
+    def _count(self, lane: Lane, times: list[int], records: list[SourceRecord]) -> None:
+        """Count records of one tick, each with the baselines of its time."""
+        while records:
+            baselines, change = self._known.at(times[0])
+            cut = len(times) if change is None else bisect_left(times, change)
+            batch = records[:cut]
+            decoded = decode_batch(batch, baselines, self._plan.limits, final=True)
+            touched = lane.partition.apply(decoded, lane.following, batch[-1].offset)
+            self.tally.add(len(batch), touched, decoded.refused)
+            self.refused += decoded.refused
+            lane.heard, lane.following = times[cut - 1], batch[-1].offset + 1
+            times, records = times[cut:], records[cut:]

@@ -1,0 +1,73 @@
+"""Reads a JSON Lines file of events, a block at a time: each line is an event as the topic `predictions` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from contracts.times import UtcTime
+from stream_app.errors import ReplayError
+from stream_app.replay.unclocked import FileLine
+
+_BLOCK = 4 << 20
+"""Bytes read at a time."""
+_AT_ONCE = 4096
+"""Lines counted at a time."""
+
+
+class _Timed(msgspec.Struct):
+    event_time: UtcTime
+
+
+_timed = msgspec.json.Decoder(_Timed)
+
+
+def read_lines(path: Path, *, sort: bool = False) -> Iterator[list[FileLine]]:
+    """Lines in their order, or sorted by event time, which takes the file into memory. Blank ones are passed over.
+
+    A line whose time cannot be read is sorted with the one before it. Raises ReplayError.
+    """
+    batches = _batches(path)
+    if not sort:
+        yield from batches
+        return
+    lines = [line for batch in batches for line in batch]
+    times = []
+    last = 0.0
+    for line in lines:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # it is refused when it is counted
+            last = _timed.decode(line.value).event_time.timestamp()
+        times.append(last)
+    order = sorted(range(len(lines)), key=times.__getitem__)
+    # Offsets must rise; a refused line is still named by its number.
+    ordered = [lines[i]._replace(offset=position) for position, i in enumerate(order)]
+    for at in range(0, len(ordered), _AT_ONCE):
+        yield ordered[at : at + _AT_ONCE]
+
+
+def _batches(path: Path) -> Iterator[list[FileLine]]:
+    name = path.name
+    batch: list[FileLine] = []
+    for number, value in enumerate(_values(path)):
+        if value and not value.isspace():
+            batch.append(FileLine(name, number, value, number))
+        if len(batch) == _AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _values(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            rest = b""
+            while block := file.read(_BLOCK):
+                *whole, rest = (rest + block).split(b"\n")
+                yield from whole
+            yield rest
+    except OSError as error:
+        raise ReplayError(f"--file {path}: cannot be read: {error.strerror or error}") from error

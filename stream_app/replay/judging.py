@@ -1,0 +1,143 @@
+"""Judging: final counts in, reports and alerts out, as stage 2 makes them; by several rules and policies at once.
+
+What is counted is counted once; each judge merges, compares and decides for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from contracts.alerts import DriftAlert
+from contracts.baseline import Baseline
+from contracts.partials import Heartbeat, PartialAggregate
+from contracts.reports import DriftReport
+from stream_app.alerting.policy import decide
+from stream_app.alerting.policy_state import PolicyState
+from stream_app.drift.report import report
+from stream_app.replay.plan import Judgement
+from stream_app.windowing.closing import Closing
+from stream_app.windowing.decoding import Version
+from stream_app.windowing.frontier import FOREVER
+from stream_app.windowing.merger import Merger, MergerConfig
+
+WindowId = tuple[str, str, int]
+"""Model, version and start."""
+
+
+class Verdict(NamedTuple):
+    """One closed window. judge: by which of the plan's judgements. cut: rows of it may lie outside what was read."""
+
+    judge: int
+    report: DriftReport
+    alerts: tuple[DriftAlert, ...]
+    cut: bool
+
+
+class Judge:
+    """Stage 2 for one rule and policy. Every model is in one merger: versions do not meet in it."""
+
+    def __init__(self, judgement: Judgement, baselines: Mapping[str, Baseline]) -> None:
+        self._rule, self._policy = judgement.rule, judgement.policy
+        self._merger = Merger(0, MergerConfig(minimum_rows=judgement.rule.n_min), baselines)
+        self._states: dict[Version, PolicyState] = {}
+        self._taken = 0
+        self._versions: set[Version] = set()
+
+    def take(self, partials: Iterable[PartialAggregate], heartbeats: Iterable[Heartbeat]) -> None:
+        """Counts that are final, then how far each partition is."""
+        for partial in partials:
+            self._versions.add((partial.model, partial.version))
+            self._merger.on_partial(partial, self._taken)
+            self._taken += 1
+        for heartbeat in heartbeats:
+            self._merger.on_heartbeat(heartbeat)
+
+    def closed(self) -> list[tuple[DriftReport, tuple[DriftAlert, ...]]]:
+        """The windows that are over now, in the order in which a worker reports them."""
+        return [self._judged(closing) for closing in self._merger.due()]
+
+    def rest(self) -> list[Closing]:
+        """The windows that wait for time to pass. Ends the judge."""
+        waiting = []
+        for closing in self._merger.due():
+            self._merger.close(closing)
+            waiting.append(closing)
+        return waiting
+
+    @property
+    def late_rows(self) -> int:
+        """Rows counted for windows that had been reported already."""
+        return sum(self._merger.version(*version).late_rows for version in self._versions)
+
+    def _judged(self, closing: Closing) -> tuple[DriftReport, tuple[DriftAlert, ...]]:
+        found = report(
+            closing.baseline,
+            closing.counts,
+            window_start=closing.window_start,
+            window_end=closing.window_end,
+            rows=closing.rows,
+            merged_windows=closing.merged_windows,
+            partitions=closing.partitions,
+            rule=self._rule,
+        )
+        version = closing.model, closing.version
+        self._states[version], alerts = decide(self._states.get(version, PolicyState()), found, self._policy)
+        self._merger.close(closing)
+        return found, alerts
+
+
+class Judges:
+    """Every judge of a plan. cut_until: windows that start at or before it are cut: left out, or marked."""
+
+    def __init__(
+        self,
+        judgements: Sequence[Judgement],
+        baselines: Mapping[str, Baseline],
+        *,
+        cut_until: int | None = None,
+        keep_cut: bool = False,
+    ) -> None:
+        self._judges = [Judge(judgement, baselines) for judgement in judgements]
+        self._cut_until, self._keep_cut = cut_until, keep_cut
+        self._cut: dict[WindowId, int] = {}
+
+    def hear(self, partials: Sequence[PartialAggregate], heartbeats: Sequence[Heartbeat]) -> list[Verdict]:
+        """Take what the partitions say; the windows that are over by it."""
+        self._take(partials, heartbeats)
+        return [
+            Verdict(number, found, alerts, self._is_cut(round(found.window_start.timestamp() * 1000)))
+            for number, judge in enumerate(self._judges)
+            for found, alerts in judge.closed()
+        ]
+
+    @property
+    def cut(self) -> dict[WindowId, int]:
+        """The windows left out, and their rows."""
+        return dict(self._cut)
+
+    @property
+    def late_rows(self) -> int:
+        """Rows that came for windows that had been reported already."""
+        return self._judges[0].late_rows
+
+    def rest(self, partials: Sequence[PartialAggregate], partitions: Sequence[int]) -> list[Closing]:
+        """What is in no report, given the counts of the windows that are not over. Ends the judges."""
+        over = [
+            Heartbeat(partition=number, partitions=len(partitions), generation=0, watermark=FOREVER)
+            for number in partitions
+        ]
+        self._take(partials, over)
+        return self._judges[0].rest()
+
+    def _take(self, partials: Sequence[PartialAggregate], heartbeats: Sequence[Heartbeat]) -> None:
+        kept = [partial for partial in partials if self._keep_cut or not self._is_cut(partial.window_start)]
+        for partial in partials:
+            if not self._keep_cut and self._is_cut(partial.window_start):
+                window = partial.model, partial.version, partial.window_start
+                self._cut[window] = self._cut.get(window, 0) + partial.rows
+        for judge in self._judges:
+            judge.take(kept, heartbeats)
+
+    def _is_cut(self, start: int) -> bool:
+        return self._cut_until is not None and start <= self._cut_until

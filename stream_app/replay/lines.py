@@ -1,0 +1,126 @@
+"""What a replay writes: JSON Lines, each object with its `type`. Reports and alerts are inside as the topics have them,
+byte for byte, so that they can be compared with the live ones.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from contracts.alerts import encode_alert
+from contracts.dead_letters import DeadLetter
+from contracts.reports import encode_report
+from contracts.times import UtcTime
+from stream_app.replay.comparison import Difference, FeatureAlarms, Figures
+from stream_app.replay.judging import Verdict
+
+
+class ReportLine(msgspec.Struct, frozen=True, tag="report", omit_defaults=True):
+    """A DriftReport. cut: rows of its window may lie outside what was read (only with --keep-cut)."""
+
+    report: msgspec.Raw
+    cut: bool = False
+
+
+class AlertLine(msgspec.Struct, frozen=True, tag="alert"):
+    """A DriftAlert."""
+
+    alert: msgspec.Raw
+
+
+class ComparedReportLine(msgspec.Struct, frozen=True, tag="compared_report", omit_defaults=True):
+    """A DriftReport by what --compare names."""
+
+    report: msgspec.Raw
+    cut: bool = False
+
+
+class ComparedAlertLine(msgspec.Struct, frozen=True, tag="compared_alert"):
+    """A DriftAlert by what --compare names."""
+
+    alert: msgspec.Raw
+
+
+class RefusedLine(msgspec.Struct, frozen=True, tag="refused"):
+    """A record that could not be counted. offset: of a file, the number of its line or row, from 0."""
+
+    reason: str
+    detail: str
+    partition: int
+    offset: int
+
+
+class CutLine(msgspec.Struct, frozen=True, tag="cut"):
+    """A window that is left out, because rows of it may lie before what was read."""
+
+    model: str
+    version: str
+    window_start: UtcTime
+    rows: int
+
+
+class ComparisonLine(msgspec.Struct, frozen=True, tag="comparison"):
+    """Two judgements of the same windows. differ: where the alarms or the alerts are not the same."""
+
+    asked: Figures
+    compared: Figures
+    features: tuple[FeatureAlarms, ...]
+    differ: tuple[Difference, ...]
+
+
+class SummaryLine(msgspec.Struct, frozen=True, tag="summary", kw_only=True):
+    """The last line. complete: everything asked for was read. alarms: windows in which a feature alarms. pages: alerts
+    that raise or escalate. refused: by reason.
+
+    read = counted + late + repeats + refused;
+    counted = reported_rows + late_at_merge + cut_rows + open_rows. balanced: both hold.
+    """
+
+    complete: bool
+    balanced: bool
+    read: int
+    counted: int
+    late: int
+    repeats: int
+    refused: dict[str, int]
+    windows: int
+    insufficient: int
+    alarms: int
+    pages: int
+    reported_rows: int
+    late_at_merge: int
+    cut_windows: int
+    cut_rows: int
+    open_windows: int
+    open_rows: int
+
+
+Line = (
+    ReportLine
+    | AlertLine
+    | ComparedReportLine
+    | ComparedAlertLine
+    | RefusedLine
+    | CutLine
+    | ComparisonLine
+    | SummaryLine
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_line(line: Line) -> bytes:
+    """One line, with its end."""
+    return _encode(line) + b"\n"
+
+
+def lines_of(verdict: Verdict) -> list[Line]:
+    """The report and the alerts of one window."""
+    report, alerts = msgspec.Raw(encode_report(verdict.report)), map(encode_alert, verdict.alerts)
+    if verdict.judge == 0:
+        return [ReportLine(report, verdict.cut), *(AlertLine(msgspec.Raw(alert)) for alert in alerts)]
+    return [ComparedReportLine(report, verdict.cut), *(ComparedAlertLine(msgspec.Raw(alert)) for alert in alerts)]
+
+
+def refused_line(letter: DeadLetter) -> RefusedLine:
+    """Without the record itself: it is where it was read."""
+    return RefusedLine(letter.reason, letter.detail, letter.partition, letter.offset)

@@ -1,0 +1,85 @@
+"""Outcome: the lines of a replay as they come, and at the end its comparison and its summary. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from contracts.dead_letters import DeadLetter
+from stream_app.replay.comparison import Judged, feature_alarms
+from stream_app.replay.judging import Judges, Verdict
+from stream_app.replay.lines import ComparisonLine, CutLine, Line, SummaryLine, lines_of, refused_line
+from stream_app.replay.tally import Tally
+from stream_app.windowing.closing import Closing
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Replay(Protocol):
+    """A replay of any source. refused: letters that nobody has taken out yet."""
+
+    tally: Tally
+    refused: list[DeadLetter]
+
+    def rest(self) -> list[Closing]: ...
+
+
+class Outcome:
+    """Gathers what there is to say. names: of the judgements; one, or two to be compared."""
+
+    def __init__(self, replay: Replay, judges: Judges, names: Sequence[str]) -> None:
+        self._replay, self._judges = replay, judges
+        self.judged = tuple(Judged(name) for name in names)
+
+    def lines(self, verdicts: Iterable[Verdict]) -> list[Line]:
+        """What came of the last step: refused records, then windows."""
+        found: list[Line] = [refused_line(letter) for letter in self._replay.refused]
+        self._replay.refused.clear()
+        for verdict in verdicts:
+            self.judged[verdict.judge].add(verdict)
+            found += lines_of(verdict)
+        return found
+
+    def cut(self) -> list[CutLine]:
+        """The windows that are left out."""
+        return [
+            CutLine(model, version, _EPOCH + timedelta(milliseconds=start), rows)
+            for (model, version, start), rows in sorted(self._judges.cut.items(), key=lambda item: item[0][::-1])
+        ]
+
+    def comparison(self) -> ComparisonLine | None:
+        """The two judgements side by side; None where there is one only."""
+        if len(self.judged) == 1:
+            return None
+        asked, compared = self.judged
+        return ComparisonLine(
+            asked.figures, compared.figures, feature_alarms(asked, compared), asked.differences(compared)
+        )
+
+    def summary(self, *, complete: bool) -> SummaryLine:
+        """The accounts. Ends the replay: what is still open is closed to be counted."""
+        tally, judged = self._replay.tally, self.judged[0]
+        rest, late_at_merge, figures = self._replay.rest(), self._judges.late_rows, judged.figures
+        cut_rows, open_rows = sum(self._judges.cut.values()), sum(closing.rows for closing in rest)
+        explained = judged.rows + late_at_merge + cut_rows + open_rows
+        read = tally.counted + tally.late + tally.repeats + tally.refused.total()
+        return SummaryLine(
+            complete=complete,
+            balanced=tally.read == read and tally.counted == explained,
+            read=tally.read,
+            counted=tally.counted,
+            late=tally.late,
+            repeats=tally.repeats,
+            refused=dict(sorted(tally.refused.items())),
+            windows=figures.windows,
+            insufficient=judged.insufficient,
+            alarms=figures.alarms,
+            pages=figures.pages,
+            reported_rows=judged.rows,
+            late_at_merge=late_at_merge,
+            cut_windows=len(self._judges.cut),
+            cut_rows=cut_rows,
+            open_windows=len(rest),
+            open_rows=open_rows,
+        )

@@ -1,0 +1,132 @@
+"""Makes stretches of a table: each version's rows typed by its schema, and what is of no use refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from contracts.baseline import Baseline
+from contracts.schema import Feature
+from stream_app.replay import arrow_values
+from stream_app.replay.faults import Faults, refused
+from stream_app.replay.layout import Columns, Layout
+from stream_app.replay.stretch import Rows, Share, Stretch
+from stream_app.replay.tables import Block, TableFile, sorted_block
+from stream_app.windowing.decoding import Version
+
+_AT_ONCE = 16384
+"""Rows of a sorted table counted at a time."""
+
+
+class TableRows:
+    """An opened table whose columns are found. Raises ReplayError, one line that says what to do."""
+
+    def __init__(self, path: Path, layout: Layout, baselines: Mapping[Version, Baseline]) -> None:
+        self._name, self._layout, self._baselines = path.name, layout, baselines
+        self._file = TableFile(path)
+        self._columns = Columns(str(path), self._file.schema, layout, baselines)
+
+    def stretches(self, *, sort: bool = False) -> Iterator[Stretch]:
+        """The rows in their order, or sorted by event time, which takes the whole file into memory."""
+        blocks = self._file.blocks(self._columns.wanted)
+        if not sort:
+            for block in blocks:
+                yield self._stretch(block, block.numbers)
+        elif (whole := sorted_block(blocks, self._order)) is not None:
+            for begin, end in pairwise([*range(0, whole.rows.num_rows, _AT_ONCE), whole.rows.num_rows]):
+                part = Block(whole.rows.slice(begin, end - begin), whole.numbers[begin:end], {})
+                yield self._stretch(part, np.arange(begin, end, dtype=np.intp))
+            yield self._stretch(Block(whole.rows.slice(0, 0), whole.numbers[:0], whole.torn), whole.numbers[:0])
+
+    def _order(self, table: pa.Table) -> Any:
+        times = self._times(table)
+        values = times.values.copy()
+        for i in sorted(times.wrong):  # it is refused when it is counted; until then it stays behind its neighbour
+            values[i] = values[i - 1] if i else 0
+        return np.argsort(values, kind="stable")
+
+    def _stretch(self, block: Block, offsets: Rows) -> Stretch:
+        """offsets: of the rows; they rise, and are not the rows' numbers where these were sorted."""
+        rows, faults = block.rows, Faults(block.rows.num_rows)
+        times = self._times(rows)
+        faults.add("malformed", self._columns.name("event_time"), times.wrong)
+        shares = []
+        for version, positions in self._versions(rows, faults).items():
+            part = rows if len(positions) == rows.num_rows else rows.take(pa.array(positions))
+            shares.append(self._share(self._columns.fit(version), part, positions, faults))
+        ids = [id_ or "" for id_ in self._texts(rows, "id")] if self._columns.has("id") else None
+        good = ~faults.bad
+        if not good.all():
+            place = np.cumsum(good) - 1
+            shares = [_kept(share, good[share.rows], place) for share in shares]
+            ids = None if ids is None else [ids[i] for i in np.flatnonzero(good).tolist()]
+        letters = [refused(self._name, number, "malformed", words) for number, words in sorted(block.torn.items())]
+        letters += faults.letters(self._name, block.numbers)
+        return Stretch(offsets[good], times.values[good], ids, shares, letters, rows.num_rows + len(block.torn))
+
+    def _versions(self, rows: pa.RecordBatch, faults: Faults) -> dict[Version, Rows]:
+        """The rows of each version that has a baseline."""
+        model, version = self._columns.model, self._columns.version
+        if model is not None and version is not None:
+            return {(model, version): np.arange(rows.num_rows, dtype=np.intp)}
+        models = self._texts(rows, "model") if model is None else [model] * rows.num_rows
+        versions = self._texts(rows, "model_version") if version is None else [version] * rows.num_rows
+        members: dict[tuple[str | None, str | None], list[int]] = {}
+        for i, named in enumerate(zip(models, versions, strict=True)):
+            members.setdefault(named, []).append(i)
+        known: dict[Version, Rows] = {}
+        for (model, version), positions in members.items():
+            if model is None or version is None:
+                faults.add("malformed", "model, model_version", dict.fromkeys(positions, "there is none"))
+            elif (model, version) in self._baselines:
+                known[model, version] = np.array(positions, dtype=np.intp)
+            else:
+                words = f"no baseline for model version {f'{model}/{version}'[:100]!r}: give one with --baseline"
+                faults.add("unknown-version", "", dict.fromkeys(positions, words))
+        return known
+
+    def _share(self, baseline: Baseline, rows: pa.RecordBatch, positions: Rows, faults: Faults) -> Share:
+        scores = arrow_values.numbers(self._columns.of(rows, "score"))
+        missing = dict.fromkeys(np.flatnonzero(np.isnan(scores.values)).tolist(), "there is none")
+        faults.add("malformed", self._columns.name("score"), {**missing, **scores.wrong}, positions)
+        faults.add("non-finite", self._columns.name("score"), scores.infinite, positions)
+        decisions: list[bool | None] = [None] * rows.num_rows
+        if self._columns.has("decision"):
+            said = arrow_values.truths(self._columns.of(rows, "decision"))
+            faults.add("malformed", self._columns.name("decision"), said.wrong, positions)
+            decisions = said.values
+        columns = [self._feature(feature, rows, positions, faults) for feature in baseline.schema.monitored]
+        return Share(baseline, positions, columns, scores.values, decisions)
+
+    def _feature(self, feature: Feature, rows: pa.RecordBatch, positions: Rows, faults: Faults) -> Any:
+        column, name = self._columns.of(rows, feature.name), self._columns.name(feature.name)
+        if feature.kind == "numeric":
+            found = arrow_values.numbers(column)
+            faults.add("malformed", name, found.wrong, positions)
+            faults.add("non-finite", name, found.infinite, positions)
+            return found.values
+        typed = arrow_values.texts(column) if feature.kind == "categorical" else arrow_values.truths(column)
+        faults.add("malformed", name, typed.wrong, positions)
+        return typed.values
+
+    def _times(self, rows: Any) -> arrow_values.Times:
+        return arrow_values.times(self._columns.of(rows, "event_time"), assume_utc=self._layout.assume_utc)
+
+    def _texts(self, rows: pa.RecordBatch, field: str) -> list[str | None]:
+        return arrow_values.texts(self._columns.of(rows, field)).values
+
+
+def _kept(share: Share, good: Any, place: Rows) -> Share:
+    """A share without its bad rows. place: of each row among the good ones."""
+    chosen = np.flatnonzero(good)
+    columns = [
+        column[chosen] if isinstance(column, np.ndarray) else [column[i] for i in chosen.tolist()]
+        for column in share.columns
+    ]
+    decisions = [share.decisions[i] for i in chosen.tolist()]
+    return Share(share.baseline, place[share.rows[chosen]], columns, share.scores[chosen], decisions)

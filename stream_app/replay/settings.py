@@ -1,0 +1,51 @@
+"""Settings of a replay: those of the stream, for what the command line does not say. A file needs no broker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from stream_app.errors import ReplayError
+from stream_app.settings import PREFIX, StreamSettings, faults
+
+OPTIONS = {
+    "window_seconds": "--window",
+    "lateness_seconds": "--lateness",
+    "idle_seconds": "--idle",
+    "max_future_seconds": "--max-future",
+    "max_age_seconds": "--max-age",
+    "preset": "--preset",
+    "n_min": "--n-min",
+    "page_after": "--page-after",
+    "page_of_last": "--of-last",
+    "resolve_after": "--resolve-after",
+    "critical_effect": "--critical-effect",
+    "critical_rate_jump": "--critical-rate-jump",
+}
+"""The settings that the command line can change."""
+COMPARABLE = {option.removeprefix("--"): field for field, option in list(OPTIONS.items())[5:]}
+"""Those of them that --compare can: they judge, and do not count."""
+_NOWHERE = "127.0.0.1:9"
+"""Stands for the broker that a file does not need; nobody connects to it."""
+
+
+def has_broker() -> bool:
+    """Whether the environment names one."""
+    return bool(os.environ.get(f"{PREFIX}BOOTSTRAP"))
+
+
+def settings_of(given: Mapping[str, object], *, broker: bool, option: str = "") -> StreamSettings:
+    """From the environment and, over it, the fields that the command line gives.
+
+    broker: whether one must be named. option: what gave the fields, where it is one option for all of them.
+    Raises ReplayError that names the option or the variable.
+    """
+    nowhere = {} if broker or has_broker() else {"bootstrap": _NOWHERE}
+    names = {field: f"{option} {own.removeprefix('--')}" if option else own for field, own in OPTIONS.items()}
+    try:
+        return StreamSettings(**nowhere, **given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        named = {field: names[field] for field in given}
+        raise ReplayError("; ".join(faults(error, named))) from error

@@ -1,0 +1,171 @@
+"""Reads topics for a replay: without a group, so nothing is committed and no worker is disturbed; nothing is produced.
+
+Records come by partition; the replay needs them by time. A partition that is behind is read on, the others wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.baseline import Baseline
+from contracts.errors import InvalidBaseline, InvalidEvent
+from contracts.events import decode_envelope, event_time_ms
+from contracts.topics import BASELINES, PREDICTIONS
+from stream_app import admin
+from stream_app.errors import BrokerError, TopicsError
+from stream_app.replay.known import Change
+from stream_app.replay.spans import Log, Span
+from stream_app.settings import StreamSettings
+from stream_app.windowing.decoding import Limits, Version
+
+_WAIT_MS = 500
+_WAITING = 20_000
+"""Records of a partition kept while others are read on."""
+LEAD = 200
+"""Records looked at before a span, to know how far time was there."""
+Say = Callable[[str], None]
+
+
+class Batch(NamedTuple):
+    """Records of one partition. floor: all that were stamped before this time have been read, of every partition."""
+
+    number: int
+    records: list[ConsumerRecord]
+    floor: int
+
+
+class TopicReader:
+    """A consumer of one topic that commits nothing; see `opened`."""
+
+    def __init__(self, consumer: Any, topic: str, partitions: int) -> None:
+        self._consumer, self._topic = consumer, topic
+        self._all = [TopicPartition(topic, number) for number in range(partitions)]
+
+    async def logs(self, since: int | None, before: int | None) -> dict[int, Log]:
+        """What each partition holds, and where these times are; milliseconds UTC."""
+        starts, ends = (
+            await self._consumer.beginning_offsets(self._all),
+            await self._consumer.end_offsets(self._all),
+        )
+        first = {} if since is None else await self._consumer.offsets_for_times(dict.fromkeys(self._all, since))
+        last = {} if before is None else await self._consumer.offsets_for_times(dict.fromkeys(self._all, before))
+        return {
+            tp.partition: Log(starts[tp], ends[tp], _offset(first.get(tp)), _offset(last.get(tp))) for tp in self._all
+        }
+
+    async def before(self, number: int, span: Span, log: Log) -> list[ConsumerRecord]:
+        """Records by which to tell how far time was at the head of a span: the last before it, else its first one."""
+        if span.begins or span.first >= span.end:
+            return []
+        first = max(log.start, span.first - LEAD)
+        end = span.first if first < span.first else span.first + 1
+        lead = Span(first, end, False, False)
+        return [record async for batch in self.read({number: lead}) for record in batch.records]
+
+    async def read(self, spans: Mapping[int, Span]) -> AsyncIterator[Batch]:
+        """Everything in the spans, each partition's in order; the one that is furthest behind in time first."""
+        open_ = {
+            TopicPartition(self._topic, number): span.end for number, span in spans.items() if span.end > span.first
+        }
+        if not open_:
+            return
+        self._consumer.assign(list(open_))
+        for tp in open_:
+            self._consumer.seek(tp, spans[tp.partition].first)
+        reached = dict.fromkeys(open_, -1)
+        while open_:
+            least = min(reached[tp] for tp in open_)
+            behind = [tp for tp in open_ if reached[tp] == least]
+            for tp, records in (
+                await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=_WAITING)
+            ).items():
+                wanted = [record for record in records if record.offset < open_[tp]]
+                if wanted:
+                    reached[tp] = max(reached[tp], wanted[-1].timestamp)
+                    yield Batch(tp.partition, wanted, min(reached[tp] for tp in open_))
+            for tp in behind:
+                if await self._consumer.position(tp) >= open_[tp]:
+                    del open_[tp]
+
+
+@asynccontextmanager
+async def opened(settings: StreamSettings, topic: str, existing: Mapping[str, int]) -> AsyncIterator[TopicReader]:
+    """Raises TopicsError when the topic is not there (asking for it could create it), BrokerError when Kafka fails."""
+    if topic not in existing:
+        raise TopicsError(
+            f"there is no topic {topic} at {settings.bootstrap}: correct STREAM_TOPIC_PREFIX, or create it with "
+            "`python -m stream_app topics`"
+        )
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap, enable_auto_commit=False, auto_offset_reset="none", group_id=None
+    )
+    try:
+        await consumer.start()
+        consumer.assign([TopicPartition(topic, number) for number in range(existing[topic])])
+        yield TopicReader(consumer, topic, existing[topic])
+    except KafkaError as error:
+        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+    finally:
+        await consumer.stop()
+
+
+async def topics(settings: StreamSettings, say: Say) -> dict[str, int]:
+    """Partitions of every topic. Raises BrokerError."""
+    async with admin.connected(settings, say) as client:
+        return await admin.partitions(client)
+
+
+async def baseline_changes(settings: StreamSettings, existing: Mapping[str, int], say: Say) -> list[Change]:
+    """All that the topic `baselines` still says, in its order."""
+    changes: list[Change] = []
+    keys: dict[bytes, Version] = {}
+    async with opened(settings, settings.topic(BASELINES), existing) as reader:
+        spans = {
+            number: Span(log.start, log.end, True, False) for number, log in (await reader.logs(None, None)).items()
+        }
+        async for batch in reader.read(spans):
+            changes += _changes(batch.records, keys, say)
+    return changes
+
+
+def _changes(records: Iterable[ConsumerRecord], keys: dict[bytes, Version], say: Say) -> Iterable[Change]:
+    for record in records:
+        key = record.key or b""
+        if record.value is None:
+            if key in keys:
+                yield Change(record.timestamp, keys[key], None)
+            continue
+        try:
+            baseline = Baseline.from_bytes(record.value)
+        except InvalidBaseline as error:
+            say(f"{record.topic}/{record.partition} offset {record.offset} is passed over: {error}")
+            continue
+        keys[key] = baseline.model, baseline.version
+        yield Change(record.timestamp, keys[key], baseline)
+
+
+def predictions(settings: StreamSettings) -> str:
+    """The topic that is replayed."""
+    return settings.topic(PREDICTIONS)
+
+
+def greatest_time(records: Iterable[ConsumerRecord], limits: Limits) -> int | None:
+    """The greatest event time among records that could be counted; milliseconds UTC."""
+    times = []
+    for record in records:
+        try:
+            time_ms = event_time_ms(decode_envelope(record.value or b""))
+        except InvalidEvent:
+            continue
+        if record.timestamp - limits.max_age_ms <= time_ms <= record.timestamp + limits.max_future_ms:
+            times.append(time_ms)
+    return max(times, default=None)
+
+
+def _offset(found: Any) -> int | None:
+    return None if found is None else int(found.offset)
