@@ -11,8 +11,8 @@ class NemesisFigures(msgspec.Struct, frozen=True, kw_only=True):
     """produced: distinct events that the producer was told are acknowledged. counted: rows of the reports, each id
     once. lost, double: rows too few and too many, by window. late: counted as late; late_expected: sent late on
     purpose. sigkills: of workers. exact: nothing is lost, double, late unasked or reported twice differently, no gap,
-    and the accounts balance. report_*_seconds: a report's delay behind the moment when every partition was sent an event that
-    ends its window. fenced: heartbeats of workers that had lost their partition.
+    and the accounts balance. report_*_seconds: a report's delay behind the moment when every partition was sent an
+    event that ends its window. fenced: heartbeats of workers that had lost their partition.
     """
 
     produced: int

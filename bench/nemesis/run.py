@@ -39,6 +39,8 @@ from stream_app.settings import StreamSettings
 SECONDS, WORKERS, PARTITIONS = 480.0, 3, 8
 _SESSION_SECONDS = {"all": 10, "dynamic": 6, "kill": 30}
 """By profile. With static names a restart within it moves nothing; without, everybody waits for so long."""
+_IDLE_SECONDS = 5.0
+"""Shorter than many of the faults: a worker that hears nothing must not take that for silence."""
 _START_SECONDS, _END_SECONDS, _AUDIT_SECONDS = 90.0, 180.0, 30.0
 
 
@@ -106,8 +108,10 @@ class Run:
             self._crew.append(Worker(name, self._directory, self._env(f"127.0.0.1:{proxy.port}", name)))
         stack.push_async_callback(self._end_all)
         await asyncio.gather(*[worker.start() for worker in self._crew])
-        if not await eventually(lambda: all(worker.ready for worker in self._crew), _START_SECONDS):
-            raise BenchError(f"the workers were not ready in {_START_SECONDS:g} s: see {self._directory}")
+        await eventually(lambda: any(self._unready) or all(worker.ready for worker in self._crew), _START_SECONDS)
+        if not all(worker.ready for worker in self._crew):
+            said = "".join(f"\n{line}" for worker in self._unready for line in worker.process.tail(3))
+            raise BenchError(f"the workers were not ready in {_START_SECONDS:g} s: see {self._directory}{said}")
         self._say(f"{len(self._crew)} workers are ready; seed {self._plan.seed}, faults: {self._profile}")
 
         reports = Reports(broker.bootstrap, settings.topic(DRIFT_REPORTS))
@@ -195,6 +199,11 @@ class Run:
         return delays or [0.0]
 
     @property
+    def _unready(self) -> list[Worker]:
+        """Ended without having been ready."""
+        return [worker for worker in self._crew if not worker.process.alive()]
+
+    @property
     def _everybody(self) -> Sequence[Worker]:
         return [*self._crew, *self._joined]
 
@@ -216,7 +225,7 @@ class Run:
             "worker_id": "" if self._profile == "dynamic" else name,
             "window_seconds": self._plan.window_ms // 1000,
             "lateness_seconds": self._plan.lateness_ms / 1000,
-            "idle_seconds": 8,
+            "idle_seconds": _IDLE_SECONDS,
             "session_timeout_seconds": _SESSION_SECONDS[self._profile],
             "max_age_seconds": 30 * 86400,
             "n_min": 1,

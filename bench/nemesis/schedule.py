@@ -22,7 +22,7 @@ _SHARES: dict[Kind, int] = {"kill": 64, "term": 8, "stop": 9, "cut": 8, "broker"
 _EVERY = {"all": 5.0, "dynamic": 7.0, "kill": 6.0}
 """Seconds between two faults."""
 _FIRST, _QUIET_END = 5.0, 8.0
-_KILLED, _CUT = (0.0, 2.0), (2.0, 18.0)
+_KILLED, _CUT, _DOWN = (0.0, 2.0), (2.0, 18.0), (0.0, 12.0)
 _JOINED = (10.0, 20.0)
 
 
@@ -51,7 +51,7 @@ def schedule(seed: int, seconds: float, workers: int, session_seconds: float, pr
             "term": _KILLED,
             "stop": (session_seconds * 1.15, session_seconds * 1.5),
             "cut": _CUT,
-            "broker": _KILLED,
+            "broker": _DOWN,
             "join": _JOINED,
         }[kind]
         who = -1
