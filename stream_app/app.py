@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from contracts.errors import InvalidMessage
-from contracts.topics import BASELINES, PREDICTIONS, WINDOW_PARTIALS
+from contracts.topics import PREDICTIONS, WINDOW_PARTIALS
 from stream_app import admin
-from stream_app.agents.configured import addresses, limits, merging_config, window_config
+from stream_app.agents.configured import addresses, limits, window_config
 from stream_app.agents.counting import Counting
 from stream_app.agents.merging import Merging, MergingConfig
 from stream_app.agents.owned import Owned
@@ -22,7 +22,7 @@ from stream_app.baselines import Baselines
 from stream_app.delivery.configuration import faust_settings, fetching
 from stream_app.delivery.framework import App
 from stream_app.delivery.source import TopicSource
-from stream_app.errors import BrokerError, StateError, StreamError
+from stream_app.errors import StateError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.merged_state import age_of_merged
@@ -30,78 +30,7 @@ from stream_app.windowing.state import age_of
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
-_STOP_SECONDS, _SAY_SECONDS = 30, 30
 _CLOCK = Clock(wall_ms=lambda: time.time_ns() // 1_000_000, seconds=time.monotonic)
-
-
-async def run(settings: StreamSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Work until `stop` is set, then finish, commit and leave the group. Raises StreamError when it cannot go on."""
-    config = merging_config(settings)
-    baselines = Baselines(settings.bootstrap, settings.topic(BASELINES))
-    stopped = asyncio.create_task(stop.wait())
-    preparing = asyncio.create_task(_prepare(settings, baselines))
-    await asyncio.wait({stopped, preparing}, return_when=asyncio.FIRST_COMPLETED)
-    if not preparing.done():  # told to stop while it waits for Kafka
-        preparing.cancel()
-        await asyncio.gather(preparing, return_exceptions=True)
-        await baselines.stop()
-        return
-    failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
-    app = create_app(settings, preparing.result(), config, baselines, telemetry, failure)
-    try:
-        await serve(app, stopped, failure)
-    finally:
-        await baselines.stop()
-
-
-async def serve(app: App, stopped: asyncio.Task[Any], failure: asyncio.Future[StreamError]) -> None:
-    """Start the app, wait until `stopped` is done, stop it. Raises StreamError when it cannot start or go on."""
-    starting, watching = asyncio.create_task(app.start()), asyncio.create_task(_say_while_not_ready(app))
-    starting.add_done_callback(lambda task: _check_start(task, failure))
-    crashed = asyncio.create_task(app.wait())
-    try:
-        await asyncio.wait({stopped, crashed, failure}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await _stop(app, starting, watching, stopped, crashed)
-    if failure.done():
-        raise failure.result()
-    if app.crash_reason is not None:
-        raise StreamError(f"the worker cannot go on: {app.crash_reason}") from app.crash_reason
-
-
-async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, int]:
-    """Wait for the broker, check the topics, read the baselines. The partitions of every topic."""
-    async with admin.connected(settings, log.warning) as client:
-        existing = await admin.partitions(client)
-    admin.check(settings, existing)
-    await baselines.start()
-    return existing
-
-
-def _check_start(starting: asyncio.Task[Any], failure: asyncio.Future[StreamError]) -> None:
-    """An app that raises in its start is not told apart from a running one by Faust: nobody would hear of it."""
-    if not starting.cancelled() and (error := starting.exception()) is not None and not failure.done():
-        failure.set_result(BrokerError(f"the worker cannot start: {error}"))
-
-
-async def _say_while_not_ready(app: App) -> None:
-    seconds = 0
-    while True:
-        await asyncio.sleep(_SAY_SECONDS)
-        seconds = 0 if app.ready else seconds + _SAY_SECONDS
-        if seconds:
-            log.warning("not counting for %s s: waiting for partitions from the group, or reading state", seconds)
-
-
-async def _stop(app: App, *tasks: asyncio.Task[Any]) -> None:
-    log.info("stopping: what was begun is finished and committed")
-    try:
-        await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-    except TimeoutError:
-        log.warning("not stopped within %g s; what is not committed is read again", _STOP_SECONDS)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def create_app(

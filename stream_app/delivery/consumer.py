@@ -12,7 +12,6 @@ Each override says which of the two it cures, or what else it is for.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
@@ -21,8 +20,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
-
-_LAST_WRITES_SECONDS = 5.0
 
 
 class View:
@@ -89,17 +86,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._acked_index[tp].clear()
         done, waiting = None, self._delivered[tp]
         # By identity of the message: an ack of a batch that was read again since has no say.
-        # What is not durable yet is looked at again by the next commit: Faust asks once a second, batches or none.
+        # What is not durable yet is looked at again by the next commit: Faust asks once a second, batches or none, and
+        # at the end of a stop, after its flush.
         while waiting and waiting[0].acked and waiting[0].value.durable:
             done = waiting.popleft().offset + 1
         return done
-
-    async def commit_and_end_transactions(self) -> None:
-        """The last commit before a stop: what was finished is waited for, or it would be read again for nothing."""
-        finished = [message.value for waiting in self._delivered.values() for message in waiting if message.acked]
-        if writes := [write for batch in finished for write in batch.writes]:
-            await asyncio.wait(writes, timeout=_LAST_WRITES_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
-        await super().commit_and_end_transactions()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in self.app.fetching.batched:
@@ -162,6 +153,24 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """
         self.abandon(tp)
         await self.seek_wait({tp: offset})
+
+    def answered(self, tp: TP) -> int | None:
+        """When the broker last answered a fetch of this partition, milliseconds UTC; None before the first answer."""
+        state = self._fetched(tp)
+        return None if state is None else state.timestamp
+
+    def drained(self, tp: TP) -> bool:
+        """Whether a fetch has come to the end of the log, and all that it brought is finished."""
+        state = self._fetched(tp)
+        if state is None or state.highwater is None or not state.has_valid_position:
+            return False
+        return state.position >= state.highwater and all(message.acked for message in self._delivered.get(tp, ()))
+
+    def _fetched(self, tp: TP) -> Any:
+        """aiokafka's own notes on an assigned partition; it has no public way to a position without waiting for one."""
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        return None if assignment is None or tp not in assignment.tps else assignment.state_value(tp)
 
     def abandon(self, tp: TP) -> None:
         """What was delivered and is not finished must not be committed, though it will be acknowledged."""

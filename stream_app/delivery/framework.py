@@ -33,13 +33,14 @@ class App(faust.App):  # type: ignore[misc]
 
     stored_next: the offset behind the last stored one, by partition. ready: partitions are assigned and their state is
     restored; when_ready, when_rebalancing: called when that begins and, in the consumer's thread, when it ends.
+    was_ready: it has been, at any time: before, nothing was counted.
     when_unwritten: called when state could not be written, so that what is counted would be lost with this process.
     """
 
     def __init__(self, id: str, *, fetching: Fetching, **settings: Any) -> None:
         self.fetching = fetching
         self.stored_next: Callable[[], Mapping[TP, int]] = dict
-        self.ready = False
+        self.ready = self.was_ready = False
         self.when_unwritten: Callable[[BaseException], None] = lambda error: None
         self.when_rebalancing: Callable[[], None] = lambda: None
         self.when_ready: Callable[[], None] = lambda: None
@@ -60,7 +61,7 @@ class App(faust.App):  # type: ignore[misc]
     def on_rebalance_end(self) -> None:
         """Recovery is over and partitions flow."""
         super().on_rebalance_end()
-        self.ready = True
+        self.ready = self.was_ready = True
         self.when_ready()
 
     def batched_topic(self, name: str) -> Any:

@@ -12,9 +12,10 @@ import pytest
 
 from stream_app import admin
 from stream_app.agents.configured import merging_config
-from stream_app.app import create_app, serve
+from stream_app.app import create_app
 from stream_app.baselines import Baselines
 from stream_app.errors import BrokerError
+from stream_app.lifecycle import serve
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 
@@ -27,14 +28,16 @@ async def test_a_broker_that_goes_away_while_a_worker_starts_ends_it_with_one_li
         failure = asyncio.get_running_loop().create_future()
         baselines = Baselines(settings.bootstrap, "baselines")
         app = create_app(settings, existing, merging_config(settings), baselines, Telemetry(), failure)
+        insisted: list[int] = []
         never = asyncio.create_task(asyncio.Event().wait())
         with pytest.raises(BrokerError, match="the worker cannot start: ") as caught:
-            await asyncio.wait_for(serve(app, never, failure), 20)
+            await asyncio.wait_for(serve(app, never, failure, lambda seconds, status: insisted.append(status)), 20)
     assert "\n" not in str(caught.value)
+    assert insisted == [2]
 
 
 def test_a_worker_does_not_wait_for_libraries_that_it_does_not_use() -> None:
     """scipy.stats alone took 2.4 of the 3 seconds of a start: so long the partitions of a killed worker wait."""
-    code = "import json, sys, stream_app.__main__, stream_app.app; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, stream_app.__main__, stream_app.lifecycle; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert not {"scipy.stats", "pandas", "httpx", "fastapi", "sklearn", "mlflow", "pyarrow"} & set(loaded)

@@ -36,7 +36,6 @@ OVERRIDDEN = [
     (driver.Consumer, consumer.Consumer, "_to_message", "(self, tp, record)"),
     (driver.Consumer, consumer.Consumer, "_new_offset", "(self, tp)"),
     (driver.Consumer, consumer.Consumer, "_add_gap", "(self, tp, offset_from, offset_to)"),
-    (driver.Consumer, consumer.Consumer, "commit_and_end_transactions", "(self)"),
     (driver.Consumer, consumer.Consumer, "resume_partitions", "(self, tps)"),
     (driver.Consumer, consumer.Consumer, "resume_flow", "(self)"),
     (driver.Consumer, consumer.Consumer, "on_partitions_revoked", "(self, revoked)"),

@@ -133,28 +133,6 @@ async def test_a_batch_whose_changelog_write_failed_is_never_committed(consumer:
         assert consumer._new_offset(message.tp) is None
 
 
-async def test_the_last_commit_waits_for_the_writes_of_what_is_finished(consumer: Consumer) -> None:
-    done, begun = deliver(consumer, 0, 2), deliver(consumer, 3, 5)
-    write, never = written(done), written(begun)
-    consumer.ack(done)
-    last = asyncio.create_task(consumer.commit_and_end_transactions())
-    await asyncio.sleep(0)
-    assert not last.done()
-    write.set_result(None)
-    await last
-    assert consumer._thread.commits == [{A: 3}]
-    assert not never.done()
-
-
-async def test_the_last_commit_does_not_wait_for_writes_when_one_has_failed(consumer: Consumer) -> None:
-    message = deliver(consumer, 0, 2)
-    written(message)
-    written(message).set_exception(ConnectionError("refused"))
-    consumer.ack(message)
-    await asyncio.wait_for(consumer.commit_and_end_transactions(), 2)
-    assert consumer._thread.commits == []
-
-
 async def test_a_batch_that_is_read_again_must_be_finished_again(consumer: Consumer) -> None:
     stale = deliver(consumer, 0, 2)
     again = deliver(consumer, 0, 2)

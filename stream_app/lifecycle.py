@@ -1,0 +1,106 @@
+"""A worker from its start to its end. The end comes for sure, and soon while nothing has been counted yet.
+
+Faust's services swallow being cancelled, its threads are no daemons, and a service that is told to stop while it starts
+may wait for ever for what was never begun. So each wait here has an end, and the entry point is asked to insist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from contracts.topics import BASELINES
+from stream_app import admin
+from stream_app.agents.configured import merging_config
+from stream_app.app import create_app
+from stream_app.baselines import Baselines
+from stream_app.delivery.framework import App
+from stream_app.errors import BrokerError, StreamError
+from stream_app.settings import StreamSettings
+from stream_app.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+STOP_SECONDS, EARLY_SECONDS, _MARGIN_SECONDS = 30.0, 1.5, 0.5
+"""For a stop that finishes and commits; for one before anything was counted; and beyond them until the process goes."""
+_SAY_SECONDS = 30
+
+Insist = Callable[[float, int], None]
+"""Called with seconds after which this process must be gone, whatever hangs, and the exit status it then has."""
+
+
+async def run(settings: StreamSettings, telemetry: Telemetry, stop: asyncio.Event, insist: Insist) -> None:
+    """Work until `stop` is set, then finish, commit and leave the group. Raises StreamError when it cannot go on."""
+    config = merging_config(settings)
+    baselines = Baselines(settings.bootstrap, settings.topic(BASELINES))
+    stopped = asyncio.create_task(stop.wait())
+    preparing = asyncio.create_task(_prepare(settings, baselines))
+    await asyncio.wait({stopped, preparing}, return_when=asyncio.FIRST_COMPLETED)
+    if stopped.done():  # perhaps while it waits for Kafka
+        insist(EARLY_SECONDS, 0)
+        preparing.cancel()
+        await asyncio.gather(preparing, return_exceptions=True)
+        await baselines.stop()
+        return
+    failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
+    app = create_app(settings, preparing.result(), config, baselines, telemetry, failure)
+    try:
+        await serve(app, stopped, failure, insist)
+    finally:
+        await baselines.stop()
+
+
+async def serve(app: App, stopped: asyncio.Task[Any], failure: asyncio.Future[StreamError], insist: Insist) -> None:
+    """Start the app, wait until `stopped` is done, stop it. Raises StreamError when it cannot start or go on."""
+    starting, watching = asyncio.create_task(app.start()), asyncio.create_task(_say_while_not_ready(app))
+    starting.add_done_callback(lambda task: _check_start(task, failure))
+    crashed = asyncio.create_task(app.wait())
+    try:
+        await asyncio.wait({stopped, crashed, failure}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        seconds = STOP_SECONDS if app.was_ready else EARLY_SECONDS
+        insist(seconds + _MARGIN_SECONDS, 0 if stopped.done() else 2)
+        await _stop(app, seconds, {starting, watching, stopped, crashed})
+    if failure.done():
+        raise failure.result()
+    if app.crash_reason is not None:
+        raise StreamError(f"the worker cannot go on: {app.crash_reason}") from app.crash_reason
+
+
+async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, int]:
+    """Wait for the broker, check the topics, read the baselines. The partitions of every topic."""
+    async with admin.connected(settings, log.warning) as client:
+        existing = await admin.partitions(client)
+        admin.check(settings, existing)
+    await baselines.start()
+    return existing
+
+
+def _check_start(starting: asyncio.Task[Any], failure: asyncio.Future[StreamError]) -> None:
+    """An app that raises in its start is not told apart from a running one by Faust: nobody would hear of it."""
+    if not starting.cancelled() and (error := starting.exception()) is not None and not failure.done():
+        failure.set_result(BrokerError(f"the worker cannot start: {error}"))
+
+
+async def _say_while_not_ready(app: App) -> None:
+    seconds = 0
+    while True:
+        await asyncio.sleep(_SAY_SECONDS)
+        seconds = 0 if app.ready else seconds + _SAY_SECONDS
+        if seconds:
+            log.warning("not counting for %s s: waiting for partitions from the group, or reading state", seconds)
+
+
+async def _stop(app: App, seconds: float, tasks: set[asyncio.Task[Any]]) -> None:
+    log.info("stopping: what was begun is finished and committed")
+    stopping = asyncio.create_task(app.stop())
+    await asyncio.wait({stopping}, timeout=seconds)
+    if not stopping.done():
+        log.warning("not stopped within %g s; what is not committed is read again", seconds)
+    for task in {stopping, *tasks}:
+        task.cancel()
+    done, _ = await asyncio.wait({stopping, *tasks}, timeout=_MARGIN_SECONDS)
+    for task in done:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.debug("at the end", exc_info=error)
