@@ -63,6 +63,16 @@ class Source(Protocol):
     def end(self, partition: int) -> int | None:
         """The offset behind the log's last record, as the last fetch said; None before the first."""
 
+    def answered(self, partition: int) -> int | None:
+        """When the broker last answered a fetch of this partition, milliseconds UTC; None before the first answer."""
+
+    @property
+    def answer_seconds(self) -> float:
+        """Within so many seconds a broker that can be reached answers a fetch."""
+
+    def drained(self, partition: int) -> bool:
+        """Whether everything up to the log's end was fetched, and all that was delivered of it is finished."""
+
     async def start(self, partition: int) -> int:
         """The offset of the log's first record."""
 

@@ -1,8 +1,9 @@
 """Twice a second: a heartbeat for each partition, and the passing of time for those that have fallen silent.
 
-A partition is silent when it had no event for a while, nothing waits on the log, and this process was not stopped in
-the meantime. Then time passes by the wall clock, so that its last windows end too. That is written and acknowledged
-before stage 2 hears of it: a replay of the events alone would not find it.
+A partition is silent when it had no event for a while, nothing waits on the log, and in the meantime this process was
+not stopped and the broker answered: while Kafka is away nobody can send, and whoever is cut off from it hears nothing.
+Then time passes by the wall clock, so that its last windows end too. That is written and acknowledged before stage 2
+hears of it: a replay of the events alone would not find it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Silence:
     def __init__(self, topic: str, idle_seconds: float, owned: Owned, telemetry: Telemetry) -> None:
         self._topic, self._idle_seconds, self._owned, self._telemetry = topic, idle_seconds, owned, telemetry
         self._ticked = owned.clock.seconds()
+        self._reread: dict[int, tuple[int, int, int]] = {}
 
     async def tick(self) -> None:
         """Speak for every partition that can be spoken for. Never raises."""
@@ -48,7 +50,9 @@ class Silence:
 
     async def _speak_for(self, number: int, epoch: int, now: float) -> None:
         owned = self._owned
-        silent = now - owned.heard[number] > self._idle_seconds and await self._nothing_waits(number)
+        if not self._answered(number):
+            owned.heard[number] = now
+        silent = now - owned.heard[number] > self._idle_seconds and await self._nothing_waits(number, epoch, now)
         owned.check(epoch)
         partition = owned.partition(number)
         if silent and partition.idle(owned.clock.wall_ms()):
@@ -61,11 +65,28 @@ class Silence:
         self._show(number)
         await owned.hand_on(number, epoch, always=True, silent=silent)
 
-    async def _nothing_waits(self, number: int) -> bool:
-        end, following = self._owned.source.end(number), self._owned.partition(number).next_offset
+    def _answered(self, number: int) -> bool:
+        """Whether the log's end as we know it is the present one."""
+        at = self._owned.source.answered(number)
+        return at is not None and abs(self._owned.clock.wall_ms() - at) <= self._owned.source.answer_seconds * 1000
+
+    async def _nothing_waits(self, number: int, epoch: int, now: float) -> bool:
+        source, following = self._owned.source, self._owned.partition(number).next_offset
+        end = source.end(number)
         if following is None and end:  # nothing was ever read: perhaps retention has emptied the log
-            following = await self._owned.source.start(number)
-        return end is not None and end <= (following or 0)
+            following = await source.start(number)
+        hole = following or 0, end or 0, epoch
+        if end is None or end <= hole[0]:
+            return end is not None
+        if not source.drained(number):
+            return False
+        # Fetched to the end, and yet records should be there: lost on their way, or the log ends with the markers of a
+        # foreign transaction, which are offsets without a record. Reading again tells which.
+        if self._reread.get(number) != hole:
+            self._reread[number], self._owned.heard[number] = hole, now
+            await source.reread_from(number, hole[0])
+            return False
+        return True
 
     def _show(self, number: int) -> None:
         partition, label = self._owned.partition(number), str(number)

@@ -6,6 +6,8 @@ from typing import Any
 
 from faust.types import TP
 
+_LATE_SECONDS = 3.0
+
 
 class TopicSource:
     """This worker's share of a topic. count: all partitions of it."""
@@ -55,6 +57,20 @@ class TopicSource:
             return None
         end: int | None = self._app.consumer.highwater(self.at(partition))
         return end
+
+    def answered(self, partition: int) -> int | None:
+        """When the broker last said where that is."""
+        at: int | None = self._app.consumer.answered(self.at(partition))
+        return at
+
+    @property
+    def answer_seconds(self) -> float:
+        """A broker that is there answers a fetch at the latest when the longest wait is over, and a little later."""
+        return float(self._app.fetching.max_wait_ms) / 1000 + _LATE_SECONDS
+
+    def drained(self, partition: int) -> bool:
+        """Whether everything up to there was fetched, and is finished."""
+        return bool(self._app.consumer.drained(self.at(partition)))
 
     async def start(self, partition: int) -> int:
         """The offset of the log's first record."""

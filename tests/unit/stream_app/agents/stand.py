@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -67,6 +67,19 @@ class FakeSource:
         self.log_start, self.log_end, self.began_at = 0, 0, None
         self.rereads: list[tuple[int, int]] = []
         self.abandoned: list[int] = []
+        self.wall_ms: Callable[[], int] = lambda: NOON_MS
+        self.unanswered_since: int | None = None
+        self.is_drained = False
+
+    @property
+    def answer_seconds(self) -> float:
+        return 3.0
+
+    def answered(self, partition: int) -> int | None:
+        return self.wall_ms() if self.unanswered_since is None else self.unanswered_since
+
+    def drained(self, partition: int) -> bool:
+        return self.is_drained
 
     def began(self, partition: int) -> int | None:
         return self.began_at
@@ -198,6 +211,7 @@ class Stand:
 
     def __init__(self, *baselines: Baseline) -> None:
         self.source, self.store, self.outlet, self.time = FakeSource(), FakeStore(), FakeOutlet(), FakeClock()
+        self.source.wall_ms = self.time.clock.wall_ms
         self.baselines, self.telemetry = FakeBaselines(*baselines), Telemetry()
         self.publisher = Publisher(self.outlet, ADDRESSES)
         self.owned = Owned(

@@ -72,6 +72,32 @@ async def test_time_does_not_pass_for_a_process_that_was_stopped(stand: Stand) -
     assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
 
 
+async def test_an_outage_of_the_broker_is_no_silence(stand: Stand) -> None:
+    timer = silence(stand)
+    stand.source.unanswered_since = stand.time.clock.wall_ms()
+    await after(stand, timer, IDLE * 3)  # what was meant for this partition waits in an outbox
+    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+    stand.source.unanswered_since = None
+    await after(stand, timer, IDLE - 1)  # it has as long as ever to come
+    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+    assert not any(message.idle for message in stand.outlet.partials() if isinstance(message, Heartbeat))
+    await after(stand, timer, 2)
+    assert any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+
+
+async def test_markers_of_a_foreign_transaction_at_the_logs_end_are_nothing_that_waits(stand: Stand) -> None:
+    stand.source.log_end, stand.source.is_drained = 52, True
+    timer = silence(stand)
+    await after(stand, timer, IDLE + 1)
+    assert stand.source.rereads == [(0, 50)]  # records lost on their way would come now
+    assert not any(message.idle for message in stand.outlet.partials() if isinstance(message, Heartbeat))
+    await after(stand, timer, IDLE + 1)
+    assert stand.source.rereads == [(0, 50)]
+    last = stand.outlet.partials()[-1]
+    assert isinstance(last, Heartbeat)
+    assert last.idle
+
+
 async def test_the_passing_of_time_is_durable_before_it_is_said(stand: Stand) -> None:
     timer = silence(stand)
     await after(stand, timer, IDLE)
