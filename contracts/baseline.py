@@ -123,23 +123,33 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits that name this baseline and no other: windows state against which one they were counted."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()[:16]
+        """16 hex digits that name this baseline and no other: windows state against which one they were counted.
+
+        Of the bytes as they were read: workers of two versions name a baseline alike also where one of them knows
+        fields that the other does not.
+        """
+        return hashlib.sha256(self._encoded).hexdigest()[:16]
 
     def __hash__(self) -> int:
         return hash(self.digest)
 
-    def to_bytes(self) -> bytes:
-        """JSON, UTF-8."""
+    @cached_property
+    def _encoded(self) -> bytes:
         return _encode(self)
+
+    def to_bytes(self) -> bytes:
+        """JSON, UTF-8. One that was read is handed on byte by byte, with what a later version may have added."""
+        return self._encoded
 
     @staticmethod
     def from_bytes(data: bytes) -> Baseline:
         """Read a baseline. Raises InvalidBaseline."""
         try:
-            return _decoder.decode(data)
+            baseline = _decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ContractError) as error:
             raise InvalidBaseline(f"not a baseline: {error}") from error
+        baseline.__dict__["_encoded"] = bytes(data)
+        return baseline
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

@@ -6,6 +6,7 @@ ContractError
 ├── InvalidReference   reference values that no histogram can be fitted to
 ├── InvalidEvent       a record of `predictions` that cannot be counted; carries the dead-letter reason
 └── InvalidMessage     a record of another topic that cannot be read
+    └── NewerFormat    it could be, by a later version
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class InvalidReference(ContractError):
 
 class InvalidMessage(ContractError):
     """A record that cannot be read as the message its topic carries."""
+
+
+class NewerFormat(InvalidMessage):
+    """A record that a later version wrote in a format of its own: it is in order, and not for this reader."""
 
 
 class InvalidEvent(ContractError):

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from contracts.errors import InvalidMessage
+from contracts.formats import refuse_newer
 from contracts.histogram import Counts
 
 
@@ -66,8 +67,9 @@ def encode_partial(message: PartialMessage) -> bytes:
 
 
 def decode_partial(data: bytes) -> PartialMessage:
-    """Read a message. Raises InvalidMessage."""
+    """Read a message. Raises InvalidMessage, NewerFormat where a later version could read it."""
     try:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        refuse_newer(data, "a partial or heartbeat")
         raise InvalidMessage(f"not a partial or a heartbeat: {error}") from error

@@ -68,7 +68,10 @@ def create_app(
         age_of_merged,
         _restoring(lambda numbers: merging.restore(numbers), partials_source, settings.windows_topic, failure),
     )
-    merging = Merging(partials, config, partials_source, merged, publisher, baselines, telemetry, _CLOCK)
+    merging = Merging(
+        *(partials, config, partials_source, merged, publisher, baselines, telemetry, _CLOCK),
+        cannot_go_on=lambda words: _fail(failure, words),
+    )
 
     @app.agent(app.batched_topic(predictions), name="count_predictions", concurrency=1)  # type: ignore[untyped-decorator]
     async def count_predictions(batches: Any) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from contracts.dead_letters import DeadLetter
-from contracts.errors import InvalidMessage
+from contracts.errors import InvalidMessage, NewerFormat
 from contracts.partials import PartialAggregate, decode_partial
 from stream_app.agents.holes import Holes
 from stream_app.agents.patience import Clock, Lost, until_done
@@ -42,7 +43,7 @@ class MergingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Merging:
-    """The agent of `window-partials`. topic: its name, for the log."""
+    """The agent of `window-partials`. topic: its name, for the log. cannot_go_on: ends the worker; with what to do."""
 
     def __init__(
         self,
@@ -54,9 +55,11 @@ class Merging:
         baselines: KnownBaselines,
         telemetry: Telemetry,
         clock: Clock,
+        cannot_go_on: Callable[[str], None] = lambda words: None,
     ) -> None:
         self._topic, self._config, self._source, self._store = topic, config, source, store
         self._publisher, self._baselines, self._telemetry, self._clock = publisher, baselines, telemetry, clock
+        self._cannot_go_on = cannot_go_on
         self._holes = Holes(topic, source, telemetry)
         self._mergers: dict[int, Merger] = {}
         self._following: dict[int, int] = {}
@@ -73,10 +76,13 @@ class Merging:
         """Take a batch in and close what is over. Returns when that is done or not ours any more. Never raises."""
 
         def failed(pause: float) -> None:
+            self._mergers.pop(batch.partition, None)  # half done, perhaps: taken from the store again
+            if isinstance(error := sys.exception(), NewerFormat):
+                self._cannot_go_on(f"{self._topic}/{batch.partition}: {error}")
+                return
             where = self._topic, batch.partition, batch.first_offset, batch.offset
             log.exception("%s/%s offsets %s to %s: not merged, next try in %g s", *where, pause)
             self._telemetry.retries.labels("merge").inc()
-            self._mergers.pop(batch.partition, None)  # half done, perhaps: taken from the store again
 
         async def read() -> None:
             await self._read(batch)
@@ -114,6 +120,8 @@ class Merging:
                         self._telemetry.repeated_partials.inc()
                 elif not merger.on_heartbeat(message):
                     self._telemetry.fenced.inc()
+            except NewerFormat:
+                raise  # a dead letter would take rows out of a report that a later version can count
             except InvalidMessage as error:
                 letters.append(DeadLetter.of(record, "unreadable", str(error)))
         return records, letters

@@ -57,7 +57,7 @@ class PolicyState(msgspec.Struct, frozen=True, kw_only=True):
         """Read a state. Raises InvalidMessage."""
         try:
             return _decoder.decode(data)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidMessage(f"not a policy state: {error}") from error
 
 

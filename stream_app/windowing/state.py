@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 
 from contracts.errors import InvalidMessage
+from contracts.formats import refuse_newer
 from contracts.partials import PartialAggregate, decode_partial
 
 T = TypeVar("T")
@@ -119,8 +120,9 @@ _NEVER = -(1 << 62)
 
 
 def read_stored(decoder: msgspec.msgpack.Decoder[T], data: bytes, what: str) -> T:
-    """Decode a key or value. what: it, in words. Raises InvalidMessage."""
+    """Decode a key or value. what: it, in words. Raises InvalidMessage, NewerFormat."""
     try:
         return decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        refuse_newer(data, f"stored {what}")
         raise InvalidMessage(f"stored {what} cannot be read: {error}") from error

@@ -16,6 +16,16 @@ from contracts.events import Label, decode_event, encode_event
 from contracts.histogram import Counts
 from contracts.partials import Heartbeat, PartialAggregate, decode_partial, encode_partial
 from contracts.reports import DriftReport, FeatureVerdict, Statistic, decode_report, encode_report, report_id
+from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
+from stream_app.windowing.merged_state import (
+    ClosedWindow,
+    VersionRecord,
+    decode_closed,
+    decode_version,
+    encode_closed,
+    encode_version,
+)
+from stream_app.windowing.state import PartitionMeta, VersionAccount, decode_meta, encode_meta
 from tests.builders import NOON, NOON_MS, a_baseline, an_event
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -107,6 +117,49 @@ PARTIAL = PartialAggregate(
     features=(Counts(b"\x02\x00\x00\x00\x00\x00\x00\x00", 1, 5.0, 7.5), Counts(b"\x03\x00\x00\x00")),
 )
 
+META = PartitionMeta(
+    partition=3,
+    first_offset=100,
+    last_offset=107,
+    watermark=NOON_MS,
+    read=7,
+    sequences={"api.00-0193f2a1b3c4": 42},
+    accounts={("flights", "1"): VersionAccount(4, 1, 1)},
+    refused={"malformed": 1},
+    absent=1,
+)
+RECORD = VersionRecord(
+    model="flights",
+    version="1",
+    horizon=NOON_MS,
+    reports=2,
+    reported_rows=9,
+    late_rows=1,
+    offset=44,
+    closed={NOON_MS: {3_600_000: {7: 5}}},
+    thin=(NOON_MS,),
+    policy=b"{}",
+)
+CLOSED = ClosedWindow(length=3_600_000, rows={0: 4, 7: 4}, reports=2, offset=44)
+POLICY = PolicyState(
+    decided=NOON,
+    alerts=(ALERT,),
+    incident=Incident(id=INCIDENT, opened=NOON, severity="critical", clean=1),
+    tracked=(
+        Tracked(
+            feature="distance",
+            alarms=(True, False),
+            in_incident=True,
+            since=NOON - HOUR,
+            findings=("values",),
+            p_value=1e-9,
+            effect=0.21,
+            critical=False,
+            words="distance moved",
+        ),
+    ),
+)
+
 
 class Message(NamedTuple):
     """file: name in examples/. value: the instance. encode, decode: how both ends write and read it."""
@@ -163,6 +216,11 @@ MESSAGES = (
         decode_dead_letter,
         "dead-letter",
     ),
+    # What workers store; the windows of stage 1 and the parts of stage 2 are as window-partial.msgpack.
+    Message("stored-partition.msgpack", META, encode_meta, decode_meta),
+    Message("stored-version.msgpack", RECORD, encode_version, decode_version),
+    Message("stored-closed-window.msgpack", CLOSED, encode_closed, decode_closed),
+    Message("stored-policy.json", POLICY, PolicyState.to_bytes, PolicyState.from_bytes),
 )
 
 if __name__ == "__main__":

@@ -138,6 +138,29 @@ async def test_a_message_that_cannot_be_read_becomes_a_dead_letter_and_stops_not
     assert "drift-reports" in topics(stand)
 
 
+async def test_a_partial_of_a_later_format_ends_the_worker_and_is_neither_counted_nor_refused(stand: Stand) -> None:
+    said: list[str] = []
+
+    def cannot_go_on(words: str) -> None:
+        said.append(words)
+        stand.source.stopping = True
+
+    agent = Merging(
+        *("window-partials", CONFIG, stand.source, stand.store, stand.publisher),
+        *(stand.baselines, stand.telemetry, stand.time.clock, cannot_go_on),
+    )
+    agent.restore([0])
+    messages = one_window(stand)
+    later = encode_partial(messages[0]).replace(b"\xa1v\x01", b"\xa1v\x02")
+    await agent.handle(batch([messages[1], later]))
+    assert said == [
+        "window-partials/0: a partial or heartbeat is of format 2 and this version reads 1: run the version that wrote "
+        "it, or a later one"
+    ]
+    assert stand.outlet.sent == stand.store.writes == []
+    assert stand.source.abandoned == [0]  # so it is not committed, and the next worker reads it
+
+
 async def test_a_heartbeat_of_a_former_owner_is_fenced_and_counted(stand: Stand) -> None:
     agent = merging(stand)
     await agent.handle(batch(beats(0, generation=8)))
