@@ -13,11 +13,12 @@ import typer
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.counting import COUNTING
 from bench.episodes import EPISODES
+from bench.latency.run import LATENCY
 from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
 from bench.stream.run import STREAM
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM)
+BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM, LATENCY)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:

@@ -11,7 +11,7 @@ from bench.benchmark import BenchError
 from bench.stream.sampled import Frame, Samples
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("decode", ("stream_app/windowing/decoding.py",)),
+    ("decode", ("windowing/decoding.py", "windowing/typed.py", "windowing/accepted.py", "contracts/events.py")),
     ("decide: late, repeat, window", ("windowing/ledger.py", "windowing/sequences.py", "windowing/watermark.py")),
     (
         "count into histograms",
