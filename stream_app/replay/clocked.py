@@ -30,13 +30,15 @@ TICK_MS = 500
 """As stream_app/app.py ticks."""
 
 
+_LONG_AGO = -(1 << 62)
+
+
 class Lane:
     """One source partition. ends_before: its offset where reading stops although the log goes on; None: nowhere."""
 
-    def __init__(self, partition: Partition, begin_ms: int, start: int, ends_before: int | None) -> None:
+    def __init__(self, partition: Partition, start: int, ends_before: int | None) -> None:
         self.partition = partition
-        self.heard = begin_ms
-        self.clock = begin_ms
+        self.heard = self.clock = _LONG_AGO
         self.following = start
         self.ends_before = ends_before
         self.times: list[int] = []
@@ -63,8 +65,8 @@ class Lane:
 
 
 class ClockedReplay:
-    """The replay of a topic. begin_ms: when it begins, by the records' clock. starts: first offset to be read, of every
-    partition to be read. ends: offset before which reading stops, of those whose log goes on there.
+    """The replay of a topic, from its earliest record on. starts: first offset of every partition to be read. ends:
+    offset before which reading stops, of those whose log goes on there.
     """
 
     def __init__(
@@ -73,16 +75,15 @@ class ClockedReplay:
         known: KnownBaselines,
         judges: Judges,
         *,
-        begin_ms: int,
         starts: Mapping[int, int],
         ends: Mapping[int, int],
     ) -> None:
         self._plan, self._known, self._judges = plan, known, judges
         self._lanes = {
-            number: Lane(Partition(number, plan.windows), begin_ms, start, ends.get(number))
+            number: Lane(Partition(number, plan.windows), start, ends.get(number))
             for number, start in sorted(starts.items())
         }
-        self._now = begin_ms
+        self._now = _LONG_AGO
         self.tally = Tally()
         self.refused: list[DeadLetter] = []
 
@@ -93,9 +94,21 @@ class ClockedReplay:
     def advance(self, until: int) -> list[Verdict]:
         """Let time pass up to the last tick not behind `until`; all earlier records must have been offered."""
         verdicts: list[Verdict] = []
+        if self._now == _LONG_AGO:
+            first = min((lane.times[0] for lane in self._lanes.values() if lane.times), default=until)
+            if first >= until:
+                return verdicts
+            self._now = first
+            for lane in self._lanes.values():
+                lane.heard = first
         while (tick := self._next_tick()) is not None and tick <= until:
             verdicts += self._tick(tick)
         return verdicts
+
+    def finish(self, until: int) -> list[Verdict]:
+        """All records have been offered: let time pass up to `until`, and over the last of them in any case."""
+        last = max(lane.clock for lane in self._lanes.values())
+        return self.advance(-(-max(until, last + 1) // TICK_MS) * TICK_MS)
 
     def rest(self) -> list[Closing]:
         """What is in no report. Ends the replay."""

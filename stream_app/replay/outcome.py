@@ -31,10 +31,13 @@ class Outcome:
     def __init__(self, replay: Replay, judges: Judges, names: Sequence[str]) -> None:
         self._replay, self._judges = replay, judges
         self.judged = tuple(Judged(name) for name in names)
+        self.first_refused: DeadLetter | None = None
 
     def lines(self, verdicts: Iterable[Verdict]) -> list[Line]:
         """What came of the last step: refused records, then windows."""
         found: list[Line] = [refused_line(letter) for letter in self._replay.refused]
+        if self._replay.refused and self.first_refused is None:
+            self.first_refused = self._replay.refused[0]
         self._replay.refused.clear()
         for verdict in verdicts:
             self.judged[verdict.judge].add(verdict)

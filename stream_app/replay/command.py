@@ -1,0 +1,166 @@
+"""`python -m stream_app replay`: its options. Nothing heavy is imported before they are read."""
+
+# No `from __future__ import annotations`: the command's help is made from them.
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stream_app.errors import StreamError
+
+_SOURCE, _COUNT, _JUDGE, _WRITE = "Where the events are", "How they are counted", "How windows are judged", "Output"
+
+
+def _option(panel: str, text: str, name: str, metavar: str | None = None) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+def replay(
+    file: Annotated[
+        Path | None, _option(_SOURCE, "A file of events: .jsonl, .csv or .parquet. Without it: Kafka.", "--file")
+    ] = None,
+    from_: Annotated[
+        str | None, _option(_SOURCE, "Records stamped from this time on: 2026-01-31T12:00:00Z.", "--from", "TIME")
+    ] = None,
+    to: Annotated[str | None, _option(_SOURCE, "... and before this time.", "--to", "TIME")] = None,
+    offsets: Annotated[
+        str | None,
+        _option(_SOURCE, "By partition, both ends included: 0:100-5000,1:0-", "--offsets", "P:FIRST-LAST,..."),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        _option(
+            _SOURCE,
+            "A baseline, for its own version or another one; may be repeated. Without it: the topic `baselines`.",
+            "--baseline",
+            "[MODEL/VERSION=]FILE",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, _option(_SOURCE, "Of every row, where the table has no such column.", "--model")
+    ] = None,
+    model_version: Annotated[
+        str | None, _option(_SOURCE, "Of every row, where the table has no such column.", "--model-version")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        _option(
+            _SOURCE, "A field or feature whose column has another name; may be repeated.", "--column", "NAME=COLUMN"
+        ),
+    ] = None,
+    utc: Annotated[bool, _option(_SOURCE, "Times of the table without a zone are UTC.", "--utc")] = False,
+    sort: Annotated[
+        bool, _option(_SOURCE, "Count a file by event time, not in its order; takes it into memory.", "--sort")
+    ] = False,
+    strict: Annotated[
+        bool, _option(_SOURCE, "Refuse events stamped before their baseline was published.", "--strict")
+    ] = False,
+    window: Annotated[
+        str | None, _option(_COUNT, "Length of a window: 10s, 15m, 1h, 7d.", "--window", "DURATION")
+    ] = None,
+    lateness: Annotated[
+        str | None, _option(_COUNT, "How far out of order event times may be.", "--lateness", "DURATION")
+    ] = None,
+    idle: Annotated[
+        str | None,
+        _option(_COUNT, "After this without a record a partition lets time pass by itself.", "--idle", "DURATION"),
+    ] = None,
+    max_future: Annotated[
+        str | None, _option(_COUNT, "Refuse events this far ahead of their record.", "--max-future", "DURATION")
+    ] = None,
+    max_age: Annotated[
+        str | None, _option(_COUNT, "Refuse events this far behind their record.", "--max-age", "DURATION")
+    ] = None,
+    preset: Annotated[str | None, _option(_JUDGE, "The decision rule: calibrated or classic.", "--preset")] = None,
+    n_min: Annotated[int | None, _option(_JUDGE, "Fewer rows are merged with the next window.", "--n-min")] = None,
+    page_after: Annotated[
+        int | None, _option(_JUDGE, "Page when a feature alarms in so many ...", "--page-after")
+    ] = None,
+    of_last: Annotated[int | None, _option(_JUDGE, "... of so many of its last windows.", "--of-last")] = None,
+    resolve_after: Annotated[
+        int | None, _option(_JUDGE, "Clean windows that resolve an incident.", "--resolve-after")
+    ] = None,
+    critical_effect: Annotated[
+        float | None, _option(_JUDGE, "An effect of this size is critical.", "--critical-effect")
+    ] = None,
+    critical_rate_jump: Annotated[
+        float | None, _option(_JUDGE, "So is a rate that rose by this much.", "--critical-rate-jump")
+    ] = None,
+    compare: Annotated[
+        str | None,
+        _option(
+            _JUDGE,
+            "Judge the same windows a second time, with these changed.",
+            "--compare",
+            "preset=classic,page-after=3",
+        ),
+    ] = None,
+    keep_cut: Annotated[
+        bool, _option(_WRITE, "Report windows that begin before the range, too, marked.", "--keep-cut")
+    ] = False,
+    output: Annotated[
+        Path | None, _option(_WRITE, "JSON Lines go there. Without it: standard output.", "--output")
+    ] = None,
+) -> None:
+    """Count and judge past events again, from Kafka or a file, without touching live state.
+
+    What is not given comes from STREAM_*. Reports and alerts go out as JSON Lines, the accounts to standard error.
+    """
+    from stream_app.replay.request import Words
+
+    durations = {"window_seconds": window, "lateness_seconds": lateness, "idle_seconds": idle}
+    durations |= {"max_future_seconds": max_future, "max_age_seconds": max_age}
+    numbers = {"preset": preset, "n_min": n_min, "page_after": page_after, "page_of_last": of_last}
+    numbers |= {"resolve_after": resolve_after}
+    sizes = {"critical_effect": critical_effect, "critical_rate_jump": critical_rate_jump}
+    raise typer.Exit(
+        _run(
+            Words(
+                file=file,
+                from_=from_,
+                to=to,
+                offsets=offsets,
+                baseline=baseline or (),
+                model=model,
+                model_version=model_version,
+                column=column or (),
+                utc=utc,
+                sort=sort,
+                durations={name: text for name, text in durations.items() if text is not None},
+                numbers={name: value for name, value in {**numbers, **sizes}.items() if value is not None},
+                compare=compare,
+                strict=strict,
+                keep_cut=keep_cut,
+                output=output,
+            )
+        )
+    )
+
+
+def _run(words: Any) -> int:
+    from stream_app.replay.request import request_of
+    from stream_app.replay.run import Stop, run
+
+    stop = Stop()
+
+    def interrupted(number: int, _: object) -> None:
+        """The first signal ends the replay with a summary; a second one ends the process."""
+        stop.signal = number
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
+    try:
+        return run(request_of(words), _say, stop)
+    except StreamError as error:
+        _say(str(error))
+        return 2
+    except BrokenPipeError:  # whoever read our output has enough, as `head` does
+        sys.stdout = None  # else Python would try to flush it once more
+        return 128 + signal.SIGPIPE
+
+
+def _say(line: str) -> None:
+    print(f"replay: {line}" if line else "", file=sys.stderr)

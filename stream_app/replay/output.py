@@ -1,0 +1,62 @@
+"""Where the lines of a replay go, and what people are told meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from stream_app.errors import ReplayError
+from stream_app.replay.lines import Line, encode_line
+
+_SAY_SECONDS = 5.0
+
+
+class Output(AbstractContextManager["Output"]):
+    """Standard output, or a file, which is overwritten. Raises ReplayError when that cannot be written."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        try:
+            self._file: BinaryIO = sys.stdout.buffer if path is None else path.open("wb")
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._path is not None:
+            self._file.close()
+
+    def write(self, lines: Iterable[Line]) -> None:
+        """Written and flushed, so that a reader at the other end sees each step. BrokenPipeError: it has gone."""
+        encoded = b"".join(map(encode_line, lines))
+        if encoded:
+            try:
+                self._file.write(encoded)
+                self._file.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> ReplayError:
+        where = "standard output" if self._path is None else f"--output {self._path}"
+        return ReplayError(f"{where}: cannot be written: {error.strerror or error}")
+
+
+class Progress:
+    """A line for people now and then. seconds: a clock that never goes back."""
+
+    def __init__(self, say: Callable[[str], None], seconds: Callable[[], float]) -> None:
+        self._say, self._seconds = say, seconds
+        self._last = seconds()
+
+    def tell(self, read: int, windows: int) -> None:
+        """So far."""
+        if self._seconds() - self._last >= _SAY_SECONDS:
+            self._last = self._seconds()
+            self._say(f"{read:,} events read, {windows:,} windows so far")

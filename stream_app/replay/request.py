@@ -1,0 +1,157 @@
+"""Request: what a replay is asked to do, made of the command line. Every fault is one line that names the option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from contracts.baseline import Baseline
+from stream_app.agents.configured import decision_rule, limits, policy_config, window_config
+from stream_app.errors import ReplayError
+from stream_app.replay import spelling
+from stream_app.replay.baseline_files import read_baselines
+from stream_app.replay.plan import Judgement, Plan
+from stream_app.replay.settings import COMPARABLE, OPTIONS, has_broker, settings_of
+from stream_app.replay.spelling import OffsetRange
+from stream_app.settings import StreamSettings
+from stream_app.windowing.decoding import Version
+
+_TABLES = (".csv", ".csv.gz", ".parquet")
+_LINES = (".jsonl", ".ndjson", ".json")
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """The command line, as it was written; see command.py for what each means."""
+
+    file: Path | None = None
+    from_: str | None = None
+    to: str | None = None
+    offsets: str | None = None
+    baseline: Sequence[str] = ()
+    model: str | None = None
+    model_version: str | None = None
+    column: Sequence[str] = ()
+    utc: bool = False
+    sort: bool = False
+    durations: Mapping[str, str] = {}
+    numbers: Mapping[str, object] = {}
+    compare: str | None = None
+    strict: bool = False
+    keep_cut: bool = False
+    output: Path | None = None
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """since, before: milliseconds UTC. offsets: by partition; None: all there is. names: of the plan's judgements.
+
+    settings: where the topics are. ask_broker: the baselines are to be found there, too.
+    """
+
+    file: Path | None
+    is_table: bool
+    sort: bool
+    since: int | None
+    before: int | None
+    offsets: Mapping[int, OffsetRange] | None
+    columns: Mapping[str, str]
+    model: str | None
+    model_version: str | None
+    utc: bool
+    baselines: Mapping[Version, Baseline]
+    strict: bool
+    keep_cut: bool
+    output: Path | None
+    plan: Plan
+    names: tuple[str, ...]
+    settings: StreamSettings
+    ask_broker: bool
+
+
+def request_of(words: Words) -> Request:
+    """Check and read everything that can be before anything is replayed. Raises StreamError."""
+    is_table = _check(words)
+    durations = {field: spelling.duration(OPTIONS[field], text) for field, text in words.durations.items()}
+    given: dict[str, object] = {**durations, **words.numbers}
+    settings = settings_of(given, broker=words.file is None)
+    judgements, names = [_judgement(settings)], ["asked"]
+    if words.compare is not None:
+        changes = spelling.pairs("--compare", words.compare.split(","), tuple(COMPARABLE))
+        other = {COMPARABLE[name]: value for name, value in changes.items()}
+        judgements.append(_judgement(settings_of({**given, **other}, broker=words.file is None, option="--compare")))
+        names = [_described(settings, other), words.compare]
+    since = None if words.from_ is None else spelling.moment("--from", words.from_)
+    before = None if words.to is None else spelling.moment("--to", words.to)
+    if since is not None and before is not None and before <= since:
+        raise ReplayError(f"--to {words.to}: it is not after --from {words.from_}")
+    baselines = read_baselines(words.baseline)
+    if words.file is not None and not baselines and not has_broker():
+        raise ReplayError("a file needs the baseline of its model: give --baseline FILE, or set STREAM_BOOTSTRAP")
+    return Request(
+        file=words.file,
+        is_table=is_table,
+        sort=words.sort,
+        since=since,
+        before=before,
+        offsets=None if words.offsets is None else spelling.offsets("--offsets", words.offsets),
+        columns=spelling.pairs("--column", words.column),
+        model=words.model,
+        model_version=words.model_version,
+        utc=words.utc,
+        baselines=baselines,
+        strict=words.strict,
+        keep_cut=words.keep_cut,
+        output=words.output,
+        plan=Plan(
+            windows=window_config(settings),
+            idle_ms=round(settings.idle_seconds * 1000),
+            limits=limits(settings),
+            judgements=tuple(judgements),
+        ),
+        names=tuple(names),
+        settings=settings,
+        ask_broker=words.file is None or not baselines,
+    )
+
+
+def _check(words: Words) -> bool:
+    """Options that do not go together, and files that are not there. Returns whether the file is a table."""
+    if words.offsets is not None and (words.from_ is not None or words.to is not None):
+        raise ReplayError("--offsets and --from or --to: a range is of offsets or of times, give one of the two")
+    of_table = {
+        "--model": words.model,
+        "--model-version": words.model_version,
+        "--column": words.column,
+        "--utc": words.utc,
+    }
+    of_topic = {"--from": words.from_, "--to": words.to, "--offsets": words.offsets, "--strict": words.strict}
+    if words.file is None:
+        _refuse({**of_table, "--sort": words.sort}, "is for a file, name one with --file")
+        return False
+    if not words.file.is_file():
+        raise ReplayError(f"--file {words.file}: there is no such file")
+    if words.output is not None and words.output.exists() and words.output.samefile(words.file):
+        raise ReplayError(f"--output {words.output}: that is the file to be read; name another")
+    _refuse({**of_topic, "--keep-cut": words.keep_cut}, "is for the topic, not for a file")
+    if words.file.name.endswith(_TABLES):
+        return True
+    if not words.file.name.endswith(_LINES):
+        raise ReplayError(f"--file {words.file}: unknown kind of file: use {', '.join((*_LINES, *_TABLES))}")
+    _refuse(of_table, "is for CSV and Parquet; an event in JSON Lines says all of that itself")
+    return False
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    for option, value in options.items():
+        if value:
+            raise ReplayError(f"{option} {why}")
+
+
+def _judgement(settings: StreamSettings) -> Judgement:
+    return Judgement(decision_rule(settings), policy_config(settings))
+
+
+def _described(settings: StreamSettings, changes: Mapping[str, str]) -> str:
+    """The values of these settings, as --compare would name them."""
+    return ",".join(f"{name}={getattr(settings, field)}" for name, field in COMPARABLE.items() if field in changes)
