@@ -1,4 +1,4 @@
-"""`python -m stream_app`: worker, sink, topics, audit. Settings come from the environment: STREAM_*."""
+"""`python -m stream_app`: worker, sink, topics, audit, replay. Settings come from the environment: STREAM_*."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from stream_app import admin
 from stream_app.audit import table
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
+from stream_app.replay.command import replay
 from stream_app.settings import StreamSettings, load_settings
 from stream_app.telemetry import Telemetry
 
@@ -31,6 +32,7 @@ cli = typer.Typer(
     add_completion=False,
     help="Watches predictions for drift. Settings come from the environment: STREAM_BOOTSTRAP and other STREAM_*.",
 )
+cli.command()(replay)
 log = logging.getLogger("stream_app")
 _SELDOM_SECONDS = 30.0
 
