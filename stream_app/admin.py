@@ -1,13 +1,14 @@
 """Topics: what must be there, creating it, and checking it before a worker starts.
 
 A Faust app whose source topic is missing idles without an error, and one whose state topic has another number of
-partitions than its source acknowledges every batch and counts none. So both are found here, before the start.
+partitions than its source acknowledges every batch and counts none. A topic of another kind works for days, until its
+retention deletes state, or a producer's clock decides what is late. All of it is found here, before the start.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -33,8 +34,12 @@ _STATE_CONFIG = {
     "max.message.bytes": str(8 * _MIB),
 }
 _KNOWN_TRIES, _KNOWN_PAUSE = 100, 0.1
-# What changes the meaning of a topic's records; other settings are the operator's to tune.
-_MATTERS = ("cleanup.policy", "message.timestamp.type")
+# What changes the meaning of a topic's records, and what happens otherwise; other settings are the operator's to tune.
+_MATTERS = {
+    "cleanup.policy": "retention would delete what is still needed",
+    "message.timestamp.type": "producers' clocks would decide what is too old and what is ahead of its time",
+}
+_USED = (PREDICTIONS, WINDOW_PARTIALS, BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, DEAD_LETTERS)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -79,9 +84,7 @@ def wanted(settings: StreamSettings, existing: Mapping[str, int], predictions: i
 
 def check(settings: StreamSettings, existing: Mapping[str, int]) -> Layout:
     """Whether a worker may start. Raises TopicsError, one line that says what to do."""
-    used = [PREDICTIONS, WINDOW_PARTIALS, BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, DEAD_LETTERS]
-    names = [*(settings.topic(topic) for topic in used), settings.counts_topic, settings.windows_topic]
-    if missing := [name for name in names if name not in existing]:
+    if missing := [name for name in _used(settings) if name not in existing]:
         raise TopicsError(f"missing topics: {', '.join(missing)}; create them with `python -m stream_app topics`")
     layout = Layout(existing[settings.topic(PREDICTIONS)], existing[settings.topic(WINDOW_PARTIALS)])
     pairs = ((PREDICTIONS, settings.counts_topic), (WINDOW_PARTIALS, settings.windows_topic))
@@ -93,6 +96,30 @@ def check(settings: StreamSettings, existing: Mapping[str, int]) -> Layout:
                 "create them with `python -m stream_app topics`"
             )
     return layout
+
+
+def check_kinds(settings: StreamSettings, configs: Mapping[str, Mapping[str, str]]) -> None:
+    """Whether the topics mean what a worker takes them for. configs: the settings of each topic, by full name.
+
+    Raises TopicsError, one line that says what to do.
+    """
+    for topic in wanted(settings, {}):
+        for key, is_, must in _differing(topic, configs.get(topic.name, topic.config)):
+            raise TopicsError(
+                f"topic {topic.name} has {key}={is_}, and must have {must}, or {_MATTERS[key]}: `kafka-configs.sh "
+                f"--bootstrap-server {settings.bootstrap} --alter --topic {topic.name} --add-config {key}={must}`"
+            )
+
+
+def _used(settings: StreamSettings) -> list[str]:
+    """Full names of the topics that a worker needs."""
+    return [*(settings.topic(topic) for topic in _USED), settings.counts_topic, settings.windows_topic]
+
+
+def _differing(topic: Wanted, config: Mapping[str, str]) -> list[tuple[str, str | None, str]]:
+    """(setting, as it is, as it must be) of what matters and is wrong."""
+    asked = [(key, config.get(key), topic.config[key]) for key in _MATTERS if key in topic.config]
+    return [(key, is_, must) for key, is_, must in asked if is_ != must]
 
 
 @asynccontextmanager
@@ -138,7 +165,8 @@ async def create(admin: AIOKafkaAdminClient, settings: StreamSettings, predictio
                 outcomes.append(Outcome(topic.name, topic.partitions, "created"))
                 continue
             existing = await _once_known(admin, topic.name)  # somebody else was faster
-        outcomes.append(_compared(topic, existing[topic.name], await _config(admin, topic.name)))
+        (config,) = (await _configs(admin, [topic.name])).values()
+        outcomes.append(_compared(topic, existing[topic.name], config))
     await _until_visible(admin, {outcome.name for outcome in outcomes})
     return outcomes
 
@@ -175,15 +203,24 @@ async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -
 
 def _compared(topic: Wanted, count: int, config: Mapping[str, str]) -> Outcome:
     faults = [] if count == topic.partitions else [f"{count} partitions, {topic.partitions} wanted"]
-    faults += [
-        f"{key}={config.get(key)}, {topic.config[key]} wanted"
-        for key in _MATTERS
-        if key in topic.config and config.get(key) != topic.config[key]
-    ]
+    faults += [f"{key}={is_}, {must} wanted" for key, is_, must in _differing(topic, config)]
     return Outcome(topic.name, count, "mismatched" if faults else "exists", "; ".join(faults))
 
 
-async def _config(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
-    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    ((_, _, _, _, entries),) = answer.resources
-    return {entry[0]: entry[1] for entry in entries}
+async def used_configs(admin: AIOKafkaAdminClient, settings: StreamSettings) -> dict[str, dict[str, str]]:
+    """The settings of the topics that a worker needs, by full name. Raises BrokerError when Kafka does not tell."""
+    return await _configs(admin, _used(settings))
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    found = {}
+    for answer in answers:
+        for code, message, _, name, entries in answer.resources:  # as ever, aiokafka raises nothing
+            if code != 0:
+                raise BrokerError(
+                    f"Kafka does not tell the settings of topic {name} ({message or for_code(code).__name__}): allow "
+                    "DescribeConfigs on it"
+                )
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found

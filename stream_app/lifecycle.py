@@ -73,6 +73,7 @@ async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, 
     async with admin.connected(settings, log.warning) as client:
         existing = await admin.partitions(client)
         admin.check(settings, existing)
+        admin.check_kinds(settings, await admin.used_configs(client, settings))
     await baselines.start()
     return existing
 

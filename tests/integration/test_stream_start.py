@@ -88,6 +88,23 @@ async def test_a_state_topic_that_does_not_fit_its_source_is_named(
             admin.check(stream.settings, await admin.partitions(client))
 
 
+@pytest.mark.parametrize(
+    ("topic", "key", "value"),
+    [
+        ("predictions", "message.timestamp.type", "CreateTime"),
+        ("tidemark-counts-changelog", "cleanup.policy", "delete"),
+    ],
+)
+async def test_a_worker_does_not_start_on_a_topic_of_the_wrong_kind(
+    kafka: Broker, namespace: str, tmp_path: Path, topic: str, key: str, value: str
+) -> None:
+    async with at(kafka, namespace, tmp_path) as stream, admin.connected(stream.settings, print) as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, f"{namespace}{topic}", {key: value})])
+        said = await stream.command("worker", status=2)
+        assert f"topic {namespace}{topic} has {key}={value}, and must have " in said
+        assert said.count("\n") == 1
+
+
 async def test_a_worker_waits_for_a_broker_that_is_not_up_yet(own_kafka: Callable[[], Broker], tmp_path: Path) -> None:
     broker = own_kafka()
     async with Stream(broker.bootstrap, "early.", tmp_path) as stream:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from contracts.topics import PREDICTIONS, TOPICS, WINDOW_PARTIALS
 from stream_app import admin
-from stream_app.errors import TopicsError
+from stream_app.errors import BrokerError, TopicsError
 from stream_app.settings import StreamSettings
 
 SETTINGS = StreamSettings(bootstrap="127.0.0.1:9092", topic_prefix="x.")
@@ -66,3 +68,49 @@ def test_topics_that_are_only_read_by_others_are_not_asked_for() -> None:
     existing = present()
     del existing["x.labels"], existing["x.model-events"]
     admin.check(SETTINGS, existing)
+
+
+def configured(name: str = "", **changed: str) -> dict[str, dict[str, str]]:
+    """The settings of every topic as `topics` makes them; those of one changed, "_" for "."."""
+    found = {topic.name: {"retention.ms": "1", **topic.config} for topic in admin.wanted(SETTINGS, {})}
+    if changed:
+        found[name] |= {key.replace("_", "."): value for key, value in changed.items()}
+    return found
+
+
+def test_topics_as_they_are_created_are_of_the_right_kind() -> None:
+    admin.check_kinds(SETTINGS, configured())
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "must"),
+    [
+        ("x.predictions", "message.timestamp.type", "CreateTime", "LogAppendTime"),
+        ("x.tidemark-counts-changelog", "cleanup.policy", "delete", "compact"),
+        ("x.tidemark-windows-changelog", "cleanup.policy", "compact,delete", "compact"),
+        ("x.baselines", "cleanup.policy", "delete", "compact"),
+    ],
+)
+def test_a_topic_of_the_wrong_kind_is_named_with_the_command_that_mends_it(
+    name: str, key: str, value: str, must: str
+) -> None:
+    with pytest.raises(TopicsError) as caught:
+        admin.check_kinds(SETTINGS, configured(name, **{key.replace(".", "_"): value}))
+    assert f"topic {name} has {key}={value}, and must have {must}, or " in str(caught.value)
+    assert f"--alter --topic {name} --add-config {key}={must}`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_settings_of_a_topic_are_the_operators_to_tune() -> None:
+    admin.check_kinds(SETTINGS, configured("x.predictions", retention_ms="5", segment_bytes="7"))
+
+
+async def test_a_broker_that_refuses_is_asked_again_at_growing_intervals_and_given_up_in_the_end() -> None:
+    said: list[str] = []
+    with socket.socket() as nobody:  # bound and not listening: it refuses
+        nobody.bind(("127.0.0.1", 0))
+        settings = StreamSettings(bootstrap=f"127.0.0.1:{nobody.getsockname()[1]}", broker_wait_seconds=1.8)
+        with pytest.raises(BrokerError, match=r"no Kafka answers at 127\.0\.0\.1:\d+ for 1\.8 s: start it, or correct"):
+            async with admin.connected(settings, said.append):
+                raise AssertionError("connected to nobody")
+    assert [line.partition(" yet, ")[2] for line in said] == ["next try in 0.5 s", "next try in 1 s"]
