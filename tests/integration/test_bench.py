@@ -1,0 +1,37 @@
+"""The benchmarks on real servers, small: that they run through, count exactly, and have the keys that are read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+def figures(*words: str, within: float) -> dict[str, object]:
+    command = [sys.executable, "-m", "bench", *words, "--json"]
+    ended = subprocess.run(command, cwd=_REPOSITORY, capture_output=True, text=True, timeout=within, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
+    return found
+
+
+def test_stream_measures_a_worker_beside_bare_aiokafka_and_the_ordinary_agent() -> None:
+    found = figures("stream", "--quick", "--events", "150000", "--only", "8p/bare,8p/naive,8p/ours", within=180)
+    assert found["events_per_second"] > 10_000
+    assert found["events_per_cpu_second"] > 10_000
+    assert 0 < found["ratio_to_bare"] < 1
+    assert found["ratio_to_naive"] > 5
+    assert found["two_workers_ratio"] is None  # not run
+    assert [row["case"] for row in found["rows"]] == ["8p/bare", "8p/naive", "8p/ours"]
+
+
+def test_latency_measures_from_an_event_to_its_count_and_from_a_windows_end_to_the_webhook() -> None:
+    found = figures("latency", "--seconds", "12", "--rate", "500", within=120)
+    assert found["counted_p99_ms"] > 0
+    assert 0 < found["report_p99_ms"] < found["webhook_p99_ms"]
+    (rate,) = found["rates"]
+    assert rate["report"]["number"] == rate["windows"] >= 2
+    assert rate["webhook"]["number"] >= 2
