@@ -166,19 +166,39 @@ class Exact(RuleBasedStateMachine):
     def beat(self, number: int) -> None:
         self.world.beat(number, silent=False)
 
-    @rule(count=st.integers(0, 40), close=st.booleans())
-    def go_on(self, count: int, close: bool) -> None:
-        """What a healthy installation does."""
-        self.tick(count, silent=False)
+    @rule(count=st.integers(0, 40), reached=shares, acknowledged=shares, close=st.booleans())
+    def go_on(self, count: int, reached: float, acknowledged: float, close: bool) -> None:
+        """What a healthy installation does; perhaps not all partials are on their way yet."""
+        self.tick(count, reached, acknowledged, silent=False)
         if close:
             self.world.close()
 
-    def tick(self, count: int, *, silent: bool) -> None:
+    def tick(self, count: int, reached: float, acknowledged: float, *, silent: bool) -> None:
         for number in self.world.numbers:
             self.world.deliver(number, count)
-            self.world.send_due(number, 1, 1)
+            self.world.send_due(number, reached, acknowledged)
             self.world.beat(number, silent=silent)
         self.world.merge(1 << 30)
+
+    @rule(
+        number=numbers,
+        steps=st.lists(st.integers(-100, 100), min_size=6, max_size=14),
+        first=st.integers(1, 6),
+        second=st.integers(1, 6),
+        arrived=st.tuples(shares, shares),
+    )
+    def a_worker_freezes_and_its_writes_arrive_behind_its_successors(
+        self, number: int, steps: list[int], first: int, second: int, arrived: tuple[float, float]
+    ) -> None:
+        world = self.world
+        self.produce(number, steps, 0, "first", UTC, 0, 1.0)
+        world.deliver(number, first)
+        world.change_owner(number, arrived[0], 1.0, killed=False)
+        world.deliver(number, second)
+        world.owners[number].buffer.flush()
+        world.haunt(number, 0, arrived[1], 1.0)
+        world.deliver(number, 2)
+        world.change_owner(number, 1.0, 1.0, killed=True)
 
     @rule(number=numbers, count=st.integers(0, 15), arrived=shares, acknowledged=shares)
     def haunt(self, number: int, count: int, arrived: float, acknowledged: float) -> None:
@@ -277,7 +297,7 @@ class Idle(Exact):
 
     @rule(count=st.integers(0, 40))
     def all_silent(self, count: int) -> None:
-        self.tick(count, silent=True)
+        self.tick(count, 1.0, 1.0, silent=True)
         self.world.close()
 
     @rule(number=numbers, steps=st.lists(st.integers(0, 250), min_size=1, max_size=5))
