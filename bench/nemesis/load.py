@@ -1,5 +1,5 @@
 """The events, by chunks: seeded, out of order within the allowed lateness, a few late on purpose, one partition idle
-for a while. Event time depends on the chunk's number alone: while the producer cannot send, event time stands still.
+now and then. Event time depends on the chunk's number alone: while the producer cannot send, event time stands still.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Plan:
     """The load. rate: events a second. speed: seconds of event time in a second. start_ms: first event time, UTC.
 
     window_ms, lateness_ms: as the workers are told. disorder_ms: how far events are out of order; below the lateness.
-    idle_from, idle_until: shares of the run in which the last partition gets nothing. repeat_every, late_every: chunks.
+    idle_from, idle_until: shares of the run in which the last partition falls idle and wakes up, again and again: of
+    each idle_cycle seconds it gets nothing for the first share idle_share. repeat_every, late_every: chunks.
     """
 
     seed: int
@@ -39,8 +40,10 @@ class Plan:
     lateness_ms: int = 20_000
     disorder_ms: int = 6_000
     chunk_seconds: float = 0.1
-    idle_from: float = 0.3
-    idle_until: float = 0.6
+    idle_from: float = 0.15
+    idle_until: float = 0.9
+    idle_cycle: float = 22.0
+    idle_share: float = 0.55
     repeat_every: int = 80
     late_every: int = 30
 
@@ -60,7 +63,9 @@ class Plan:
 
     def active(self, chunk: int) -> list[int]:
         """The partitions that get events."""
-        idle = self.idle_from * self.chunks <= chunk < self.idle_until * self.chunks
+        first, end = self.idle_from * self.chunks, self.idle_until * self.chunks
+        cycle = min(self.idle_cycle / self.chunk_seconds, end - first)
+        idle = first <= chunk < end and (chunk - first) % cycle < self.idle_share * cycle
         return [number for number in range(self.partitions) if not (idle and number == self.idle_partition)]
 
 
