@@ -17,6 +17,7 @@ from bench.benchmark import Benchmark, Options, Say
 from bench.stream.material import Material, event_id, iso, wire
 from contracts.baseline import Baseline
 from contracts.partials import encode_partial
+from stream_app.delivery.garbage import collect_seldom
 from stream_app.windowing.decoding import Limits, decode_batch
 from stream_app.windowing.ledger import Ledger
 from stream_app.windowing.open_window import OpenWindow
@@ -70,6 +71,7 @@ def run(options: Options, say: Say) -> CountingFigures:
     say(f"{FEATURES} features, {size} bytes of JSON, ids of {SOURCES} API processes; microseconds an event\n")
     say(f"{'batch':>7}{'decode':>9}{'decide':>9}{'count':>9}{'encode':>9}{'all':>9}")
     costs = []
+    collect_seldom()
     for batch in SIZES:
         costs.append(cost(records, material.baseline, batch, QUICK_ROUNDS if options.quick else ROUNDS))
         say(f"{batch:7}" + "".join(f"{part:9.2f}" for part in msgspec.structs.astuple(costs[-1])[1:]))
