@@ -35,6 +35,8 @@ class Topic(msgspec.Struct, frozen=True):
 # The broker's clock, not the producer's: stage 1 measures "future" and "ancient" by it, and so does a replay.
 _BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
 _LARGE = {"max.message.bytes": str(8 * _MIB)}
+LARGEST_STATE = 8 * _MIB - 4096
+"""Bytes of key and value that a record of the stream's state may have: the rest is for what Kafka puts around it."""
 
 PREDICTIONS = Topic(
     "predictions", "entity or prediction id", 8, "delete", 7 * _DAY_MS, "api", "stage 1, replay, anyone", _BROKER_TIME

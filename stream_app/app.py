@@ -58,7 +58,10 @@ def create_app(
         _restoring(lambda numbers: owned.restore(numbers), source, settings.counts_topic, failure),
     )
     owned = Owned(window_config(settings), source, counts, publisher, baselines, _CLOCK)
-    counting = Counting(predictions, limits(settings), owned, baselines, telemetry)
+    counting = Counting(
+        *(predictions, limits(settings), owned, baselines, telemetry),
+        cannot_go_on=lambda words: _fail(failure, words),
+    )
     silence = Silence(predictions, settings.idle_seconds, owned, telemetry)
 
     partials_source = TopicSource(app, partials, layout.partials)

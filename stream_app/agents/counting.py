@@ -9,9 +9,11 @@ The order that makes it exact, whatever crashes in between:
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 
 from contracts.dead_letters import DeadLetter
+from contracts.topics import LARGEST_STATE
 from stream_app.agents.holes import Holes
 from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Lost, until_done
@@ -20,6 +22,7 @@ from stream_app.telemetry import Telemetry
 from stream_app.windowing.accepted import Events
 from stream_app.windowing.accumulator import Touched
 from stream_app.windowing.decoding import Decoded, Limits, SourceRecord, decode_batch
+from stream_app.windowing.state import TooLarge, check_sizes
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +32,22 @@ class _Uncountable(Exception):
 
 
 class Counting:
-    """The agent of `predictions`. topic: its name, for the log."""
+    """The agent of `predictions`. topic: its name, for the log. largest: bytes that a record of the state may have.
+    cannot_go_on: ends the worker; with what to do."""
 
     def __init__(
-        self, topic: str, limits: Limits, owned: Owned, baselines: KnownBaselines, telemetry: Telemetry
+        self,
+        topic: str,
+        limits: Limits,
+        owned: Owned,
+        baselines: KnownBaselines,
+        telemetry: Telemetry,
+        largest: int = LARGEST_STATE,
+        cannot_go_on: Callable[[str], None] = lambda words: None,
     ) -> None:
         self._topic, self._limits, self._owned = topic, limits, owned
         self._baselines, self._telemetry = baselines, telemetry
+        self._largest, self._cannot_go_on = largest, cannot_go_on
         self._holes = Holes(topic, owned.source, telemetry)
 
     async def handle(self, batch: Batch) -> None:
@@ -47,10 +59,13 @@ class Counting:
                 await self._read(batch)
 
         def failed(pause: float) -> None:
+            self._owned.reload(batch.partition)
+            if isinstance(error := sys.exception(), TooLarge):
+                self._cannot_go_on(f"{self._topic}/{batch.partition} offset {batch.first_offset}: {error}")
+                return
             where = self._topic, batch.partition, batch.first_offset, batch.offset
             log.exception("%s/%s offsets %s to %s: not counted, next try in %g s", *where, pause)
             self._telemetry.retries.labels("count").inc()
-            self._owned.reload(batch.partition)
 
         source = self._owned.source
         if not await until_done(read, failed, lambda: source.stopping, self._owned.clock):
@@ -130,6 +145,7 @@ class Counting:
             stored = partition.stored(touched.keys)
         except Exception as error:
             raise _Uncountable from error
+        check_sizes(stored, self._largest)
         for key, value in stored:
             batch.writes.append(self._owned.store.put(number, key, value))
         self._measure(touched)

@@ -5,6 +5,7 @@ Stage 1 keeps, per source partition, one record a window (a `PartialAggregate`) 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -117,6 +118,29 @@ def age_of(key: bytes, value: bytes) -> tuple[int, int]:
 
 
 _NEVER = -(1 << 62)
+
+
+class TooLarge(Exception):
+    """A record that the changelog would not take; the text says what to do."""
+
+
+def check_sizes(records: Iterable[tuple[bytes, bytes]], largest: int) -> None:
+    """Raises TooLarge for a record of stage 1 with more than `largest` bytes.
+
+    To be called before the first of them is written: a meta record behind a window that was refused would say that its
+    rows are counted.
+    """
+    for key, value in records:
+        if len(key) + len(value) <= largest:
+            continue
+        parsed, size = parse_key(key), f"{len(value):,} bytes, a record may have {largest:,}"
+        if isinstance(parsed, MetaKey):
+            raise TooLarge(f"the meta record of source partition {parsed.partition} has {size}: use fewer versions")
+        raise TooLarge(
+            f"a window of {parsed.model}/{parsed.version} in source partition {parsed.partition} has {size}: let "
+            "fewer of its features be monitored (monitored = false) and, as open windows keep theirs, count anew under "
+            "another STREAM_APP_ID"
+        )
 
 
 def read_stored(decoder: msgspec.msgpack.Decoder[T], data: bytes, what: str) -> T:

@@ -87,6 +87,31 @@ async def test_nothing_is_lost_while_the_dead_letters_cannot_be_sent(stand: Stan
     assert stand.value("events_total", outcome="counted") == 3
 
 
+async def test_a_window_too_large_for_the_changelog_ends_the_worker_before_anything_of_its_batch_is_written(
+    stand: Stand,
+) -> None:
+    said: list[str] = []
+
+    def cannot_go_on(words: str) -> None:
+        said.append(words)
+        stand.source.stopping = True
+
+    agent = Counting(
+        *("predictions", LIMITS, stand.owned, stand.baselines, stand.telemetry), largest=1600, cannot_go_on=cannot_go_on
+    )
+    await agent.handle(FakeBatch.of(events(90)))
+    written, counted = list(stand.store.writes), stand.owned.partition(0).next_offset
+    assert [state.decode_part(value).rows for _, _, value in written[:-1]] == [90]
+    await agent.handle(FakeBatch.of(events(400, first=90, seconds=0.01), first=90))
+    (words,) = said
+    assert words.startswith("predictions/0 offset 90: a window of flights/1 in source partition 0 has ")
+    assert "a record may have 1,600" in words
+    assert "monitored = false" in words
+    assert stand.store.writes == written
+    assert stand.source.abandoned == [0]  # so it is not committed, and the next worker reads it
+    assert stand.owned.partition(0).next_offset == counted == 90
+
+
 async def test_a_batch_taken_before_a_rebalance_changes_nothing(stand: Stand) -> None:
     stand.source.epoch = 1
     await counting(stand).handle(FakeBatch.of(events(5), epoch=0))
