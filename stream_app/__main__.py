@@ -82,6 +82,9 @@ def audit_(
     answered: Annotated[
         Path | None, typer.Option(help="A file of prediction ids, one in a line: each must be on `predictions`.")
     ] = None,
+    recount: Annotated[
+        bool, typer.Option("--recount", help="Count `predictions` again, to find window, partition and offsets.")
+    ] = False,
 ) -> None:
     """Check that every record is accounted for. Exit status 1 when something does not balance."""
 
@@ -89,7 +92,7 @@ def audit_(
         ids = None if answered is None else _lines(answered)
         async with admin.connected(settings, _say) as client:
             admin.check(settings, await admin.partitions(client))
-        result = await audit(settings, ids)
+        result = await audit(settings, ids, recount=recount)
         print(table.as_json(result) if as_json else table.as_text(result))
         return 0 if result.balanced else 1
 

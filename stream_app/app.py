@@ -48,7 +48,7 @@ def create_app(
     layout, to = admin.check(settings, existing), addresses(settings, existing)
     predictions, partials = settings.topic(PREDICTIONS), settings.topic(WINDOW_PARTIALS)
     app = App(settings.group, fetching=fetching(settings, predictions, partials), **faust_settings(settings))
-    publisher = Publisher(app, to)
+    publisher = Publisher(app, to, settings.source)
 
     source = TopicSource(app, predictions, layout.predictions)
     counts = app.state_table(

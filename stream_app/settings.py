@@ -14,6 +14,7 @@ from stream_app.errors import SettingsError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 PREFIX = "STREAM_"
+WORKER = "/tidemark/stream_app/worker"
 
 _YEAR = 366 * 86400.0
 """Seconds. Without a bound `inf` would be taken here and break the arithmetic of milliseconds in a running worker."""
@@ -83,6 +84,11 @@ class StreamSettings(BaseSettings):
     def group(self) -> str:
         """The consumer group of the workers; the state topics are named after it."""
         return f"{self.topic_prefix}{self.app_id}"
+
+    @property
+    def source(self) -> str:
+        """Who wrote a report, an alert or a dead letter (`ce_source`): with another app id the same ids come again."""
+        return f"{WORKER}/{self.group}"
 
     @property
     def counts_topic(self) -> str:

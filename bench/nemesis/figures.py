@@ -37,7 +37,7 @@ class NemesisFigures(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
 
 
-def table(figures: NemesisFigures, kinds: Mapping[str, int], differences: Sequence[str]) -> list[str]:
+def table(figures: NemesisFigures, kinds: Mapping[str, int], differences: Sequence[object]) -> list[str]:
     """In words; the differences first, where there are any."""
     done = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
     return [

@@ -22,7 +22,6 @@ from contracts.topics import partition_of
 from stream_app.agents.ports import Outlet
 
 log = logging.getLogger(__name__)
-SOURCE = "/tidemark/stream_app/worker"
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -42,12 +41,12 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Publisher:
-    """Sends through an outlet. now: wall clock, for the headers."""
+    """Sends through an outlet. source: names the group of workers, in the headers. now: wall clock, for them too."""
 
     def __init__(
-        self, outlet: Outlet, addresses: Addresses, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, outlet: Outlet, addresses: Addresses, source: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._outlet, self._to, self._now = outlet, addresses, now
+        self._outlet, self._to, self._source, self._now = outlet, addresses, source, now
 
     async def partials(self, partials: Iterable[PartialAggregate]) -> None:
         """Final counts, each to its model's partition; returns when all are acknowledged."""
@@ -103,7 +102,7 @@ class Publisher:
         )
 
     def _headers(self, kind: str, id_: str) -> Headers:
-        return cloud_event(kind, id_, SOURCE, time=self._now().isoformat())
+        return cloud_event(kind, id_, self._source, time=self._now().isoformat())
 
 
 def _warn(ack: asyncio.Future[object]) -> None:

@@ -4,65 +4,39 @@
 2. By source partition: from the log's first record to stage 1's position nothing was passed over, and records read =
    counted + late + repeats + dead letters.
 3. By model version: counted = rows of reports + late for stage 2 + rows of open windows.
-4. The reports and the dead letters that the stored state tells of are on their topics.
+4. The reports and the dead letters that the stored state tells of are on their topics, each report once.
 
 What is on `predictions` and not read yet is said, and is no fault.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
-from contracts.partials import PartialAggregate
-from stream_app.windowing.accounts import Accounts, ClosedWindows, accounts_of
+from stream_app.audit.difference import Difference, Version, moment, named
+from stream_app.audit.found import Found, Reported
+from stream_app.windowing.accounts import Accounts, PartitionAccount, VersionBalance, accounts_of
 from stream_app.windowing.merged_state import VersionRecord
-from stream_app.windowing.state import PartitionMeta
-
-Version = tuple[str, str]
-
-
-class Log(msgspec.Struct, frozen=True):
-    """The offsets that a partition holds: from start to before end."""
-
-    start: int
-    end: int
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What is on the topics. Of reports and dead letters each counts once, however often it was sent.
-
-    predictions: the log of each partition. metas, open_windows: the state of stage 1; versions, parts,
-    closed: of stage 2.
-    reports: by model version, (number, rows); complete: nothing was deleted from that topic yet. refused: dead letters
-    by source partition; refused_complete: likewise. answered: ids asked for; lost: those not on `predictions`.
-    """
-
-    predictions: Mapping[int, Log]
-    metas: tuple[PartitionMeta, ...]
-    open_windows: tuple[PartialAggregate, ...]
-    versions: tuple[VersionRecord, ...]
-    parts: tuple[PartialAggregate, ...]
-    closed: ClosedWindows = {}
-    reports: Mapping[Version, tuple[int, int]]
-    reports_complete: bool
-    refused: Mapping[int, frozenset[int]]
-    refused_complete: bool
-    answered: int | None = None
-    lost: tuple[str, ...] = ()
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """The result. unread: records on `predictions` that stage 1 has not come to. differences: none when all is well."""
+    """The result. unread: records on `predictions` that stage 1 has not come to. differences: none when all is well.
+
+    notes: what is no fault and good to know. recounted: records of `predictions` that were counted again; None when
+    that was not asked for.
+    """
 
     on_topic: int
     unread: int
     answered: int | None
     lost: tuple[str, ...]
     accounts: Accounts
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+    recounted: int | None = None
 
     @property
     def balanced(self) -> bool:
@@ -74,52 +48,194 @@ def audited(found: Found) -> Audit:
     """Draw up the accounts and compare them with the topics."""
     accounts = accounts_of(found.metas, found.open_windows, found.versions, found.parts, found.closed)
     following = {meta.partition: meta.last_offset + 1 for meta in found.metas}
-    unread = sum(max(0, log.end - following.get(number, log.start)) for number, log in found.predictions.items())
-    lost = [f"{len(found.lost)} of {found.answered} answered predictions are not on the topic"] if found.lost else []
+    unread = sum(
+        max(0, log.end - following.get(number, log.start))
+        for number, log in found.predictions.items()
+        if number not in found.exhausted
+    )
     return Audit(
         on_topic=sum(log.end - log.start for log in found.predictions.values()),
         unread=unread,
         answered=found.answered,
         lost=found.lost,
         accounts=accounts,
-        differences=(*lost, *accounts.differences, *_never_read(found), *_reports(found), *_dead_letters(found)),
+        differences=(
+            *_lost(found),
+            *(difference for account in accounts.partitions for difference in _partition(account)),
+            *_log(found),
+            *_ahead(found),
+            *(_version(balance) for balance in accounts.versions if balance.missing),
+            *(difference for record in found.versions for difference in _reports(found, record)),
+            *_dead_letters(found),
+        ),
+        notes=tuple(_notes(found)),
     )
 
 
-def _never_read(found: Found) -> Iterator[str]:
+def _lost(found: Found) -> Iterator[Difference]:
+    if found.lost:
+        some = ", ".join(found.lost[:3])
+        yield Difference(
+            kind="answered",
+            words=f"{len(found.lost)} of {found.answered} answered predictions are not on the topic: {some}"
+            + (" ..." if len(found.lost) > 3 else ""),
+            rows=len(found.lost),
+        )
+
+
+def _partition(account: PartitionAccount) -> Iterator[Difference]:
+    where = f"source partition {account.partition}, offsets {account.first_offset} to {account.last_offset}"
+    place = partial(
+        Difference,
+        partition=account.partition,
+        first_offset=account.first_offset,
+        last_offset=account.last_offset,
+    )
+    if account.unread:
+        words = (
+            f"{where}: {account.offsets} passed, {account.read} records read, {account.absent} without a record; "
+            f"{account.unread} were deleted before they were read, or lost"
+        )
+        yield place(kind="offsets", words=words, rows=account.unread)
+    if account.unexplained:
+        words = f"{where}: {account.read} records read, {account.read - account.unexplained} accounted for"
+        yield place(kind="records", words=words, rows=account.unexplained)
+
+
+def _log(found: Found) -> Iterator[Difference]:
     for meta in found.metas:
-        log = found.predictions.get(meta.partition)
+        log, where = found.predictions.get(meta.partition), f"source partition {meta.partition}"
         if log is None:
-            yield f"source partition {meta.partition} is not there any more"
+            yield Difference(kind="offsets", words=f"{where} is not there any more", partition=meta.partition)
         elif meta.first_offset > log.start:
-            yield f"source partition {meta.partition}: offsets {log.start} to {meta.first_offset - 1} were never read"
+            first, last = log.start, meta.first_offset - 1
+            words = f"{where}: offsets {first} to {last} were never read"
+            yield Difference(
+                kind="offsets", words=words, partition=meta.partition, first_offset=first, last_offset=last
+            )
         elif meta.last_offset >= log.end:
-            yield f"source partition {meta.partition}: read to {meta.last_offset}, the log ends at {log.end - 1}"
-
-
-def _reports(found: Found) -> Iterator[str]:
-    for record in found.versions:
-        number, rows = found.reports.get((record.model, record.version), (0, 0))
-        if found.reports_complete and (number, rows) != (record.reports, record.reported_rows):
-            yield (
-                f"{record.model}/{record.version}: {record.reports} windows closed with {record.reported_rows} rows, "
-                f"on the topic are {number} reports with {rows} rows"
+            words = f"{where}: read to {meta.last_offset}, the log ends at {log.end - 1}: was the topic made anew?"
+            yield Difference(
+                kind="offsets",
+                words=words,
+                partition=meta.partition,
+                first_offset=log.end,
+                last_offset=meta.last_offset,
             )
 
 
-def _dead_letters(found: Found) -> Iterator[str]:
+def _ahead(found: Found) -> Iterator[Difference]:
+    positions = {meta.partition: meta.last_offset for meta in found.metas}
+    for part in found.open_windows:
+        position = positions.get(part.partition, -1)
+        if part.offset > position:
+            words = (
+                f"source partition {part.partition}: {named((part.model, part.version), part.window_start)} has "
+                f"counted to offset {part.offset}, the position is {position}: a worker died between two writes, the "
+                "next batch mends it"
+            )
+            yield Difference(
+                kind="ahead",
+                words=words,
+                model=part.model,
+                version=part.version,
+                partition=part.partition,
+                first_offset=position + 1,
+                last_offset=part.offset,
+                window_start=moment(part.window_start),
+            )
+
+
+def _version(balance: VersionBalance) -> Difference:
+    what = f"{abs(balance.missing)} rows are {'missing' if balance.missing > 0 else 'there twice'}"
+    words = (
+        f"{balance.model}/{balance.version}: {what}: {balance.counted} counted, {balance.reported_rows} in reports, "
+        f"{balance.late_rows} late for stage 2, {balance.open_rows} in open windows; --recount finds the window"
+    )
+    return Difference(kind="rows", words=words, model=balance.model, version=balance.version, rows=abs(balance.missing))
+
+
+def _reports(found: Found, record: VersionRecord) -> Iterator[Difference]:
+    """The windows that differ, one by one; and those that nobody remembers one by one any more, together."""
+    version = record.model, record.version
+    on_topic = _closed_on_topic(found, record)
+    number, rows = record.reports - len(on_topic), record.reported_rows - sum(r.rows for r in on_topic.values())
+    for start, reported in sorted(on_topic.items()):
+        if reported.other_rows:
+            others = ", ".join(map(str, reported.other_rows))
+            yield _window(version, start, f"was reported with {reported.rows} rows, and with {others} before", None)
+    closed = {start: window for (*name, start), window in found.closed.items() if tuple(name) == version}
+    for start, window in sorted(closed.items()):
+        merged, told = sum(window.rows.values()), on_topic.get(start)
+        if record.horizon is None or start > record.horizon:
+            continue
+        if told is None and found.reports_complete:
+            number, rows = number - 1, rows - merged
+            yield _window(version, start, f"was closed with {merged} rows, its report is not on the topic", merged)
+        elif told is not None and told.rows != merged:
+            rows -= merged - told.rows
+            words = f"{merged} rows were merged, by source partition {_parts(window.rows)}; its report has {told.rows}"
+            yield _window(version, start, words, abs(merged - told.rows))
+    if found.reports_complete and (number, rows) != (0, 0):
+        yield Difference(
+            kind="reports",
+            words=f"{named(version)}: {record.reports} windows closed with {record.reported_rows} rows, on the topic "
+            f"are {len(on_topic)} reports with {sum(r.rows for r in on_topic.values())} rows; which windows differ is "
+            "not remembered any more",
+            model=record.model,
+            version=record.version,
+            rows=abs(rows),
+        )
+
+
+def _closed_on_topic(found: Found, record: VersionRecord) -> dict[int, Reported]:
+    """Reports of windows that are closed in the stored state; one behind the horizon is sent again."""
+    reports = found.reports.get((record.model, record.version), {})
+    return {start: r for start, r in reports.items() if record.horizon is not None and start <= record.horizon}
+
+
+def _window(version: Version, start: int, words: str, rows: int | None) -> Difference:
+    return Difference(
+        kind="reports",
+        words=f"{named(version, start)}: {words}",
+        model=version[0],
+        version=version[1],
+        window_start=moment(start),
+        rows=rows,
+    )
+
+
+def _parts(rows: dict[int, int]) -> str:
+    return ", ".join(f"{partition} ({count})" for partition, count in sorted(rows.items()))
+
+
+def _dead_letters(found: Found) -> Iterator[Difference]:
     for meta in found.metas:
         refused = sum(meta.refused.values())
         letters = sum(1 for offset in found.refused.get(meta.partition, ()) if offset <= meta.last_offset)
         if found.refused_complete and letters < refused:
-            yield f"source partition {meta.partition}: {refused} records refused, {letters} are on dead-letters"
+            words = (
+                f"source partition {meta.partition}, offsets {meta.first_offset} to {meta.last_offset}: {refused} "
+                f"records refused, {letters} are on dead-letters; --recount finds those that are not"
+            )
+            yield Difference(
+                kind="dead-letters",
+                words=words,
+                partition=meta.partition,
+                first_offset=meta.first_offset,
+                last_offset=meta.last_offset,
+                rows=refused - letters,
+            )
 
 
-def counted_reports(reports: Iterable[tuple[str, Version, int]]) -> dict[Version, tuple[int, int]]:
-    """Reports as (id, model version, rows), repeats among them: number and rows of the distinct ones by version."""
-    once = {id_: (version, rows) for id_, version, rows in reports}
-    number = Counter(version for version, _ in once.values())
-    rows: Counter[Version] = Counter()
-    for version, more in once.values():
-        rows[version] += more
-    return {version: (count, rows[version]) for version, count in number.items()}
+def _notes(found: Found) -> Iterator[str]:
+    if found.foreign_reports:
+        yield f"{found.foreign_reports} reports on the topic are of another STREAM_APP_ID and are left out"
+    for record in found.versions:
+        version = record.model, record.version
+        ahead = found.reports.get(version, {}).keys() - _closed_on_topic(found, record).keys()
+        if ahead:
+            yield (
+                f"{named(version, min(ahead))}: its report is on the topic and not in the state yet: a worker died "
+                "between the two, it is sent again with the same id"
+            )

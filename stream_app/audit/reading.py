@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from msgspec.structs import replace
 
 from contracts.dead_letters import decode_dead_letter
 from contracts.errors import InvalidMessage
 from contracts.reports import decode_report
 from contracts.topics import DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS
-from stream_app.audit.checks import Audit, Found, Log, audited, counted_reports
+from stream_app.audit.checks import Audit, audited
+from stream_app.audit.found import Found, Log, reports_of
+from stream_app.audit.recount import Recount
 from stream_app.errors import BrokerError, StateError
-from stream_app.settings import StreamSettings
+from stream_app.settings import WORKER, StreamSettings
 from stream_app.windowing.merged_state import age_of_merged, merged_of
 from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
+from stream_app.windowing.tumbling import WindowConfig
 
 Age = Callable[[bytes, bytes], tuple[int, int]]
 _TRIES, _PAUSE_SECONDS = 3, 1.0
@@ -32,23 +36,41 @@ class _Id(msgspec.Struct):
 _id_of = msgspec.json.Decoder(_Id)
 
 
-async def audit(settings: StreamSettings, answered: Iterable[str] | None = None) -> Audit:
+async def audit(settings: StreamSettings, answered: Iterable[str] | None = None, *, recount: bool = False) -> Audit:
     """Read and compare. answered: ids that must be on `predictions`. Raises BrokerError and StateError.
 
+    recount: count every record of `predictions` again, to find the window, source partition and offsets that differ.
     A worker that writes while the topics are read may make it look out of balance: then it is read again.
     """
     wanted = None if answered is None else frozenset(answered)
     try:
         for attempt in range(_TRIES):
-            result = audited(await _found(settings, wanted))
+            found = await _found(settings, wanted)
+            result = audited(found)
             if result.balanced or attempt == _TRIES - 1:
                 break
             await asyncio.sleep(_PAUSE_SECONDS)
+        if recount:
+            result = await _recounted(settings, found, result)
     except KafkaError as error:
         raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
     except InvalidMessage as error:
         raise StateError(f"a stored record cannot be read ({error}): run the version that wrote it") from error
     return result
+
+
+async def _recounted(settings: StreamSettings, found: Found, result: Audit) -> Audit:
+    windows = WindowConfig(settings.window_seconds * 1000, round(settings.lateness_seconds * 1000))
+    recount = Recount(found, windows)
+    async with _reading(settings, settings.topic(PREDICTIONS)) as (_, batches):
+        async for records in batches:
+            recount.add(records[0].partition, ((record.offset, record.value) for record in records))
+    return replace(
+        result,
+        differences=(*result.differences, *recount.differences()),
+        notes=(*result.notes, *recount.notes()),
+        recounted=recount.records,
+    )
 
 
 async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> Found:
@@ -59,22 +81,25 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
     reports_log, reports = await _all(settings, settings.topic(DRIFT_REPORTS))
     letters_log, letters = await _all(settings, settings.topic(DEAD_LETTERS))
     merged = merged_of(windows.items())
-    decoded = [decode_report(record.value or b"") for record in reports]
+    metas = tuple(decode_meta(value) for key, value in counts.items() if isinstance(parse_key(key), MetaKey))
+    ours = [record for record in reports if _ours(settings, record)]
     refused: dict[int, set[int]] = {}
-    for letter in (decode_dead_letter(record.value or b"") for record in letters):
+    for letter in (decode_dead_letter(record.value or b"") for record in letters if _ours(settings, record)):
         if letter.topic == settings.topic(PREDICTIONS):
             refused.setdefault(letter.partition, set()).add(letter.offset)
     return Found(
         predictions=logs,
-        metas=tuple(decode_meta(value) for key, value in counts.items() if isinstance(parse_key(key), MetaKey)),
+        exhausted=await _exhausted(settings, logs, {meta.partition: meta.last_offset + 1 for meta in metas}),
+        metas=metas,
         open_windows=tuple(
             decode_part(value) for key, value in counts.items() if not isinstance(parse_key(key), MetaKey)
         ),
         versions=merged.versions,
         parts=merged.parts,
         closed=merged.closed,
-        reports=counted_reports((report.id, (report.model, report.version), report.rows) for report in decoded),
+        reports=reports_of(decode_report(record.value or b"") for record in ours),
         reports_complete=reports_log.start == 0,
+        foreign_reports=len(reports) - len(ours),
         refused={number: frozenset(offsets) for number, offsets in refused.items()},
         refused_complete=letters_log.start == 0,
         answered=None if answered is None else len(answered),
@@ -82,11 +107,17 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
     )
 
 
+def _ours(settings: StreamSettings, record: ConsumerRecord) -> bool:
+    """Whether this group of workers wrote it. Older builds did not name their group: what they wrote counts as ours."""
+    source = dict(record.headers).get("ce_source", b"").decode(errors="replace")
+    return source == settings.source or not source.startswith(f"{WORKER}/")
+
+
 async def _latest(settings: StreamSettings, topic: str, age: Age) -> dict[bytes, bytes]:
     """The value of each key, as a recovery takes them: an older value does not replace a younger one."""
     values: dict[bytes, bytes] = {}
     async with _reading(settings, topic) as (_, records):
-        async for record in records:
+        async for record in _each(records):
             key, value = record.key or b"", record.value
             if value is None:
                 values.pop(key, None)
@@ -100,7 +131,7 @@ async def _predictions(settings: StreamSettings, answered: frozenset[str] | None
     found: set[str] = set()
     async with _reading(settings, settings.topic(PREDICTIONS)) as (logs, records):
         if answered:
-            async for record in records:
+            async for record in _each(records):
                 try:
                     id_ = _id_of.decode(record.value or b"").id
                 except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -113,29 +144,55 @@ async def _predictions(settings: StreamSettings, answered: frozenset[str] | None
 async def _all(settings: StreamSettings, topic: str) -> tuple[Log, list[ConsumerRecord]]:
     async with _reading(settings, topic) as (logs, records):
         start = max((log.start for log in logs.values()), default=0)
-        return Log(start, sum(log.end for log in logs.values())), [record async for record in records]
+        return Log(start, sum(log.end for log in logs.values())), [record async for record in _each(records)]
+
+
+async def _exhausted(settings: StreamSettings, logs: Mapping[int, Log], following: Mapping[int, int]) -> frozenset[int]:
+    """Partitions whose log ends behind the next offset, but with no record: a foreign transaction's marker is that."""
+    starts = {
+        number: following[number] for number, log in logs.items() if number in following and following[number] < log.end
+    }
+    behind = set(starts)
+    if starts:
+        async with _reading(settings, settings.topic(PREDICTIONS), starts) as (_, batches):
+            async for records in batches:
+                behind.discard(records[0].partition)
+                if not behind:
+                    break
+    return frozenset(behind)
 
 
 @asynccontextmanager
 async def _reading(
-    settings: StreamSettings, topic: str
-) -> AsyncIterator[tuple[dict[int, Log], AsyncIterator[ConsumerRecord]]]:
-    """The logs of a topic's partitions, and the records up to their present ends."""
+    settings: StreamSettings, topic: str, starts: Mapping[int, int] | None = None
+) -> AsyncIterator[tuple[dict[int, Log], AsyncIterator[list[ConsumerRecord]]]]:
+    """The logs of a topic's partitions, and the records up to their present ends, in lists of one partition each.
+
+    starts: where to begin; partitions that are not among them are left out. None: all, from their first record.
+    """
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=settings.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
     )
     try:
         await consumer.start()
-        partitions = list(consumer.assignment())
-        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-        yield {tp.partition: Log(starts[tp], ends[tp]) for tp in partitions}, _records(consumer, ends)
+        partitions = [tp for tp in consumer.assignment() if starts is None or tp.partition in starts]
+        consumer.pause(*(consumer.assignment() - set(partitions)))
+        for number, offset in (starts or {}).items():
+            consumer.seek(TopicPartition(topic, number), offset)
+        first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        yield {tp.partition: Log(first[tp], ends[tp]) for tp in partitions}, _records(consumer, ends)
     finally:
         await consumer.stop()
 
 
-async def _records(consumer: Any, ends: dict[TopicPartition, int]) -> AsyncIterator[ConsumerRecord]:
+async def _records(consumer: Any, ends: dict[TopicPartition, int]) -> AsyncIterator[list[ConsumerRecord]]:
     while any([await consumer.position(tp) < end for tp, end in ends.items()]):
         for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-            for record in records:
-                if record.offset < ends[tp]:
-                    yield record
+            if found := [record for record in records if record.offset < ends[tp]]:
+                yield found
+
+
+async def _each(batches: AsyncIterator[list[ConsumerRecord]]) -> AsyncIterator[ConsumerRecord]:
+    async for records in batches:
+        for record in records:
+            yield record

@@ -13,7 +13,7 @@ from stream_app.audit.checks import Audit
 def as_text(audit: Audit) -> str:
     """Two tables, the differences, and a last line that says whether everything balances."""
     partitions = [
-        [str(p.partition), p.read, p.counted, p.late, p.repeats, sum(p.refused.values())]
+        [str(p.partition), p.offsets, p.read, p.absent, p.counted, p.late, p.repeats, sum(p.refused.values())]
         for p in audit.accounts.partitions
     ]
     versions = [
@@ -23,11 +23,15 @@ def as_text(audit: Audit) -> str:
     lines = [
         f"predictions: {audit.on_topic} on the topic, {audit.unread} not read yet",
         *([] if audit.answered is None else [f"answered: {audit.answered}, not on the topic: {len(audit.lost)}"]),
+        *([] if audit.recounted is None else [f"recounted: {audit.recounted} records"]),
         "",
-        *_table(["partition", "read", "counted", "late", "repeats", "dead letters"], partitions),
+        *_table(
+            ["partition", "offsets", "read", "no record", "counted", "late", "repeats", "dead letters"], partitions
+        ),
         "",
         *_table(["model version", "counted", "reports", "reported rows", "late in stage 2", "open rows"], versions),
         "",
+        *(f"note: {note}" for note in audit.notes),
         *(f"DIFFERENCE {difference}" for difference in audit.differences),
         "balanced" if audit.balanced else f"does not balance ({len(audit.differences)})",
     ]
@@ -35,7 +39,7 @@ def as_text(audit: Audit) -> str:
 
 
 def as_json(audit: Audit) -> str:
-    """One JSON object: the fields of Audit, and whether it is balanced."""
+    """One JSON object: the fields of Audit, and whether it is balanced; docs/operations.md lists them."""
     fields: dict[str, Any] = msgspec.to_builtins(audit)
     return msgspec.json.encode({"balanced": audit.balanced, **fields}).decode()
 

@@ -213,7 +213,7 @@ class Stand:
         self.source, self.store, self.outlet, self.time = FakeSource(), FakeStore(), FakeOutlet(), FakeClock()
         self.source.wall_ms = self.time.clock.wall_ms
         self.baselines, self.telemetry = FakeBaselines(*baselines), Telemetry()
-        self.publisher = Publisher(self.outlet, ADDRESSES)
+        self.publisher = Publisher(self.outlet, ADDRESSES, "/test")
         self.owned = Owned(
             WindowConfig(10_000, 2_000), self.source, self.store, self.publisher, self.baselines, self.time.clock
         )

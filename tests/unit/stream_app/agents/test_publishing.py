@@ -21,7 +21,7 @@ def a_letter(value: bytes) -> DeadLetter:
 
 async def test_every_partial_of_a_model_goes_to_one_partition_and_heartbeats_go_to_all() -> None:
     outlet = FakeOutlet()
-    publisher = Publisher(outlet, ADDRESSES)
+    publisher = Publisher(outlet, ADDRESSES, "/test")
     models = ["flights", "payments", "churn"]
     for model in models * 2:
         counts = WindowCounts(a_baseline(model=model))
@@ -35,7 +35,7 @@ async def test_every_partial_of_a_model_goes_to_one_partition_and_heartbeats_go_
 
 async def test_a_dead_letter_carries_its_origin_as_key_and_event_id() -> None:
     outlet = FakeOutlet()
-    await Publisher(outlet, ADDRESSES, now=lambda: NOON).dead_letters([a_letter(b"{")])
+    await Publisher(outlet, ADDRESSES, "/test", now=lambda: NOON).dead_letters([a_letter(b"{")])
     (sent,) = outlet.sent
     headers = dict(sent.headers)
     assert sent.key == headers["ce_id"] == b"predictions/3/9"
@@ -46,6 +46,6 @@ async def test_a_dead_letter_carries_its_origin_as_key_and_event_id() -> None:
 
 async def test_the_time_in_the_headers_is_the_present_one() -> None:
     outlet, before = FakeOutlet(), datetime.now(UTC)
-    await Publisher(outlet, ADDRESSES).dead_letters([a_letter(b"{")])
+    await Publisher(outlet, ADDRESSES, "/test").dead_letters([a_letter(b"{")])
     said = datetime.fromisoformat(dict(outlet.sent[0].headers)["ce_time"].decode())
     assert before <= said <= datetime.now(UTC)

@@ -51,21 +51,22 @@ def test_rows_that_stage_1_holds_for_a_closed_window_are_open_until_they_are_lat
     assert accounts_of([meta], [behind, OPEN], [RECORD], [PENDING]).balanced
 
 
-def test_a_missing_row_is_named_with_its_version() -> None:
+def test_a_missing_row_is_missing_in_its_version() -> None:
     accounts = accounts_of([META], [], [RECORD], [PENDING])
     assert not accounts.balanced
-    [sentence] = accounts.differences
-    assert sentence == "flights/1: 2 rows are missing: 12 counted, 5 in reports, 1 late for stage 2, 4 in open windows"
+    assert [balance.missing for balance in accounts.versions] == [2]
 
 
-def test_a_row_that_is_there_twice_is_named() -> None:
-    [sentence] = accounts_of([META], [OPEN], [replace(RECORD, reported_rows=6)], [PENDING]).differences
-    assert "1 rows are there twice" in sentence
+def test_a_row_that_is_there_twice_is_one_too_many() -> None:
+    accounts = accounts_of([META], [OPEN], [replace(RECORD, reported_rows=6)], [PENDING])
+    assert not accounts.balanced
+    assert [balance.missing for balance in accounts.versions] == [-1]
 
 
-def test_offsets_that_were_passed_and_not_read_are_named_with_their_partition() -> None:
-    [sentence] = accounts_of([replace(META, last_offset=121)], [OPEN], [RECORD], [PENDING]).differences
-    assert sentence == "source partition 3: 22 offsets passed, 20 records read"
+def test_offsets_that_were_passed_and_not_read_are_unread_in_their_partition() -> None:
+    accounts = accounts_of([replace(META, last_offset=121)], [OPEN], [RECORD], [PENDING])
+    assert not accounts.balanced
+    assert [partition.unread for partition in accounts.partitions] == [2]
 
 
 def test_offsets_that_have_no_record_in_the_log_are_in_the_accounts_and_no_fault() -> None:
@@ -74,9 +75,10 @@ def test_offsets_that_have_no_record_in_the_log_are_in_the_accounts_and_no_fault
     assert accounts.partitions[0].absent == 2
 
 
-def test_records_in_no_column_are_named() -> None:
-    [sentence] = accounts_of([replace(META, refused={})], [OPEN], [RECORD], [PENDING]).differences
-    assert sentence == "source partition 3: 20 records read, 17 accounted for"
+def test_records_in_no_column_are_unexplained() -> None:
+    accounts = accounts_of([replace(META, refused={})], [OPEN], [RECORD], [PENDING])
+    assert not accounts.balanced
+    assert [partition.unexplained for partition in accounts.partitions] == [3]
 
 
 def test_each_version_has_its_own_line_and_nothing_at_all_balances() -> None:

@@ -232,7 +232,7 @@ class Exact(RuleBasedStateMachine):
 
     def check(self, books: list[Book]) -> None:
         accounts = self.world.accounts()
-        assert accounts.differences == ()
+        assert accounts.balanced, accounts
         for account in accounts.partitions:
             made = books[account.partition]
             assert account.refused == made.refused
