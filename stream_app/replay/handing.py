@@ -25,7 +25,9 @@ class Counted(Protocol):
 def hand_on(counted: Sequence[tuple[Counted, bool]], judges: Judges) -> list[Verdict]:
     """The windows that are over. counted: every partition, with whether it is silent."""
     finals = [partial for partition, _ in counted for partial in _taken(partition)]
-    return judges.hear(finals, [partition.heartbeat(0, len(counted), silent) for partition, silent in counted])
+    beats = [partition.heartbeat(0, len(counted), silent) for partition, silent in counted]
+    # The idle ones last: each of their heartbeats carries them to where the others are at that moment.
+    return judges.hear(finals, sorted(beats, key=lambda beat: beat.idle))
 
 
 def rest(counted: Sequence[Counted], judges: Judges) -> list[Closing]:

@@ -1,9 +1,19 @@
 """Frontier: how far the source partitions are together, as stage 2 hears it from their heartbeats.
 
 Kept in memory only: after a restart nothing is known until every partition has been heard of again.
+
+An idle partition is not waited for, but its word is good for the moment at which it is said, not for later: it may wake
+up the moment after, and its worker may die before it can say so. So each idle heartbeat carries its partition to where
+the others are *then*; further only the next one does.
+
+    others     100   110   120   130   140          the least watermark
+    p idle        |100|   |110|  (killed)   |120 again: an event was waiting
+    reached    100   100   110   110   110   120    without that rule 140, and the event's window would have closed
 """
 
 from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
 
 from contracts.partials import Heartbeat
 
@@ -11,61 +21,97 @@ FOREVER = 1 << 62
 """Later than any window's end."""
 
 
+class Least:
+    """The least of one value per partition, kept while they change: a thousand of them change twice a second."""
+
+    __slots__ = ("_heap", "_unknown", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[int, int | None] = {}
+        self._heap: list[tuple[int, int]] = []
+        self._unknown = 0
+
+    def put(self, partition: int, value: int | None) -> None:
+        """Set the value of a partition; None: not known."""
+        if partition in self.values and self.values[partition] == value:
+            return
+        self.drop(partition)
+        self.values[partition] = value
+        if value is None:
+            self._unknown += 1
+            return
+        heappush(self._heap, (value, partition))
+        if len(self._heap) > 4 * len(self.values) + 16:  # mostly of values that have changed since
+            self._heap = [(known, number) for number, known in self.values.items() if known is not None]
+            heapify(self._heap)
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition."""
+        if self.values.pop(partition, 0) is None:
+            self._unknown -= 1
+
+    def value(self) -> int | None:
+        """The least; None where there is none, or one is not known."""
+        if self._unknown or not self.values:
+            return None
+        while self.values.get(self._heap[0][1]) != self._heap[0][0]:
+            heappop(self._heap)
+        return self._heap[0][0]
+
+
 class Frontier:
     """The last heartbeat of each source partition, of the newest generation of the consumer group."""
 
-    __slots__ = ("_current", "_heard", "_reached", "_stale", "generation", "partitions")
+    __slots__ = ("_generations", "_idle", "_moving", "generation", "partitions")
 
     def __init__(self) -> None:
-        self._heard: dict[int, Heartbeat] = {}
-        self._current = 0
-        self._reached: int | None = None
-        self._stale = False
+        self._generations: dict[int, int] = {}
+        self._moving, self._idle = Least(), Least()
         self.generation = -1
         self.partitions = 0
 
     def hear(self, heartbeat: Heartbeat) -> bool:
         """Take a heartbeat in; False when it comes from a worker that has lost the partition since."""
-        last = self._heard.get(heartbeat.partition)
-        if last is not None and heartbeat.generation < last.generation:
+        number, generation = heartbeat.partition, heartbeat.generation
+        if generation < self._generations.get(number, generation):
             return False
-        self._heard[heartbeat.partition] = heartbeat
-        if heartbeat.generation > self.generation:
-            self._current = 0
-        if heartbeat.generation >= self.generation:
-            self.generation, self.partitions = heartbeat.generation, heartbeat.partitions
-            self._current += last is None or last.generation != heartbeat.generation
-        self._stale = self._stale or self._matters(heartbeat, last)
+        self._generations[number] = generation
+        if generation > self.generation:
+            self._moving, self._idle = Least(), Least()
+        if generation >= self.generation:
+            self.generation, self.partitions = generation, heartbeat.partitions
+            self._place(heartbeat)
         return True
 
-    def _matters(self, heartbeat: Heartbeat, last: Heartbeat | None) -> bool:
-        """Whether the least watermark may be another now: not when one that is not the least has moved on."""
-        if last is None or last.generation != heartbeat.generation or last.idle != heartbeat.idle:
-            return True
-        if heartbeat == last:
-            return False
-        if self._reached is None or last.watermark is None or heartbeat.watermark is None:
-            return True
-        return last.watermark <= self._reached or heartbeat.watermark < self._reached
+    def _place(self, heartbeat: Heartbeat) -> None:
+        number = heartbeat.partition
+        if not heartbeat.idle:
+            self._idle.drop(number)
+            self._moving.put(number, heartbeat.watermark)
+            return
+        self._moving.drop(number)
+        reached = [self._idle.values.get(number), heartbeat.watermark]
+        self._idle.put(number, None)  # heard of, also where nothing more is known
+        if self._all_heard:
+            reached.append(self._moving.value())
+        self._idle.put(number, max((known for known in reached if known is not None), default=None))
+
+    @property
+    def _all_heard(self) -> bool:
+        heard = len(self._moving.values) + len(self._idle.values)
+        return 0 < self.partitions <= heard
 
     def reached(self) -> int | None:
         """The time that all partitions have passed: no counts will come for a window that ends there or before.
 
         Every partition must have been heard of in the newest generation, for another owner may have to catch up
-        first; None until then, and while one that is not idle has had no event. Idle partitions are not waited for:
-        FOREVER when all are idle.
+        first; None until then, and while one that is not idle has had no event. FOREVER when all are idle.
         """
-        if not self._current or self._current < self.partitions:
+        if not self._all_heard:
             return None
-        if self._stale:
-            self._reached, self._stale = self._least(), False
-        return self._reached
-
-    def _least(self) -> int | None:
-        least = FOREVER
-        for beat in self._heard.values():
-            if beat.generation == self.generation and not beat.idle:
-                if beat.watermark is None:
-                    return None
-                least = min(least, beat.watermark)
-        return least
+        if not self._moving.values:
+            return FOREVER
+        moving, idle = self._moving.value(), self._idle.value()
+        if not self._idle.values:
+            return moving
+        return None if moving is None or idle is None else min(moving, idle)

@@ -22,20 +22,38 @@ BEATS = st.lists(
 
 
 def reached_by_hand(beats: list[Heartbeat]) -> int | None:
-    """From all that was heard, without memory."""
+    """From all that was heard, without memory but for where each idle partition was carried."""
     heard: dict[int, Heartbeat] = {}
+    carried: dict[int, int | None] = {}
     newest, partitions = -1, 0
+    reached: int | None = None
     for beat in beats:
         if beat.partition in heard and beat.generation < heard[beat.partition].generation:
             continue
         heard[beat.partition] = beat
+        if beat.generation > newest:
+            carried = {}
         if beat.generation >= newest:
             newest, partitions = beat.generation, beat.partitions
-    now = [beat for beat in heard.values() if beat.generation == newest]
-    if not now or len(now) < partitions:
-        return None
-    awaited = [beat.watermark for beat in now if not beat.idle]
-    return None if None in awaited else min(awaited, default=FOREVER)
+        now = [other for other in heard.values() if other.generation == newest]
+        moving = [other.watermark for other in now if not other.idle]
+        complete = len(now) >= partitions
+        if beat.generation == newest:
+            if beat.idle:
+                least = min(known for known in moving if known is not None) if moving and None not in moving else None
+                marks = [carried.get(beat.partition), beat.watermark, least if complete else None]
+                carried[beat.partition] = max((mark for mark in marks if mark is not None), default=None)
+            else:
+                carried.pop(beat.partition, None)
+        all_marks = [*moving, *carried.values()]
+        if not complete:
+            reached = None
+        elif not moving:
+            reached = FOREVER
+        else:
+            known = [mark for mark in all_marks if mark is not None]
+            reached = min(known) if len(known) == len(all_marks) else None
+    return reached
 
 
 @given(BEATS, st.sets(st.integers(0, 40)))
@@ -48,3 +66,37 @@ def test_what_is_reached_depends_on_what_was_heard_and_not_on_when_it_was_asked(
         if i in asked:
             assert frontier.reached() == reached_by_hand(beats[: i + 1])
     assert frontier.reached() == reached_by_hand(beats)
+
+
+def a_beat(partition: int, watermark: int | None, *, idle: bool = False, generation: int = 1) -> Heartbeat:
+    return Heartbeat(partition=partition, partitions=2, generation=generation, watermark=watermark, idle=idle)
+
+
+def test_a_partition_whose_worker_died_after_it_said_idle_is_waited_for() -> None:
+    #   others   100   140            p1's worker is killed behind its last word; an event for [100, 110) waits
+    #   p1 idle     |100             |105 again
+    frontier = Frontier()
+    for beat in (a_beat(0, 100), a_beat(1, 20, idle=True), a_beat(0, 140)):
+        frontier.hear(beat)
+    assert frontier.reached() == 100
+    frontier.hear(a_beat(1, 105))  # restarted, and behind the event
+    assert frontier.reached() == 105
+
+
+def test_each_word_of_an_idle_partition_carries_it_to_the_others() -> None:
+    frontier = Frontier()
+    for watermark in (100, 110, 120):
+        frontier.hear(a_beat(0, watermark))
+        frontier.hear(a_beat(1, None, idle=True))
+        assert frontier.reached() == watermark
+
+
+def test_an_idle_partition_is_not_carried_by_partitions_of_another_generation() -> None:
+    frontier = Frontier()
+    for beat in (a_beat(0, 100), a_beat(1, 20, idle=True, generation=2)):
+        frontier.hear(beat)
+    assert frontier.reached() is None
+    frontier.hear(a_beat(0, 140, generation=2))
+    assert frontier.reached() == 20
+    frontier.hear(a_beat(1, 20, idle=True, generation=2))
+    assert frontier.reached() == 140
