@@ -20,6 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
+from stream_app.delivery.parsing import FetchResults
 
 
 class View:
@@ -40,7 +41,12 @@ class View:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust hard-codes fetch_max_wait_ms=1500 and has no setting for fetch_min_bytes."""
+    """Faust hard-codes fetch_max_wait_ms=1500, has no setting for fetch_min_bytes; batched topics: see parsing.py."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        if self._consumer._max_poll_records is None:  # as configuration.py has it: see WholeFetch
+            self._consumer._fetcher._records = FetchResults(self.app.fetching.batched)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

@@ -1,7 +1,9 @@
-"""What delivery/ overrides or relies on in Faust, mode and aiokafka is as it was when it was written.
+"""What delivery/ overrides or relies on in Faust, mode and aiokafka reads as it did when the overrides were written.
+
+test_stock.py runs their code where that can be done without a broker; here are signatures, and what can only be read.
 
 A failure here after an upgrade is no bug yet: read the new code, decide whether the override still does its work, run
-tests/integration/test_stream_crashes.py, and only then change what is expected here.
+tests/integration/test_faust_recovery.py and test_stream_crashes.py, and only then change what is expected here.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from typing import Any
 import aiokafka
 import faust
 import pytest
-from aiokafka.consumer.fetcher import Fetcher
 from faust.stores import memory
 from faust.tables.base import Collection
 from faust.tables.manager import TableManager
@@ -22,7 +23,6 @@ from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 from faust.transport.utils import DefaultSchedulingStrategy
-from mode.utils.queues import FlowControlEvent
 
 from stream_app.delivery import batches, consumer, framework, tables
 
@@ -44,6 +44,7 @@ OVERRIDDEN = [
     (driver.Consumer, consumer.Consumer, "perform_seek", "(self)"),
     (driver.Consumer, consumer.Consumer, "_new_consumer_thread", "(self)"),
     (driver.AIOKafkaConsumerThread, consumer.ConsumerThread, "_create_worker_consumer", "(self, transport)"),
+    (driver.AIOKafkaConsumerThread, consumer.ConsumerThread, "on_start", "(self)"),
     (driver.Producer, framework.Producer, "_settings_extra", "(self)"),
     (memory.Store, tables.MonotoneStore, "apply_changelog_batch", "(self, batch, to_key, to_value)"),
     (Collection, tables.StateTable, "_new_store", "(self)"),
@@ -86,20 +87,10 @@ def code(thing: Any) -> str:
     return " ".join(inspect.getsource(inspect.unwrap(thing)).split())
 
 
-def test_recovery_resumes_seeks_clears_and_resumes_the_flow_in_the_order_that_loses_messages() -> None:
-    """Cause (A): what deferring the source partitions until resume_flow() is for."""
+def test_nothing_can_come_between_clearing_the_queues_and_resuming_the_flow() -> None:
+    """Cause (A): why resume_flow() is where the source partitions may begin."""
     for recovery in (Recovery.on_recovery_completed, Recovery._resume_streams):
-        steps = ["consumer.resume_partitions(", "consumer.perform_seek()", "flow_control.resume()", "resume_flow()"]
-        places = [code(recovery).index(step) for step in steps]
-        assert places == sorted(places)
-    assert "flow_control.resume() consumer.resume_flow()" in code(Recovery.on_recovery_completed)  # no await between
-    assert "self.clear()" in code(FlowControlEvent.resume)
-
-
-def test_aiokafka_takes_an_empty_set_of_partitions_for_all_of_them() -> None:
-    """Cause (B): why a View is never falsy."""
-    assert "if partitions and tp not in partitions:" in code(Fetcher.fetched_records)
-    assert "active_partitions = self._get_active_partitions()" in code(base.Consumer._wait_next_records)
+        assert "flow_control.resume() consumer.resume_flow()" in code(recovery)  # no await
 
 
 def test_the_fetch_wait_is_hard_coded_and_its_attributes_are_read_when_the_consumer_starts() -> None:
@@ -113,6 +104,22 @@ def test_the_fetch_wait_is_hard_coded_and_its_attributes_are_read_when_the_consu
 def test_a_commit_may_be_ahead_of_the_changelog() -> None:
     """Why perform_seek reads from min(committed, stored + 1)."""
     assert "timeout=0.1" in code(ProducerBuffer.flush_atmost)
+
+
+def test_a_hole_in_a_poll_is_told_to_add_gap() -> None:
+    """Why `_add_gap` does nothing for batches: their offsets are those of their last records."""
+    assert "if gap > 1 and r_offset: acks_enabled = acks_enabled_for(message.topic) if acks_enabled: await self." in (
+        code(base.Consumer._drain_messages)
+    )
+    assert "self._add_gap(tp, r_offset + 1, offset)" in code(base.Consumer._drain_messages)
+
+
+def test_a_stop_flushes_what_was_written_before_the_last_commit() -> None:
+    """Why nothing waits for changelog writes at the end: `_new_offset` then finds them done."""
+    stopping = code(faust.App.on_stop)
+    assert stopping.index("self._stop_consumer()") < stopping.index("self._producer_flush(")
+    assert "await self.wait_empty()" in code(base.Consumer.on_stop)  # the consumer is a child: it stops after that
+    assert "commit_and_end_transactions" in code(base.Consumer.wait_empty)
 
 
 def test_acks_go_by_the_message_and_the_bookkeeping_by_lists_that_are_cleared_here() -> None:
