@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from faust.types import TP
@@ -12,35 +11,10 @@ from faust.types import TP
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
 from stream_app.delivery.consumer import Consumer, View
 from stream_app.delivery.framework import App
+from tests.unit.stream_app.delivery.stand import FakeThread, Record
 
 A, B, LOG = TP("predictions", 0), TP("predictions", 1), TP("group-counts-changelog", 0)
 FETCHING = Fetching(batched=frozenset({"predictions"}), batch_records=3)
-
-
-class Record(NamedTuple):
-    offset: int
-
-
-class FakeThread:
-    """Where the consumer's thread would be."""
-
-    def __init__(self) -> None:
-        self.seeks: list[Mapping[TP, int]] = []
-        self.committed: dict[TP, int] = {}
-        self.commits: list[Mapping[TP, int]] = []
-
-    def assignment(self) -> set[TP]:
-        return {A, B, LOG}
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        self.seeks.append(partitions)
-
-    async def commit(self, offsets: Mapping[TP, int]) -> bool:
-        self.commits.append(offsets)
-        return True
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        return self.committed
 
 
 @pytest.fixture
@@ -56,7 +30,7 @@ async def app() -> App:
 @pytest.fixture
 def consumer(app: App) -> Consumer:
     consumer = app.consumer
-    consumer._thread = FakeThread()
+    consumer._thread = FakeThread({A, B, LOG})
     consumer._set_active_tps({A, B, LOG})
     consumer.pause_partitions({A, B, LOG})
     return consumer
@@ -207,6 +181,36 @@ async def test_a_fetch_without_active_partitions_does_not_mean_all_of_them(consu
     view = View(consumer, set())
     assert view
     assert A not in view
+
+
+async def test_every_fetch_gets_a_view_and_ends_soon_enough_to_see_partitions_that_become_active(
+    consumer: Consumer,
+) -> None:
+    consumer._set_active_tps({A})
+    consumer._paused_partitions.clear()
+    await consumer._getmany({A}, 1.0)
+    await consumer._getmany(None, 0.1)
+    (first, long), (second, short) = consumer._thread.fetches
+    assert (A in first, B in first, A in second) == (True, False, False)
+    assert (long, short) == (0.25, 0.1)
+
+
+async def test_nothing_is_fetched_while_every_partition_is_held_back(consumer: Consumer) -> None:
+    found, active = await asyncio.wait_for(consumer._wait_next_records(1.0), 0.9)  # Faust would sleep for a second
+    assert (found, active) == ({}, set())
+    assert consumer._thread.fetches == []
+
+
+async def test_the_app_is_ready_between_the_end_of_a_rebalance_and_the_next(app: App) -> None:
+    told: list[str] = []
+    app.when_ready, app.when_rebalancing = lambda: told.append("ready"), lambda: told.append("rebalancing")
+    assert (app.ready, app.was_ready) == (False, False)
+    app.on_rebalance_start()
+    app.on_rebalance_end()
+    assert (app.ready, app.was_ready) == (True, True)
+    app.on_rebalance_start()
+    assert (app.ready, app.was_ready) == (False, True)
+    assert told == ["rebalancing", "ready", "rebalancing"]
 
 
 async def test_each_batch_knows_the_rebalance_it_was_read_in(consumer: Consumer) -> None:
