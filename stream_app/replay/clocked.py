@@ -115,17 +115,16 @@ class ClockedReplay:
         return rest([lane.partition for lane in self._lanes.values()], self._judges)
 
     def _next_tick(self) -> int | None:
-        """The next tick at which something can happen; None when only a record can change anything."""
-        moments = [moment for lane in self._lanes.values() if (moment := self._moment(lane)) is not None]
+        """The next tick at which something can happen; None when only a record not offered yet can change anything."""
+        moments = [lane.times[0] + 1 for lane in self._lanes.values() if lane.times]
+        moments += [moment for lane in self._lanes.values() if (moment := self._alone(lane)) is not None]
         return max(-(-min(moments) // TICK_MS) * TICK_MS, self._now + 1) if moments else None
 
-    def _moment(self, lane: Lane) -> int | None:
-        """When this partition changes next, by what is known now."""
-        if lane.times:
-            return lane.times[0] + 1
+    def _alone(self, lane: Lane) -> int | None:
+        """When the passing of time alone changes something about a partition; None: never."""
         if not lane.silent(self._now, self._plan.idle_ms):
-            following = lane.heard + self._plan.idle_ms + 1
-            return following if following > self._now else None  # never: the reading ended here
+            falls_silent = lane.heard + self._plan.idle_ms + 1
+            return falls_silent if falls_silent > self._now else None  # the reading ended here
         if lane.partition.open_windows and lane.partition.watermark is not None:
             size = self._plan.windows.size_ms
             return (lane.partition.watermark // size + 1) * size + self._plan.windows.lateness_ms
