@@ -9,7 +9,9 @@ tests/integration/test_faust_recovery.py and test_stream_crashes.py, and only th
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import aiokafka
@@ -144,3 +146,12 @@ def test_starting_the_tables_is_a_pause_of_a_second_and_two_calls() -> None:
     assert code(TableManager.on_start).endswith(
         "await self.sleep(1.0) if not self.should_stop: await self._update_channels() await self.recovery.start()"
     )
+
+
+def test_the_lines_that_the_decision_cites_are_where_it_says() -> None:
+    decision = Path(__file__).parents[4] / "docs" / "decisions" / "0003-faust-recovery.md"
+    cited = re.findall(r"^\| `([\w/]+\.py):(\d+)` \| `(.+)` \|$", decision.read_text(), re.MULTILINE)
+    packages = Path(faust.__file__).parents[1]
+    found = [(file, line, (packages / file).read_text().splitlines()[int(line) - 1].strip()) for file, line, _ in cited]
+    assert len(cited) == 10
+    assert found == cited
