@@ -79,7 +79,7 @@ class Stream:
         return datetime.fromtimestamp(next(self._hours) * 3600, UTC)
 
     def topic(self, topic: Topic) -> str:
-        return topic.named(self.namespace)
+        return self.settings.topic(topic)
 
     async def command(self, *words: str, status: int = 0) -> str:
         """Run `python -m stream_app ...`; its standard output. The status must be as expected."""
