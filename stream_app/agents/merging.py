@@ -1,7 +1,8 @@
 """Stage 2: parts of windows are merged; a window that is over is compared, reported, judged, and closed.
 
-The order that makes it exact: report acknowledged -> alerts acknowledged -> the version's record written, by which the
-window is closed, and its parts deleted. A crash in between repeats reports and alerts, under the same ids.
+The order that makes it exact: what the report is made of is written -> report acknowledged -> alerts acknowledged ->
+the version's record written, by which the window is closed, and its parts deleted. A crash in between repeats reports
+and alerts, under the same ids, and they say the same: what came for the window since is late.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
@@ -103,8 +104,10 @@ class Merging:
         await self._refuse(letters)
         await self._write(number, batch.epoch, records)
         await self._forget_lost_baselines(merger)
+        closed: list[Awaitable[object]] = []
         for closing in merger.due(self._is_held):
-            await self._close(merger, closing, batch.epoch)
+            closed += await self._close(merger, closing, batch.epoch)
+        await asyncio.gather(*closed)
         self._following[number] = batch.offset + 1
 
     def _taken(self, merger: Merger, batch: Iterable[SourceRecord]) -> tuple[Records, list[DeadLetter]]:
@@ -135,8 +138,11 @@ class Merging:
 
     async def _write(self, number: int, epoch: int, records: Records) -> None:
         """Durable before the batch is done: its offset may then be committed with nothing missing behind it."""
+        await asyncio.gather(*self._put(number, epoch, records))
+
+    def _put(self, number: int, epoch: int, records: Records) -> list[Awaitable[object]]:
         self._check(epoch)
-        await asyncio.gather(*[self._store.put(number, key, value) for key, value in records])
+        return [self._store.put(number, key, value) for key, value in records]
 
     async def _forget_lost_baselines(self, merger: Merger) -> None:
         if merger.unknown:
@@ -145,7 +151,8 @@ class Merging:
                 log.error("baseline %s is not on its topic any more: what was counted with it is not compared", digest)
                 merger.give_up(digest)
 
-    async def _close(self, merger: Merger, closing: Closing, epoch: int) -> None:
+    async def _close(self, merger: Merger, closing: Closing, epoch: int) -> list[Awaitable[object]]:
+        """Report a window and close it; what is to be awaited before the batch is done."""
         version, began = (closing.model, closing.version), self._clock.seconds()
         try:
             found = report(
@@ -166,12 +173,13 @@ class Merging:
             log.exception("%s/%s: its window cannot be compared, next try in %g s", *version, _HELD_SECONDS)
             self._telemetry.retries.labels("compare").inc()
             self._held[version] = began + _HELD_SECONDS
-            return
+            return []
         self._held.pop(version, None)
+        await self._write(merger.number, epoch, merger.announce(closing))
         await self._publisher.report(found)
         for alert in alerts:
             await self._publisher.alert(alert)
-        await self._write(merger.number, epoch, merger.close(closing, state.to_bytes()))
+        written = self._put(merger.number, epoch, merger.close(closing, state.to_bytes()))
         self._telemetry.close_seconds.observe(self._clock.seconds() - began)
         self._telemetry.reports.labels(found.status).inc()
         self._telemetry.not_compared.inc(closing.other_rows)
@@ -179,6 +187,7 @@ class Merging:
             self._telemetry.alerts.labels(alert.transition).inc()
         named = f": {', '.join(found.alarms)}" if found.alarms else ""
         log.info("%s: %s, %s rows%s", found.id, found.status, found.rows, named)
+        return written
 
     def _is_held(self, model: str, version: str) -> bool:
         return self._clock.seconds() < self._held.get((model, version), 0.0)

@@ -70,7 +70,8 @@ class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
     """What the report of a window was made of. It tells a part that is sent again from one that came too late.
 
     length: of the window in milliseconds. rows: by source partition. reports, offset: those of the version's record
-    that was written with it. It stands from before that record on, and says nothing while the window is not closed.
+    that was written with it. It stands from before the report on: while the window waits it says that its report may be
+    out.
     """
 
     length: int

@@ -138,16 +138,14 @@ class Merger:
         whether a version's windows are left alone for now; asked before each.
         """
         reached = self._frontier.reached()
-        if reached is None:
-            return
         for (model, version), windows in sorted(self._versions.items()):
-            if not windows.pending or windows.window(windows.pending[0]).end > reached:
+            if not windows.pending or not _over(windows, windows.pending[0], reached):
                 continue
             thin = windows.record.thin
             for start in list(windows.pending):
                 if (
                     held(model, version)
-                    or windows.window(start).end > reached
+                    or not _over(windows, start, reached)
                     or self._lacking(windows.baselines_of(start))
                 ):
                     break
@@ -164,6 +162,11 @@ class Merger:
                 thin = self._thin_after(thin, closing)
                 yield closing
 
+    def announce(self, closing: Closing) -> Records:
+        """To be durable before its report is out: a report is then repeated as it was, whatever comes in between."""
+        memory = self._versions[closing.model, closing.version].announce(closing.window_start)
+        return [(self._closed_key(closing.model, closing.version, closing.window_start), memory)]
+
     def close(self, closing: Closing, policy: bytes | None = None) -> Records:
         """The report of this window is out. policy: the alert policy's new state, None where it did not change.
 
@@ -174,8 +177,9 @@ class Merger:
         closed = windows.close(closing, thin=thin, policy=policy, capacity=self._config.closed_windows)
         # What the version record closes is remembered before it, and deleted after it: what a crash leaves undeleted is
         # below the horizon, and goes with the next close().
+        memory = self._closed_key(closing.model, closing.version, closing.window_start), closed.memory
         return [
-            (self._closed_key(closing.model, closing.version, closing.window_start), closed.memory),
+            *([memory] if closed.memory is not None else []),
             self._version_record(windows),
             *[(self._part_key(windows.record, start, partition), None) for start, partition in closed.parts],
             *[(self._closed_key(closing.model, closing.version, start), None) for start in closed.forgotten],
@@ -206,3 +210,8 @@ class Merger:
     def _version_record(self, windows: VersionWindows) -> tuple[bytes, bytes]:
         record = windows.record
         return version_key(VersionKey(self.number, record.model, record.version)), encode_version(record)
+
+
+def _over(windows: VersionWindows, start: int, reached: int | None) -> bool:
+    """Whether a pending window is to be closed. reached: by all source partitions; None where that is not known."""
+    return start in windows.announced or (reached is not None and windows.window(start).end <= reached)

@@ -27,11 +27,12 @@ Rows = dict[int, dict[int, int]]
 
 
 class Closed(NamedTuple):
-    """What closing a window leaves to write. memory: the closed window's stored record. parts: (start, source
-    partition) of those that are not needed any more; forgotten: starts of closed windows that are not remembered now.
+    """What closing a window leaves to write. memory: the closed window's stored record, None where it was announced and
+    so is there. parts: (start, source partition) of those that are not needed any more; forgotten: starts of closed
+    windows that are not remembered now.
     """
 
-    memory: bytes
+    memory: bytes | None
     parts: list[tuple[int, int]]
     forgotten: list[int]
 
@@ -39,14 +40,16 @@ class Closed(NamedTuple):
 class VersionWindows:
     """The stored record of a version and the parts of its windows, thin ones included.
 
-    pending: starts of the windows that wait to be closed, rising.
+    pending: starts of the windows that wait to be closed, rising. announced: those of them whose report may be out:
+    they take no more parts, so that it says the same when it is repeated.
     """
 
-    __slots__ = ("_closed", "_seen", "_waited_for", "_windows", "pending", "record")
+    __slots__ = ("_closed", "_seen", "_waited_for", "_windows", "announced", "pending", "record")
 
     def __init__(self, record: VersionRecord) -> None:
         self.record = record
         self.pending: list[int] = []
+        self.announced: set[int] = set()
         self._windows: dict[int, WaitingWindow] = {}
         self._waited_for: dict[str, int] = {}
         self._closed: dict[int, bytes] = {}
@@ -72,8 +75,27 @@ class VersionWindows:
         self._put(self._opened(part) if window is None else window, part, encoded)
 
     def remember(self, start: int, memory: bytes) -> None:
-        """Put the stored memory of a closed window back."""
+        """Put the stored memory of a window back, once its parts are. One that still waits was announced.
+
+        Not so where the parts are others: then a worker that lost this partition wrote it, who had read further.
+        """
         self._closed[start] = memory
+        window = self._windows.get(start)
+        if window is not None and not self._is_closed(start):
+            announced = decode_closed(memory)
+            if announced.length == window.end - start and announced.rows == _rows(window):
+                self.announced.add(start)
+
+    def announce(self, start: int) -> bytes:
+        """A pending window is reported with the parts that it has now. To be stored before its report is out."""
+        window = self._windows[start]
+        self._closed[start] = encode_closed(
+            ClosedWindow(
+                length=window.end - start, rows=_rows(window), reports=self.record.reports + 1, offset=self._seen
+            )
+        )
+        self.announced.add(start)
+        return self._closed[start]
 
     def take(
         self, part: PartialAggregate, encoded: bytes, offset: int, *, capacity: int
@@ -87,7 +109,7 @@ class VersionWindows:
         window = self._windows.get(part.window_start)
         # Another length: the window size was changed while this window waited.
         fits = window is None or window.end == part.window_end
-        if self._is_closed(part.window_start) or not fits:
+        if self._is_closed(part.window_start) or part.window_start in self.announced or not fits:
             return "repeat" if seen_before or not self._add_late(part, capacity) else "late"
         if window is None:
             window = self._opened(part)
@@ -106,6 +128,8 @@ class VersionWindows:
         if start not in following:
             raise ValueError(f"window {start} of {closing.model}/{closing.version} is not the next: {following}")
         window = self._windows[start]
+        memory = None if start in self.announced else self.announce(start)
+        self.announced.discard(start)
         for part in window.parts.values():
             self._no_longer_waits(part.baseline)
         del self.pending[0]
@@ -118,11 +142,6 @@ class VersionWindows:
             thin=thin,
             policy=self.record.policy if policy is None else policy,
         )
-        rows = {partition: part.rows for partition, part in sorted(window.parts.items())}
-        memory = encode_closed(
-            ClosedWindow(length=window.end - start, rows=rows, reports=self.record.reports, offset=self._seen)
-        )
-        self._closed[start] = memory
         forgotten = sorted(self._closed)[: max(0, len(self._closed) - capacity)]
         for oldest in forgotten:
             del self._closed[oldest]
@@ -166,6 +185,10 @@ class VersionWindows:
             closed=_remember(self.record.closed, part.window_start, more, capacity),
         )
         return True
+
+
+def _rows(window: WaitingWindow) -> dict[int, int]:
+    return {partition: part.rows for partition, part in sorted(window.parts.items())}
 
 
 def _remember(closed: dict[int, Rows], start: int, more: Rows, capacity: int) -> dict[int, Rows]:

@@ -17,7 +17,7 @@ from contracts.window import WindowCounts
 from stream_app.agents.merging import Merging, MergingConfig
 from stream_app.alerting.policy import PolicyConfig
 from stream_app.drift.rule import CALIBRATED
-from stream_app.windowing.merged_state import VersionKey, VersionRecord, encode_version, version_key
+from stream_app.windowing.merged_state import VersionKey, VersionRecord, decode_version, encode_version, version_key
 from stream_app.windowing.merger import MergerConfig
 from tests.builders import NOON, NOON_MS, a_baseline, an_event
 from tests.unit.stream_app.agents.stand import FakeBatch, Record, Stand
@@ -86,9 +86,9 @@ async def test_a_window_is_closed_only_when_its_report_and_alerts_are_out(stand:
     for topic in ("drift-reports", "drift-alerts"):
         stand.outlet.before_ack[topic] = lambda: stored.append(len(stand.store.writes))
     await merging(stand).handle(batch(one_window(stand)))
-    assert stored == [2, 2]  # the two parts
-    memory_version_deletions = [False, False, True, True]
-    assert [value is None for _, _, value in stand.store.writes[2:]] == memory_version_deletions
+    assert stored == [3, 3]  # the two parts, and that the report is made of them
+    version_deletions = [False, True, True]
+    assert [value is None for _, _, value in stand.store.writes[3:]] == version_deletions
 
 
 @pytest.mark.parametrize("topic", ["drift-reports", "drift-alerts"])
@@ -113,6 +113,42 @@ async def test_a_report_that_was_sent_before_a_crash_is_repeated_under_the_same_
     await merging(stand).handle(batch([*one_window(stand)], epoch=1))
     first, second = [json.loads(sent.value)["id"] for sent in stand.outlet.sent if sent.topic == "drift-reports"]
     assert first == second
+
+
+async def test_a_repeated_report_says_the_same_though_an_idle_partition_woke_up_in_between(stand: Stand) -> None:
+    def crash() -> None:
+        stand.source.epoch += 1
+
+    baseline = stand.baselines.by_version["flights", "1"]
+    mark = NOON_MS + WINDOW
+    idle = [
+        Heartbeat(partition=0, partitions=2, generation=7, watermark=mark),
+        Heartbeat(partition=1, partitions=2, generation=7, watermark=None, idle=True),
+    ]
+    stand.outlet.before_ack["drift-reports"] = crash
+    await merging(stand).handle(batch([a_partial(baseline, 0, 300), *idle]))
+    stand.outlet.before_ack.clear()
+    await merging(stand).handle(batch([a_partial(baseline, 1, 50)], first=3, epoch=1))  # nobody is heard of yet
+    first, second = [sent.value for sent in stand.outlet.sent if sent.topic == "drift-reports"]
+    assert first == second
+    record = decode_version(stand.store.values[version_key(VersionKey(0, "flights", "1"))])
+    assert (record.reported_rows, record.late_rows) == (300, 50)
+
+
+async def test_a_report_that_was_not_announced_has_what_came_before_it(stand: Stand) -> None:
+    def lost() -> None:
+        raise ConnectionError("the broker went away before it had what was announced")
+
+    baseline = stand.baselines.by_version["flights", "1"]
+    agent = merging(stand)
+    await agent.handle(batch([a_partial(baseline, 0, 300)]))
+    put, stand.store.put = stand.store.put, lambda *_: lost()
+    stand.source.stopping = True
+    await agent.handle(batch(beats(1), first=1))
+    assert stand.outlet.sent == []
+    stand.store.put, stand.source.stopping = put, False
+    await merging(stand).handle(batch([a_partial(baseline, 1, 50), *beats(1)], first=1))
+    assert decode_report(stand.outlet.sent[0].value).rows == 350
 
 
 async def test_a_restart_takes_the_parts_up_again(stand: Stand) -> None:

@@ -216,6 +216,8 @@ class World:
         owner = owner or self.merge_owner
         merger = owner.merger
         for closing in merger.due():
+            owner.buffer.write(merger.announce(closing))
+            owner.buffer.flush()
             self.reports[closing.model, closing.version, closing.window_start].append(closing)
             policy = b"%d" % (int(merger.policy(closing.model, closing.version) or b"0") + 1)
             owner.buffer.write(merger.close(closing, policy))
