@@ -108,7 +108,7 @@ class ClockedReplay:
     def finish(self, until: int) -> list[Verdict]:
         """All records have been offered: let time pass up to `until`, and over the last of them in any case."""
         last = max(lane.clock for lane in self._lanes.values())
-        return self.advance(-(-max(until, last + 1) // TICK_MS) * TICK_MS)
+        return self.advance(max(until, -(-(last + 1) // TICK_MS) * TICK_MS))
 
     def rest(self) -> list[Closing]:
         """What is in no report. Ends the replay."""

@@ -150,8 +150,7 @@ def _run(words: Any) -> int:
         stop.signal = number
         signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupted)
+    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return run(request_of(words), _say, stop)
     except StreamError as error:
@@ -160,6 +159,9 @@ def _run(words: Any) -> int:
     except BrokenPipeError:  # whoever read our output has enough, as `head` does
         sys.stdout = None  # else Python would try to flush it once more
         return 128 + signal.SIGPIPE
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(line: str) -> None:
