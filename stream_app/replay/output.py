@@ -33,15 +33,15 @@ class Output(AbstractContextManager["Output"]):
 
     def write(self, lines: Iterable[Line]) -> None:
         """Written and flushed, so that a reader at the other end sees each step. BrokenPipeError: it has gone."""
-        encoded = b"".join(map(encode_line, lines))
-        if encoded:
-            try:
-                self._file.write(encoded)
-                self._file.flush()
-            except BrokenPipeError:
-                raise
-            except OSError as error:
-                raise self._failed(error) from error
+        left = memoryview(b"".join(map(encode_line, lines)))
+        try:
+            while left:  # with PYTHONUNBUFFERED a signal ends a write half-way, and that is no error
+                left = left[self._file.write(left) :]
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> ReplayError:
         where = "standard output" if self._path is None else f"--output {self._path}"
