@@ -45,6 +45,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat", gc=F
     event.
     idle: nothing was read for a while and nothing waits: the merger need not wait for this partition.
     generation: of the consumer group; a heartbeat of an older one comes from a worker that has lost the partition.
+    owner: the worker's name, for people; empty from a build that did not say it.
     """
 
     partition: int
@@ -52,6 +53,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat", gc=F
     generation: int
     watermark: int | None
     idle: bool = False
+    owner: str = ""
     v: Literal[1] = 1
 
 

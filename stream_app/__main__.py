@@ -1,4 +1,4 @@
-"""`python -m stream_app`: worker, sink, topics, audit, replay. Settings come from the environment: STREAM_*."""
+"""`python -m stream_app`: worker, sink, topics, audit, status, replay. Settings come from the environment: STREAM_*."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ from typing import Annotated, Any
 import typer
 
 from stream_app import admin
-from stream_app.audit import table
+from stream_app.audit import table as audit_table
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
 from stream_app.replay.command import replay
 from stream_app.settings import StreamSettings, load_settings
+from stream_app.status import table as status_table
+from stream_app.status.picture import picture_of
+from stream_app.status.reading import reading
 from stream_app.telemetry import Telemetry
 
 cli = typer.Typer(
@@ -93,10 +96,44 @@ def audit_(
         async with admin.connected(settings, _say) as client:
             admin.check(settings, await admin.partitions(client))
         result = await audit(settings, ids, recount=recount)
-        print(table.as_json(result) if as_json else table.as_text(result))
+        print(audit_table.as_json(result) if as_json else audit_table.as_text(result))
         return 0 if result.balanced else 1
 
     _run(check)
+
+
+@cli.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object in a line instead of the tables.")] = False,
+    watch: Annotated[float | None, typer.Option(min=0.2, help="Show it again every so many seconds.")] = None,
+) -> None:
+    """Show partitions, workers and pending windows as they are now, and what holds time back."""
+
+    async def show(settings: StreamSettings) -> int:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with admin.connected(settings, _say) as client:
+            admin.check(settings, existing := await admin.partitions(client))
+            async with reading(settings, client, existing) as reader:
+                while True:
+                    picture = picture_of(await reader.read())
+                    end = "\n" if as_json or watch is None else "\n\n"
+                    print(
+                        status_table.as_json(picture) if as_json else status_table.as_text(picture), end=end, flush=True
+                    )
+                    if watch is None or await _set_within(stop, watch):
+                        return 0
+
+    _run(show)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _lines(path: Path) -> list[str]:

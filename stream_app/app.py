@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -57,7 +59,8 @@ def create_app(
         age_of,
         _restoring(lambda numbers: owned.restore(numbers), source, settings.counts_topic, failure),
     )
-    owned = Owned(window_config(settings), source, counts, publisher, baselines, _CLOCK)
+    name = settings.worker_id or f"{socket.gethostname()}/{os.getpid()}"
+    owned = Owned(window_config(settings), source, counts, publisher, baselines, _CLOCK, name)
     counting = Counting(
         *(predictions, limits(settings), owned, baselines, telemetry),
         cannot_go_on=lambda words: _fail(failure, words),
@@ -106,19 +109,14 @@ def create_app(
     app.when_unwritten = lambda error: _fail(
         failure, f"state could not be written ({error!r}): see the broker's limits"
     )
-    app.when_rebalancing = lambda: _rebalancing(telemetry)
+    app.when_rebalancing = lambda: telemetry.rebalance_began(_CLOCK.seconds())
     app.when_ready = lambda: _ready(telemetry, source, partials_source)
     app.finalize()
     return app
 
 
-def _rebalancing(telemetry: Telemetry) -> None:
-    telemetry.rebalances.inc()
-    telemetry.ready.set(0)
-
-
 def _ready(telemetry: Telemetry, source: TopicSource, partials_source: TopicSource) -> None:
-    telemetry.ready.set(1)
+    telemetry.rebalance_ended(_CLOCK.seconds())
     log.info("ready: counting partitions %s, merging %s", sorted(source.partitions), sorted(partials_source.partitions))
 
 

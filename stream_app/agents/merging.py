@@ -109,6 +109,7 @@ class Merging:
             closed += await self._close(merger, closing, batch.epoch)
         await asyncio.gather(*closed)
         self._following[number] = batch.offset + 1
+        self._telemetry.pending_windows.labels(str(number)).set(merger.pending)
 
     def _taken(self, merger: Merger, batch: Iterable[SourceRecord]) -> tuple[Records, list[DeadLetter]]:
         records: Records = []
@@ -117,7 +118,10 @@ class Merging:
             try:
                 message = decode_partial(record.value or b"")
                 if isinstance(message, PartialAggregate):
+                    late = merger.version(message.model, message.version).late_rows
                     taken = merger.on_partial(message, record.offset, record.value)
+                    late = merger.version(message.model, message.version).late_rows - late
+                    self._telemetry.late_rows.inc(late)
                     records += taken
                     if not taken:
                         self._telemetry.repeated_partials.inc()
@@ -177,6 +181,7 @@ class Merging:
         self._held.pop(version, None)
         await self._write(merger.number, epoch, merger.announce(closing))
         await self._publisher.report(found)
+        self._telemetry.report_delay.observe((self._clock.wall_ms() - closing.window_end) / 1000)
         for alert in alerts:
             await self._publisher.alert(alert)
         written = self._put(merger.number, epoch, merger.close(closing, state.to_bytes()))

@@ -9,6 +9,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
+import msgspec
+
 from stream_app.agents.patience import Clock, Lost
 from stream_app.agents.ports import KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
@@ -17,7 +19,7 @@ from stream_app.windowing.tumbling import WindowConfig
 
 
 class Owned:
-    """Stage 1 state by source partition, taken from the store when it is first needed."""
+    """Stage 1 state by source partition, taken from the store when it is first needed. name: of this worker."""
 
     def __init__(
         self,
@@ -27,9 +29,10 @@ class Owned:
         publisher: Publisher,
         baselines: KnownBaselines,
         clock: Clock,
+        name: str = "",
     ) -> None:
         self.source, self.store, self.publisher, self.clock = source, store, publisher, clock
-        self._windows, self._baselines = windows, baselines
+        self._windows, self._baselines, self._name = windows, baselines, name
         self._partitions: dict[int, Partition] = {}
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.heard: dict[int, float] = {}
@@ -78,4 +81,5 @@ class Owned:
             for partial in due:
                 self.store.put(number, partition.acknowledged(partial), None)
         if due or always:
-            await self.publisher.heartbeat(partition.heartbeat(generation, self.source.count, silent))
+            heartbeat = partition.heartbeat(generation, self.source.count, silent)
+            await self.publisher.heartbeat(msgspec.structs.replace(heartbeat, owner=self._name))

@@ -62,7 +62,7 @@ class Silence:
                 owned.reload(number)  # memory is ahead of the changelog: for nobody has time passed
                 raise
             owned.check(epoch)
-        self._show(number)
+        self._show(number, silent)
         await owned.hand_on(number, epoch, always=True, silent=silent)
 
     def _answered(self, number: int) -> bool:
@@ -88,7 +88,7 @@ class Silence:
             return False
         return True
 
-    def _show(self, number: int) -> None:
+    def _show(self, number: int, silent: bool) -> None:
         partition, label = self._owned.partition(number), str(number)
         self._telemetry.open_windows.labels(label).set(partition.open_windows)
         if partition.watermark is not None:
@@ -96,4 +96,5 @@ class Silence:
             self._telemetry.watermark_delay.labels(label).set(delay / 1000)
         end = self._owned.source.end(number)
         if end is not None:
-            self._telemetry.lag.labels(label).set(max(0, end - (partition.next_offset or 0)))
+            # Where nothing waits the offsets left over hold no record: a foreign transaction's markers.
+            self._telemetry.lag.labels(label).set(0 if silent else max(0, end - (partition.next_offset or 0)))

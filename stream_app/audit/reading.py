@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,10 +22,10 @@ from stream_app.audit.recount import Recount
 from stream_app.errors import BrokerError, StateError
 from stream_app.settings import WORKER, StreamSettings
 from stream_app.windowing.merged_state import age_of_merged, merged_of
+from stream_app.windowing.newest import Age, Newest
 from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
 from stream_app.windowing.tumbling import WindowConfig
 
-Age = Callable[[bytes, bytes], tuple[int, int]]
 _TRIES, _PAUSE_SECONDS = 3, 1.0
 
 
@@ -114,16 +114,11 @@ def _ours(settings: StreamSettings, record: ConsumerRecord) -> bool:
 
 
 async def _latest(settings: StreamSettings, topic: str, age: Age) -> dict[bytes, bytes]:
-    """The value of each key, as a recovery takes them: an older value does not replace a younger one."""
-    values: dict[bytes, bytes] = {}
+    newest = Newest(age)
     async with _reading(settings, topic) as (_, records):
         async for record in _each(records):
-            key, value = record.key or b"", record.value
-            if value is None:
-                values.pop(key, None)
-            elif key not in values or age(key, value) >= age(key, values[key]):
-                values[key] = value
-    return values
+            newest.take(record.key or b"", record.value)
+    return newest.values
 
 
 async def _predictions(settings: StreamSettings, answered: frozenset[str] | None) -> tuple[dict[int, Log], set[str]]:

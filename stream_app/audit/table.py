@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from stream_app.audit.checks import Audit
+from stream_app.tables import aligned
 
 
 def as_text(audit: Audit) -> str:
@@ -25,11 +25,11 @@ def as_text(audit: Audit) -> str:
         *([] if audit.answered is None else [f"answered: {audit.answered}, not on the topic: {len(audit.lost)}"]),
         *([] if audit.recounted is None else [f"recounted: {audit.recounted} records"]),
         "",
-        *_table(
+        *aligned(
             ["partition", "offsets", "read", "no record", "counted", "late", "repeats", "dead letters"], partitions
         ),
         "",
-        *_table(["model version", "counted", "reports", "reported rows", "late in stage 2", "open rows"], versions),
+        *aligned(["model version", "counted", "reports", "reported rows", "late in stage 2", "open rows"], versions),
         "",
         *(f"note: {note}" for note in audit.notes),
         *(f"DIFFERENCE {difference}" for difference in audit.differences),
@@ -42,9 +42,3 @@ def as_json(audit: Audit) -> str:
     """One JSON object: the fields of Audit, and whether it is balanced; docs/operations.md lists them."""
     fields: dict[str, Any] = msgspec.to_builtins(audit)
     return msgspec.json.encode({"balanced": audit.balanced, **fields}).decode()
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]

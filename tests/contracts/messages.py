@@ -195,7 +195,7 @@ MESSAGES = (
     Message("window-partial.msgpack", PARTIAL, encode_partial, decode_partial),
     Message(
         "heartbeat.msgpack",
-        Heartbeat(partition=3, partitions=8, generation=5, watermark=NOON_MS, idle=True),
+        Heartbeat(partition=3, partitions=8, generation=5, watermark=NOON_MS, idle=True, owner="worker-1"),
         encode_partial,
         decode_partial,
     ),

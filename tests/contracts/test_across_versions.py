@@ -15,7 +15,7 @@ from contracts.baseline import Baseline
 from contracts.errors import InvalidBaseline
 from contracts.events import event_decoder
 from contracts.histogram import Counts
-from contracts.partials import decode_partial
+from contracts.partials import Heartbeat, decode_partial
 from tests.builders import a_baseline
 from tests.contracts.messages import EXAMPLES, MESSAGES, PARTIAL, Message
 
@@ -102,3 +102,11 @@ def test_what_says_how_to_count_is_refused_where_it_has_a_field_that_this_versio
     assert later != golden
     with pytest.raises(InvalidBaseline, match=words):
         Baseline.from_bytes(later)
+
+
+def test_a_heartbeat_from_before_owners_were_named_has_none() -> None:
+    fields = msgspec.msgpack.decode((EXAMPLES / "heartbeat.msgpack").read_bytes())
+    assert fields.pop("owner") == "worker-1"
+    older = decode_partial(msgspec.msgpack.encode(fields))
+    assert isinstance(older, Heartbeat)
+    assert (older.partition, older.owner) == (3, "")

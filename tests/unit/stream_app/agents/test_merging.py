@@ -167,6 +167,17 @@ async def test_the_policy_remembers_over_a_restart(stand: Stand) -> None:
     assert topics(stand) == ["drift-reports", "drift-reports", "drift-alerts"]
 
 
+async def test_rows_for_a_closed_window_windows_that_wait_and_how_late_a_report_is_are_measured(stand: Stand) -> None:
+    agent, baseline = merging(stand), stand.baselines.by_version["flights", "1"]
+    stand.time.now += 25  # the window of ten seconds ended 15 s ago
+    await agent.handle(batch([*one_window(stand), a_partial(baseline, 0, 4, window=1)]))
+    assert stand.value("pending_windows", partition="0") == 1
+    assert (stand.value("report_delay_seconds_count"), stand.value("report_delay_seconds_sum")) == (1, 15)
+    assert stand.value("late_rows_total") == 0
+    await agent.handle(batch([a_partial(baseline, 0, 153)], first=5))
+    assert stand.value("late_rows_total") == 3
+
+
 async def test_a_message_that_cannot_be_read_becomes_a_dead_letter_and_stops_nothing(stand: Stand) -> None:
     await merging(stand).handle(batch([b"\x00nonsense", *one_window(stand)]))
     (letter,) = stand.outlet.dead_letters()

@@ -1,0 +1,78 @@
+"""What holds time back, in one sentence: why the oldest window has no report yet. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stream_app.status.picture import NOBODY, Picture, Source, Version
+
+SILENT_SECONDS = 5.0
+"""A partition is spoken for twice a second; one that was not for so long has a worker that is stuck, or gone."""
+
+
+def holding(picture: Picture) -> str:
+    """The first thing that keeps windows from closing; that nothing does, when nothing does."""
+    lag = sum(source.lag for source in picture.partitions)
+    waits = f"{lag:,} events wait on predictions" if lag else "nothing waits on predictions"
+    if not picture.workers:
+        return f"no worker runs: {waits}; start one with `python -m stream_app worker`"
+    if picture.rebalancing:
+        return f"the group is rebalancing ({picture.group_state}): no partition is counted until that ends; {waits}"
+    unowned = [source for source in picture.partitions if source.owner == NOBODY]
+    if unowned:
+        return f"{_those(unowned)} no owner: the group has not handed out all partitions yet; {waits}"
+    mute = [source for source in picture.partitions if is_mute(source)]
+    if mute:
+        return _mute(mute)
+    return _behind(picture)
+
+
+def is_mute(source: Source) -> bool:
+    """Whether nobody has spoken for the partition lately."""
+    return source.heard_seconds is None or source.heard_seconds > SILENT_SECONDS
+
+
+def _mute(mute: list[Source]) -> str:
+    first = mute[0]
+    since = "lately" if first.heard_seconds is None else f"for {first.heard_seconds:,.0f} s"
+    others = [source.partition for source in mute[1:] if source.owner == first.owner]
+    also = f", nor partitions {', '.join(map(str, others))}" if others else ""
+    return (
+        f"partition {first.partition} of {first.owner} holds windows back: no heartbeat {since}{also}; the worker "
+        "reads its state, is stopped, or has died: then its partitions move after the session timeout"
+    )
+
+
+def _behind(picture: Picture) -> str:
+    waiting = [version for version in picture.versions if version.oldest_end is not None]
+    oldest = min(waiting, key=_end, default=None)
+    if oldest is None:
+        return "nothing holds time back"
+    end, name = _end(oldest), f"{oldest.model}/{oldest.version}"
+    assert oldest.oldest_pending is not None
+    window = f"{name}, window {oldest.oldest_pending.isoformat()}"
+    behind = [s for s in picture.partitions if not s.idle and (s.watermark is None or s.watermark < end)]
+    if not behind:
+        stage2 = max(picture.stage2, key=lambda partition: partition.lag)
+        lag = f"lag {stage2.lag:,} in partition {stage2.partition} of {stage2.owner}"
+        return f"{window} is over in every partition and stage 2 has not closed it yet: {lag}"
+    worst = max(behind, key=lambda source: (source.lag, _before(source, end)))
+    more = f" (and {len(behind) - 1} more)" if len(behind) > 1 else ""
+    missing = "no event yet" if worst.watermark is None else f"{_before(worst, end):,.1f} s of event time missing"
+    rest = "" if worst.lag else "; it has nothing to read, and is idle after STREAM_IDLE_SECONDS without an event"
+    where = f"partition {worst.partition} of {worst.owner}{more}"
+    return f"{where} holds windows back: lag {worst.lag:,}, {missing} for {window}{rest}"
+
+
+def _before(source: Source, end: datetime) -> float:
+    return float("inf") if source.watermark is None else (end - source.watermark).total_seconds()
+
+
+def _end(version: Version) -> datetime:
+    assert version.oldest_end is not None
+    return version.oldest_end
+
+
+def _those(sources: list[Source]) -> str:
+    numbers = ", ".join(str(source.partition) for source in sources)
+    return f"partition {numbers} has" if len(sources) == 1 else f"partitions {numbers} have"

@@ -1,0 +1,166 @@
+"""Reads what the status shows: the state topics, followed; the last heartbeats; the group; the logs' ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, NotCoordinatorForGroupError, for_code
+
+from contracts.errors import InvalidMessage
+from contracts.partials import Heartbeat, decode_partial
+from contracts.topics import PREDICTIONS, WINDOW_PARTIALS
+from stream_app.errors import BrokerError, StateError
+from stream_app.settings import StreamSettings
+from stream_app.status.picture import Heard, Member, Seen
+from stream_app.windowing.merged_state import age_of_merged, merged_of
+from stream_app.windowing.newest import Newest
+from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
+
+T = TypeVar("T")
+_TRIES, _PAUSE_SECONDS = 40, 0.25
+_BACK_MS = 60_000
+"""Heartbeats older than this are not looked for: there are two a second for each partition."""
+
+
+class Reader:
+    """Follows an installation. Use `reading()`; each read() is one moment."""
+
+    def __init__(self, settings: StreamSettings, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> None:
+        self._settings, self._admin, self._consumer = settings, admin, consumer
+        self._predictions, self._partials = settings.topic(PREDICTIONS), settings.topic(WINDOW_PARTIALS)
+        self._counts, self._windows = Newest(age_of), Newest(age_of_merged)
+        self._heard: dict[int, Heard] = {}
+        self._sources: list[TopicPartition] = []
+        self._merging: list[TopicPartition] = []
+        self._followed: list[TopicPartition] = []
+
+    async def begin(self, partitions: dict[str, int]) -> None:
+        """Take up the topics. partitions: of every topic, by full name."""
+
+        def all_of(topic: str) -> list[TopicPartition]:
+            return [TopicPartition(topic, number) for number in range(partitions[topic])]
+
+        self._sources, self._merging = all_of(self._predictions), all_of(self._partials)
+        # Heartbeats go to every partition of `window-partials`, so one of them has them all.
+        beats = self._merging[0]
+        self._followed = [*all_of(self._settings.counts_topic), *all_of(self._settings.windows_topic), beats]
+        self._consumer.assign([*self._followed, *self._sources, *self._merging[1:]])
+        self._consumer.pause(*self._sources, *self._merging[1:])
+        found = (await self._consumer.offsets_for_times({beats: _now() - _BACK_MS}))[beats]
+        if found is None:
+            await self._consumer.seek_to_end(beats)
+        else:
+            self._consumer.seek(beats, found.offset)
+
+    async def read(self) -> Seen:
+        """The present moment. Raises BrokerError and StateError."""
+        try:
+            await self._follow()
+            state, members = await self._group()
+            merged = merged_of(self._windows.values.items())
+            stored = [(parse_key(key), value) for key, value in self._counts.values.items()]
+            committed = await _asked(lambda: self._admin.list_consumer_group_offsets(self._settings.group))
+            return Seen(
+                now=_now(),
+                group=self._settings.group,
+                group_state=state,
+                members=members,
+                logs=await self._logs(self._sources),
+                merging_logs=await self._logs(self._merging),
+                merging_committed={
+                    tp.partition: at.offset for tp, at in committed.items() if tp.topic == self._partials
+                },
+                heard=dict(self._heard),
+                metas=tuple(decode_meta(value) for key, value in stored if isinstance(key, MetaKey)),
+                open_windows=tuple(decode_part(value) for key, value in stored if not isinstance(key, MetaKey)),
+                versions=merged.versions,
+                parts=merged.parts,
+            )
+        except KafkaError as error:
+            raise BrokerError(f"Kafka at {self._settings.bootstrap}: {error}") from error
+        except InvalidMessage as error:
+            raise StateError(f"a stored record cannot be read ({error}): run the version that wrote it") from error
+
+    async def _follow(self) -> None:
+        ends = await self._consumer.end_offsets(self._followed)
+        while any([await self._consumer.position(tp) < end for tp, end in ends.items()]):
+            for tp, records in (await self._consumer.getmany(timeout_ms=500)).items():
+                for record in records:
+                    self._take(tp.topic, record)
+
+    def _take(self, topic: str, record: Any) -> None:
+        if topic == self._settings.counts_topic:
+            self._counts.take(record.key, record.value)
+        elif topic == self._settings.windows_topic:
+            self._windows.take(record.key, record.value)
+        else:
+            message = decode_partial(record.value)
+            if isinstance(message, Heartbeat):
+                former = self._heard.get(message.partition)
+                if former is None or former.heartbeat.generation <= message.generation:
+                    self._heard[message.partition] = Heard(message, record.timestamp)
+
+    async def _logs(self, partitions: list[TopicPartition]) -> dict[int, tuple[int, int]]:
+        starts = await self._consumer.beginning_offsets(partitions)
+        ends = await self._consumer.end_offsets(partitions)
+        return {tp.partition: (starts[tp], ends[tp]) for tp in partitions}
+
+    async def _group(self) -> tuple[str, tuple[Member, ...]]:
+        state, members = await _asked(self._described)
+        if state in ("", "Dead"):  # as Kafka calls a group that nobody ever joined, or that it has forgotten
+            state = "Empty"
+        return state, tuple(self._member(*member) for member in members)
+
+    async def _described(self) -> tuple[str, list[Any]]:
+        (answer,) = await self._admin.describe_consumer_groups([self._settings.group])
+        ((code, _, state, _, _, members, *_),) = answer.groups
+        if code:
+            raise for_code(code)()
+        return state, members
+
+    def _member(self, id_: str, _client: str, host: str, _metadata: bytes, assignment: bytes) -> Member:
+        assigned: dict[str, list[int]] = {}
+        if assignment:  # none while the group is rebalancing
+            assigned = dict(ConsumerProtocolMemberAssignment.decode(assignment).assignment)
+        source, merging = (tuple(sorted(assigned.get(topic, ()))) for topic in (self._predictions, self._partials))
+        return Member(id=id_, host=host.removeprefix("/"), source=source, merging=merging)
+
+
+@asynccontextmanager
+async def reading(
+    settings: StreamSettings, admin: AIOKafkaAdminClient, partitions: dict[str, int]
+) -> AsyncIterator[Reader]:
+    """A reader of this installation's topics, which must be there. Raises BrokerError."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    try:
+        await consumer.start()
+        reader = Reader(settings, admin, consumer)
+        await reader.begin(partitions)
+        yield reader
+    except KafkaError as error:
+        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+    finally:
+        await consumer.stop()
+
+
+async def _asked(question: Callable[[], Awaitable[T]]) -> T:
+    """The coordinator's answer. On a broker that never had a group it takes a moment until there is one."""
+    for _ in range(_TRIES):
+        try:
+            return await question()
+        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+            await asyncio.sleep(_PAUSE_SECONDS)
+    return await question()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

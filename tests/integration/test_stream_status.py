@@ -1,0 +1,105 @@
+"""What `status` says of real workers: before the topics exist, with no worker, with two, with one that is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import a_baseline
+from tests.servers.verbs import Broker
+from tests.streams import Stream, random_events
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def stream(kafka: Broker, namespace: str, tmp_path: Path) -> AsyncIterator[Stream]:
+    # A session longer than the test: a stopped worker keeps its partitions, as one does that is stuck.
+    async with Stream(kafka.bootstrap, namespace, tmp_path, idle_seconds=120, session_timeout_seconds=60) as stream:
+        yield stream
+
+
+async def seen(stream: Stream) -> dict[str, Any]:
+    return json.loads(await stream.command("status", "--json"))
+
+
+async def test_before_the_topics_exist_status_is_one_line_that_says_what_to_do(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    told = await Stream(kafka.bootstrap, namespace, tmp_path).command("status", status=2)
+    assert told.startswith("stream_app: missing topics: ")
+    assert "python -m stream_app topics" in told
+    assert len(told.splitlines()) == 1
+
+
+async def test_status_without_a_worker_says_so_and_how_much_waits(stream: Stream) -> None:
+    await stream.send(random_events(40, stream.fresh_hour(), per_second=100))
+    told = await stream.command("status")
+    print(told)
+    assert "Empty, 0 workers" in told
+    assert told.splitlines()[-1].startswith("no worker runs: 40 events wait on predictions")
+
+
+async def test_status_shows_each_owner_and_names_the_worker_that_holds_windows_back(stream: Stream) -> None:
+    await stream.publish_baseline(a_baseline())
+    workers = [stream.worker(worker_id=f"w{i}") for i in range(2)]
+    await asyncio.gather(*[stream.ready(worker, partitions=4) for worker in workers])
+    start = stream.fresh_hour()
+    await stream.send(random_events(800, start, per_second=100))  # 8 s of the first window, in each partition
+
+    async def counted() -> dict[str, Any]:
+        status = await seen(stream)
+        return status if all(p["lag"] == 0 and p["open_windows"] == 1 for p in status["partitions"]) else {}
+
+    status = await eventually(counted, 20, "everything counted")
+    print(await stream.command("status"))
+    owners = {partition["partition"]: partition["owner"] for partition in status["partitions"]}
+    assert sorted(owners.values()) == ["w0"] * 4 + ["w1"] * 4
+    assert (status["group_state"], status["workers"], status["rebalancing"]) == ("Stable", 2, False)
+    assert all(p["heard_seconds"] < 5 and p["generation"] >= 1 and not p["idle"] for p in status["partitions"])
+    assert {stage["owner"] for stage in status["stage2"]} == {"w0", "w1"}
+    assert status["holding"] == "nothing holds time back"
+
+    workers[1].pause()
+    try:
+        await stream.send(random_events(800, start + stream.window * 2, per_second=100, seed=1))
+
+        async def held() -> dict[str, Any]:
+            status = await seen(stream)
+            return status if "no heartbeat" in status["holding"] else {}
+
+        status = await eventually(held, 30, "the stopped worker is named")
+        print(await stream.command("status"))
+        mute = [partition for partition in status["partitions"] if partition["heard_seconds"] > 5]
+        assert {partition["owner"] for partition in mute} == {"w1"}
+        assert all(partition["lag"] == 100 for partition in mute)
+        assert " of w1 holds windows back: no heartbeat for " in status["holding"]
+    finally:
+        workers[1].resume()
+
+    async def closed() -> bool:
+        versions = (await seen(stream))["versions"]
+        return [(v["model"], v["reports"]) for v in versions] == [("flights", 1)]
+
+    await eventually(closed, 30, "the window closes once the worker goes on")
+
+
+async def test_status_watched_is_shown_again_until_it_is_told_to_stop(stream: Stream) -> None:
+    import os
+    import signal
+    import sys
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "stream_app", "status", "--json", "--watch", "0.2"),
+        env={**os.environ, **stream.env},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    shown = [json.loads(await asyncio.wait_for(process.stdout.readline(), 20))["at"] for _ in range(3)]
+    assert shown == sorted(set(shown))
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 10) == 0
