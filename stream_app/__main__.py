@@ -29,6 +29,7 @@ from stream_app.status import table as status_table
 from stream_app.status.picture import picture_of
 from stream_app.status.reading import reading
 from stream_app.telemetry import Telemetry
+from stream_app.topic_layout import check_layout
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -94,7 +95,7 @@ def audit_(
     async def check(settings: StreamSettings) -> int:
         ids = None if answered is None else _lines(answered)
         async with admin.connected(settings, _say) as client:
-            admin.check(settings, await admin.partitions(client))
+            check_layout(settings, await admin.partitions(client))
         result = await audit(settings, ids, recount=recount)
         print(audit_table.as_json(result) if as_json else audit_table.as_text(result))
         return 0 if result.balanced else 1
@@ -114,7 +115,7 @@ def status(
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with admin.connected(settings, _say) as client:
-            admin.check(settings, existing := await admin.partitions(client))
+            check_layout(settings, existing := await admin.partitions(client))
             async with reading(settings, client, existing) as reader:
                 while True:
                     picture = picture_of(await reader.read())

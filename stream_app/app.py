@@ -12,7 +12,6 @@ from typing import Any
 
 from contracts.errors import InvalidMessage
 from contracts.topics import PREDICTIONS, WINDOW_PARTIALS
-from stream_app import admin
 from stream_app.agents.configured import addresses, limits, window_config
 from stream_app.agents.counting import Counting
 from stream_app.agents.merging import Merging, MergingConfig
@@ -27,6 +26,7 @@ from stream_app.delivery.source import TopicSource
 from stream_app.errors import StateError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
+from stream_app.topic_layout import check_layout
 from stream_app.windowing.merged_state import age_of_merged
 from stream_app.windowing.state import age_of
 
@@ -47,7 +47,7 @@ def create_app(
 
     failure: set when state cannot be read or written.
     """
-    layout, to = admin.check(settings, existing), addresses(settings, existing)
+    layout, to = check_layout(settings, existing), addresses(settings, existing)
     predictions, partials = settings.topic(PREDICTIONS), settings.topic(WINDOW_PARTIALS)
     app = App(settings.group, fetching=fetching(settings, predictions, partials), **faust_settings(settings))
     publisher = Publisher(app, to, settings.source)

@@ -20,6 +20,7 @@ from stream_app.delivery.framework import App
 from stream_app.errors import BrokerError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
+from stream_app.topic_layout import check_kinds, check_layout
 
 log = logging.getLogger(__name__)
 STOP_SECONDS, EARLY_SECONDS, _MARGIN_SECONDS = 30.0, 1.5, 0.5
@@ -72,8 +73,8 @@ async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, 
     """Wait for the broker, check the topics, read the baselines. The partitions of every topic."""
     async with admin.connected(settings, log.warning) as client:
         existing = await admin.partitions(client)
-        admin.check(settings, existing)
-        admin.check_kinds(settings, await admin.used_configs(client, settings))
+        check_layout(settings, existing)
+        check_kinds(settings, await admin.used_configs(client, settings))
     await baselines.start()
     return existing
 

@@ -18,6 +18,7 @@ from contracts.topics import BASELINES, PREDICTIONS, TOPICS
 from stream_app import admin
 from stream_app.audit.reading import audit
 from stream_app.errors import TopicsError
+from stream_app.topic_layout import Layout, check_layout
 from tests.builders import a_baseline
 from tests.servers.verbs import Broker
 from tests.streams import Stream, random_events
@@ -62,7 +63,7 @@ async def test_predictions_may_have_as_many_partitions_as_is_wished(
     stream = at(kafka, namespace, tmp_path)
     await stream.command("topics", "--partitions", "3")
     async with admin.connected(stream.settings, print) as client:
-        assert admin.check(stream.settings, await admin.partitions(client)) == admin.Layout(3, 4)
+        assert check_layout(stream.settings, await admin.partitions(client)) == Layout(3, 4)
 
 
 async def test_a_worker_without_its_topics_ends_with_one_line_that_says_what_to_do(
@@ -85,7 +86,7 @@ async def test_a_state_topic_that_does_not_fit_its_source_is_named(
 
         await eventually(grown, 10, "9 partitions")
         with pytest.raises(TopicsError, match=r"counts-changelog has 8 partitions, .*predictions has 9"):
-            admin.check(stream.settings, await admin.partitions(client))
+            check_layout(stream.settings, await admin.partitions(client))
 
 
 @pytest.mark.parametrize(

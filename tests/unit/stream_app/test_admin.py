@@ -1,4 +1,4 @@
-"""Which topics there must be, and what is said when they are not."""
+"""The broker that is not there yet."""
 
 from __future__ import annotations
 
@@ -6,103 +6,9 @@ import socket
 
 import pytest
 
-from contracts.topics import PREDICTIONS, TOPICS, WINDOW_PARTIALS
 from stream_app import admin
-from stream_app.errors import BrokerError, TopicsError
+from stream_app.errors import BrokerError
 from stream_app.settings import StreamSettings
-
-SETTINGS = StreamSettings(bootstrap="127.0.0.1:9092", topic_prefix="x.")
-
-
-def present(**other: int) -> dict[str, int]:
-    """Partitions of every topic once all are made."""
-    return {topic.name: topic.partitions for topic in admin.wanted(SETTINGS, {})} | {
-        f"x.{name}": n for name, n in other.items()
-    }
-
-
-def test_every_topic_of_the_contracts_and_both_state_topics_are_wanted() -> None:
-    names = {topic.name for topic in admin.wanted(SETTINGS, {})}
-    shared = {f"x.{topic.name}" for topic in TOPICS if topic is not WINDOW_PARTIALS}
-    own = {f"x.tidemark-{name}" for name in ("window-partials", "counts-changelog", "windows-changelog")}
-    assert names == shared | own
-
-
-def test_a_state_topic_has_as_many_partitions_as_what_it_is_the_state_of() -> None:
-    found = {topic.name: topic.partitions for topic in admin.wanted(SETTINGS, {"x.predictions": 32})}
-    assert found["x.tidemark-counts-changelog"] == 32 == found["x.predictions"]
-    assert found["x.tidemark-windows-changelog"] == found["x.tidemark-window-partials"]
-
-
-def test_a_wish_for_more_partitions_counts_where_the_topic_is_new() -> None:
-    found = {topic.name: topic.partitions for topic in admin.wanted(SETTINGS, {}, 3)}
-    assert found["x.predictions"] == found["x.tidemark-counts-changelog"] == 3
-    assert next(t.partitions for t in admin.wanted(SETTINGS, {"x.predictions": 8}, 3) if t.name == "x.predictions") == 8
-
-
-def test_state_topics_are_compacted_and_keep_young_values_long_enough_to_be_compared() -> None:
-    state = {topic.name: topic.config for topic in admin.wanted(SETTINGS, {}) if "changelog" in topic.name}
-    assert {config["cleanup.policy"] for config in state.values()} == {"compact"}
-    assert all(int(config["min.compaction.lag.ms"]) >= 60_000 for config in state.values())
-
-
-def test_a_worker_may_start_when_everything_is_there() -> None:
-    assert admin.check(SETTINGS, present()) == admin.Layout(PREDICTIONS.partitions, 4)
-
-
-@pytest.mark.parametrize("name", ["predictions", "baselines", "dead-letters", "tidemark-counts-changelog"])
-def test_a_missing_topic_is_named_with_what_to_do(name: str) -> None:
-    existing = present()
-    del existing[f"x.{name}"]
-    with pytest.raises(TopicsError, match=rf"missing topics: x\.{name}; .*python -m stream_app topics"):
-        admin.check(SETTINGS, existing)
-
-
-@pytest.mark.parametrize("name", ["tidemark-counts-changelog", "tidemark-window-partials"])
-def test_a_state_topic_that_does_not_fit_is_named(name: str) -> None:
-    with pytest.raises(TopicsError, match="STREAM_APP_ID"):
-        admin.check(SETTINGS, present(**{name: 5}))
-
-
-def test_topics_that_are_only_read_by_others_are_not_asked_for() -> None:
-    existing = present()
-    del existing["x.labels"], existing["x.model-events"]
-    admin.check(SETTINGS, existing)
-
-
-def configured(name: str = "", **changed: str) -> dict[str, dict[str, str]]:
-    """The settings of every topic as `topics` makes them; those of one changed, "_" for "."."""
-    found = {topic.name: {"retention.ms": "1", **topic.config} for topic in admin.wanted(SETTINGS, {})}
-    if changed:
-        found[name] |= {key.replace("_", "."): value for key, value in changed.items()}
-    return found
-
-
-def test_topics_as_they_are_created_are_of_the_right_kind() -> None:
-    admin.check_kinds(SETTINGS, configured())
-
-
-@pytest.mark.parametrize(
-    ("name", "key", "value", "must"),
-    [
-        ("x.predictions", "message.timestamp.type", "CreateTime", "LogAppendTime"),
-        ("x.tidemark-counts-changelog", "cleanup.policy", "delete", "compact"),
-        ("x.tidemark-windows-changelog", "cleanup.policy", "compact,delete", "compact"),
-        ("x.baselines", "cleanup.policy", "delete", "compact"),
-    ],
-)
-def test_a_topic_of_the_wrong_kind_is_named_with_the_command_that_mends_it(
-    name: str, key: str, value: str, must: str
-) -> None:
-    with pytest.raises(TopicsError) as caught:
-        admin.check_kinds(SETTINGS, configured(name, **{key.replace(".", "_"): value}))
-    assert f"topic {name} has {key}={value}, and must have {must}, or " in str(caught.value)
-    assert f"--alter --topic {name} --add-config {key}={must}`" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_other_settings_of_a_topic_are_the_operators_to_tune() -> None:
-    admin.check_kinds(SETTINGS, configured("x.predictions", retention_ms="5", segment_bytes="7"))
 
 
 async def test_a_broker_that_refuses_is_asked_again_at_growing_intervals_and_given_up_in_the_end() -> None:

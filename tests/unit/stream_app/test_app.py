@@ -10,7 +10,6 @@ import sys
 
 import pytest
 
-from stream_app import admin
 from stream_app.agents.configured import merging_config
 from stream_app.app import create_app
 from stream_app.baselines import Baselines
@@ -18,13 +17,14 @@ from stream_app.errors import BrokerError
 from stream_app.lifecycle import serve
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
+from stream_app.topic_layout import wanted
 
 
 async def test_a_broker_that_goes_away_while_a_worker_starts_ends_it_with_one_line() -> None:
     with socket.socket() as nobody:  # bound and not listening: a port that refuses for as long as the test runs
         nobody.bind(("127.0.0.1", 0))
         settings = StreamSettings(bootstrap=f"127.0.0.1:{nobody.getsockname()[1]}")
-        existing = {topic.name: topic.partitions for topic in admin.wanted(settings, {})}
+        existing = {topic.name: topic.partitions for topic in wanted(settings, {})}
         failure = asyncio.get_running_loop().create_future()
         baselines = Baselines(settings.bootstrap, "baselines")
         app = create_app(settings, existing, merging_config(settings), baselines, Telemetry(), failure)
