@@ -13,12 +13,13 @@ import typer
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.counting import COUNTING
 from bench.episodes import EPISODES
+from bench.growth.run import GROWTH
 from bench.latency.run import LATENCY
 from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
 from bench.stream.run import STREAM
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM, LATENCY)
+BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM, LATENCY, GROWTH)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:

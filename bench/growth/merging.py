@@ -8,7 +8,9 @@ from __future__ import annotations
 import gc
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -16,12 +18,15 @@ import numpy as np
 from bench.benchmark import Say
 from bench.growth.baselines import a_baseline_of
 from contracts.baseline import Baseline
-from contracts.partials import Heartbeat, PartialAggregate, PartialMessage, decode_partial, encode_partial
+from contracts.partials import Heartbeat, decode_partial, encode_partial
 from contracts.window import WindowCounts
+from stream_app.drift.report import report
+from stream_app.windowing.closing import Closing
 from stream_app.windowing.merger import Merger, MergerConfig, Records
 
 WINDOW_MS, ROWS, BATCH = 60_000, 50, 4096
-_MINIMUM_ROWS = 200
+_MINIMUM_ROWS, _BEATS = 200, 100
+_POLICY = b"p" * 500
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -34,10 +39,10 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class MergingFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """close_ms: merging and closing one window of one model, without its comparison. part_us: taking one part in,
-    decoding included; heartbeat_us: likewise, and what is then due. part_bytes: of one part on the topic. held_bytes:
-    what stage 2 allocates for one part that waits, its stored record included. version_bytes, memory_bytes: what one
-    close writes for good: the version's record, and the rows of the closed window.
+    """close_ms: merging and closing one window of one model, its comparison (report_ms) not included. part_us: taking a
+    part in, decoding included. heartbeat_us: likewise, in batches of 100. part_bytes: of one part on the topic.
+    held_bytes: what stage 2 allocates for one part that waits, its stored record included. close_bytes: what a close
+    writes for good, keys included. held_megabytes: of all parts, where a window ends everywhere at once.
     """
 
     partitions: int
@@ -45,112 +50,140 @@ class MergingFigures(msgspec.Struct, frozen=True, kw_only=True):
     features: int
     windows: int
     close_ms: float
+    report_ms: float
     part_us: float
     heartbeat_us: float
     part_bytes: int
     held_bytes: int
+    held_megabytes: float
     close_bytes: int
 
 
-class _Clock:
-    """Processor seconds by what they were spent on."""
+class _Spent:
+    """Processor time by what it went to."""
 
     def __init__(self) -> None:
-        self.spent: dict[str, float] = {}
-        self.times: dict[str, int] = {}
+        self._seconds: dict[str, float] = {}
+        self._times: dict[str, int] = {}
 
-    def add(self, name: str, seconds: float, times: int) -> None:
-        self.spent[name] = self.spent.get(name, 0.0) + seconds
-        self.times[name] = self.times.get(name, 0) + times
+    @contextmanager
+    def on(self, name: str, times: int) -> Iterator[None]:
+        """The block does this so many times."""
+        began = time.process_time()
+        yield
+        self._seconds[name] = self._seconds.get(name, 0.0) + time.process_time() - began
+        self._times[name] = self._times.get(name, 0) + times
 
     def each(self, name: str) -> float:
-        return self.spent[name] / self.times[name]
+        return self._seconds[name] / self._times[name]
+
+
+class _Stage:
+    """Stage 2 and its stored records, asked as the agent asks it."""
+
+    def __init__(self, baselines: Sequence[Baseline]) -> None:
+        known = {baseline.digest: baseline for baseline in baselines}
+        self.merger = Merger(0, MergerConfig(minimum_rows=_MINIMUM_ROWS), known)
+        self.store: dict[bytes, bytes] = {}
+        self.close_bytes: list[int] = []
+        self._offset = 0
+
+    def take(self, batch: Sequence[bytes]) -> None:
+        for value in batch:
+            message = decode_partial(value)
+            if isinstance(message, Heartbeat):
+                self.merger.on_heartbeat(message)
+            else:
+                self._keep(self.merger.on_partial(message, self._offset, value))
+            self._offset += 1
+        assert not self.merger.unknown
+
+    def close(self, closing: Closing) -> None:
+        records = self.merger.close(closing, _POLICY)
+        self.close_bytes.append(sum(len(key) + len(value) for key, value in records if value is not None))
+        self._keep(records)
+
+    def _keep(self, records: Records) -> None:
+        for key, value in records:
+            if value is None:
+                self.store.pop(key, None)
+            else:
+                self.store[key] = value
 
 
 def run(size: Size, seed: int, say: Say) -> MergingFigures:
     """Measure it."""
     baselines = [a_baseline_of(size.features, model=f"model-{i:03}", seed=seed) for i in range(size.models)]
-    merger = Merger(0, MergerConfig(minimum_rows=_MINIMUM_ROWS), {baseline.digest: baseline for baseline in baselines})
-    store: dict[bytes, bytes] = {}
-    clock, offset, closed_bytes, held = _Clock(), 0, [], 0
+    stage, spent, held = _Stage(baselines), _Spent(), 0
     for window in range(size.windows):
-        last = window == size.windows - 1
-        messages = _messages(baselines, size, window, seed)
-        if last:
+        traced = window == size.windows - 1  # tracing takes time: the last window is for its memory alone
+        if traced:
             gc.collect()
             tracemalloc.start()
-        for batch in messages:
-            began = time.process_time()
-            for value in batch:
-                message = decode_partial(value)
-                assert isinstance(message, PartialAggregate)
-                _keep(store, merger.on_partial(message, offset, value))
-                offset += 1
-            _nothing_due(merger)
-            clock.add("part", 0 if last else time.process_time() - began, 0 if last else len(batch))
-        if last:
+        for batch in _batches(_parts_of_all(baselines, size, window, seed), BATCH):
+            with spent.on("traced" if traced else "part", len(batch)):
+                stage.take(batch)
+                assert next(stage.merger.due(), None) is None
+        if traced:
             gc.collect()
             held = tracemalloc.get_traced_memory()[0]
             tracemalloc.stop()
-        beats = [encode_partial(beat) for beat in _heartbeats(size, window)]
-        began = time.process_time()
-        for value in beats[:-1]:
-            beat = decode_partial(value)
-            assert isinstance(beat, Heartbeat)
-            merger.on_heartbeat(beat)
-            _nothing_due(merger)
-        clock.add("heartbeat", time.process_time() - began, len(beats) - 1)
-        last_beat = decode_partial(beats[-1])
-        assert isinstance(last_beat, Heartbeat)
-        merger.on_heartbeat(last_beat)
-        began, closed = time.process_time(), 0
-        for closing in merger.due():
-            records = merger.close(closing, b"p" * 500)
-            closed_bytes.append(sum(len(key) + len(value or b"") for key, value in records if value is not None))
-            _keep(store, records)
-            closed += 1
-        clock.add("close", time.process_time() - began, closed)
-        assert closed == size.models
+        for batch in _batches(_heartbeats(size, window), _BEATS):
+            with spent.on("heartbeat", len(batch)):
+                stage.take(batch)
+                any(stage.merger.due(lambda model, version: True))  # asks, and closes nothing yet
+        _close_all(stage, size, spent)
     figures = MergingFigures(
         partitions=size.partitions,
         models=size.models,
         features=size.features,
         windows=size.windows,
-        close_ms=round(clock.each("close") * 1e3, 3),
-        part_us=round(clock.each("part") * 1e6, 2),
-        heartbeat_us=round(clock.each("heartbeat") * 1e6, 2),
+        close_ms=round(spent.each("close") * 1e3, 3),
+        report_ms=round(spent.each("report") * 1e3, 3),
+        part_us=round(spent.each("part") * 1e6, 2),
+        heartbeat_us=round(spent.each("heartbeat") * 1e6, 2),
         part_bytes=len(next(_parts(baselines[0], size, 0, seed))),
         held_bytes=held // (size.partitions * size.models),
-        close_bytes=round(sum(closed_bytes) / len(closed_bytes)),
+        held_megabytes=round(held / 1e6, 1),
+        close_bytes=stage.close_bytes[-1],
     )
-    say(f"stage 2: {figures}")
+    say(
+        f"  {size.partitions:,} source partitions, {size.models} models: {figures.close_ms:.1f} ms a close "
+        f"(and {figures.report_ms:.1f} for its comparison), {figures.part_us:.1f} us a part, "
+        f"{figures.heartbeat_us:.1f} us a heartbeat; {figures.held_megabytes:,.0f} MB where all of a window waits"
+    )
     return figures
 
 
-def _keep(store: dict[bytes, bytes], records: Records) -> None:
-    for key, value in records:
-        if value is None:
-            store.pop(key, None)
-        else:
-            store[key] = value
+def _close_all(stage: _Stage, size: Size, spent: _Spent) -> None:
+    due = stage.merger.due()
+    for _ in range(size.models):
+        with spent.on("close", 1):
+            closing = next(due)
+        with spent.on("report", 1):
+            report(
+                closing.baseline,
+                closing.counts,
+                window_start=closing.window_start,
+                window_end=closing.window_end,
+                rows=closing.rows,
+                merged_windows=closing.merged_windows,
+                partitions=closing.partitions,
+            )
+        with spent.on("close", 0):
+            stage.close(closing)
+    assert next(due, None) is None
 
 
-def _nothing_due(merger: Merger) -> None:
-    """What the shell asks after every batch."""
-    assert not merger.unknown
-    assert not list(merger.due())
-
-
-def _messages(baselines: list[Baseline], size: Size, window: int, seed: int) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    for baseline in baselines:
-        for value in _parts(baseline, size, window, seed):
-            batch.append(value)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    if batch:
+def _batches(values: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    values = iter(values)
+    while batch := list(islice(values, size)):
         yield batch
+
+
+def _parts_of_all(baselines: Sequence[Baseline], size: Size, window: int, seed: int) -> Iterator[bytes]:
+    for baseline in baselines:
+        yield from _parts(baseline, size, window, seed)
 
 
 def _parts(baseline: Baseline, size: Size, window: int, seed: int) -> Iterator[bytes]:
@@ -162,10 +195,14 @@ def _parts(baseline: Baseline, size: Size, window: int, seed: int) -> Iterator[b
         part = counts.partial(
             window_start=start, window_end=start + WINDOW_MS, partition=partition, offset=(window + 1) * ROWS - 1
         )
-        yield encode_partial(part)
+        # in memory as long as it is, as a record's value is: what the encoder gives has room behind it
+        yield memoryview(encode_partial(part)).tobytes()
 
 
-def _heartbeats(size: Size, window: int) -> Iterator[PartialMessage]:
+def _heartbeats(size: Size, window: int) -> Iterator[bytes]:
+    """Each partition is another moment behind the window's end."""
     for partition in range(size.partitions):
-        mark = (window + 1) * WINDOW_MS
-        yield Heartbeat(partition=partition, partitions=size.partitions, generation=1, watermark=mark)
+        watermark = (window + 1) * WINDOW_MS + partition
+        yield encode_partial(
+            Heartbeat(partition=partition, partitions=size.partitions, generation=1, watermark=watermark)
+        )
