@@ -11,6 +11,7 @@ from bench.benchmark import BenchError
 from bench.stream.sampled import Frame, Samples
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("parse records", ("stream_app/delivery/parsing.py", "aiokafka/consumer/fetcher.py")),
     ("decode", ("windowing/decoding.py", "windowing/typed.py", "windowing/accepted.py", "contracts/events.py")),
     ("decide: late, repeat, window", ("windowing/ledger.py", "windowing/sequences.py", "windowing/watermark.py")),
     (
@@ -20,7 +21,7 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("encode state", ("contracts/partials.py", "windowing/state.py", "windowing/accumulator.py")),
     ("compression", ("aiokafka/codec.py", "aiokafka/record/")),
     ("stage 2 and drift", ("agents/merging.py", "windowing/merger.py", "stream_app/drift/")),
-    ("aiokafka: fetch and parse", ("aiokafka/consumer/",)),
+    ("aiokafka: group and offsets", ("aiokafka/consumer/",)),
     ("aiokafka: produce", ("aiokafka/producer/",)),
     ("aiokafka: connections", ("aiokafka/",)),
     ("agents", ("stream_app/agents/",)),
@@ -29,6 +30,7 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("event loop", ("asyncio/", "selectors.py")),
 )
 """A sample belongs to the step whose file comes first in its stack, from the inside out."""
+_PARSING = STEPS[0]
 _REST, _TOP = "everything else", 15
 
 
@@ -41,13 +43,12 @@ def load(file: Path) -> Samples:
 
 
 def step_of(stack: tuple[Frame, ...]) -> str:
-    """The step that a stack is in. Record parsing by the consumer is its own step, by the producer compression."""
+    """The step that a stack is in. The consumer's work on record batches is parsing, the producer's compression."""
     for file, _ in stack:
         for step, parts in STEPS:
             if any(part in file for part in parts):
-                if step == "compression" and any("aiokafka/consumer/" in outer for outer, _ in stack):
-                    return "aiokafka: fetch and parse"
-                return step
+                parsing = any(part in outer for part in _PARSING[1] for outer, _ in stack)
+                return _PARSING[0] if step == "compression" and parsing else step
     return _REST
 
 
