@@ -7,7 +7,7 @@ import re
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,11 +21,11 @@ _READY = re.compile(r"ready: counting partitions")
 _GAP = re.compile(r"reading again$|: offsets \d+ to \d+ are ", re.MULTILINE)
 _UNEXPECTED = re.compile(r"^Traceback|not counted, next try|not merged, next try|cannot be compared", re.MULTILINE)
 _FENCED = "tidemark_stream_fenced_heartbeats_total"
-_SCRAPE_SECONDS = 1.0
+_WATCH_SECONDS = 1.0
 
 
 class Worker:
-    """One worker and all its lives. env: its settings."""
+    """One worker and all its lives. env: its settings. ended: exit statuses of those that ended by themselves."""
 
     def __init__(self, name: str, directory: Path, env: Mapping[str, str]) -> None:
         self.name = name
@@ -39,12 +39,13 @@ class Worker:
         self.wanted = False
         self._fenced: dict[int, float] = {}
         self._lives = 0
+        self.ended: list[int | None] = []
 
     async def start(self) -> None:
         """A new life."""
-        self.wanted = True
         self._lives += 1
         await asyncio.to_thread(self.process.start)
+        self.wanted = True
 
     async def kill(self) -> None:
         """SIGKILL."""
@@ -81,6 +82,14 @@ class Worker:
         """Heartbeats that it refused, as last scraped in each life."""
         return round(sum(self._fenced.values()))
 
+    async def revive(self) -> bool:
+        """Start it again if it ended by itself, as an orchestrator would; whether it did. `ended` has the statuses."""
+        if not self.wanted or self.process.alive():
+            return False
+        self.ended.append(self.process.returncode)
+        await self.start()
+        return True
+
     async def scrape(self) -> None:
         """Read its metrics, if it answers."""
         found = _PORT.findall(self._life())
@@ -105,8 +114,11 @@ def _get(url: str) -> str:
         return str(answer.read().decode())
 
 
-async def scrape_for_ever(workers: list[Worker]) -> None:
-    """Once a second; a worker's numbers die with it."""
+async def watch_for_ever(workers: list[Worker], say: Callable[[str], None]) -> None:
+    """Once a second: read their numbers, which die with them, and revive those that ended by themselves."""
     while True:
-        await asyncio.sleep(_SCRAPE_SECONDS)
+        await asyncio.sleep(_WATCH_SECONDS)
         await asyncio.gather(*[worker.scrape() for worker in workers])
+        for worker in workers:
+            if await worker.revive():
+                say(f"           {worker.name} ended by itself with status {worker.ended[-1]}, started again")

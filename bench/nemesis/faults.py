@@ -63,10 +63,13 @@ class Nemesis:
 
     async def _stop(self, fault: Fault) -> None:
         worker = self._crew[fault.worker]
+        await worker.revive()
         self._tell(f"SIGSTOP {worker.name}, SIGCONT at {fault.until:.1f} s")
+        pid = worker.process.pid
         worker.process.pause()
         await self._until(fault)
-        worker.process.resume()
+        if worker.process.alive() and worker.process.pid == pid:
+            worker.process.resume()
 
     async def _cut(self, fault: Fault) -> None:
         self._tell(f"{self._crew[fault.worker].name} cut off from Kafka until {fault.until:.1f} s")

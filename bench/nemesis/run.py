@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.nemesis.broker import ProxiedKafka
-from bench.nemesis.crew import Worker, scrape_for_ever
+from bench.nemesis.crew import Worker, watch_for_ever
 from bench.nemesis.faults import Nemesis
 from bench.nemesis.figures import NemesisFigures, table
 from bench.nemesis.load import Load, Plan
@@ -115,7 +115,7 @@ class Run:
         self._say(f"{len(self._crew)} workers are ready; seed {self._plan.seed}, faults: {self._profile}")
 
         reports = Reports(broker.bootstrap, settings.topic(DRIFT_REPORTS))
-        following = [asyncio.create_task(reports.follow()), asyncio.create_task(scrape_for_ever(self._crew))]
+        following = [asyncio.create_task(reports.follow()), asyncio.create_task(watch_for_ever(self._crew, self._say))]
         began = time.monotonic()
         producer = Producer(broker.bootstrap, settings.topic(PREDICTIONS), Load(self._plan), self._truth)
         nemesis = Nemesis(self._crew, self._proxies, broker, lambda: self._more(broker.bootstrap), self._say)
@@ -160,6 +160,7 @@ class Run:
             *([f"{found.unread} records were not read"] if found.unread else []),
             *([f"{late} events are late, {self._truth.late} were sent late"] if late != self._truth.late else []),
             *([f"{gaps} gaps: see the workers' logs"] if gaps else []),
+            *(f"{worker.name} ended by itself: statuses {worker.ended}" for worker in self._everybody if worker.ended),
         ]
         figures = NemesisFigures(
             produced=self._truth.produced,

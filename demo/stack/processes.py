@@ -73,19 +73,23 @@ class ServiceProcess:
     @property
     def returncode(self) -> int | None:
         """Exit status of the last run (-9 = SIGKILL), None while it runs or before the first start."""
-        if self._popen is not None and self._popen.poll() is not None:
-            self._sweep()
-        return None if self._popen is None else self._popen.returncode
+        launched = self._launched
+        if launched is None:
+            return None
+        if launched.popen.poll() is not None:
+            self._sweep(launched)
+        return launched.popen.returncode
 
     def alive(self) -> bool:
         return self._popen is not None and self.returncode is None
 
     def wait(self, timeout: float | None = None) -> int:
         """Exit status, once it has ended. Raises subprocess.TimeoutExpired, or NotRunning if never started."""
-        if self._popen is None:
+        launched = self._launched
+        if launched is None:
             raise NotRunning(self.name)
-        status = self._popen.wait(timeout)
-        self._sweep()
+        status = launched.popen.wait(timeout)
+        self._sweep(launched)
         return status
 
     def terminate(self, timeout: float = 10.0) -> int | None:
@@ -132,13 +136,14 @@ class ServiceProcess:
             raise NotRunning(self.name)
         return self._popen
 
-    def _sweep(self) -> None:
+    def _sweep(self, launched: Launched) -> None:
         """Once, as soon as the end of the process is noticed: ends what it left behind in its group.
 
-        Later would be wrong: when the group is empty the system may give its number to somebody else's processes.
+        Later would be wrong: when the group is empty the system may give its number to somebody else's processes. So
+        would another process be: by the time that the lock is free a second thread may have started the next one.
         """
         with self._change:
-            if self._launched is not None and not self._swept:
+            if launched is self._launched and not self._swept:
                 self._swept = True
                 self._kill_group()
                 self._launched.release()
