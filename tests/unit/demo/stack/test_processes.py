@@ -110,16 +110,18 @@ def test_a_killed_child_can_be_started_again_and_the_log_goes_on(make: Make) -> 
 def test_a_thread_that_notices_the_end_does_not_kill_what_another_thread_has_started_since(make: Make) -> None:
     process = make()
     process.start()
+    until_up(process)
     first = process._popen
     assert first is not None
     with process._change:  # held by whoever starts it again
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(first.pid, signal.SIGKILL)
+        eventually_sync(lambda: not exists(first.pid), within=10, what="it has ended")
         asking = threading.Thread(target=process.alive)
         asking.start()
         eventually_sync(lambda: first.returncode is not None, within=10, what="the end is noticed")
         process.start()
     asking.join()
-    assert process.alive()
+    eventually_sync(lambda: process.tail().count("up") == 2, within=10, what="the second life's first line")
 
 
 def test_starting_a_running_child_changes_nothing(make: Make) -> None:
