@@ -10,6 +10,7 @@ from bench.latency.trial import WARM_SECONDS, WINDOW_SECONDS, Trial
 from bench.stream.server import local_kafka
 from demo.errors import DemoError
 from demo.stack.errors import StackError
+from stream_app.errors import StreamError
 
 RATES = (2_000.0, 20_000.0)
 SECONDS, QUICK_SECONDS = 60.0, 14.0
@@ -30,7 +31,7 @@ def run(options: Options, say: Say) -> LatencyFigures:
                 found.append(asyncio.run(Trial(kafka, f"rate{number}.", rate, seconds, options.seed).run()))
                 for line in table(found[-1:]):
                     say(line)
-    except (StackError, DemoError) as error:
+    except (StackError, DemoError, StreamError) as error:
         raise BenchError(str(error)) from error
     return figures_of(found)
 

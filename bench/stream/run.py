@@ -10,6 +10,7 @@ from bench.stream.figures import Run, StreamFigures, figures_of, line_of, rows_o
 from bench.stream.server import local_kafka
 from bench.stream.topic import Topic
 from demo.stack.errors import StackError
+from stream_app.errors import StreamError
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 GROUP_DELAY_MS = 3000
@@ -42,7 +43,7 @@ def run(options: Options, say: Say) -> StreamFigures:
                     say(f"  {line_of(runs[-1])}")
                 if options.profile:
                     topic.profile(say)
-    except StackError as error:
+    except (StackError, StreamError) as error:
         raise BenchError(str(error)) from error
     rows = rows_of(runs)
     for line in ("", *table(rows)):

@@ -23,6 +23,7 @@ from contracts.topics import PREDICTIONS
 from demo.stack.kafka import KafkaServer
 from demo.stack.processes import ServiceProcess
 from stream_app import admin
+from stream_app.audit.reading import audit
 from stream_app.settings import StreamSettings
 
 _LIMIT_SECONDS, _PAUSE_SECONDS = 600.0, 0.2
@@ -64,25 +65,27 @@ class Topic:
     def profile(self, say: Say) -> None:
         """Run one worker under the sampler and say where its time went."""
         file = self._directory / f"{self._shape.name}-profile.json"
-        (worker,) = self._workers(1, ("bench.stream.sampled", str(file)))
+        settings = self._settings(f"profile-{next(self._numbers)}")
+        (worker,) = self._workers(settings, 1, ("bench.stream.sampled", str(file)))
         with running([worker]):
             count_all([worker], self._kafka.pid, self._events, _LIMIT_SECONDS)
         for line in profile.table(profile.load(file), self._events):
             say(line)
 
     def _ours(self, case: Case) -> Run:
-        workers = self._workers(case.workers)
+        settings = self._settings(f"run-{next(self._numbers)}")
+        workers = self._workers(settings, case.workers)
         with running(workers):
             readings, startup = count_all(workers, self._kafka.pid, self._events, _LIMIT_SECONDS)
+        asyncio.run(_check_stored(settings, self._events))
         span = busy_span(readings)
         if span is None:
             raise BenchError(f"{case.name}: {self._events:,} events are over too soon to be timed: take more --events")
         load = load_between(readings, span.begin, span.end, span.cpu_seconds)
         return Run(case, span.events, span.end - span.begin, span.cpu_seconds, load.broker, load.others, startup)
 
-    def _workers(self, number: int, entry: tuple[str, ...] = ("stream_app",)) -> list[Worker]:
-        """Of a group of their own, so with nothing counted yet; not started."""
-        settings = self._settings(f"run-{next(self._numbers)}")
+    def _workers(self, settings: StreamSettings, number: int, entry: tuple[str, ...] = ("stream_app",)) -> list[Worker]:
+        """Of a group that has not counted anything yet; not started."""
         asyncio.run(_create_state(settings))
         env = {
             "STREAM_BOOTSTRAP": settings.bootstrap,
@@ -132,6 +135,14 @@ class Topic:
 async def _create_state(settings: StreamSettings) -> None:
     async with admin.connected(settings, print) as client:
         await admin.create(client, settings)
+
+
+async def _check_stored(settings: StreamSettings, events: int) -> None:
+    """What the workers have left in Kafka must say the same as their metrics. Raises BenchError."""
+    found = await audit(settings)
+    counted = sum(part.counted for part in found.accounts.partitions)
+    if counted != events or found.unread:
+        raise BenchError(f"{counted:,} of {events:,} events are counted by the stored state, {found.unread:,} unread")
 
 
 def _last_figures(process: ServiceProcess) -> Timed:
