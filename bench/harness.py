@@ -17,9 +17,10 @@ from bench.growth.run import GROWTH
 from bench.latency.run import LATENCY
 from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
+from bench.replay import REPLAY
 from bench.stream.run import STREAM
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM, LATENCY, GROWTH)
+BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM, LATENCY, GROWTH, REPLAY)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:

@@ -1,6 +1,7 @@
 """`python -m stream_app replay`: its options. Nothing heavy is imported before they are read."""
 
 # No `from __future__ import annotations`: the command's help is made from them.
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -140,10 +141,12 @@ def replay(
 
 
 def _run(words: Any) -> int:
+    from stream_app.delivery.garbage import collect_seldom
     from stream_app.replay.request import request_of
     from stream_app.replay.run import Stop, run
 
-    stop = Stop()
+    thresholds, stop = gc.get_threshold(), Stop()
+    collect_seldom()
 
     def interrupted(number: int, _: object) -> None:
         """The first signal ends the replay with a summary; a second one ends the process."""
@@ -162,6 +165,8 @@ def _run(words: Any) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
 
 
 def _say(line: str) -> None:

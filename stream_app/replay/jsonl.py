@@ -12,10 +12,10 @@ from contracts.times import UtcTime
 from stream_app.errors import ReplayError
 from stream_app.replay.unclocked import FileLine
 
-_BLOCK = 4 << 20
-"""Bytes read at a time."""
+_BLOCK = 1 << 20
+"""Bytes read, and counted, at a time."""
 _AT_ONCE = 4096
-"""Lines counted at a time."""
+"""Lines of a sorted file counted at a time."""
 
 
 class _Timed(msgspec.Struct):
@@ -49,25 +49,25 @@ def read_lines(path: Path, *, sort: bool = False) -> Iterator[list[FileLine]]:
 
 
 def _batches(path: Path) -> Iterator[list[FileLine]]:
-    name = path.name
-    batch: list[FileLine] = []
-    for number, value in enumerate(_values(path)):
-        if value and not value.isspace():
-            batch.append(FileLine(name, number, value, number))
-        if len(batch) == _AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    name, following = path.name, 0
+    for values in _values(path):
+        lines = [
+            FileLine(name, number, value, number)
+            for number, value in enumerate(values, following)
+            if value and not value.isspace()
+        ]
+        following += len(values)
+        if lines:
+            yield lines
 
 
-def _values(path: Path) -> Iterator[bytes]:
+def _values(path: Path) -> Iterator[list[bytes]]:
     try:
         with path.open("rb") as file:
             rest = b""
             while block := file.read(_BLOCK):
                 *whole, rest = (rest + block).split(b"\n")
-                yield from whole
-            yield rest
+                yield whole
+            yield [rest]
     except OSError as error:
         raise ReplayError(f"--file {path}: cannot be read: {error.strerror or error}") from error
