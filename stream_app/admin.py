@@ -17,6 +17,8 @@ from stream_app.settings import StreamSettings
 from stream_app.topic_layout import Wanted, differing, used, wanted
 
 _VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
+_ANSWER_SECONDS = 10.0
+"""Of one try to reach a broker; aiokafka's own limit is 40 s, in which nobody would hear what is wrong."""
 _KNOWN_TRIES, _KNOWN_PAUSE = 100, 0.1
 
 
@@ -37,9 +39,10 @@ async def connected(settings: StreamSettings, say: Callable[[str], None]) -> Asy
     while True:
         admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, client_id=f"{settings.group}-admin")
         try:
-            await admin.start()
+            async with asyncio.timeout(min(_ANSWER_SECONDS, max(1.0, deadline - loop.time()))):
+                await admin.start()
             break
-        except (KafkaError, OSError) as error:
+        except (KafkaError, OSError) as error:  # TimeoutError is one: something listens there and does not answer
             await admin.close()
             if loop.time() + pause > deadline:
                 raise BrokerError(
