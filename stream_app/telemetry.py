@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from contracts.alerts import Transition
+from contracts.dead_letters import Reason
+from contracts.reports import Status
 from stream_app.errors import SettingsError
 
 _PREFIX = "tidemark_stream"
@@ -107,6 +112,22 @@ class Telemetry:
         # 1 when partitions are assigned and their state is restored; 0 in a rebalance and in recovery. Page when it
         # stays 0 for minutes.
         self.ready = self._gauge("ready", "Whether this worker counts.")
+
+        self._begin_at_nought()
+
+    def _begin_at_nought(self) -> None:
+        """Every label value that is known is there from the start: else the first one of a kind is no increase."""
+        known: dict[Counter, tuple[str, ...]] = {
+            self.events: ("counted", "late", "repeat", "redelivered", "refused"),
+            self.holes: ("deleted", "absent"),
+            self.dead_letters: get_args(Reason),
+            self.retries: ("count", "merge", "compare"),
+            self.reports: get_args(Status),
+            self.alerts: get_args(Transition),
+        }
+        for counter, values in known.items():
+            for value in values:
+                counter.labels(value)
 
     def rebalance_began(self, now: float) -> None:
         """Partitions are taken away; seconds of a clock that never goes back. What was said of them is not true now."""

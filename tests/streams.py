@@ -134,8 +134,12 @@ class Stream:
 
     async def records(self, topic: Topic) -> list[ConsumerRecord]:
         """All that is on a topic now."""
+        return await self.records_of(self.topic(topic))
+
+    async def records_of(self, name: str) -> list[ConsumerRecord]:
+        """As `records`, of a topic by its full name."""
         async with AIOKafkaConsumer(
-            self.topic(topic), bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+            name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
         ) as consumer:
             ends = await consumer.end_offsets(list(consumer.assignment()))
             found: list[ConsumerRecord] = []

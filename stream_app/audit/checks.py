@@ -21,6 +21,9 @@ from stream_app.audit.found import Found, Reported
 from stream_app.windowing.accounts import Accounts, PartitionAccount, VersionBalance, accounts_of
 from stream_app.windowing.merged_state import VersionRecord
 
+_SHOWN = 8
+"""Source partitions that a sentence names."""
+
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """The result. unread: records on `predictions` that stage 1 has not come to. differences: none when all is well.
@@ -92,11 +95,13 @@ def _partition(account: PartitionAccount) -> Iterator[Difference]:
         last_offset=account.last_offset,
     )
     if account.unread:
+        what = f"{account.unread} were deleted before they were read, or lost"
+        if account.unread < 0:
+            what = f"{-account.unread} were read twice"
         words = (
-            f"{where}: {account.offsets} passed, {account.read} records read, {account.absent} without a record; "
-            f"{account.unread} were deleted before they were read, or lost"
+            f"{where}: {account.offsets} passed, {account.read} records read, {account.absent} without a record; {what}"
         )
-        yield place(kind="offsets", words=words, rows=account.unread)
+        yield place(kind="offsets", words=words, rows=abs(account.unread))
     if account.unexplained:
         words = f"{where}: {account.read} records read, {account.read - account.unexplained} accounted for"
         yield place(kind="records", words=words, rows=account.unexplained)
@@ -150,7 +155,7 @@ def _version(balance: VersionBalance) -> Difference:
     what = f"{abs(balance.missing)} rows are {'missing' if balance.missing > 0 else 'there twice'}"
     words = (
         f"{balance.model}/{balance.version}: {what}: {balance.counted} counted, {balance.reported_rows} in reports, "
-        f"{balance.late_rows} late for stage 2, {balance.open_rows} in open windows; --recount finds the window"
+        f"{balance.late_rows} late for stage 2, {balance.open_rows} in open windows"
     )
     return Difference(kind="rows", words=words, model=balance.model, version=balance.version, rows=abs(balance.missing))
 
@@ -206,7 +211,8 @@ def _window(version: Version, start: int, words: str, rows: int | None) -> Diffe
 
 
 def _parts(rows: dict[int, int]) -> str:
-    return ", ".join(f"{partition} ({count})" for partition, count in sorted(rows.items()))
+    shown = [f"{partition} ({count})" for partition, count in sorted(rows.items())[:_SHOWN]]
+    return ", ".join(shown) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
 
 
 def _dead_letters(found: Found) -> Iterator[Difference]:
@@ -216,7 +222,7 @@ def _dead_letters(found: Found) -> Iterator[Difference]:
         if found.refused_complete and letters < refused:
             words = (
                 f"source partition {meta.partition}, offsets {meta.first_offset} to {meta.last_offset}: {refused} "
-                f"records refused, {letters} are on dead-letters; --recount finds those that are not"
+                f"records refused, {letters} are on dead-letters"
             )
             yield Difference(
                 kind="dead-letters",

@@ -11,7 +11,7 @@ that were read, only too many can be seen, not too few.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -24,6 +24,9 @@ from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.state import PartitionMeta, VersionAccount
 from stream_app.windowing.tumbling import WindowConfig, window_start
 from stream_app.windowing.watermark import Watermark
+
+_SHOWN = 5
+"""Source partitions that a sentence names."""
 
 
 class Tally(msgspec.Struct):
@@ -199,19 +202,12 @@ class Recount:
         wrong = [number for number, count in known.items() if differs(claim.by_partition[number], count, complete)]
         if not wrong and not differs(claim.rows, rows, complete):
             return
-        suspects = wrong or sorted(found)
-        parts = [
-            f"partition {number}: "
-            + (f"{claim.by_partition[number]} counted, " if number in claim.by_partition else "")
-            + f"{tally.rows} recounted in offsets {tally.first} to {tally.last}"
-            for number in suspects[:5]
-            if (tally := found.get(number, Tally())) is not None
-        ]
+        suspects = wrong or ([] if known else sorted(found))
         one = found.get(suspects[0]) if len(suspects) == 1 else None
         yield Difference(
             kind="window",
             words=f"{named(version, start)}: {claim.rows} rows {claim.where}, {rows} recounted from predictions; "
-            + "; ".join(parts),
+            + (_places(suspects, claim, found) or "what was merged agrees with them in every source partition"),
             model=version[0],
             version=version[1],
             partition=suspects[0] if len(suspects) == 1 else None,
@@ -256,6 +252,17 @@ class Recount:
                 window_start=None if start is None else moment(start),
                 rows=abs(rows - late[version]),
             )
+
+
+def _places(suspects: Sequence[int], claim: Claim, found: Mapping[int, Tally]) -> str:
+    words = []
+    for number in suspects[:_SHOWN]:
+        tally = found.get(number, Tally())
+        counted = f"{claim.by_partition[number]} counted, " if number in claim.by_partition else ""
+        offsets = f" in offsets {tally.first} to {tally.last}" if tally.rows else ""
+        words.append(f"partition {number}: {counted}{tally.rows} recounted{offsets}")
+    more = f" and {len(suspects) - _SHOWN} more" if len(suspects) > _SHOWN else ""
+    return "; ".join(words) + more
 
 
 def differs(booked: int, recounted: int, complete: bool) -> bool:

@@ -33,7 +33,7 @@ def as_text(audit: Audit) -> str:
         "",
         *(f"note: {note}" for note in audit.notes),
         *(f"DIFFERENCE {difference}" for difference in audit.differences),
-        "balanced" if audit.balanced else f"does not balance ({len(audit.differences)})",
+        _verdict(audit),
     ]
     return "\n".join(lines)
 
@@ -42,3 +42,10 @@ def as_json(audit: Audit) -> str:
     """One JSON object: the fields of Audit, and whether it is balanced; docs/operations.md lists them."""
     fields: dict[str, Any] = msgspec.to_builtins(audit)
     return msgspec.json.encode({"balanced": audit.balanced, **fields}).decode()
+
+
+def _verdict(audit: Audit) -> str:
+    if audit.balanced:
+        return "balanced"
+    hint = "; --recount finds window, source partition and offsets" if audit.recounted is None else ""
+    return f"does not balance ({len(audit.differences)}){hint}"

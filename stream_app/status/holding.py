@@ -17,7 +17,8 @@ def holding(picture: Picture) -> str:
     if not picture.workers:
         return f"no worker runs: {waits}; start one with `python -m stream_app worker`"
     if picture.rebalancing:
-        return f"the group is rebalancing ({picture.group_state}): no partition is counted until that ends; {waits}"
+        state = f"the group is rebalancing ({picture.group_state})"
+        return f"{state}: nothing is counted until that ends; {waits}{_longest(picture)}"
     unowned = [source for source in picture.partitions if source.owner == NOBODY]
     if unowned:
         return f"{_those(unowned)} no owner: the group has not handed out all partitions yet; {waits}"
@@ -25,6 +26,15 @@ def holding(picture: Picture) -> str:
     if mute:
         return _mute(mute)
     return _behind(picture)
+
+
+def _longest(picture: Picture) -> str:
+    """Who a rebalance may be waiting for."""
+    mute = [source for source in picture.partitions if source.heard_seconds is not None and is_mute(source)]
+    if not mute:
+        return ""
+    worst = max(mute, key=lambda source: source.heard_seconds or 0)
+    return f"; {worst.owner} has been silent for longest, {worst.heard_seconds:,.0f} s"
 
 
 def is_mute(source: Source) -> bool:

@@ -78,6 +78,14 @@ async def test_status_shows_each_owner_and_names_the_worker_that_holds_windows_b
         assert {partition["owner"] for partition in mute} == {"w1"}
         assert all(partition["lag"] == 100 for partition in mute)
         assert " of w1 holds windows back: no heartbeat for " in status["holding"]
+        stream.worker(worker_id="w2")  # the group waits for w1 before it hands partitions out anew
+
+        async def rebalancing() -> bool:
+            return (await seen(stream))["rebalancing"]
+
+        await eventually(rebalancing, 30, "a rebalance that cannot end")
+        print(shown := await stream.command("status"))
+        assert shown.splitlines()[-1].startswith("the group is rebalancing (PreparingRebalance): nothing is counted")
     finally:
         workers[1].resume()
 
@@ -85,7 +93,7 @@ async def test_status_shows_each_owner_and_names_the_worker_that_holds_windows_b
         versions = (await seen(stream))["versions"]
         return [(v["model"], v["reports"]) for v in versions] == [("flights", 1)]
 
-    await eventually(closed, 30, "the window closes once the worker goes on")
+    await eventually(closed, 60, "the window closes once the worker goes on")
 
 
 async def test_status_watched_is_shown_again_until_it_is_told_to_stop(stream: Stream) -> None:

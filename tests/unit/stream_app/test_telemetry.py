@@ -26,6 +26,13 @@ def test_the_series_are_served_and_a_taken_port_is_said_in_one_line() -> None:
         Telemetry().serve(port)
 
 
+def test_what_never_happened_is_nought_and_not_absent() -> None:
+    value = Telemetry().registry.get_sample_value
+    assert value("tidemark_stream_holes_total", {"why": "deleted"}) == 0
+    assert value("tidemark_stream_dead_letters_total", {"reason": "unknown-version"}) == 0
+    assert value("tidemark_stream_events_total", {"outcome": "late"}) == 0
+
+
 def test_partitions_that_were_lost_have_no_series_any_more() -> None:
     telemetry = Telemetry()
     gauges = (telemetry.open_windows, telemetry.watermark_delay, telemetry.lag, telemetry.pending_windows)

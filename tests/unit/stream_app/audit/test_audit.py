@@ -82,6 +82,12 @@ def test_offsets_that_were_passed_and_not_read_are_named() -> None:
     )
 
 
+def test_records_that_were_read_twice_are_named() -> None:
+    difference = the_difference(metas=(replace(META, absent=5),))
+    assert (difference.kind, difference.rows) == ("offsets", 3)
+    assert str(difference).endswith("110 passed, 108 records read, 5 without a record; 3 were read twice")
+
+
 def test_records_that_are_in_no_column_are_named() -> None:
     difference = the_difference(metas=(replace(META, refused={"malformed": 4}),), refused={0: frozenset(range(4))})
     assert (difference.kind, difference.partition, difference.rows) == ("records", 0, 1)
@@ -219,7 +225,7 @@ def test_a_report_that_was_sent_twice_counts_once_and_one_that_says_something_el
 def test_the_table_ends_with_the_verdict() -> None:
     assert as_text(audited(WELL)).splitlines()[-1] == "balanced"
     lines = as_text(audited(replace(WELL, versions=()))).splitlines()
-    assert lines[-1] == "does not balance (1)"
+    assert lines[-1] == "does not balance (1); --recount finds window, source partition and offsets"
     assert lines[-2].startswith("DIFFERENCE flights/1: 98 rows are missing")
 
 

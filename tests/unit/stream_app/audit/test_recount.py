@@ -68,6 +68,12 @@ def test_a_report_with_too_many_rows_is_named_with_all_its_partitions_where_thei
     assert difference.partition is None
 
 
+def test_a_report_that_is_not_what_was_merged_is_told_from_a_wrong_count() -> None:
+    [(_, difference)] = differences(with_report(an_installation(), 0, rows=9))
+    assert str(difference).endswith("what was merged agrees with them in every source partition")
+    assert difference.partition is None
+
+
 def test_an_open_window_with_other_rows_is_named() -> None:
     found = an_installation()
     [waiting] = found.open_windows

@@ -113,7 +113,12 @@ def test_pending_windows_are_those_behind_the_horizon() -> None:
         ({"members": (), "logs": {0: (0, 1100)}}, "no worker runs: 1,000 events wait on predictions"),
         (
             {"group_state": "PreparingRebalance"},
-            "the group is rebalancing (PreparingRebalance): no partition is counted",
+            "the group is rebalancing (PreparingRebalance): nothing is counted",
+        ),
+        (
+            {"group_state": "CompletingRebalance", "heard": {**SEEN.heard, 1: Heard(a_beat(1), NOW - 19_000)}},
+            "the group is rebalancing (CompletingRebalance): nothing is counted until that ends; nothing waits on "
+            "predictions; worker-1 has been silent for longest, 19 s",
         ),
         ({"members": SEEN.members[:1]}, "partition 1 has no owner"),
         ({"members": (replace(SEEN.members[0], source=()),)}, "partitions 0, 1 have no owner"),
