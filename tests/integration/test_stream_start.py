@@ -204,17 +204,15 @@ async def test_state_that_cannot_be_written_stops_the_worker_before_it_commits(
 ) -> None:
     async with at(kafka, namespace, tmp_path) as stream, admin.connected(stream.settings, print) as client:
         await stream.publish_baseline(a_baseline())
-        small = ConfigResource(
-            ConfigResourceType.TOPIC, stream.settings.counts_topic, configs={"max.message.bytes": "200"}
-        )
-        await client.alter_configs([small])
+        kind, topic, compacted = ConfigResourceType.TOPIC, stream.settings.counts_topic, {"cleanup.policy": "compact"}
+        await client.alter_configs([ConfigResource(kind, topic, {**compacted, "max.message.bytes": "200"})])
         worker = stream.worker()
         await stream.ready(worker)
         await stream.send(random_events(100, stream.fresh_hour(), per_second=100))
         assert await asyncio.to_thread(worker.wait, 40) == 2
         (line,) = [line for line in worker.tail(100) if line.startswith("stream_app: ")]
         assert "state could not be written (MessageSizeTooLargeError" in line
-        await client.alter_configs([ConfigResource(small.resource_type, small.name, configs={})])
+        await client.alter_configs([ConfigResource(kind, topic, compacted)])
         await stream.ready(stream.worker())
         await stream.reported(100)
 
