@@ -50,9 +50,13 @@ class Silence:
 
     async def _speak_for(self, number: int, epoch: int, now: float) -> None:
         owned = self._owned
-        if not self._answered(number):
+        age = self._age_of_the_answer(number)
+        if age is None:
             owned.heard[number] = now
-        silent = now - owned.heard[number] > self._idle_seconds and await self._nothing_waits(number, epoch, now)
+        # Silence has lasted until the broker last said so, not until now: a short stop of this process is noticed by
+        # nothing else, and what came meanwhile waits.
+        lasted = now - (age or 0.0) - owned.heard[number]
+        silent = lasted > self._idle_seconds and await self._nothing_waits(number, epoch, now)
         owned.check(epoch)
         partition = owned.partition(number)
         if silent and partition.idle(owned.clock.wall_ms()):
@@ -65,10 +69,11 @@ class Silence:
         self._show(number, silent)
         await owned.hand_on(number, epoch, always=True, silent=silent)
 
-    def _answered(self, number: int) -> bool:
-        """Whether the log's end as we know it is the present one."""
+    def _age_of_the_answer(self, number: int) -> float | None:
+        """Seconds since the broker said where the log ends; None when it does not answer (or a clock was set)."""
         at = self._owned.source.answered(number)
-        return at is not None and abs(self._owned.clock.wall_ms() - at) <= self._owned.source.answer_seconds * 1000
+        age = -1.0 if at is None else (self._owned.clock.wall_ms() - at) / 1000
+        return age if 0 <= age <= self._owned.source.answer_seconds else None
 
     async def _nothing_waits(self, number: int, epoch: int, now: float) -> bool:
         source, following = self._owned.source, self._owned.partition(number).next_offset

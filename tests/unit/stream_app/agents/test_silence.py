@@ -85,6 +85,18 @@ async def test_an_outage_of_the_broker_is_no_silence(stand: Stand) -> None:
     assert any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
 
 
+async def test_silence_lasts_no_longer_than_the_broker_has_confirmed(stand: Stand) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE - 1)
+    stand.source.unanswered_since = stand.time.clock.wall_ms()
+    stand.time.now += 2.5  # SIGSTOP, SIGCONT: too short for the timer to notice, and the log's end is an old one
+    await timer.tick()
+    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+    stand.source.unanswered_since, stand.source.log_end = None, 60
+    await after(stand, timer, 1)
+    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+
+
 async def test_markers_of_a_foreign_transaction_at_the_logs_end_are_nothing_that_waits(stand: Stand) -> None:
     stand.source.log_end, stand.source.is_drained = 52, True
     timer = silence(stand)
