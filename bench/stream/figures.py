@@ -1,8 +1,11 @@
-"""Figures: medians of the runs of each case, their ratios, and the table."""
+"""Figures: medians of the runs of each case, their ratios, and the table.
+
+A ratio is the median of the ratios of the rounds: a load that comes and goes has then hit both sides alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 import msgspec
@@ -24,7 +27,9 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A case, medians over its runs. cpu: of one worker, in cores; broker, others: cores in use meanwhile."""
+    """A case, medians over its runs. slowest, fastest: of them, events/s. cores, broker, others: in use by its own
+    processes, by the broker, by what does not belong here. ratio_to_...: of events/s; to_one: to one worker of ours;
+    cpu_ratio_to_bare: of events/CPU-second."""
 
     case: str
     workers: int
@@ -43,6 +48,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     startup_seconds: float
     ratio_to_bare: float | None
     ratio_to_naive: float | None
+    ratio_to_one: float | None
     cpu_ratio_to_bare: float | None
 
 
@@ -65,12 +71,10 @@ def rows_of(runs: Iterable[Run]) -> list[Row]:
     grouped: dict[Case, list[Run]] = {}
     for run in runs:
         grouped.setdefault(run.case, []).append(run)
-    rate = {case: median(run.events / run.seconds for run in group) for case, group in grouped.items()}
-    frugal = {case: median(run.events / run.cpu_seconds for run in group) for case, group in grouped.items()}
     rows = []
     for case in sorted(grouped, key=CASES.index):
         group, shape = grouped[case], case.shape
-        bare, naive = Case(shape, "bare"), Case(shape, "naive")
+        bare, naive, one = (grouped.get(Case(shape, what), []) for what in ("bare", "naive", "ours"))
         rows.append(
             Row(
                 case=case.name,
@@ -80,17 +84,18 @@ def rows_of(runs: Iterable[Run]) -> list[Row]:
                 codec=shape.codec or "plain",
                 headers=shape.headers,
                 runs=len(group),
-                events_per_second=round(rate[case]),
-                slowest=round(min(run.events / run.seconds for run in group)),
-                fastest=round(max(run.events / run.seconds for run in group)),
-                events_per_cpu_second=round(frugal[case]),
+                events_per_second=round(median(map(_rate, group))),
+                slowest=round(min(map(_rate, group))),
+                fastest=round(max(map(_rate, group))),
+                events_per_cpu_second=round(median(map(_cpu_rate, group))),
                 cores=round(median(run.cpu_seconds / run.seconds for run in group), 2),
                 broker=round(median(run.broker for run in group), 2),
                 others=round(median(run.others for run in group), 2),
                 startup_seconds=round(median(run.startup for run in group), 1),
-                ratio_to_bare=_ratio(rate[case], rate.get(bare), 3),
-                ratio_to_naive=_ratio(rate[case], rate.get(naive), 1),
-                cpu_ratio_to_bare=_ratio(frugal[case], frugal.get(bare), 3),
+                ratio_to_bare=_ratio(group, bare, _rate),
+                ratio_to_naive=_ratio(group, naive, _rate),
+                ratio_to_one=_ratio(group, one, _rate),
+                cpu_ratio_to_bare=_ratio(group, bare, _cpu_rate),
             )
         )
     return rows
@@ -105,7 +110,7 @@ def figures_of(rows: Sequence[Row], cores: int, value_bytes: int) -> StreamFigur
         events_per_cpu_second=one.events_per_cpu_second if one else None,
         ratio_to_naive=one.ratio_to_naive if one else None,
         ratio_to_bare=one.ratio_to_bare if one else None,
-        two_workers_ratio=_ratio(two.events_per_second, one.events_per_second, 2) if one and two else None,
+        two_workers_ratio=two.ratio_to_one if two else None,
         rows=list(rows),
         cores=cores,
         value_bytes=value_bytes,
@@ -114,20 +119,29 @@ def figures_of(rows: Sequence[Row], cores: int, value_bytes: int) -> StreamFigur
 
 def line_of(run: Run) -> str:
     """One run, as it ends."""
-    rate, frugal = run.events / run.seconds, run.events / run.cpu_seconds
     return (
-        f"{run.case.name:14}{rate:10,.0f} events/s {frugal:10,.0f} per CPU-second"
+        f"{run.case.name:14}{_rate(run):10,.0f} events/s {_cpu_rate(run):10,.0f} per CPU-second"
         f"   broker {run.broker:.2f}, others {run.others:.2f} cores"
     )
 
 
 def table(rows: Sequence[Row]) -> list[str]:
     """For people. The columns on the right tell a noisy run: `others` is what the machine did besides."""
-    head = f"{'case':14}{'events/s':>10}{'(range)':>20}{'per CPU-s':>11}{'/bare':>7}{'by CPU':>8}{'/naive':>8}"
+    head = (
+        f"{'case':14}{'events/s':>10}{'(range)':>20}{'per CPU-s':>11}{'/bare':>7}{'by CPU':>8}{'/naive':>8}{'/one':>7}"
+    )
     lines = [f"{head}{'cores':>7}{'broker':>8}{'others':>8}{'start s':>9}"]
     for row in rows:
         spread = f"({row.slowest:,.0f}-{row.fastest:,.0f})"
-        ratios = f"{_text(row.ratio_to_bare)}{_text(row.cpu_ratio_to_bare, 8)}{_text(row.ratio_to_naive, 8)}"
+        ratios = "".join(
+            _text(ratio, width)
+            for ratio, width in (
+                (row.ratio_to_bare, 7),
+                (row.cpu_ratio_to_bare, 8),
+                (row.ratio_to_naive, 8),
+                (row.ratio_to_one, 7),
+            )
+        )
         lines.append(
             f"{row.case:14}{row.events_per_second:10,.0f}{spread:>20}{row.events_per_cpu_second:11,.0f}{ratios}"
             f"{row.cores:7.2f}{row.broker:8.2f}{row.others:8.2f}{row.startup_seconds:9.1f}"
@@ -135,9 +149,21 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _ratio(value: float, to: float | None, digits: int) -> float | None:
-    return None if to is None else round(value / to, digits)
+def _rate(run: Run) -> float:
+    return run.events / run.seconds
 
 
-def _text(ratio: float | None, width: int = 7) -> str:
+def _cpu_rate(run: Run) -> float:
+    return run.events / run.cpu_seconds
+
+
+def _ratio(runs: Sequence[Run], others: Sequence[Run], of: Callable[[Run], float]) -> float | None:
+    """Both in the order of the rounds."""
+    if not others:
+        return None
+    ratio = median(of(run) / of(other) for run, other in zip(runs, others, strict=False))
+    return float(f"{ratio:.3g}")
+
+
+def _text(ratio: float | None, width: int) -> str:
     return f"{'-' if ratio is None else f'{ratio:.4g}':>{width}}"
