@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.addresses import kafka_addresses
 from training.errors import SettingsError
 
 
@@ -32,6 +33,11 @@ class Settings(BaseSettings):
     broker_wait_seconds: float = Field(0.0, ge=0)
     code_revision: str | None = None
 
+    @field_validator("bootstrap")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        return kafka_addresses(value) if value else None
+
 
 def read_settings() -> Settings:
     """The settings of this process. Raises SettingsError that names the variable."""
@@ -40,4 +46,4 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "TRAINING_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}={first['input']!r}: {first['msg']}") from error
+        raise SettingsError(f"{name}={first['input']!r}: {first['msg'].removeprefix('Value error, ')}") from error
