@@ -69,8 +69,8 @@ def decode_batch(
     """
     reader = TypedReader(baselines)
     read, which, faults = reader.read([record.value for record in records])
-    offsets = np.array([record.offset for record in records], dtype=np.int64)
-    timestamps = np.array([record.timestamp for record in records], dtype=np.int64)
+    offsets = np.fromiter([record.offset for record in records], np.int64, len(records))
+    timestamps = np.fromiter([record.timestamp for record in records], np.int64, len(records))
     there = np.arange(len(records))
     if faults:
         there = np.delete(there, list(faults))

@@ -16,7 +16,7 @@ from contracts.dead_letters import DeadLetter
 from stream_app.windowing.accepted import Events, Whole
 from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.state import PartitionMeta, VersionAccount
-from stream_app.windowing.tumbling import WindowConfig, window_starts
+from stream_app.windowing.tumbling import WindowConfig, window_start, window_starts
 from stream_app.windowing.typed import Version
 from stream_app.windowing.watermark import Watermark
 
@@ -110,21 +110,27 @@ class Ledger:
 
     def _split(self, accepted: Events) -> tuple[list[Group], int]:
         """Into windows, and the number of late ones: those whose window the events before them have ended."""
-        size, lateness = self._config.size_ms, self._config.lateness_ms
-        starts = window_starts(accepted.times_ms, size)
-        watermark = _LONG_AGO if self.watermark.value is None else self.watermark.value
-        # As it is before each event. A late event does not move it: it lies below.
-        reached = np.maximum.accumulate(np.concatenate(([watermark], accepted.times_ms[:-1] - lateness)))
-        self.watermark.observe(int(accepted.times_ms.max()))
-        in_time = starts + size > reached
-        late = len(accepted) - int(np.count_nonzero(in_time))
-        if late:
+        size, before = self._config.size_ms, self.watermark.value
+        oldest, newest = int(accepted.times_ms.min()), int(accepted.times_ms.max())
+        self.watermark.observe(newest)
+        start, late = window_start(oldest, size), 0
+        if newest < start + size and not self.watermark.passed(start + size):  # one window, and open: so it is mostly
+            starts = np.full(len(accepted), start)
+        else:
+            starts = window_starts(accepted.times_ms, size)
+            in_time = starts + size > self._reached(accepted.times_ms, before)
+            late = len(accepted) - int(np.count_nonzero(in_time))
             for baseline, amount in accepted.take(np.flatnonzero(~in_time)).by_baseline():
                 self._account(baseline).late += amount
             accepted, starts = accepted.take(np.flatnonzero(in_time)), starts[in_time]
         for baseline, amount in accepted.by_baseline():
             self._account(baseline).counted += amount
         return _by_window(accepted, starts), late
+
+    def _reached(self, times_ms: Whole, before: int | None) -> Whole:
+        """The watermark ahead of each event, shape of `times_ms`. A late event does not move it: it lies below."""
+        begin = _LONG_AGO if before is None else before
+        return np.maximum.accumulate(np.concatenate(([begin], times_ms[:-1] - self._config.lateness_ms)))
 
     def _account(self, baseline: Baseline) -> VersionAccount:
         return self._accounts.setdefault((baseline.model, baseline.version), VersionAccount())
@@ -134,7 +140,7 @@ def _by_window(accepted: Events, starts: Whole) -> list[Group]:
     """The events of each baseline and window, those first whose first event came first. starts: of their windows."""
     if not len(accepted):
         return []
-    if len(accepted.baselines) == 1 and starts.min() == starts.max():
+    if len(accepted.baselines) == 1 and (starts == starts[0]).all():
         return [Group(accepted.baselines[0], int(starts[0]), accepted)]
     _, window = np.unique(starts, return_inverse=True)
     _, first, group = np.unique(

@@ -6,7 +6,7 @@ that it does not fit are looked at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -54,17 +54,10 @@ class TypedReader:
         """An event for each value, the position of its baseline in `baselines`, and why there is None instead."""
         which, faults = np.zeros(len(values), dtype=np.int64), Faults()
         events: list[Event | None] = [None] * len(values)
-        strangers: Iterable[int] = range(len(values))
         leading = self._leading(values)
         if leading is not None:
             events = _decoded(values, leading.decoder)
-            model, version = leading.version
-            strangers = [
-                position
-                for position, event in enumerate(events)
-                if event is None or event.model_version != version or event.model != model
-            ]
-        for position in strangers:
+        for position in _strangers(events, leading):
             value, event = values[position], events[position]
             try:
                 typed = self._of(value) if event is None else self._version((event.model, event.model_version))
@@ -98,6 +91,23 @@ class TypedReader:
             typed = self._typed[version] = _Typed(version, len(self.baselines), _decoder(baseline.schema))
             self.baselines.append(baseline)
         return typed
+
+
+def _strangers(events: Sequence[Event | None], leading: _Typed | None) -> Sequence[int]:
+    """Positions of what is not an event of the leading version."""
+    if leading is None:
+        return range(len(events))
+    model, version = leading.version
+    try:
+        if {event.model for event in events} == {model} and {event.model_version for event in events} == {version}:  # type: ignore[union-attr]
+            return ()
+    except AttributeError:
+        pass  # a None is among them
+    return [
+        position
+        for position, event in enumerate(events)
+        if event is None or event.model_version != version or event.model != model
+    ]
 
 
 @lru_cache(maxsize=256)
