@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from contracts.dead_letters import DeadLetter
 from stream_app.replay.lines import ComparisonLine, SummaryLine
 
 _DIFFERENCES = 20
 """Windows listed; all are in the JSON Lines."""
 _FEATURES = 15
+
+
+def refused_text(first: Mapping[str, DeadLetter]) -> list[str]:
+    """An example of each reason."""
+    return [f"refused  {reason}, first {letter.id}: {letter.detail}" for reason, letter in sorted(first.items())]
 
 
 def summary_text(summary: SummaryLine) -> list[str]:

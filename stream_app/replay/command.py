@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: the command's help is made from them.
 import gc
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -143,13 +144,17 @@ def replay(
 def _run(words: Any) -> int:
     from stream_app.delivery.garbage import collect_seldom
     from stream_app.replay.request import request_of
-    from stream_app.replay.run import Stop, run
+    from stream_app.replay.run import SIGNALLED, Stop, run
 
     thresholds, stop = gc.get_threshold(), Stop()
     collect_seldom()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # once a second while the broker is away; we say it once
 
     def interrupted(number: int, _: object) -> None:
-        """The first signal ends the replay with a summary; a second one ends the process."""
+        """The first signal ends the replay with a summary; a second one ends the process, as one before the replay."""
+        if not stop.asked:
+            _say("interrupted before anything was read")
+            raise SystemExit(SIGNALLED + number)
         stop.signal = number
         signal.signal(number, signal.SIG_DFL)
 
@@ -161,7 +166,7 @@ def _run(words: Any) -> int:
         return 2
     except BrokenPipeError:  # whoever read our output has enough, as `head` does
         sys.stdout = None  # else Python would try to flush it once more
-        return 128 + signal.SIGPIPE
+        return SIGNALLED + signal.SIGPIPE
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from contracts.topics import BASELINES
 from stream_app.errors import ReplayError
 from stream_app.replay import topic
 from stream_app.replay.clocked import ClockedReplay
@@ -48,7 +49,9 @@ class TopicSource:
         """now: the wall clock, milliseconds UTC. Raises StreamError."""
         settings = request.settings
         existing = await topic.topics(settings, say)
-        changes = await topic.baseline_changes(settings, existing, say)
+        changes = []
+        if not request.baselines or settings.topic(BASELINES) in existing:
+            changes = await topic.baseline_changes(settings, existing, say)
         known = KnownBaselines(changes, given=request.baselines, strict=request.strict)
         async with topic.opened(settings, topic.predictions(settings), existing) as reader:
             logs = await reader.logs(request.since, request.before)
@@ -73,7 +76,7 @@ class TopicSource:
     def _end(self) -> int:
         """How far time passes behind the last record: to the end asked for; at the end of the log, to now."""
         if self._request.before is not None:
-            return self._request.before
+            return min(self._request.before, self._now())
         return 0 if any(span.goes_on for span in self._spans.values()) else self._now()
 
 

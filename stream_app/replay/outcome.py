@@ -31,13 +31,14 @@ class Outcome:
     def __init__(self, replay: Replay, judges: Judges, names: Sequence[str]) -> None:
         self._replay, self._judges = replay, judges
         self.judged = tuple(Judged(name) for name in names)
-        self.first_refused: DeadLetter | None = None
+        self.first_refused: dict[str, DeadLetter] = {}
+        """By reason."""
 
     def lines(self, verdicts: Iterable[Verdict]) -> list[Line]:
         """What came of the last step: refused records, then windows."""
         found: list[Line] = [refused_line(letter) for letter in self._replay.refused]
-        if self._replay.refused and self.first_refused is None:
-            self.first_refused = self._replay.refused[0]
+        for letter in self._replay.refused:
+            self.first_refused.setdefault(letter.reason, letter)
         self._replay.refused.clear()
         for verdict in verdicts:
             self.judged[verdict.judge].add(verdict)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from stream_app.errors import ReplayError
-from stream_app.replay.closing_table import comparison_text, summary_text
+from stream_app.replay.closing_table import comparison_text, refused_text, summary_text
 from stream_app.replay.from_file import FileSource
 from stream_app.replay.from_topic import TopicSource
 from stream_app.replay.judging import Verdict
@@ -17,14 +17,16 @@ from stream_app.replay.output import Output, Progress
 from stream_app.replay.request import Request
 
 Say = Callable[[str], None]
-_SIGNALLED = 128
+SIGNALLED = 128
+"""Added to a signal's number it is the exit status, as shells have it."""
 
 
 class Stop:
-    """Which signal has told the replay to stop, if any; asked between two steps."""
+    """Which signal has told the replay to stop, if any; asked between two steps, once `asked` is set."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.asked = False
 
 
 class _Run(NamedTuple):
@@ -50,16 +52,17 @@ class _Run(NamedTuple):
         """The closing lines and the exit status. Raises ReplayError when nothing was there to be counted."""
         summary, comparison = self.outcome.summary(complete=complete), self.outcome.comparison()
         self.output.write([*self.outcome.cut(), *([] if comparison is None else [comparison]), summary])
-        for line in [*([] if comparison is None else [*comparison_text(comparison), ""]), *summary_text(summary)]:
+        compared = [] if comparison is None else [*comparison_text(comparison), ""]
+        for line in [*compared, *refused_text(self.outcome.first_refused), *summary_text(summary)]:
             say(line)
         if self.stop.signal is not None:
-            return _SIGNALLED + self.stop.signal
+            return SIGNALLED + self.stop.signal
         if not summary.read:
             raise ReplayError(f"nothing to replay: {self.source.empty}")
         if not summary.counted:
-            first = self.outcome.first_refused
-            why = f"; the first: {first.reason}: {first.detail}" if first is not None else ""
-            raise ReplayError(f"not one of {summary.read:,} events could be counted{why}")
+            raise ReplayError(
+                f"not one of {summary.read:,} events could be counted: see the first of each reason above"
+            )
         return 0 if summary.balanced else 1
 
 
@@ -73,11 +76,12 @@ def run(request: Request, say: Say, stop: Stop) -> int:
 async def _run(request: Request, output: Output, progress: Progress, say: Say, stop: Stop) -> int:
     if request.file is not None:
         source = await FileSource.opened(request, request.file, say)
-        running = _Run.of(source, request.names, output, progress, stop)
+        stop.asked, running = True, _Run.of(source, request.names, output, progress, stop)
         complete = all(running.take(verdicts) for verdicts in source.steps())
         return running.end(say, complete=complete)
     async with TopicSource.opened(request, say, lambda: time.time_ns() // 1_000_000) as topic:
-        running, complete = _Run.of(topic, request.names, output, progress, stop), True
+        stop.asked, complete = True, True
+        running = _Run.of(topic, request.names, output, progress, stop)
         async for verdicts in topic.steps():
             if not running.take(verdicts):
                 complete = False

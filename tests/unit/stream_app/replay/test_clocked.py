@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from contracts.partials import Heartbeat, PartialAggregate
 from stream_app.replay.clocked import ClockedReplay
-from stream_app.replay.judging import Verdict
+from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.known import Change, KnownBaselines
 from stream_app.replay.lines import SummaryLine
 from stream_app.replay.outcome import Outcome
@@ -206,21 +207,21 @@ def test_a_clock_that_goes_back_is_not_followed() -> None:
     assert replay.tally.read == 3
 
 
+class CountingJudges(Judges):
+    heard = 0
+
+    def hear(self, partials: Sequence[PartialAggregate], heartbeats: Sequence[Heartbeat]) -> list[Verdict]:
+        self.heard += 1
+        return super().hear(partials, heartbeats)
+
+
 def test_months_of_silence_cost_no_ticks() -> None:
-    topic = Topic(4)
+    topic, plan = Topic(4), a_plan()
     topic.append(0, 0, 0)
     topic.append(90 * 86_400, 90 * 86_400, 1)
-    replay = a_replay(topic)
+    asked = CountingJudges(plan.judgements, {FIRST.digest: FIRST})
+    replay = ClockedReplay(plan, KnownBaselines(given=KNOWN), asked, starts=dict.fromkeys(topic.records, 0), ends={})
     for number, records in topic.records.items():
         replay.offer(number, records)
-    ticks = 0
-    tick = replay._tick
-
-    def counted(now: int) -> Sequence[Verdict]:
-        nonlocal ticks
-        ticks += 1
-        return tick(now)
-
-    replay._tick = counted  # type: ignore[method-assign, assignment]
     assert len(replay.finish(100 * 86_400_000)) == 2
-    assert ticks < 30
+    assert asked.heard < 30

@@ -528,8 +528,9 @@ def test_when_not_one_event_can_be_counted_the_first_reason_is_said(
     file = write_lines(tmp_path / "events.jsonl", random_events(9, NOON, per_second=1, model="nobody"))
     result = replay("--file", file, *baseline())
     assert result.status == 2
-    last = result.said.splitlines()[-1]
-    assert "not one of 9 events could be counted; the first: unknown-version: line 1: no baseline" in last
+    said = result.said.splitlines()
+    assert said[-1] == "not one of 9 events could be counted: see the first of each reason above"
+    assert said[0].startswith("refused  unknown-version, first events.jsonl/0/0: line 1: no baseline for model version")
 
 
 def test_a_baseline_that_does_not_fit_the_events_at_all_is_named(
