@@ -75,6 +75,8 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
             raise typer.Exit(2) from error
         if as_json:
             typer.echo(msgspec.json.encode(figures).decode())
+        if not benchmark.held(figures):
+            raise typer.Exit(1)
 
     return app
 

@@ -7,6 +7,7 @@ import re
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,7 +20,10 @@ _PORT = re.compile(r"metrics on port (\d+)")
 _READY = re.compile(r"ready: counting partitions")
 # Each gap is one line of the log, whatever becomes of its process afterwards; see stream_app/agents/holes.py.
 _GAP = re.compile(r"reading again$|: offsets \d+ to \d+ are ", re.MULTILINE)
-_UNEXPECTED = re.compile(r"^Traceback|not counted, next try|not merged, next try|cannot be compared", re.MULTILINE)
+_UNEXPECTED = re.compile(
+    r"^[A-Za-z_.]+(?:Error|Exception|Lost)\b.*|^.*(?:not counted|not merged|cannot be compared).*", re.M
+)
+_WHEN = re.compile(r"^\S+ \S+ |offsets \d+ to \d+")
 _FENCED = "tidemark_stream_fenced_heartbeats_total"
 _WATCH_SECONDS = 1.0
 
@@ -73,9 +77,9 @@ class Worker:
         return len(_GAP.findall(self.text))
 
     @property
-    def complaints(self) -> int:
-        """Tracebacks and failed batches in its log: none of them loses anything, each deserves a look."""
-        return len(_UNEXPECTED.findall(self.text))
+    def complaints(self) -> Counter[str]:
+        """Exceptions and failed batches in its log: none of them loses anything, each deserves a look."""
+        return Counter(_WHEN.sub("", line) for line in _UNEXPECTED.findall(self.text))
 
     @property
     def fenced(self) -> int:

@@ -87,6 +87,13 @@ def test_an_option_that_a_benchmark_does_not_take_is_one_line_and_status_2() -> 
     assert result.stderr == "bench: told does not take --seconds (of such options it takes --data)\n"
 
 
+def test_what_is_not_as_it_must_be_ends_with_status_1_behind_its_figures() -> None:
+    broken = Benchmark("broken", "does not hold", told, takes=("data",), held=lambda figures: figures.seed != 7)
+    assert CliRunner().invoke(command_line([broken]), ["broken", "--seed", "6"]).exit_code == 0
+    result = CliRunner().invoke(command_line([broken]), ["broken", "--json", "--seed", "7"])
+    assert (result.exit_code, json.loads(result.stdout.splitlines()[-1])["seed"]) == (1, 7)
+
+
 def test_help_says_which_benchmarks_take_an_option() -> None:
     result = CliRunner().invoke(command_line([LOAD]), ["--help"], env={"COLUMNS": "120"})
     assert "Length of the load. (Of: load.)" in result.stdout
