@@ -15,7 +15,7 @@ from stream_app.errors import StreamError
 RATES = (2_000.0, 20_000.0)
 SECONDS, QUICK_SECONDS = 60.0, 14.0
 _LEAST_SECONDS = WARM_SECONDS + 4 * WINDOW_SECONDS
-_RECORD_BYTES = 1000
+_LEAST_RATE, _RECORD_BYTES = 200.0, 1000
 
 
 def run(options: Options, say: Say) -> LatencyFigures:
@@ -24,6 +24,8 @@ def run(options: Options, say: Say) -> LatencyFigures:
     if seconds < _LEAST_SECONDS:
         raise BenchError(f"--seconds {seconds:g}: too short to see windows end, take {_LEAST_SECONDS:g} or more")
     rates = RATES if options.rate is None else (options.rate,)
+    if min(rates) < _LEAST_RATE:
+        raise BenchError(f"--rate {min(rates):g}: windows of {WINDOW_SECONDS} s need more events, take {_LEAST_RATE:g}")
     found: list[RateFigures] = []
     try:
         with local_kafka("latency", round(sum(rates) * seconds * _RECORD_BYTES)) as kafka:

@@ -31,7 +31,7 @@ from stream_app.settings import StreamSettings
 PARTITIONS, WINDOW_SECONDS, LATENESS_SECONDS = 8, 2, 0.5
 WARM_SECONDS = 2.0 * WINDOW_SECONDS
 """Not measured: the first calls of everything."""
-_READY_SECONDS, _AHEAD_SECONDS, _REST_SECONDS, _PAUSE_SECONDS = 60.0, 4.0, 4.0, 0.1
+_READY_SECONDS, _AHEAD_SECONDS, _REST_SECONDS, _PAUSE_SECONDS = 60.0, 4.0, 3.0, 0.1
 _ROOT = Path(__file__).parents[2]
 
 
@@ -74,6 +74,9 @@ class Trial:
                     )
                     await _until(lambda: " -> " in "\n".join(_living(sink).tail(50)), "the sink is ready")
                     begin, readings, load = await self._under_load(worker, sink)
+                    size, last = WINDOW_SECONDS * 1000, begin + self._seconds - LATENESS_SECONDS
+                    ended = int(last * 1000) // size - int(begin * 1000) // size
+                    await _until(lambda: watch.reports >= ended * MODELS, f"{ended} windows are reported")
                     await asyncio.sleep(_REST_SECONDS)
             finally:
                 for process in (sink, worker):

@@ -39,6 +39,8 @@ class Watch:
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
         self._records: list[tuple[float, ConsumerRecord]] = []
+        self.reports = 0
+        """So many records on `drift-reports` so far."""
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -58,8 +60,10 @@ class Watch:
         while True:
             fetched = await consumer.getmany(timeout_ms=1000)
             now = time.time()
-            for records in fetched.values():
+            for tp, records in fetched.items():
                 self._records += [(now, record) for record in records]
+                if tp.topic == self._settings.topic(DRIFT_REPORTS):
+                    self.reports += len(records)
 
     @property
     def _counts(self) -> str:
