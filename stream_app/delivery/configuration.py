@@ -24,7 +24,7 @@ def faust_settings(settings: StreamSettings) -> dict[str, Any]:
     return {
         "broker": ";".join(f"kafka://{address}" for address in settings.bootstrap.split(",")),
         "broker_session_timeout": settings.session_timeout_seconds,
-        "broker_heartbeat_interval": min(3.0, settings.session_timeout_seconds / 3),
+        "broker_heartbeat_interval": 1.0,  # by its next one a member learns of a rebalance, and all wait for the last
         "broker_rebalance_timeout": 30.0,
         "broker_commit_interval": 1.0,  # so much is read again after a crash
         "broker_max_poll_records": None,  # whole fetches: that is what a batch is
