@@ -21,18 +21,18 @@ def summary_text(summary: SummaryLine) -> list[str]:
     """The accounts and what was found."""
     refused = sum(summary.refused.values())
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in summary.refused.items())
-    kept = [
-        ("in reports", summary.reported_rows),
-        ("late at the merge", summary.late_at_merge),
-        (f"in {summary.cut_windows} cut windows", summary.cut_rows),
-        (f"in {summary.open_windows} open windows", summary.open_rows),
+    elsewhere = [
+        (summary.late_at_merge, "late at the merge"),
+        (summary.cut_rows, f"in {summary.cut_windows:,} cut windows"),
+        (summary.open_rows, f"in {summary.open_windows:,} open windows"),
     ]
     return [
         f"read     {summary.read:,} = counted {summary.counted:,} + late {summary.late:,} + repeats "
         f"{summary.repeats:,} + refused {refused:,}" + (f" ({reasons})" if reasons else ""),
-        f"counted  {summary.counted:,} = " + " + ".join(f"{rows:,} {where}" for where, rows in kept),
-        f"windows  {summary.windows:,}, {summary.insufficient:,} of them too thin to compare; "
-        f"{summary.alarms:,} with an alarm, {summary.pages:,} pages",
+        f"counted  {summary.counted:,} = {summary.reported_rows:,} in reports"
+        + "".join(f" + {rows:,} {where}" for rows, where in elsewhere if rows),
+        f"windows  {summary.windows:,}: too thin to compare {summary.insufficient:,}, with an alarm {summary.alarms:,}",
+        f"pages    {summary.pages:,}",
         ("balanced" if summary.balanced else "DOES NOT BALANCE: this is a fault of the replay, please report it")
         + ("" if summary.complete else "; interrupted, so not all was read"),
     ]
