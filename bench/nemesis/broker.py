@@ -25,18 +25,16 @@ class ProxiedKafka(KafkaServer):
     def _prepare(self, directory: Path, port: int) -> None:
         super()._prepare(directory, port)
         file = directory / "server.properties"
-        lines = file.read_text().splitlines()
-        names = [f"WORKER{i}" for i in range(len(self.inner))]
-        more = {
-            "listeners=": [f"{name}://127.0.0.1:{own}" for name, own in zip(names, self.inner, strict=True)],
-            "advertised.listeners=": [
-                f"{name}://127.0.0.1:{own}" for name, own in zip(names, self._advertised, strict=True)
-            ],
-        }
-        for i, line in enumerate(lines):
-            for key, listeners in more.items():
-                if line.startswith(key):
-                    lines[i] = ",".join([line, *listeners])
-        protocols = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *names)]
-        lines.append(f"listener.security.protocol.map={','.join(protocols)}")
-        file.write_text("\n".join(lines) + "\n")
+        file.write_text(with_listeners(file.read_text(), self.inner, self._advertised))
+
+
+def with_listeners(properties: str, inner: list[int], advertised: list[int]) -> str:
+    """The broker's settings with more listeners, each with the port that clients are told instead of its own."""
+    names = [f"WORKER{i}" for i in range(len(inner))]
+    more = {
+        "listeners": [f"{name}://127.0.0.1:{port}" for name, port in zip(names, inner, strict=True)],
+        "advertised.listeners": [f"{name}://127.0.0.1:{port}" for name, port in zip(names, advertised, strict=True)],
+    }
+    lines = [",".join([line, *more.get(line.partition("=")[0], [])]) for line in properties.splitlines()]
+    protocols = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *names)]
+    return "\n".join([*lines, f"listener.security.protocol.map={','.join(protocols)}"]) + "\n"

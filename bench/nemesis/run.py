@@ -50,6 +50,8 @@ def run(options: Options, say: Say) -> NemesisFigures:
     profile = options.faults or "all"
     if profile not in PROFILES:
         raise BenchError(f"--faults {profile}: choose one of {', '.join(PROFILES)}")
+    if options.partitions == 1:
+        raise BenchError("--partitions 1: two at least, for one of them falls idle")
     seconds = options.seconds or SECONDS
     directory = Path(tempfile.mkdtemp(prefix="tidemark-nemesis-"))
     plan = Plan(
