@@ -27,6 +27,7 @@ SENTINELS = (0.0, -1.0, 999.0, -999.0, 9999.0, -9999.0, 1e9)
 """Values that stand for "nothing" in somebody's code: each always owns a bin, so a default fill shows as a spike."""
 _QUARTER_DECADES = np.array([10.0 ** (k / 4) for k in range(-8, 41)])  # .01 to 1e10
 TOP_LEVELS = 50
+_MANY = 64
 
 
 class Bins(msgspec.Struct, frozen=True, dict=True, tag="numeric", forbid_unknown_fields=True):
@@ -73,9 +74,11 @@ class Bins(msgspec.Struct, frozen=True, dict=True, tag="numeric", forbid_unknown
     def count(self, rising: Floats) -> Counted:
         """How many of the values are in each bin, shape (size,). rising: sorted, without NaN.
 
-        The few edges are searched in the many values: with the sorting that takes half of searching each value among
-        the edges. Below edges[i] and not below edges[i-1] is what bin i holds.
+        Where values are many, the edges are searched in them: with the sorting that takes half of searching each value
+        among the edges. Below edges[i] and not below edges[i-1] is what bin i holds.
         """
+        if rising.size < _MANY:
+            return np.bincount(self.edge_array.searchsorted(rising, side="right"), minlength=self.size)
         below = np.empty(self.size + 1, dtype=np.int64)
         below[0], below[-1] = 0, rising.size
         below[1:-1] = rising.searchsorted(self.edge_array)
