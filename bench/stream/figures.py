@@ -128,7 +128,7 @@ def line_of(run: Run) -> str:
 def table(rows: Sequence[Row]) -> list[str]:
     """For people. The columns on the right tell a noisy run: `others` is what the machine did besides."""
     head = (
-        f"{'case':14}{'events/s':>10}{'(range)':>20}{'per CPU-s':>11}{'/bare':>7}{'by CPU':>8}{'/naive':>8}{'/one':>7}"
+        f"{'case':14}{'events/s':>10}{'(range)':>20}{'per CPU-s':>11}{'/bare':>9}{'by CPU':>9}{'/naive':>8}{'/one':>7}"
     )
     lines = [f"{head}{'cores':>7}{'broker':>8}{'others':>8}{'start s':>9}"]
     for row in rows:
@@ -136,8 +136,8 @@ def table(rows: Sequence[Row]) -> list[str]:
         ratios = "".join(
             _text(ratio, width)
             for ratio, width in (
-                (row.ratio_to_bare, 7),
-                (row.cpu_ratio_to_bare, 8),
+                (row.ratio_to_bare, 9),
+                (row.cpu_ratio_to_bare, 9),
                 (row.ratio_to_naive, 8),
                 (row.ratio_to_one, 7),
             )
