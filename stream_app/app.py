@@ -126,6 +126,14 @@ def _restoring(
     """Faust drops what a recovery callback raises, and would begin with a state half read."""
 
     def restored() -> None:
+        if (highest := max(source.partitions, default=-1)) >= source.count:
+            _fail(
+                failure,
+                f"partition {highest} of topic {source.topic} was added while this worker ran, and there is no state "
+                "for it: choose another STREAM_APP_ID, which gives new state topics, and create them with "
+                "`python -m stream_app topics`",
+            )
+            return
         try:
             restore(source.partitions)
         except InvalidMessage as error:

@@ -10,10 +10,15 @@ _LATE_SECONDS = 3.0
 
 
 class TopicSource:
-    """This worker's share of a topic. count: all partitions of it."""
+    """This worker's share of a topic. count: all partitions that it had when this worker started."""
 
     def __init__(self, app: Any, topic: str, count: int) -> None:
         self._app, self._topic, self.count = app, topic, count
+
+    @property
+    def topic(self) -> str:
+        """Its full name."""
+        return self._topic
 
     @property
     def epoch(self) -> int:

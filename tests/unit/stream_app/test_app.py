@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from stream_app.agents.configured import merging_config
-from stream_app.app import create_app
+from stream_app.app import _restoring, create_app
 from stream_app.baselines import Baselines
-from stream_app.errors import BrokerError
+from stream_app.errors import BrokerError, StreamError
 from stream_app.lifecycle import serve
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
@@ -41,3 +41,24 @@ def test_a_worker_does_not_wait_for_libraries_that_it_does_not_use() -> None:
     code = "import json, sys, stream_app.__main__, stream_app.lifecycle; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert not {"scipy.stats", "pandas", "httpx", "fastapi", "sklearn", "mlflow", "pyarrow"} & set(loaded)
+
+
+class _Assigned:
+    """A topic of which the group has just handed these partitions out. count: those it had at the start."""
+
+    topic, count = "predictions", 8
+
+    def __init__(self, *partitions: int) -> None:
+        self.partitions = frozenset(partitions)
+
+
+async def test_a_partition_that_is_added_while_a_worker_runs_ends_it_with_one_line() -> None:
+    failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
+    restored: list[frozenset[int]] = []
+    _restoring(restored.append, _Assigned(0, 7), "counts-changelog", failure)()
+    assert restored == [{0, 7}]
+    assert not failure.done()
+    _restoring(restored.append, _Assigned(3, 8), "counts-changelog", failure)()
+    assert restored == [{0, 7}]
+    assert str(failure.result()).startswith("partition 8 of topic predictions was added while this worker ran")
+    assert "STREAM_APP_ID" in str(failure.result())
