@@ -121,7 +121,8 @@ class Counting:
         await self._baselines.refresh()
         decoded = self._decoded(records, final=True)
         for model, version in sorted(decoded.unknown):
-            log.warning("no baseline for %s/%s: its events go to dead letters", model, version)
+            # a foreign name may hold a megabyte, or line breaks that look like lines of this log
+            log.warning("no baseline for %.100r: its events go to dead letters", f"{model}/{version}")
         return decoded
 
     def _decoded(self, records: Sequence[SourceRecord], *, final: bool) -> Decoded:
