@@ -66,7 +66,7 @@ class TopicSource:
         """What each step found. Raises StreamError."""
         unchecked = set(self._spans)
         async for batch in self._reader.read(self._spans):
-            if batch.number in unchecked:
+            if batch.records and batch.number in unchecked:
                 check_fit((record.value for record in batch.records), self._request.baselines)
                 unchecked.remove(batch.number)
             self.replay.offer(batch.number, batch.records)

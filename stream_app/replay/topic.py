@@ -25,7 +25,8 @@ from stream_app.windowing.decoding import Limits, Version
 
 _WAIT_MS = 500
 _WAITING = 20_000
-"""Records of a partition kept while others are read on."""
+"""Records read at a time; those of a partition wait while others are read on."""
+_POLLS_IN_VAIN = 120
 LEAD = 200
 """Records looked at before a span, to know how far time was there."""
 Say = Callable[[str], None]
@@ -77,13 +78,12 @@ class TopicReader:
         self._consumer.assign(list(open_))
         for tp in open_:
             self._consumer.seek(tp, spans[tp.partition].first)
-        reached = dict.fromkeys(open_, -1)
+        reached, vain = dict.fromkeys(open_, -1), 0
         while open_:
             least = min(reached[tp] for tp in open_)
             behind = [tp for tp in open_ if reached[tp] == least]
-            for tp, records in (
-                await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=_WAITING)
-            ).items():
+            fetched = await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=_WAITING)
+            for tp, records in fetched.items():
                 wanted = [record for record in records if record.offset < open_[tp]]
                 if wanted:
                     reached[tp] = max(reached[tp], wanted[-1].timestamp)
@@ -91,6 +91,13 @@ class TopicReader:
             for tp in behind:
                 if await self._consumer.position(tp) >= open_[tp]:
                     del open_[tp]
+            if not fetched:
+                yield Batch(behind[0].partition, [], least)  # nothing yet: whoever asked may have changed their mind
+            vain = 0 if fetched else vain + 1
+            if open_ and vain >= _POLLS_IN_VAIN:
+                raise BrokerError(
+                    f"Kafka gives no more records of {self._topic} for a minute: is it up? Try again then"
+                )
 
 
 @asynccontextmanager
