@@ -19,6 +19,7 @@ PAGE = (
     "lag_events",
     "watermark_delay_seconds",
     "report_delay_seconds",
+    "uncommitted_events",
     "ready",
     "dead_letters_total",
     'events_total{outcome="late"}',
@@ -67,6 +68,11 @@ class Telemetry:
         # Events on the log that are not counted yet. Page when it rises for minutes: add workers, up to one for each
         # partition. Only the owner of a partition has its series, so the sum over workers is the installation's.
         self.lag = self._gauge("lag_events", "Log end minus next offset, by source partition.", "partition")
+        # Events counted and not committed: so many are read again (and skipped) after a crash; a second's worth is
+        # right. Page when it rises for minutes: commits stick, and a restart has all of that to read again.
+        self.uncommitted = self._gauge(
+            "uncommitted_events", "Next offset minus committed offset, by source partition.", "partition"
+        )
 
         # Stage 2, closing.
         # Windows that have parts and no report. Stuck while events flow: `status` says what they wait for.
@@ -146,7 +152,7 @@ class Telemetry:
             self._stood_still = None
 
     def _forget_partitions(self) -> None:
-        for gauge in (self.open_windows, self.watermark_delay, self.lag, self.pending_windows):
+        for gauge in (self.open_windows, self.watermark_delay, self.lag, self.uncommitted, self.pending_windows):
             gauge.clear()
 
     def serve(self, port: int) -> int:

@@ -138,9 +138,7 @@ class Stream:
 
     async def records_of(self, name: str) -> list[ConsumerRecord]:
         """As `records`, of a topic by its full name."""
-        async with AIOKafkaConsumer(
-            name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
-        ) as consumer:
+        async with AIOKafkaConsumer(name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest") as consumer:
             ends = await consumer.end_offsets(list(consumer.assignment()))
             found: list[ConsumerRecord] = []
             while any([await consumer.position(tp) < end for tp, end in ends.items()]):
@@ -168,8 +166,8 @@ class Stream:
         return reports
 
     async def audit(self) -> Audit:
-        """The accounts; everything must balance."""
-        result = await audit(self.settings)
+        """The accounts; everything must balance, and agree with `predictions` counted again."""
+        result = await audit(self.settings, recount=True)
         assert result.balanced, result.differences
         return result
 

@@ -73,6 +73,9 @@ class Source(Protocol):
     def drained(self, partition: int) -> bool:
         """Whether everything up to the log's end was fetched, and all that was delivered of it is finished."""
 
+    def committed(self, partition: int) -> int | None:
+        """The offset that the group has committed; None before the first commit."""
+
     async def start(self, partition: int) -> int:
         """The offset of the log's first record."""
 

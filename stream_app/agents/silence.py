@@ -99,6 +99,9 @@ class Silence:
         if partition.watermark is not None:
             delay = self._owned.clock.wall_ms() - partition.watermark
             self._telemetry.watermark_delay.labels(label).set(delay / 1000)
+        committed = self._owned.source.committed(number)
+        if committed is not None:
+            self._telemetry.uncommitted.labels(label).set(max(0, (partition.next_offset or 0) - committed))
         end = self._owned.source.end(number)
         if end is not None:
             # Where nothing waits the offsets left over hold no record: a foreign transaction's markers.

@@ -77,6 +77,11 @@ class TopicSource:
         """Whether everything up to there was fetched, and is finished."""
         return bool(self._app.consumer.drained(self.at(partition)))
 
+    def committed(self, partition: int) -> int | None:
+        """The offset that the group has committed; None before the first commit."""
+        offset: int | None = self._app.consumer._committed_offset.get(self.at(partition))
+        return offset
+
     async def start(self, partition: int) -> int:
         """The offset of the log's first record."""
         tp = self.at(partition)

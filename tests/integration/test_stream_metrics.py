@@ -69,6 +69,12 @@ async def test_a_real_worker_serves_every_series_and_loses_those_of_partitions_t
     assert value["tidemark_stream_recovery_seconds_count"] >= 1
     assert sum(v for (name, _), v in series.items() if name == "tidemark_stream_pending_windows") == 0
 
+    def committed() -> bool:
+        behind = [v for (name, _), v in scraped(first).items() if name == "tidemark_stream_uncommitted_events"]
+        return behind == [0.0] * 8
+
+    await eventually(committed, 10, "everything committed")
+
     second = stream.worker(metrics_port=0)
     await asyncio.gather(*[stream.ready(worker, partitions=4) for worker in (first, second)])
 

@@ -35,7 +35,10 @@ def test_what_never_happened_is_nought_and_not_absent() -> None:
 
 def test_partitions_that_were_lost_have_no_series_any_more() -> None:
     telemetry = Telemetry()
-    gauges = (telemetry.open_windows, telemetry.watermark_delay, telemetry.lag, telemetry.pending_windows)
+    gauges = (
+        *(telemetry.open_windows, telemetry.watermark_delay, telemetry.lag),
+        *(telemetry.uncommitted, telemetry.pending_windows),
+    )
     for gauge in gauges:
         gauge.labels("3").set(7)
     telemetry.rebalance_began(now=100.0)

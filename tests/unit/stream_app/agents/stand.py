@@ -65,6 +65,7 @@ class FakeSource:
         self.settled, self.stopping = True, False
         self.partitions = frozenset({0})
         self.log_start, self.log_end, self.began_at = 0, 0, None
+        self.committed_at: int | None = None
         self.rereads: list[tuple[int, int]] = []
         self.abandoned: list[int] = []
         self.wall_ms: Callable[[], int] = lambda: NOON_MS
@@ -86,6 +87,9 @@ class FakeSource:
 
     def end(self, partition: int) -> int | None:
         return self.log_end
+
+    def committed(self, partition: int) -> int | None:
+        return self.committed_at
 
     async def start(self, partition: int) -> int:
         return self.log_start

@@ -64,6 +64,13 @@ async def test_time_does_not_pass_while_events_wait_on_the_log(stand: Stand) -> 
     assert stand.value("lag_events", partition="0") == 1
 
 
+async def test_offsets_that_hold_no_record_are_no_lag_and_what_a_crash_would_read_again_is_shown(stand: Stand) -> None:
+    stand.source.log_end, stand.source.is_drained, stand.source.committed_at = 51, True, 40
+    await after(stand, silence(stand), 2 * IDLE + 3)
+    assert stand.value("lag_events", partition="0") == 0
+    assert stand.value("uncommitted_events", partition="0") == 10
+
+
 async def test_time_does_not_pass_for_a_process_that_was_stopped(stand: Stand) -> None:
     timer = silence(stand)
     await timer.tick()

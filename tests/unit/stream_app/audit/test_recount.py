@@ -96,6 +96,30 @@ def test_an_event_that_no_window_counts_and_nobody_calls_late_is_named() -> None
     assert (kind, difference.partition, difference.first_offset, difference.rows) == ("rows", 1, 3, 1)
 
 
+def closed_too_early(found: Found, **change: object) -> Found:
+    """Doctored: stage 2 closed [100, 200) when it had one of the two events of partition 1."""
+    closed = {**found.closed, (*FLIGHTS, 100): replace(found.closed[*FLIGHTS, 100], rows={0: 2, 1: 1})}
+    early = replace(with_report(found, 100, rows=3, partitions={0: 4, 1: 2}), closed=closed)
+    versions = tuple(
+        replace(record, reported_rows=record.reported_rows - 1, **change) if record.version == "1" else record
+        for record in found.versions
+    )
+    return replace(early, versions=versions)
+
+
+def test_rows_that_stage_2_knows_to_be_late_are_explained() -> None:
+    found = closed_too_early(an_installation(), late_rows=1)
+    assert (audited(found).differences, differences(found)) == ((), [])
+
+
+def test_rows_of_a_closed_window_that_stage_1_still_holds_are_explained() -> None:
+    found = closed_too_early(an_installation())
+    [waiting] = found.open_windows
+    held = replace(waiting, window_start=100, window_end=200, rows=2, offset=3)
+    found = replace(found, open_windows=(waiting, held))
+    assert (audited(found).differences, differences(found)) == ((), [])
+
+
 def test_a_partition_whose_account_has_other_events_than_its_log_is_named_with_the_version() -> None:
     found = with_account(an_installation(), 0, FLIGHTS, counted=5)
     [(kind, difference)] = differences(found)
