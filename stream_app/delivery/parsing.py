@@ -33,6 +33,9 @@ class WholeFetch:
     def __init__(self, tp: TopicPartition, theirs: Any) -> None:
         self._tp, self._records, self._check_crcs = tp, theirs._records, theirs._check_crcs
         self.next_fetch_offset: int = theirs.next_fetch_offset
+        # Their generator, never begun, holds them, and they hold it, with all bytes of the fetch: up to a gigabyte lay
+        # there until the garbage collector came.
+        theirs._records_iterator = None
 
     def __iter__(self) -> Iterator[Record]:
         """All of them, once. A damaged batch raises, and none before it is given: they are fetched again together."""

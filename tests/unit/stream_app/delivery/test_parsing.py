@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,6 +116,20 @@ def test_the_records_and_the_position_behind_them_are_aiokafkas_own(
     assert fields_of(found.getall()) == fields_of(expected.getall())
     assert found._assignment.position == expected._assignment.position
     assert not found.has_more()
+
+
+def test_the_bytes_of_a_fetch_go_with_it_and_wait_for_no_garbage_collector() -> None:
+    # a worker looks for garbage seldom, and a fetch is up to a megabyte a partition
+    results = FetchResults(frozenset({TP.topic}))
+    gc.disable()
+    try:
+        result = a_result(a_batch(0, [(0, None, b"a")]), 0)
+        theirs_is_there = weakref.ref(result._partition_records)
+        results[TP] = result
+        assert theirs_is_there() is None
+        assert len(result.getall()) == 1
+    finally:
+        gc.enable()
 
 
 def test_a_damaged_batch_raises_and_nothing_before_it_is_taken_for_read() -> None:
