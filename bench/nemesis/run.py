@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import numpy as np
 from aiokafka import AIOKafkaProducer
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
@@ -22,9 +21,11 @@ from bench.nemesis.figures import NemesisFigures, table
 from bench.nemesis.load import Load, Plan
 from bench.nemesis.models import baselines
 from bench.nemesis.observing import Reports, eventually, parts_of
+from bench.nemesis.outcome import delays_of, differences_of, figures_of
 from bench.nemesis.producing import Producer
 from bench.nemesis.proxy import Proxy
 from bench.nemesis.schedule import PROFILES, Profile, schedule
+from bench.nemesis.settings import SESSION_SECONDS, worker_environment
 from bench.nemesis.truth import Truth
 from bench.nemesis.verdict import Verdict, id_of, judge
 from contracts.baseline import Baseline
@@ -37,10 +38,6 @@ from stream_app.errors import StreamError
 from stream_app.settings import StreamSettings
 
 SECONDS, WORKERS, PARTITIONS = 480.0, 3, 8
-_SESSION_SECONDS = {"all": 10, "dynamic": 6, "kill": 30}
-"""By profile. With static names a restart within it moves nothing; without, everybody waits for so long."""
-_IDLE_SECONDS = 5.0
-"""Shorter than many of the faults: a worker that hears nothing must not take that for silence."""
 _START_SECONDS, _END_SECONDS, _AUDIT_SECONDS = 90.0, 180.0, 30.0
 
 
@@ -62,8 +59,8 @@ def run(options: Options, say: Say) -> NemesisFigures:
     )
     try:
         figures = asyncio.run(Run(plan, profile, options.workers or WORKERS, directory, say).take())
-    except (StackError, StreamError) as error:
-        raise BenchError(f"{error} (logs: {directory})") from error
+    except (StackError, StreamError, ExceptionGroup) as error:
+        raise BenchError(f"{_first(error)} (logs: {directory})") from error
     if figures.exact:
         shutil.rmtree(directory)
     else:
@@ -74,6 +71,12 @@ def run(options: Options, say: Say) -> NemesisFigures:
 def _start_ms(seconds: float) -> int:
     """Event time ends before now, so nothing lies in the future; on a whole hour, for windows that are easy to read."""
     return (int(time.time() - 2 * 3600 - seconds * Plan.speed) // 3600) * 3_600_000
+
+
+def _first(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Run:
@@ -101,13 +104,12 @@ class Run:
             return await self._with(broker, stack)
 
     async def _with(self, broker: ProxiedKafka, stack: AsyncExitStack) -> NemesisFigures:
-        settings = self._settings(broker.bootstrap)
+        settings = StreamSettings(bootstrap=broker.bootstrap)
         async with admin.connected(settings, self._say) as client:
             await admin.create(client, settings, self._plan.partitions)
         await _publish(settings, self._baselines)
         for number, proxy in enumerate(self._proxies):
-            name = f"worker-{number}"
-            self._crew.append(Worker(name, self._directory, self._env(f"127.0.0.1:{proxy.port}", name)))
+            self._crew.append(self._worker(f"worker-{number}", f"127.0.0.1:{proxy.port}", static=True))
         stack.push_async_callback(self._end_all)
         await asyncio.gather(*[worker.start() for worker in self._crew])
         await eventually(lambda: any(self._unready) or all(worker.ready for worker in self._crew), _START_SECONDS)
@@ -122,10 +124,12 @@ class Run:
         producer = Producer(broker.bootstrap, settings.topic(PREDICTIONS), Load(self._plan), self._truth)
         nemesis = Nemesis(self._crew, self._proxies, broker, lambda: self._more(broker.bootstrap), self._say)
         faults = schedule(
-            self._plan.seed, self._plan.seconds, len(self._crew), _SESSION_SECONDS[self._profile], self._profile
+            self._plan.seed, self._plan.seconds, len(self._crew), SESSION_SECONDS[self._profile], self._profile
         )
         try:
-            await asyncio.gather(producer.run(began), nemesis.rage(faults, began))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(producer.run(began))
+                group.create_task(nemesis.rage(faults, began))
             self._say(f"{time.monotonic() - began:7.1f} s  all faults are over, all events are acknowledged")
             await self._settled(reports)
             for worker in self._crew:
@@ -137,7 +141,28 @@ class Run:
             await asyncio.gather(*following, return_exceptions=True)
         found = await _audited(settings)
         verdict = judge(self._truth, reports.seen, await parts_of(broker.bootstrap, settings.topic(WINDOW_PARTIALS)))
-        return self._figures(verdict, found, nemesis, producer, reports, time.monotonic() - began)
+        return self._told(verdict, found, nemesis, producer, reports, time.monotonic() - began)
+
+    def _told(
+        self, verdict: Verdict, found: Audit, nemesis: Nemesis, producer: Producer, reports: Reports, seconds: float
+    ) -> NemesisFigures:
+        differences = differences_of(self._truth, verdict, found, self._everybody)
+        figures = figures_of(
+            *(self._truth, verdict, found, self._everybody),
+            exact=not differences,
+            faults=nemesis.counted,
+            repeats=producer.repeats,
+            delays=delays_of(self._truth, self._plan.window_ms, reports.at),
+            seconds=seconds,
+            seed=self._plan.seed,
+        )
+        for worker in self._everybody:
+            for line, times in worker.complaints.items():
+                self._say(f"{worker.name}, {times} times: {line}")
+        self._say("")
+        for line in table(figures, nemesis.counted, differences):
+            self._say(line)
+        return figures
 
     async def _settled(self, reports: Reports) -> None:
         """Until every window has its report, or nobody may hope for it any more."""
@@ -145,61 +170,6 @@ class Run:
         if not await eventually(lambda: wanted <= reports.seen.keys(), _END_SECONDS):
             missing = len(wanted - reports.seen.keys())
             self._say(f"{missing} of {len(wanted)} windows have no report {_END_SECONDS:g} s after the last fault")
-
-    def _figures(
-        self, verdict: Verdict, found: Audit, nemesis: Nemesis, producer: Producer, reports: Reports, seconds: float
-    ) -> NemesisFigures:
-        late = sum(version.late + version.late_rows for version in found.accounts.versions)
-        delays = self._delays(reports)
-        gaps = sum(worker.gaps for worker in self._everybody)
-        for worker in self._everybody:
-            for line, times in worker.complaints.items():
-                self._say(f"{worker.name}, {times} times: {line}")
-        balanced = found.balanced and found.unread == 0
-        differences = [
-            *verdict.differences,
-            *found.differences,
-            *([f"{found.unread} records were not read"] if found.unread else []),
-            *([f"{late} events are late, {self._truth.late} were sent late"] if late != self._truth.late else []),
-            *([f"{gaps} gaps: see the workers' logs"] if gaps else []),
-            *(f"{worker.name} ended by itself: statuses {worker.ended}" for worker in self._everybody if worker.ended),
-        ]
-        figures = NemesisFigures(
-            produced=self._truth.produced,
-            counted=verdict.counted,
-            lost=verdict.lost,
-            double=verdict.double,
-            repeated_reports=verdict.repeated_reports,
-            windows=verdict.windows,
-            sigkills=nemesis.counted["kill"],
-            faults=sum(nemesis.counted.values()),
-            balanced=balanced,
-            exact=not differences,
-            gaps=gaps,
-            late=late,
-            late_expected=self._truth.late,
-            fenced=sum(worker.fenced for worker in self._everybody),
-            repeats=producer.repeats,
-            report_p50_seconds=round(float(np.quantile(delays, 0.5)), 2),
-            report_p99_seconds=round(float(np.quantile(delays, 0.99)), 2),
-            report_max_seconds=round(max(delays), 2),
-            seconds=round(seconds, 1),
-            seed=self._plan.seed,
-        )
-        self._say("")
-        for line in table(figures, nemesis.counted, differences):
-            self._say(line)
-        return figures
-
-    def _delays(self, reports: Reports) -> list[float]:
-        """Seconds; the windows behind the last event are left out, which only silence closes."""
-        delays = []
-        for window in self._truth.windows:
-            passed = self._truth.passed(window.start + self._plan.window_ms)
-            at = reports.at.get(id_of(window))
-            if passed is not None and at is not None:
-                delays.append(at - passed)
-        return delays or [0.0]
 
     @property
     def _unready(self) -> list[Worker]:
@@ -212,28 +182,15 @@ class Run:
 
     def _more(self, bootstrap: str) -> Worker:
         name = f"joined-{len(self._joined)}"
-        worker = Worker(name, self._directory, self._env(bootstrap, ""))
-        self._joined.append(worker)
-        return worker
+        self._joined.append(self._worker(name, bootstrap, static=False))
+        return self._joined[-1]
+
+    def _worker(self, name: str, bootstrap: str, *, static: bool) -> Worker:
+        env = worker_environment(self._plan, self._profile, bootstrap, name if static else "")
+        return Worker(name, self._directory, env)
 
     async def _end_all(self) -> None:
         await asyncio.gather(*[worker.kill() for worker in self._everybody])
-
-    def _settings(self, bootstrap: str) -> StreamSettings:
-        return StreamSettings(bootstrap=bootstrap)
-
-    def _env(self, bootstrap: str, name: str) -> dict[str, str]:
-        settings = {
-            "bootstrap": bootstrap,
-            "worker_id": "" if self._profile == "dynamic" else name,
-            "window_seconds": self._plan.window_ms // 1000,
-            "lateness_seconds": self._plan.lateness_ms / 1000,
-            "idle_seconds": _IDLE_SECONDS,
-            "session_timeout_seconds": _SESSION_SECONDS[self._profile],
-            "max_age_seconds": 30 * 86400,
-            "n_min": 1,
-        }
-        return {f"STREAM_{key.upper()}": str(value) for key, value in settings.items()}
 
 
 async def _publish(settings: StreamSettings, known: Sequence[Baseline]) -> None:
