@@ -205,7 +205,7 @@ async def _audited(settings: StreamSettings) -> Audit:
     while True:
         found = await audit(settings)
         if (found.balanced and not found.unread) or time.monotonic() > deadline:
-            return found
+            return await audit(settings, recount=True)
         await asyncio.sleep(1.0)
 
 

@@ -7,20 +7,20 @@ windows       [0, 100) closed with 3 rows, [100, 200) closed with 4 (and 1 of fl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from contracts.partials import Heartbeat
 from stream_app.audit.found import Found, Log, Reported
 from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.merged_state import merged_of
 from stream_app.windowing.merger import Merger, MergerConfig
 from stream_app.windowing.state import MetaKey, PartitionMeta, WindowKey, decode_meta, decode_part, parse_key
 from stream_app.windowing.tumbling import WindowConfig
-from tests.unit.stream_app.windowing.stand import FIRST, SECOND, SIZE, Record, a_record, a_value, by_digest, read
+from tests.unit.stream_app.windowing.stand import FIRST, SECOND, SIZE, a_record, a_value, by_digest, read
 
 WINDOWS = WindowConfig(SIZE)
+BROKEN = b"{"
 VALUES: Mapping[int, tuple[bytes, ...]] = {
     0: (
         a_value(10, sequence=1),
@@ -33,7 +33,7 @@ VALUES: Mapping[int, tuple[bytes, ...]] = {
     ),
     1: (
         a_value(15, id="a"),
-        b"{",
+        BROKEN,
         a_value(120, id="b"),
         a_value(125, id="c"),
         a_value(230, id="d"),
@@ -43,32 +43,32 @@ POISON = 1
 """Offset in partition 1."""
 
 
-def records(number: int) -> list[Record]:
-    return [a_record(offset, value, partition=number) for offset, value in enumerate(VALUES[number])]
+def an_installation(values: Mapping[int, Sequence[bytes]] = VALUES, windows: WindowConfig = WINDOWS) -> Found:
+    """Counted, merged, closed as far as time is in all partitions, and reported; everything balances.
 
-
-def an_installation() -> Found:
-    """Counted, merged, closed up to 200 and reported; everything balances."""
+    values: the logs by source partition. In the first of them the clock goes on to 200.
+    """
     merger, offset = Merger(0, MergerConfig(minimum_rows=1), by_digest()), 0
     metas: list[PartitionMeta] = []
     stored: dict[bytes, bytes] = {}
     open_windows = []
-    for number in VALUES:
-        partition = Partition(number, WINDOWS)
-        read(partition, records(number), FIRST, SECOND)
-        partition.idle(200)  # partition 0 has no event behind 200: there the clock ends the window
+    for number, log in values.items():
+        partition = Partition(number, windows)
+        touched = read(partition, [a_record(i, value, partition=number) for i, value in enumerate(log)], FIRST, SECOND)
+        waiting = set(touched.keys)
+        if number == 0:
+            partition.idle(200 + windows.lateness_ms)
         for partial in partition.due():
             offset += 1
             stored |= {key: value or b"" for key, value in merger.on_partial(partial, offset)}
+            waiting.discard(WindowKey(number, partial.model, partial.version, partial.window_start))
             partition.acknowledged(partial)
-        merger.on_heartbeat(partition.heartbeat(1, len(VALUES), silent=True))
-        keys = [WindowKey(number, "flights", "1", start) for start in (200,) if number == 1]
-        for key, value in partition.stored(keys):
+        merger.on_heartbeat(partition.heartbeat(1, len(values), silent=True))
+        for key, value in partition.stored(sorted(waiting)):
             if isinstance(parse_key(key), MetaKey):
                 metas.append(decode_meta(value))
             else:
                 open_windows.append(decode_part(value))
-    merger.on_heartbeat(Heartbeat(partition=0, partitions=2, generation=1, watermark=200))
     reports: dict[tuple[str, str], dict[int, Reported]] = {}
     for closing in merger.due():
         reports.setdefault((closing.model, closing.version), {})[closing.window_start] = Reported(
@@ -81,7 +81,7 @@ def an_installation() -> Found:
                 stored[changed] = new
     merged = merged_of(stored.items())
     return Found(
-        predictions={number: Log(0, len(values)) for number, values in VALUES.items()},
+        predictions={number: Log(0, len(log)) for number, log in values.items()},
         metas=tuple(metas),
         open_windows=tuple(open_windows),
         versions=merged.versions,
@@ -89,7 +89,10 @@ def an_installation() -> Found:
         closed=merged.closed,
         reports=reports,
         reports_complete=True,
-        refused={1: frozenset({POISON})},
+        refused={
+            number: frozenset(offset for offset, value in enumerate(log) if value == BROKEN)
+            for number, log in values.items()
+        },
         refused_complete=True,
     )
 
