@@ -6,6 +6,7 @@ Processor time, the best of several rounds, so that it says the same while other
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -70,11 +71,15 @@ def run(options: Options, say: Say) -> CountingFigures:
     size = round(sum(len(record.value or b"") for record in records) / len(records))
     say(f"{FEATURES} features, {size} bytes of JSON, ids of {SOURCES} API processes; microseconds an event\n")
     say(f"{'batch':>7}{'decode':>9}{'decide':>9}{'count':>9}{'encode':>9}{'all':>9}")
-    costs = []
+    costs, usual = [], gc.get_threshold()
     collect_seldom()
-    for batch in SIZES:
-        costs.append(cost(records, material.baseline, batch, QUICK_ROUNDS if options.quick else ROUNDS))
-        say(f"{batch:7}" + "".join(f"{part:9.2f}" for part in msgspec.structs.astuple(costs[-1])[1:]))
+    try:
+        for batch in SIZES:
+            costs.append(cost(records, material.baseline, batch, QUICK_ROUNDS if options.quick else ROUNDS))
+            say(f"{batch:7}" + "".join(f"{part:9.2f}" for part in msgspec.structs.astuple(costs[-1])[1:]))
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*usual)
     return CountingFigures(value_bytes=size, us_per_event=costs[-1].total, costs=costs)
 
 
