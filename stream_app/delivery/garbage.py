@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 
-_YOUNG, _MIDDLE, _OLD = 100_000, 20, 20
+_YOUNG, _MIDDLE, _OLD = 20_000, 20, 20
+"""Beyond what one batch holds at a time: 4,096 rows and a few lists."""
 
 
 def collect_seldom() -> None:
