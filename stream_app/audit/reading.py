@@ -17,6 +17,7 @@ from contracts.errors import InvalidMessage
 from contracts.reports import decode_report
 from contracts.topics import DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS
 from stream_app.audit.checks import Audit, audited
+from stream_app.audit.comparison import differences, notes
 from stream_app.audit.found import Found, Log, reports_of
 from stream_app.audit.recount import Recount
 from stream_app.errors import BrokerError, StateError
@@ -67,8 +68,8 @@ async def _recounted(settings: StreamSettings, found: Found, result: Audit) -> A
             recount.add(records[0].partition, ((record.offset, record.value) for record in records))
     return replace(
         result,
-        differences=(*result.differences, *recount.differences()),
-        notes=(*result.notes, *recount.notes()),
+        differences=(*result.differences, *differences(recount)),
+        notes=(*result.notes, *notes(recount)),
         recounted=recount.records,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from stream_app.audit import comparison
 from stream_app.audit.checks import audited
 from stream_app.audit.difference import Difference, moment
 from stream_app.audit.found import Found, Log, Reported
@@ -31,7 +32,7 @@ def recounted(found: Found, logs: Mapping[int, Sequence[tuple[int, bytes | None]
 def differences(
     found: Found, logs: Mapping[int, Sequence[tuple[int, bytes | None]]] = LOGS
 ) -> list[tuple[str, Difference]]:
-    return [(difference.kind, difference) for difference in recounted(found, logs).differences()]
+    return [(difference.kind, difference) for difference in comparison.differences(recounted(found, logs))]
 
 
 def with_report(found: Found, start: int, **change: object) -> Found:
@@ -43,7 +44,7 @@ def test_where_all_is_well_the_recount_agrees() -> None:
     found = an_installation()
     assert audited(found).differences == ()
     recount = recounted(found)
-    assert (list(recount.differences()), list(recount.notes()), recount.records) == ([], [], 12)
+    assert (list(comparison.differences(recount)), list(comparison.notes(recount)), recount.records) == ([], [], 12)
     assert {start: window.rows for start, window in found.reports[FLIGHTS].items()} == {0: 3, 100: 4}
 
 
@@ -161,8 +162,8 @@ def test_where_records_are_deleted_only_what_is_missing_in_the_accounts_is_a_dif
     found, logs = an_installation(), {**LOGS, 0: LOGS[0][2:]}
     found = replace(found, predictions={**found.predictions, 0: Log(2, 7)})
     recount = recounted(found, logs)
-    assert list(recount.differences()) == []
-    [note] = recount.notes()
+    assert list(comparison.differences(recount)) == []
+    [note] = comparison.notes(recount)
     assert note.startswith("source partition 0: offsets 0 to 1 are deleted")
     closed = {**found.closed, (*FLIGHTS, 100): replace(found.closed[*FLIGHTS, 100], rows={0: 1, 1: 2})}
     fewer = replace(with_report(found, 100, rows=3), closed=closed)
@@ -174,5 +175,5 @@ def test_windows_of_several_lengths_are_not_recounted_and_that_is_said() -> None
     found = an_installation()
     other = {**found.reports[FLIGHTS], -500: Reported(window_end=0, rows=9, partitions={})}
     recount = recounted(replace(found, reports={FLIGHTS: other}))
-    assert list(recount.differences()) == []
-    assert [note[:27] for note in recount.notes()] == ["there are windows of 0.5 s:"]
+    assert list(comparison.differences(recount)) == []
+    assert [note[:27] for note in comparison.notes(recount)] == ["there are windows of 0.5 s:"]

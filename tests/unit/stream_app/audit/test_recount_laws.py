@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from stream_app.audit import comparison
 from stream_app.audit.checks import audited
 from stream_app.audit.difference import Difference
 from stream_app.audit.found import Found
@@ -41,7 +42,7 @@ def differences(found: Found, values: Logs, windows: WindowConfig) -> list[Diffe
     recount = Recount(found, windows)
     for number, log in values.items():
         recount.add(number, enumerate(log))
-    return list(recount.differences())
+    return list(comparison.differences(recount))
 
 
 @few
@@ -84,4 +85,4 @@ def test_an_event_that_disappears_from_the_log_is_missed(
     recount = Recount(found, windows)
     for other, log in values.items():
         recount.add(other, [(i, value) for i, value in enumerate(log) if (other, i) != (number, gone)])
-    assert number in {difference.partition for difference in recount.differences()}
+    assert number in {difference.partition for difference in comparison.differences(recount)}
