@@ -19,7 +19,7 @@ def figures(*words: str, within: float) -> dict[str, object]:
 
 
 def test_stream_measures_a_worker_beside_bare_aiokafka_and_the_ordinary_agent() -> None:
-    found = figures("stream", "--quick", "--events", "150000", "--only", "8p/bare,8p/naive,8p/ours", within=180)
+    found = figures("stream", "--quick", "--events", "100000", "--only", "8p/bare,8p/naive,8p/ours", within=400)
     assert found["events_per_second"] > 1_000  # slower only where other work starves it
     assert found["events_per_cpu_second"] > 10_000
     assert found["ratio_to_bare"] > 0
@@ -29,7 +29,7 @@ def test_stream_measures_a_worker_beside_bare_aiokafka_and_the_ordinary_agent() 
 
 
 def test_latency_measures_from_an_event_to_its_count_and_from_a_windows_end_to_the_webhook() -> None:
-    found = figures("latency", "--seconds", "12", "--rate", "500", within=120)
+    found = figures("latency", "--seconds", "12", "--rate", "500", within=300)
     assert found["counted_p99_ms"] > 0
     assert 0 < found["report_p99_ms"] < found["webhook_p99_ms"]
     (rate,) = found["rates"]
