@@ -32,7 +32,7 @@ class Worker:
     """One worker and all its lives. env: its settings. ended: exit statuses of those that ended by themselves."""
 
     def __init__(self, name: str, directory: Path, env: Mapping[str, str]) -> None:
-        self.name = name
+        self.name, self.env = name, env
         self.process = ServiceProcess(
             name,
             [sys.executable, "-m", "stream_app", "worker"],

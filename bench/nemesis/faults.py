@@ -15,11 +15,19 @@ from demo.stack.kafka import KafkaServer
 
 
 class Nemesis:
-    """Carries a schedule out. more: makes one more worker. counted: faults done, by kind."""
+    """Carries a schedule out. more: makes one more worker; again: one with the name of another. counted: faults done,
+    by kind."""
 
     def __init__(
-        self, crew: list[Worker], proxies: list[Proxy], broker: KafkaServer, more: Callable[[], Worker], say: Say
+        self,
+        crew: list[Worker],
+        proxies: list[Proxy],
+        broker: KafkaServer,
+        more: Callable[[], Worker],
+        again: Callable[[Worker], Worker],
+        say: Say,
     ) -> None:
+        self._again = again
         self._crew, self._proxies, self._broker, self._more, self._say = crew, proxies, broker, more, say
         self.counted: Counter[str] = Counter()
         self.statuses: list[int | None] = []
@@ -42,6 +50,7 @@ class Nemesis:
             "cut": self._cut,
             "broker": self._kafka,
             "join": self._join,
+            "twin": self._twin,
         }[fault.kind](fault)
 
     async def _kill(self, fault: Fault) -> None:
@@ -90,6 +99,14 @@ class Nemesis:
         await worker.start()
         await self._until(fault)
         self.statuses.append(await worker.terminate())
+
+    async def _twin(self, fault: Fault) -> None:
+        worker = self._crew[fault.worker]
+        twin = self._again(worker)
+        self._tell(f"a second {worker.name}, {twin.name}, while the first lives; killed at {fault.until:.1f} s")
+        await twin.start()
+        await self._until(fault)
+        await twin.kill()
 
     async def _until(self, fault: Fault) -> None:
         await asyncio.sleep(max(0.0, self._began + fault.until - time.monotonic()))

@@ -122,7 +122,9 @@ class Run:
         following = [asyncio.create_task(reports.follow()), asyncio.create_task(watch_for_ever(self._crew, self._say))]
         began = time.monotonic()
         producer = Producer(broker.bootstrap, settings.topic(PREDICTIONS), Load(self._plan), self._truth)
-        nemesis = Nemesis(self._crew, self._proxies, broker, lambda: self._more(broker.bootstrap), self._say)
+        nemesis = Nemesis(
+            self._crew, self._proxies, broker, lambda: self._more(broker.bootstrap), self._twin_of, self._say
+        )
         faults = schedule(
             self._plan.seed, self._plan.seconds, len(self._crew), SESSION_SECONDS[self._profile], self._profile
         )
@@ -183,6 +185,12 @@ class Run:
     def _more(self, bootstrap: str) -> Worker:
         name = f"joined-{len(self._joined)}"
         self._joined.append(self._worker(name, bootstrap, static=False))
+        return self._joined[-1]
+
+    def _twin_of(self, worker: Worker) -> Worker:
+        """Another process under the same name, as an orchestrator starts one when it has lost sight of a machine."""
+        name = f"twin-{len(self._joined)}"
+        self._joined.append(Worker(name, self._directory, worker.env))
         return self._joined[-1]
 
     def _worker(self, name: str, bootstrap: str, *, static: bool) -> Worker:

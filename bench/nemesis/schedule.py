@@ -10,15 +10,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Kind = Literal["kill", "term", "stop", "cut", "broker", "join"]
+Kind = Literal["kill", "term", "stop", "cut", "broker", "join", "twin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Profile = Literal["all", "dynamic", "kill"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 # Of a hundred faults. kill: SIGKILL and restart. term: SIGTERM and restart. stop: SIGSTOP past the session timeout,
 # then SIGCONT. cut: off from Kafka and back. broker: SIGKILL of Kafka and restart. join: one more worker, which gets
-# SIGTERM later.
-_SHARES: dict[Kind, int] = {"kill": 64, "term": 8, "stop": 9, "cut": 8, "broker": 4, "join": 7}
+# SIGTERM later. twin: a second process under the name of one that lives, killed later.
+_SHARES: dict[Kind, int] = {"kill": 60, "term": 8, "stop": 9, "cut": 8, "broker": 4, "join": 7, "twin": 4}
 _EVERY = {"all": 5.0, "dynamic": 7.0, "kill": 6.0}
 """Seconds between two faults."""
 _FIRST, _QUIET_END = 5.0, 8.0
@@ -53,6 +53,7 @@ def schedule(seed: int, seconds: float, workers: int, session_seconds: float, pr
             "cut": _CUT,
             "broker": _DOWN,
             "join": _JOINED,
+            "twin": _JOINED,
         }[kind]
         who = -1
         if kind not in ("broker", "join"):
