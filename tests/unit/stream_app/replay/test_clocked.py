@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.partials import Heartbeat, PartialAggregate
-from stream_app.replay.clocked import ClockedReplay
+from stream_app.replay.clocked import TICK_MS, ClockedReplay
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.known import Change, KnownBaselines
 from stream_app.replay.lines import SummaryLine
@@ -123,7 +123,7 @@ def test_rows_for_a_window_that_the_others_have_closed_are_late_at_the_merge() -
     assert summary_of(*run(topic)).late_at_merge == 1
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(12))
 def test_how_the_records_are_fetched_changes_nothing(seed: int) -> None:
     rng, topic = random.Random(seed), Topic(3)
     clock = 0.0
@@ -145,6 +145,12 @@ def test_how_the_records_are_fetched_changes_nothing(seed: int) -> None:
     summary = summary_of(replay, found)
     assert summary.balanced
     assert summary.read == 300
+    tick_by_tick = a_replay(topic, lateness=2_000)
+    for number, records in topic.records.items():
+        tick_by_tick.offer(number, records)
+    one_by_one = [v for tick in range(0, round(clock * 1000) + 60_000, TICK_MS) for v in tick_by_tick.advance(tick)]
+    assert reports([*one_by_one, *tick_by_tick.finish(0)]) == reports(whole)
+    assert summary_of(tick_by_tick, one_by_one).late_at_merge == summary.late_at_merge
 
 
 def test_events_are_held_against_the_baseline_of_their_time_when_asked_for() -> None:
