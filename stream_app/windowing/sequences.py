@@ -35,7 +35,7 @@ class Sequences:
     __slots__ = ("_bulk", "_capacity", "_highest")
 
     def __init__(self, highest: dict[str, int] | None = None, capacity: int = CAPACITY, bulk: int = BULK) -> None:
-        self._highest = {f"{source}-": sequence for source, sequence in (highest or {}).items()}
+        self._highest = dict(highest or {})  # by "source-epoch", as it is stored: that is done with each batch
         self._capacity, self._bulk = capacity, bulk
 
     def repeated(self, ids: Sequence[str]) -> list[int]:
@@ -51,21 +51,21 @@ class Sequences:
 
     def _one_by_one(self, ids: Sequence[str]) -> list[int]:
         found: list[int] = []
-        prefix, highest = "", -1
+        prefix, source, highest = "", "", -1
         for position, text in enumerate(ids):
             # Without parse_id for one source after another: its regular expression costs as much as all else here.
             digits = text[-_DIGITS:]
             if not prefix or text[:-_DIGITS] != prefix or digits.strip(_HEX):
-                prefix = text[:-_DIGITS]
-                if prefix[-1:] != "-" or digits.strip(_HEX) or (prefix not in self._highest and not _ours(text)):
+                prefix, source = text[:-_DIGITS], text[: -_DIGITS - 1]
+                if prefix[-1:] != "-" or digits.strip(_HEX) or (source not in self._highest and not _ours(text)):
                     prefix = ""
                     continue
-                highest = self._recall(prefix)
+                highest = self._recall(source)
             sequence = int(digits, 16)
             if sequence <= highest:
                 found.append(position)
             else:
-                highest = self._highest[prefix] = sequence
+                highest = self._highest[source] = sequence
         return found
 
     def _all_together(self, ids: Sequence[str]) -> list[int] | None:
@@ -74,30 +74,30 @@ class Sequences:
         if rows is None:
             return None
         numbers = rows["digits"] @ _WEIGHTS
-        sources = _by_source(rows["prefix"])
+        sources = _by_source(rows["source"])
         if sources is None or len(self._highest) + len(sources) > self._capacity:
             return None
-        if not all(prefix in self._highest or _ours(ids[positions[0]]) for prefix, positions in sources):
+        if not all(source in self._highest or _ours(ids[positions[0]]) for source, positions in sources):
             return None
         found = []
-        for prefix, positions in sources:
-            seen = np.concatenate(([self._recall(prefix)], numbers[positions]))
+        for source, positions in sources:
+            seen = np.concatenate(([self._recall(source)], numbers[positions]))
             highest = np.maximum.accumulate(seen)
             found += positions[seen[1:] <= highest[:-1]].tolist()
-            self._highest[prefix] = int(highest[-1])
+            self._highest[source] = int(highest[-1])
         return sorted(found)
 
-    def _recall(self, prefix: str) -> int:
-        """The highest sequence of a source, -1 for a new one; makes it the one seen last."""
-        highest = self._highest.pop(prefix, -1)
-        self._highest[prefix] = highest
+    def _recall(self, source: str) -> int:
+        """The highest sequence of a source and epoch, -1 for a new one; makes it the one seen last."""
+        highest = self._highest.pop(source, -1)
+        self._highest[source] = highest
         if len(self._highest) > self._capacity:
             del self._highest[next(iter(self._highest))]
         return highest
 
     def snapshot(self) -> dict[str, int]:
         """Highest sequence by "source-epoch", least recently seen first."""
-        return {prefix[:-1]: sequence for prefix, sequence in self._highest.items()}
+        return self._highest.copy()
 
 
 def _ours(text: str) -> bool:
@@ -106,25 +106,28 @@ def _ours(text: str) -> bool:
 
 
 def _rows(ids: Sequence[str]) -> npt.NDArray[np.void] | None:
-    """Fields `prefix` and `digits`, of which the values. None unless all ids have one length and ten hex digits."""
+    """Fields `source`, with its epoch, and `digits`, of which the values.
+
+    None unless all ids have one length, and ten hex digits behind a hyphen.
+    """
     length, together = len(ids[0]), "".join(ids)
-    if length <= _DIGITS or set(map(len, ids)) != {length} or not together.isascii() or "\0" in together:
+    if length <= _DIGITS + 1 or set(map(len, ids)) != {length} or not together.isascii() or "\0" in together:
         return None
-    fields = np.dtype([("prefix", f"S{length - _DIGITS}"), ("digits", np.uint8, _DIGITS)])
+    fields = np.dtype([("source", f"S{length - _DIGITS - 1}"), ("hyphen", "S1"), ("digits", np.uint8, _DIGITS)])
     rows = np.frombuffer(bytearray(together, "ascii"), fields)
     rows["digits"] = _VALUE[rows["digits"]]
-    return None if rows["digits"].max() == _NO_DIGIT else rows
+    return rows if rows["digits"].max() < _NO_DIGIT and (rows["hyphen"] == b"-").all() else None
 
 
-def _by_source(prefixes: npt.NDArray[np.bytes_]) -> list[tuple[str, npt.NDArray[np.intp]]] | None:
-    """Each prefix with its positions, the one seen last at the end; None when they are many."""
+def _by_source(names: npt.NDArray[np.bytes_]) -> list[tuple[str, npt.NDArray[np.intp]]] | None:
+    """Each source and epoch with its positions, the one seen last at the end; None when they are many."""
     found: list[tuple[str, npt.NDArray[np.intp]]] = []
-    left = np.arange(len(prefixes))
+    left = np.arange(len(names))
     while left.size:
         if len(found) == _FEW:
             return None
-        prefix = prefixes[left[-1]]
-        same = prefixes[left] == prefix
-        found.append((prefix.decode(), left[same]))
+        name = names[left[-1]]
+        same = names[left] == name
+        found.append((name.decode(), left[same]))
         left = left[~same]
     return found[::-1]

@@ -28,6 +28,7 @@ batches = st.lists(st.lists(ours, max_size=30) | st.lists(ours | odd | short, ma
 @given(batches, st.sampled_from([1, 2, 5, 1024]))
 @example([["api-000000000000-0000000005", "api-000000000000\0" + "-0000000001"]], 5)
 @example([["api-000000000000-0000000005"], ["api-000000000000-\0" + "0000000001"] * 2], 5)
+@example([["api-000000000000-0000000005"], ["api-000000000000x0000000001"]], 5)
 def test_all_together_finds_and_remembers_what_one_by_one_does(found: list[list[str]], capacity: int) -> None:
     together, one_by_one = Sequences(capacity=capacity, bulk=1), Sequences(capacity=capacity, bulk=1 << 30)
     for ids in found:
