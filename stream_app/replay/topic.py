@@ -136,11 +136,12 @@ async def baseline_changes(settings: StreamSettings, existing: Mapping[str, int]
             number: Span(log.start, log.end, True, False) for number, log in (await reader.logs(None, None)).items()
         }
         async for batch in reader.read(spans):
-            changes += _changes(batch.records, keys, say)
+            changes += changes_of(batch.records, keys, say)
     return changes
 
 
-def _changes(records: Iterable[ConsumerRecord], keys: dict[bytes, Version], say: Say) -> Iterable[Change]:
+def changes_of(records: Iterable[ConsumerRecord], keys: dict[bytes, Version], say: Say) -> Iterable[Change]:
+    """What records of the topic `baselines` say. keys: whose baseline each key was last; filled as they are read."""
     for record in records:
         key = record.key or b""
         if record.value is None:
