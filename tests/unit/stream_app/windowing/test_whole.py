@@ -308,6 +308,31 @@ class Idle(Exact):
             time = (self.clock if watermark is None else watermark) + step * self.size // 100
             self.send(number, a_row(f"wake {time}", time, FIRST, 1.0)._replace(numbered=False))
 
+    @rule(
+        number=numbers,
+        steps=st.lists(st.integers(-150, 150), min_size=2, max_size=6),
+        late=st.lists(st.integers(-150, 0), min_size=1, max_size=3),
+        arrived=shares,
+    )
+    def a_merger_freezes_and_closes_windows_of_which_its_successor_had_late_parts(
+        self, number: int, steps: list[int], late: list[int], arrived: float
+    ) -> None:
+        world, other = self.world, (number + 1) % 3
+        self.produce(number, steps, 0, "first", UTC, 0, 1.0)
+        self.tick(20, 1.0, 1.0, silent=False)
+        world.change_merge_owner(1.0, 1.0, killed=False)
+        fetched = len(world.topic)  # all that a frozen worker goes on with when it wakes
+        self.idle(number, 200)
+        self.all_silent(20)
+        self.produce(other, late, 0, "first", UTC, 0, 1.0)
+        world.deliver(other, 20)
+        self.idle(other, 200)
+        self.tick(20, 1.0, 1.0, silent=True)
+        world.merge_owner.buffer.flush()
+        if world.merge_zombie:
+            world.haunt_merger(max(0, fetched - world.merge_zombie.position), arrived)
+        world.change_merge_owner(1.0, 1.0, killed=True)
+
     def check_reports(self, rows: dict[Window, list[Row]]) -> None:
         for window, closings in self.world.reports.items():
             assert all(0 < closing.rows <= len(rows[window]) for closing in closings)
