@@ -10,7 +10,7 @@ import msgspec
 from contracts.baseline import Baseline
 from contracts.errors import InvalidBaseline
 from stream_app.errors import ReplayError
-from stream_app.windowing.decoding import Version
+from stream_app.windowing.typed import Version
 
 
 def read_baselines(texts: Iterable[str]) -> dict[Version, Baseline]:

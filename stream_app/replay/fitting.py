@@ -12,7 +12,7 @@ from contracts.baseline import Baseline
 from contracts.errors import InvalidEvent
 from contracts.events import decode_event
 from stream_app.errors import ReplayError
-from stream_app.windowing.decoding import Version
+from stream_app.windowing.typed import Version
 
 _SHOWN = 8
 

@@ -17,9 +17,9 @@ from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.report import report
 from stream_app.replay.plan import Judgement
 from stream_app.windowing.closing import Closing
-from stream_app.windowing.decoding import Version
 from stream_app.windowing.frontier import FOREVER
 from stream_app.windowing.merger import Merger, MergerConfig
+from stream_app.windowing.typed import Version
 
 WindowId = tuple[str, str, int]
 """Model, version and start."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from contracts.baseline import Baseline
-from stream_app.windowing.decoding import Version
+from stream_app.windowing.typed import Version
 
 ALWAYS = -(1 << 62)
 """Before any record's time."""

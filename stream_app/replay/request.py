@@ -16,7 +16,7 @@ from stream_app.replay.plan import Judgement, Plan
 from stream_app.replay.settings import COMPARABLE, OPTIONS, has_broker, settings_of
 from stream_app.replay.spelling import OffsetRange
 from stream_app.settings import StreamSettings
-from stream_app.windowing.decoding import Version
+from stream_app.windowing.typed import Version
 
 _TABLES = (".csv", ".csv.gz", ".parquet")
 _LINES = (".jsonl", ".ndjson", ".json")

@@ -17,7 +17,7 @@ from stream_app.replay.faults import Faults, refused
 from stream_app.replay.layout import Columns, Layout
 from stream_app.replay.stretch import Rows, Share, Stretch
 from stream_app.replay.tables import Block, TableFile, sorted_block
-from stream_app.windowing.decoding import Version
+from stream_app.windowing.typed import Version
 
 _AT_ONCE = 16384
 """Rows of a sorted table counted at a time."""

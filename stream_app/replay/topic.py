@@ -21,7 +21,8 @@ from stream_app.errors import BrokerError, TopicsError
 from stream_app.replay.known import Change
 from stream_app.replay.spans import Log, Span
 from stream_app.settings import StreamSettings
-from stream_app.windowing.decoding import Limits, Version
+from stream_app.windowing.decoding import Limits
+from stream_app.windowing.typed import Version
 
 _WAIT_MS = 500
 _WAITING = 20_000

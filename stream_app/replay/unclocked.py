@@ -21,8 +21,9 @@ from stream_app.replay.stretch import Stretch
 from stream_app.replay.tally import Tally
 from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.closing import Closing
-from stream_app.windowing.decoding import Limits, Version, decode_batch
+from stream_app.windowing.decoding import Limits, decode_batch
 from stream_app.windowing.frontier import FOREVER
+from stream_app.windowing.typed import Version
 
 
 class FileLine(NamedTuple):

@@ -16,8 +16,7 @@ from contracts.dead_letters import DeadLetter, Reason
 from contracts.errors import InvalidEvent
 from contracts.events import event_times_ms
 from stream_app.windowing.accepted import Events, Whole
-from stream_app.windowing.typed import Faults, TypedReader
-from stream_app.windowing.typed import Version as Version  # where decoders of batches look for it
+from stream_app.windowing.typed import Faults, TypedReader, Version
 
 _SHOWN = 100
 """Characters of a foreign name in a dead letter's detail."""

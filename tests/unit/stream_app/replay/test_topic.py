@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stream_app.replay.known import Change
 from stream_app.replay.topic import changes_of, greatest_time
-from stream_app.windowing.decoding import Limits, Version
+from stream_app.windowing.decoding import Limits
+from stream_app.windowing.typed import Version
 from tests.builders import a_baseline
 from tests.unit.stream_app.windowing.stand import Record, a_record, a_value
 
