@@ -17,7 +17,7 @@ from demo.stack.errors import StackError
 PARTS = ("memory", "recovery", "merging")
 WHOLE = Extent(events=10_000_000, early=1_000_000, windows=1_000)
 QUICK = Extent(events=1_000_000, early=500_000, windows=100)
-"""The first hundreds of thousands of events warm the allocator up: they find the most that is ever in memory at once."""
+"""The first hundreds of thousands of events warm up: they find the most that is ever in memory at once."""
 _EVENT_BYTES = 1_000
 """Room on the disk that an event may take."""
 

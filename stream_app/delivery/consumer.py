@@ -12,7 +12,7 @@ Each override says which of the two it cures, or what else it is for.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +21,13 @@ from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
 from stream_app.delivery.parsing import FetchResults
+
+WAITING = 32
+"""Batches of a topic that may wait to be handled, of up to a megabyte each; then no more of it is taken.
+
+Faust's own bound is 4,096: millions of events behind a backlog. A smaller one would hold partitions back with callbacks
+that a rebalance does not know of, and a full queue that is cleared by one never wakes who waits to put into it.
+"""
 
 
 class View:
@@ -129,7 +136,16 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
         # Cures (B). The shorter wait is for partitions that become active while a fetch is pending.
-        return await super()._getmany(View(self, active_partitions or ()), min(timeout, 0.25))
+        enough = self._topics_with_enough()
+        wanted = [tp for tp in active_partitions or () if tp.topic not in enough]
+        return await super()._getmany(View(self, wanted), min(timeout, 0.02 if enough else 0.25))
+
+    def _topics_with_enough(self) -> set[str]:
+        """Topics of which WAITING batches were delivered and are not handled yet."""
+        waiting: Counter[str] = Counter()
+        for tp, messages in self._delivered.items():
+            waiting[tp.topic] += sum(not message.acked for message in messages)
+        return {topic for topic, number in waiting.items() if number >= WAITING}
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
         if self.flow_active and not self._get_active_partitions():

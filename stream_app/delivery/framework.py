@@ -65,8 +65,8 @@ class App(faust.App):  # type: ignore[misc]
         self.when_ready()
 
     def batched_topic(self, name: str) -> Any:
-        """One of `fetching.batched`. At most 8 batches wait in its queue."""
-        return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes), maxsize=8)
+        """One of `fetching.batched`. What waits in its queue is bounded by the consumer: see consumer.py, WAITING."""
+        return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes))
 
     def state_table(self, name: str, partitions: int, age: Age, recovered: Callable[[], None]) -> StateTable:
         """A table of the topic `{group}-{name}-changelog`. recovered: called when its partitions have been read."""

@@ -9,7 +9,7 @@ import pytest
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
-from stream_app.delivery.consumer import Consumer, View
+from stream_app.delivery.consumer import WAITING, Consumer, View
 from stream_app.delivery.framework import App
 from tests.unit.stream_app.delivery.stand import FakeThread, Record
 
@@ -193,6 +193,26 @@ async def test_every_fetch_gets_a_view_and_ends_soon_enough_to_see_partitions_th
     (first, long), (second, short) = consumer._thread.fetches
     assert (A in first, B in first, A in second) == (True, False, False)
     assert (long, short) == (0.25, 0.1)
+
+
+async def test_no_more_of_a_topic_is_taken_while_enough_of_it_waits_to_be_handled(consumer: Consumer) -> None:
+    messages = [deliver(consumer, offset, offset, tp=(A, B)[offset % 2]) for offset in range(WAITING)]
+    await consumer._getmany({A, B, LOG}, 1.0)
+    finish(messages[0])  # handled, and not committed yet
+    await consumer._getmany({A, B, LOG}, 1.0)
+    (held, soon), (free, _) = consumer._thread.fetches
+    assert [tp in held for tp in (A, B, LOG)] == [False, False, True]  # a changelog is never held back
+    assert soon <= 0.02  # or the queue would run dry meanwhile
+    assert [tp in free for tp in (A, B, LOG)] == [True, True, True]
+
+
+async def test_what_was_taken_before_a_rebalance_holds_nothing_back_after_it(consumer: Consumer) -> None:
+    for offset in range(WAITING):
+        deliver(consumer, offset, offset)
+    await consumer.on_partitions_revoked({A, B})
+    await consumer._getmany({A}, 1.0)
+    [(view, _)] = consumer._thread.fetches
+    assert A in view
 
 
 async def test_nothing_is_fetched_while_every_partition_is_held_back(consumer: Consumer) -> None:
