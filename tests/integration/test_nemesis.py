@@ -1,4 +1,4 @@
-"""Two minutes of the nemesis: `python -m bench nemesis` is the same code for longer. Its servers are the local stack's."""
+"""Two minutes of the nemesis: `python -m bench nemesis` is the same code for longer. Its Kafka is the local stack's."""
 
 from __future__ import annotations
 
