@@ -18,8 +18,8 @@ from bench.growth.watched import Watched
 from bench.stream.processor import cpu_seconds
 from demo.stack.kafka import KafkaServer
 
-_CHUNK, _AHEAD = 20_000, 200_000
-"""Events sent at a time, and at most ahead of the worker: enough that it always has as many in memory as it takes."""
+_CHUNK, _AHEAD = 8_000, 16_000
+"""Events sent at a time, and at most ahead of the worker: what it has taken in and not counted yet is memory, too."""
 _JITTER_MS = 2_000
 _SAMPLE_SECONDS, _STALL_SECONDS, _COMPACTION_SECONDS = 0.5, 120.0, 60.0
 _TAIL_KEYS = 3
