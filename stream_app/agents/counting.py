@@ -4,6 +4,8 @@ The order that makes it exact, whatever crashes in between:
 
     dead letters acknowledged -> counted and written, without an await between -> final partials acknowledged
     -> their windows deleted -> heartbeat
+
+Counting goes on while partials wait for their acknowledgement: nothing is counted into an ended window any more.
 """
 
 from __future__ import annotations
@@ -70,6 +72,8 @@ class Counting:
         source = self._owned.source
         if not await until_done(read, failed, lambda: source.stopping, self._owned.clock):
             source.abandon(batch.partition)
+        if source.stopping:
+            await self._owned.handed_on()
         self._telemetry.batches.inc()
 
     async def _read(self, batch: Batch) -> None:
@@ -89,7 +93,7 @@ class Counting:
             self._telemetry.events.labels("redelivered").inc(len(batch.records) - len(records))
         if records:
             await self._count(batch, records, start)
-        await self._owned.hand_on(batch.partition, batch.epoch, always=False)
+        self._owned.hand_on_soon(batch.partition, batch.epoch)
 
     async def _count(self, batch: Batch, records: Sequence[SourceRecord], start: int) -> None:
         """Count records; where that raises, find the one that cannot be counted and make it a dead letter.

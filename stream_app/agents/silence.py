@@ -67,7 +67,7 @@ class Silence:
                 raise
             owned.check(epoch)
         self._show(number, silent)
-        await owned.hand_on(number, epoch, always=True, silent=silent)
+        await owned.hand_on(number, epoch, silent=silent)
 
     def _age_of_the_answer(self, number: int) -> float | None:
         """Seconds since the broker said where the log ends; None when it does not answer (or a clock was set)."""

@@ -156,6 +156,11 @@ class Partition:
         windows = [(window_key(key), encode_partial(self._windows[key].partial())) for key in keys]
         return [*windows, (meta_key(self.number), encode_meta(meta))]
 
+    @property
+    def is_due(self) -> bool:
+        """Whether due() has something."""
+        return any(self._ledger.watermark.passed(window.end) for window in self._windows.values())
+
     def due(self) -> list[PartialAggregate]:
         """The final counts of windows that are over and not yet acknowledged, by start: to be sent to stage 2."""
         return [

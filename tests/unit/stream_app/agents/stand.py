@@ -140,12 +140,17 @@ class Sent(NamedTuple):
 
 
 class FakeOutlet:
-    """Records what is sent. The first sends to a topic in `refusals` fail, as often as it says there."""
+    """Records what is sent. The first sends to a topic in `refusals` fail, as often as it says there.
+
+    What has a key and goes to a topic in `slow` is acknowledged when the test says so: its futures are in `waiting`.
+    """
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.refusals: dict[str, int] = {}
         self.before_ack: dict[str, Any] = {}
+        self.slow: set[str] = set()
+        self.waiting: list[asyncio.Future[object]] = []
 
     async def publish(
         self, topic: str, value: bytes, *, key: bytes | None, partition: int, headers: Headers
@@ -156,8 +161,11 @@ class FakeOutlet:
         self.sent.append(Sent(topic, partition, key, value, headers))
         if topic in self.before_ack:
             self.before_ack[topic]()
-        ack = asyncio.get_running_loop().create_future()
-        ack.set_result(None)
+        ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        if topic in self.slow and key is not None:
+            self.waiting.append(ack)
+        else:
+            ack.set_result(None)
         return ack
 
     def partials(self) -> list[PartialMessage]:

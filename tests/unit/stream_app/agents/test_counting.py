@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from stream_app.windowing import state
 from stream_app.windowing.decoding import Limits
 from tests.builders import NOON, a_baseline, an_event
 from tests.unit.stream_app.agents.stand import FakeBatch, Stand
+from tests.waiting import eventually
 
 LIMITS = Limits(max_future_ms=3_600_000, max_age_ms=3_600_000)
 
@@ -49,6 +51,7 @@ async def test_what_a_batch_wrote_is_noted_with_it_so_that_its_commit_can_wait(s
 
 async def test_a_finished_window_is_sent_then_deleted_then_announced(stand: Stand) -> None:
     await counting(stand).handle(FakeBatch.of(events(130)))
+    await stand.owned.handed_on()
     partial, heartbeat = stand.outlet.partials()
     assert isinstance(partial, PartialAggregate)
     assert partial.rows == 100
@@ -60,13 +63,55 @@ async def test_a_finished_window_is_sent_then_deleted_then_announced(stand: Stan
     assert beats == [0, 1, 2, 3]
 
 
+def rows_sent(stand: Stand) -> list[int]:
+    return [message.rows for message in stand.outlet.partials() if isinstance(message, PartialAggregate)]
+
+
 async def test_a_window_is_kept_until_its_partial_is_acknowledged(stand: Stand) -> None:
-    stand.outlet.refusals["window-partials"] = 2
+    stand.outlet.refusals["window-partials"] = 1
     await counting(stand).handle(FakeBatch.of(events(130)))
-    assert stand.time.pauses == [0.2, 0.4]
-    assert [message.rows for message in stand.outlet.partials() if isinstance(message, PartialAggregate)] == [100]
-    assert stand.value("events_total", outcome="counted") == 130
-    assert stand.value("retries_total", stage="count") == 2
+    await stand.owned.handed_on()
+    assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([], 2)
+    await stand.owned.hand_on(0, 0, silent=False)  # the next tick
+    assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([100], 1)
+
+
+async def test_counting_does_not_wait_for_an_ended_window_and_no_heartbeat_overtakes_it(stand: Stand) -> None:
+    stand.outlet.slow.add("window-partials")
+    agent = counting(stand)
+    await agent.handle(FakeBatch.of(events(130)))
+    await asyncio.sleep(0)
+    await agent.handle(FakeBatch.of(events(100, first=130), first=130))  # ends the second window, too
+    await stand.owned.hand_on(0, 0, silent=False)  # a tick says nothing meanwhile
+    assert stand.value("events_total", outcome="counted") == 230
+    assert [type(message) for message in stand.outlet.partials()] == [PartialAggregate]
+    assert [value for _, _, value in stand.store.writes].count(None) == 0
+    stand.outlet.waiting[0].set_result(None)
+    await eventually(lambda: len(stand.outlet.waiting) == 2, 5, "the second window is sent")
+    assert tombstones(stand) == 1
+    stand.outlet.waiting[1].set_result(None)
+    await stand.owned.handed_on()
+    assert rows_sent(stand) == [100, 100]
+    beats = [message.watermark for message in stand.outlet.partials() if isinstance(message, Heartbeat)]
+    ends = [message.window_end for message in stand.outlet.partials() if isinstance(message, PartialAggregate)]
+    assert beats[0] == ends[1] - 1  # held back before the window that is not acknowledged yet
+    assert beats[1] >= ends[1]
+
+
+async def test_what_was_being_handed_on_in_a_rebalance_changes_nothing_any_more(stand: Stand) -> None:
+    stand.outlet.slow.add("window-partials")
+    await counting(stand).handle(FakeBatch.of(events(130)))
+    await asyncio.sleep(0)
+    stand.source.epoch = 1
+    stand.owned.restore([0])
+    stand.outlet.waiting[0].set_result(None)
+    await asyncio.sleep(0.01)
+    assert tombstones(stand) == 0
+    assert [type(message) for message in stand.outlet.partials()] == [PartialAggregate]
+
+
+def tombstones(stand: Stand) -> int:
+    return [value for _, _, value in stand.store.writes].count(None)
 
 
 async def test_dead_letters_are_acknowledged_before_the_state_moves_past_them(stand: Stand) -> None:
@@ -228,4 +273,5 @@ async def test_a_new_owner_goes_on_from_what_was_stored(stand: Stand) -> None:
     stand.owned.restore([0])
     assert stand.owned.next_offsets == {0: 60}
     await counting(stand).handle(FakeBatch.of(events(70, first=60), first=60))
-    assert [message.rows for message in stand.outlet.partials() if isinstance(message, PartialAggregate)] == [100]
+    await stand.owned.handed_on()
+    assert rows_sent(stand) == [100]
