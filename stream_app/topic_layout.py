@@ -21,9 +21,9 @@ _STATE_CONFIG = {
     # A recovery reads the whole topic, so old values should go soon ...
     "segment.bytes": str(16 * _MIB),
     "min.cleanable.dirty.ratio": "0.1",
-    "max.compaction.lag.ms": str(15 * _MINUTE_MS),
+    "max.compaction.lag.ms": str(5 * _MINUTE_MS),
     # ... but not at once: while both are there, the late write of a former owner loses against the younger value.
-    "min.compaction.lag.ms": str(5 * _MINUTE_MS),
+    "min.compaction.lag.ms": str(2 * _MINUTE_MS),
     "max.message.bytes": str(8 * _MIB),
 }
 # What changes the meaning of a topic's records, and what happens otherwise; other settings are the operator's to tune.

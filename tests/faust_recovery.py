@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faust.transport.drivers import aiokafka as driver
+from msgspec.structs import replace
 
 from stream_app.delivery.batches import Fetching, RecordBatch
 from stream_app.delivery.configuration import faust_settings
@@ -69,6 +70,9 @@ class Session:
         self._state = self.app.state_table(
             "state", PARTITIONS, age=lambda key, value: int(value.split()[0]), recovered=self._restore
         )
+        if consumer is not Consumer:  # the changelog is read by record, and applied by the thousand, as in Faust
+            self.app.fetching = replace(self.app.fetching, batched=frozenset({topic}))
+            self._state.recovery_buffer_size = 1000
 
         @self.app.agent(self.app.batched_topic(topic), name=f"{topic}-agent", concurrency=1)
         async def count(batches: Any) -> None:

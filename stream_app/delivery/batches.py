@@ -50,7 +50,7 @@ class RecordBatch:
 
 
 class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
-    """Cuts what a poll returned into batches; other topics (changelogs) go record by record as before."""
+    """Cuts what a poll returned into batches; other topics go record by record as before."""
 
     def __init__(self, fetching: Fetching) -> None:
         self.fetching = fetching

@@ -81,7 +81,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     # commit would stick for ever. Here the batches in the order of their delivery are the bookkeeping.
 
     def _to_message(self, tp: TP, record: Any) -> Any:
-        if type(record) is not RecordBatch:
+        if type(record) is not RecordBatch or self._is_changelog_tp(tp):  # a changelog is never committed
             return super()._to_message(tp, record)
         record.epoch = self.epoch
         message, waiting = super()._to_message(tp, record), self._delivered[tp]
@@ -177,7 +177,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         await self.seek_wait({tp: offset})
 
     def answered(self, tp: TP) -> int | None:
-        """When the broker last answered a fetch of this partition, milliseconds UTC; None before the first answer."""
+        """When the last answer to a fetch of this partition was taken in, milliseconds UTC; None before the first.
+
+        Not when the broker gave it: aiokafka stamps it when it comes to it, after a stop of this process long after.
+        """
         state = self._fetched(tp)
         return None if state is None else state.timestamp
 

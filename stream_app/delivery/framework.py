@@ -8,6 +8,7 @@ from typing import Any
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from msgspec.structs import replace
 
 from stream_app.delivery import consumer
 from stream_app.delivery.batches import BatchSchema, Fetching
@@ -70,8 +71,13 @@ class App(faust.App):  # type: ignore[misc]
 
     def state_table(self, name: str, partitions: int, age: Age, recovered: Callable[[], None]) -> StateTable:
         """A table of the topic `{group}-{name}-changelog`. recovered: called when its partitions have been read."""
-        table: StateTable = self.Table(name, key_type=bytes, value_type=bytes, partitions=partitions)
+        # A buffer of one: what recovery calls an event is a batch of records.
+        schema = BatchSchema(key_type=bytes, value_type=bytes)
+        table: StateTable = self.Table(
+            name, schema=schema, key_type=bytes, value_type=bytes, partitions=partitions, recovery_buffer_size=1
+        )
         table.age = age
+        self.fetching = replace(self.fetching, batched=self.fetching.batched | {table.changelog_topic_name})
 
         async def on_recover() -> None:
             recovered()

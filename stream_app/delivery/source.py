@@ -64,7 +64,7 @@ class TopicSource:
         return end
 
     def answered(self, partition: int) -> int | None:
-        """When the broker last said where that is."""
+        """When this process took in the last answer that said where that is."""
         at: int | None = self._app.consumer.answered(self.at(partition))
         return at
 

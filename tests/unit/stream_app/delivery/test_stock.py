@@ -20,8 +20,11 @@ from faust.types import TP
 from stream_app.delivery.batches import Fetching, RecordBatch
 from stream_app.delivery.consumer import Consumer, ConsumerThread, View
 from stream_app.delivery.framework import App, Producer, Transport
+from stream_app.delivery.parsing import Record
 from stream_app.delivery.tables import MonotoneStore
-from tests.unit.stream_app.delivery.stand import FakeThread, Record
+from tests.unit.stream_app.delivery.stand import FakeThread
+from tests.unit.stream_app.delivery.stand import Record as AnyRecord
+from tests.waiting import eventually
 
 SOURCE, LOG = TP("predictions", 0), TP("group-counts-changelog", 0)
 FETCHING = Fetching(batched=frozenset({"predictions"}), batch_records=3, max_wait_ms=123, min_bytes=456)
@@ -166,7 +169,7 @@ async def test_a_fetch_gets_the_live_set_and_faust_drops_what_has_become_inactiv
     async def getmany(active_partitions: set[TP], timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109
         passed.append(active_partitions)
         stock.pause_partitions({SOURCE, LOG})
-        return {SOURCE: [RecordBatch(SOURCE, [Record(0)])]}
+        return {SOURCE: [RecordBatch(SOURCE, [AnyRecord(0)])]}
 
     stock._getmany = getmany
     assert [item async for item in stock.getmany(timeout=1.0)] == []
@@ -190,7 +193,7 @@ async def test_nothing_active_makes_faust_sleep_a_whole_second(stock: StockConsu
 async def test_what_a_poll_brings_goes_through_the_scheduler_and_to_message(ours: Consumer) -> None:
     """Why `BatchScheduler.iterate` makes batches, and `_to_message` can note their order."""
     ours._set_active_tps({SOURCE})
-    ours._thread.records = {SOURCE: [Record(offset) for offset in range(4)]}
+    ours._thread.records = {SOURCE: [AnyRecord(offset) for offset in range(4)]}
     messages = [message async for _, message in ours.getmany(timeout=1.0)]
     assert [message.value.offset for message in messages] == [2, 3]
     assert list(ours._delivered[SOURCE]) == messages
@@ -199,7 +202,7 @@ async def test_what_a_poll_brings_goes_through_the_scheduler_and_to_message(ours
 async def test_a_batch_comes_through_the_schema_as_it_is(ours: Consumer) -> None:
     """Why `BatchSchema` hands it on: decoding is the agent's."""
     topic = ours.app.batched_topic("predictions")
-    message = ours._to_message(SOURCE, RecordBatch(SOURCE, [Record(0)]))
+    message = ours._to_message(SOURCE, RecordBatch(SOURCE, [AnyRecord(0)]))
     event = await topic.decode(message)
     assert event.value is message.value
 
@@ -228,11 +231,31 @@ async def test_a_table_keeps_its_state_in_the_store_that_it_is_given_and_recover
     (table,) = ours.app.tables.values()
     assert type(table.data) is MonotoneStore
     recovery = ours.app.tables.recovery
-    recovery.buffers[table] += [
-        SimpleNamespace(message=SimpleNamespace(key=b"k", value=value, partition=0)) for value in (b"9", b"7")
-    ]
+    records = [Record(LOG.topic, LOG.partition, offset, 0, b"k", value) for offset, value in enumerate((b"9", b"7"))]
+    recovery.buffers[table] += [SimpleNamespace(message=RecordBatch(LOG, records))]
     recovery.flush_buffers()
     assert table.stored() == [(b"k", b"9")]
+
+
+async def test_recovery_takes_a_batch_of_the_changelog_for_one_event_that_reaches_its_last_offset(
+    ours: Consumer,
+) -> None:
+    """Why changelogs are batched topics, and why tables have a recovery buffer of one."""
+    (table,) = ours.app.tables.values()
+    assert table.changelog_topic_name == LOG.topic in ours.app.fetching.batched
+    recovery, queue = ours.app.tables.recovery, ours.app.tables.changelog_queue
+    recovery.tp_to_table[LOG], recovery.active_highwaters[LOG], recovery.active_offsets[LOG] = table, 2, -1
+    recovery.active_tps.add(LOG)
+    records = [Record(LOG.topic, LOG.partition, offset, 0, b"%d" % offset, b"1") for offset in range(3)]
+    message = ours._to_message(LOG, RecordBatch(LOG, records))
+    assert not ours._delivered  # nothing of a changelog is ever acknowledged or committed
+    ours.app.flow_control.resume()
+    queue.put_nowait(SimpleNamespace(message=message))
+    reading = asyncio.create_task(recovery._slurp_changelogs.fun(recovery))
+    await eventually(lambda: recovery.active_offsets[LOG] == 2, 5, "the batch is read")
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert table.stored() == [(b"0", b"1"), (b"1", b"1"), (b"2", b"1")]
 
 
 async def test_an_app_builds_its_transport_by_the_method_that_ours_replaces() -> None:

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from faust.types import TP
 
-from stream_app.delivery.batches import Fetching
+from stream_app.delivery.batches import Fetching, RecordBatch
 from stream_app.delivery.framework import App
+from stream_app.delivery.parsing import Record
 from stream_app.delivery.tables import MonotoneStore
 
 
@@ -22,7 +23,10 @@ def store() -> MonotoneStore:
 
 
 def changelog(*entries: tuple[bytes, bytes | None], partition: int = 0) -> list[SimpleNamespace]:
-    return [SimpleNamespace(message=SimpleNamespace(key=k, value=v, partition=partition)) for k, v in entries]
+    """One event, as a poll of the changelog's partition becomes one."""
+    tp = TP("group-counts-changelog", partition)
+    records = [Record(tp.topic, partition, i, 0, key, value) for i, (key, value) in enumerate(entries)]
+    return [SimpleNamespace(message=RecordBatch(tp, records))]
 
 
 def recover(store: MonotoneStore, events: list[SimpleNamespace]) -> dict[bytes, bytes]:
