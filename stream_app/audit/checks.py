@@ -160,7 +160,7 @@ def _version(balance: VersionBalance) -> Difference:
 def _dead_letters(found: Found) -> Iterator[Difference]:
     for meta in found.metas:
         refused = sum(meta.refused.values())
-        letters = sum(1 for offset in found.refused.get(meta.partition, ()) if offset <= meta.last_offset)
+        letters = sum(1 for offset in found.letters.refused.get(meta.partition, ()) if offset <= meta.last_offset)
         if found.refused_complete and letters < refused:
             words = (
                 f"source partition {meta.partition}, offsets {meta.first_offset} to {meta.last_offset}: {refused} "
@@ -177,6 +177,9 @@ def _dead_letters(found: Found) -> Iterator[Difference]:
 
 
 def _notes(found: Found) -> Iterator[str]:
+    for topic, number in sorted(found.unreadable.items()):
+        records = "1 record is" if number == 1 else f"{number} records are"
+        yield f"{topic}: {records} left out, a foreign hand's or a later version's: they cannot be read"
     if found.foreign_reports:
         yield f"{found.foreign_reports} reports on the topic are of another STREAM_APP_ID and are left out"
     for record in found.versions:

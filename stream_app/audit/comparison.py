@@ -130,11 +130,16 @@ def _late(recount: Recount) -> Iterator[Difference]:
 
 
 def notes(recount: Recount) -> Iterator[str]:
-    """What could not be recounted."""
+    """What could not be recounted, and what was counted although a letter says that it was refused."""
     if sizes := recount.other_sizes:
         words = ", ".join(f"{size / 1000:g} s" for size in sorted(sizes))
         yield f"there are windows of {words}: with windows of several lengths only source partitions are recounted"
     for number, meta in sorted(recount.metas.items()):
+        if after_all := recount.after_all[number]:
+            yield (
+                f"source partition {number}: offsets {ranges(sorted(after_all))} are on dead-letters (unknown-version) "
+                "and were counted after all: a worker died behind them, and the baseline came before it was back"
+            )
         if not recount.complete(number):
             start = recount.found.predictions[number].start if number in recount.found.predictions else 0
             yield (

@@ -9,6 +9,7 @@ import msgspec
 from contracts.partials import PartialAggregate
 from contracts.reports import DriftReport
 from stream_app.audit.difference import Version
+from stream_app.audit.letters import Letters
 from stream_app.windowing.accounts import ClosedWindows
 from stream_app.windowing.merged_state import VersionRecord
 from stream_app.windowing.state import PartitionMeta
@@ -43,8 +44,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     predictions: the log of each partition. exhausted: partitions with no record behind stage 1's position, though the
     log's end may be. metas, open_windows: the state of stage 1; versions, parts, closed: of stage 2. reports: of this
     installation; foreign_reports: how many others have written; complete: nothing was deleted from that topic yet.
-    refused: dead letters by source partition; refused_complete: likewise. answered: ids asked for; lost: those not on
-    `predictions`.
+    letters: dead letters; refused_complete: likewise. answered: ids asked for; lost: those not on
+    `predictions`. unreadable: topic -> records on it that are no message of that topic.
     """
 
     predictions: Mapping[int, Log]
@@ -57,10 +58,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     reports: Reports
     reports_complete: bool
     foreign_reports: int = 0
-    refused: Mapping[int, frozenset[int]]
+    letters: Letters
     refused_complete: bool
     answered: int | None = None
     lost: tuple[str, ...] = ()
+    unreadable: Mapping[str, int] = {}
 
 
 def reports_of(reports: Iterable[DriftReport]) -> Reports:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -19,6 +19,7 @@ from contracts.topics import DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS
 from stream_app.audit.checks import Audit, audited
 from stream_app.audit.comparison import differences, notes
 from stream_app.audit.found import Found, Log, reports_of
+from stream_app.audit.letters import letters_of
 from stream_app.audit.recount import Recount
 from stream_app.errors import BrokerError, StateError
 from stream_app.settings import WORKER, StreamSettings
@@ -27,6 +28,7 @@ from stream_app.windowing.newest import Age, Newest
 from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
 from stream_app.windowing.tumbling import WindowConfig
 
+T = TypeVar("T")
 _TRIES, _PAUSE_SECONDS = 3, 1.0
 
 
@@ -81,13 +83,12 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
     logs, ids = await _predictions(settings, answered)
     reports_log, reports = await _all(settings, settings.topic(DRIFT_REPORTS))
     letters_log, letters = await _all(settings, settings.topic(DEAD_LETTERS))
+    ours = [record for record in reports if _ours(settings, record)]
+    told, no_reports = _readable(ours, decode_report)
+    refused, no_letters = _readable([record for record in letters if _ours(settings, record)], decode_dead_letter)
+    unreadable = {settings.topic(DRIFT_REPORTS): no_reports, settings.topic(DEAD_LETTERS): no_letters}
     merged = merged_of(windows.items())
     metas = tuple(decode_meta(value) for key, value in counts.items() if isinstance(parse_key(key), MetaKey))
-    ours = [record for record in reports if _ours(settings, record)]
-    refused: dict[int, set[int]] = {}
-    for letter in (decode_dead_letter(record.value or b"") for record in letters if _ours(settings, record)):
-        if letter.topic == settings.topic(PREDICTIONS):
-            refused.setdefault(letter.partition, set()).add(letter.offset)
     return Found(
         predictions=logs,
         exhausted=await _exhausted(settings, logs, {meta.partition: meta.last_offset + 1 for meta in metas}),
@@ -98,19 +99,32 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
         versions=merged.versions,
         parts=merged.parts,
         closed=merged.closed,
-        reports=reports_of(decode_report(record.value or b"") for record in ours),
+        reports=reports_of(told),
         reports_complete=reports_log.start == 0,
         foreign_reports=len(reports) - len(ours),
-        refused={number: frozenset(offsets) for number, offsets in refused.items()},
+        letters=letters_of(refused, settings.topic(PREDICTIONS)),
         refused_complete=letters_log.start == 0,
         answered=None if answered is None else len(answered),
         lost=() if answered is None else tuple(sorted(answered - ids)),
+        unreadable={topic: number for topic, number in unreadable.items() if number},
     )
+
+
+def _readable(records: Iterable[ConsumerRecord], decode: Callable[[bytes], T]) -> tuple[list[T], int]:
+    """The messages, and how many records are none. Anybody may write to a topic that is shared."""
+    found: list[T] = []
+    others = 0
+    for record in records:
+        try:
+            found.append(decode(record.value or b""))
+        except InvalidMessage:
+            others += 1
+    return found, others
 
 
 def _ours(settings: StreamSettings, record: ConsumerRecord) -> bool:
     """Whether this group of workers wrote it. Older builds did not name their group: what they wrote counts as ours."""
-    source = dict(record.headers).get("ce_source", b"").decode(errors="replace")
+    source = (dict(record.headers).get("ce_source") or b"").decode(errors="replace")  # a header may have no value
     return source == settings.source or not source.startswith(f"{WORKER}/")
 
 

@@ -4,8 +4,8 @@ What a report counts of one source partition is known by its last offset there: 
 their offsets, until its end has passed in that partition. So all of the window's events up to that offset must be in
 the report, and all behind it must be late. Both are compared, and by source partition what was counted and late.
 
-Repeats are recognised as stage 1 does; what is on dead-letters counts as refused. Where retention has deleted records
-that were read, only too many can be seen, not too few.
+Repeats are recognised as stage 1 does; what is on dead-letters counts as refused, but for what was counted after all
+(letters.py). Where retention has deleted records that were read, only too many can be seen, not too few.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contracts.events import Envelope, decode_envelope, event_time_ms
 from stream_app.audit.claims import claims_of
 from stream_app.audit.difference import Version
 from stream_app.audit.found import Found
+from stream_app.audit.letters import counted_after_all
 from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.tumbling import WindowConfig, window_start
 from stream_app.windowing.watermark import Watermark
@@ -43,7 +44,7 @@ class SeenPartition:
     """What was found in one source partition."""
 
     def __init__(self, lateness_ms: int) -> None:
-        self.records = self.refused = 0
+        self.records = 0
         self.unlettered: list[int] = []
         self.sequences, self.watermark = Sequences(), Watermark(lateness_ms)
         self.events: defaultdict[Version, Tally] = defaultdict(Tally)
@@ -57,6 +58,7 @@ class Recount:
         self.found, self.windows = found, windows
         self.metas = {meta.partition: meta for meta in found.metas}
         self.claims = claims_of(found)
+        self.after_all = {meta.partition: counted_after_all(found.letters, meta) for meta in found.metas}
         self.seen: dict[int, SeenPartition] = {number: SeenPartition(windows.lateness_ms) for number in self.metas}
         # By (model, version, start of the window) and source partition: up to the last offset of the report, behind it,
         # and of the latter those that no earlier event's time makes late.
@@ -74,14 +76,14 @@ class Recount:
         meta = self.metas.get(partition)
         if meta is None:
             return
-        seen, refused = self.seen[partition], self.found.refused.get(partition, frozenset())
+        seen = self.seen[partition]
+        refused = self.found.letters.refused.get(partition, frozenset()) - self.after_all[partition]
         events: list[tuple[int, Envelope]] = []
         for offset, value in records:
             if not meta.first_offset <= offset <= meta.last_offset:
                 continue
             seen.records += 1
             if offset in refused:
-                seen.refused += 1
                 continue
             try:
                 events.append((offset, decode_envelope(value or b"")))

@@ -38,7 +38,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What was read. now: milliseconds UTC. group, group_state: its name, and as Kafka says it.
 
     logs, merging_logs: (start, end) of each partition of `predictions` and `window-partials`; merging_committed: the
-    group's offsets there. metas, open_windows: the state of stage 1; versions, parts: of stage 2.
+    group's offsets there. metas, open_windows: the state of stage 1; versions, parts: of stage 2. unreadable: records
+    among the heartbeats that are none, and no partial counts either.
     """
 
     now: int
@@ -53,6 +54,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     open_windows: tuple[PartialAggregate, ...]
     versions: tuple[VersionRecord, ...]
     parts: tuple[PartialAggregate, ...]
+    unreadable: int = 0
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +102,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. workers: how many are in the group."""
+    """All of it. workers: how many are in the group. notes: what is good to know and holds nothing back."""
 
     at: UtcTime
     group: str
@@ -109,6 +111,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[Source, ...]
     stage2: tuple[Stage2, ...]
     versions: tuple[Version, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def rebalancing(self) -> bool:
@@ -143,7 +146,15 @@ def picture_of(seen: Seen) -> Picture:
             for member in [next((member for member in seen.members if number in member.merging), None)]
         ),
         versions=_versions(seen),
+        notes=_notes(seen),
     )
+
+
+def _notes(seen: Seen) -> tuple[str, ...]:
+    if not seen.unreadable:
+        return ()
+    records = "1 record is" if seen.unreadable == 1 else f"{seen.unreadable:,} records are"
+    return (f"{records} left out: on window-partials, lately, and neither counts nor a heartbeat; see dead-letters",)
 
 
 def _names(seen: Seen) -> dict[str, str]:

@@ -37,6 +37,7 @@ class Reader:
         self._predictions, self._partials = settings.topic(PREDICTIONS), settings.topic(WINDOW_PARTIALS)
         self._counts, self._windows = Newest(age_of), Newest(age_of_merged)
         self._heard: dict[int, Heard] = {}
+        self._unreadable = 0
         self._sources: list[TopicPartition] = []
         self._merging: list[TopicPartition] = []
         self._followed: list[TopicPartition] = []
@@ -82,6 +83,7 @@ class Reader:
                 open_windows=tuple(decode_part(value) for key, value in stored if not isinstance(key, MetaKey)),
                 versions=merged.versions,
                 parts=merged.parts,
+                unreadable=self._unreadable,
             )
         except KafkaError as error:
             raise BrokerError(f"Kafka at {self._settings.bootstrap}: {error}") from error
@@ -97,15 +99,22 @@ class Reader:
 
     def _take(self, topic: str, record: Any) -> None:
         if topic == self._settings.counts_topic:
-            self._counts.take(record.key, record.value)
+            self._counts.take(record.key or b"", record.value)
         elif topic == self._settings.windows_topic:
-            self._windows.take(record.key, record.value)
+            self._windows.take(record.key or b"", record.value)
         else:
-            message = decode_partial(record.value)
-            if isinstance(message, Heartbeat):
-                former = self._heard.get(message.partition)
-                if former is None or former.heartbeat.generation <= message.generation:
-                    self._heard[message.partition] = Heard(message, record.timestamp)
+            self._hear(record)
+
+    def _hear(self, record: Any) -> None:
+        try:
+            message = decode_partial(record.value or b"")
+        except InvalidMessage:
+            self._unreadable += 1  # stage 2 makes a dead letter of it; whoever wrote it, the picture needs it not
+            return
+        if isinstance(message, Heartbeat):
+            former = self._heard.get(message.partition)
+            if former is None or former.heartbeat.generation <= message.generation:
+                self._heard[message.partition] = Heard(message, record.timestamp)
 
     async def _logs(self, partitions: list[TopicPartition]) -> dict[int, tuple[int, int]]:
         starts = await self._consumer.beginning_offsets(partitions)

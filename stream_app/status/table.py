@@ -14,7 +14,7 @@ _HEAD = ["partition", "owner", "host", "watermark", "behind clock", "lag", "open
 
 
 def as_text(picture: Picture) -> str:
-    """Three tables, and a last line that says what holds time back."""
+    """Three tables, notes, and a last line that says what holds time back."""
     workers = f"{picture.workers} worker{'' if picture.workers == 1 else 's'}"
     partitions = [_cells(source) for source in picture.partitions]
     stage2 = [[str(stage.partition), stage.owner, stage.host, f"{stage.lag:,}"] for stage in picture.stage2]
@@ -38,6 +38,7 @@ def as_text(picture: Picture) -> str:
             "",
             *aligned(["model version", "pending windows", "oldest pending", "reports", "last report"], versions),
             "",
+            *(f"note: {note}" for note in picture.notes),
             holding(picture),
         ]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewPartitions
 
 from contracts.events import encode_event
-from contracts.topics import PREDICTIONS, WINDOW_PARTIALS
+from contracts.topics import DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS, WINDOW_PARTIALS
 from stream_app import admin
 from tests.builders import NOON, a_baseline, an_event
 from tests.poison import ACCEPTED, GOOD, REFUSED
@@ -108,6 +109,23 @@ async def test_garbage_between_the_stages_is_a_dead_letter_and_windows_go_on(str
     letters = await stream.dead_letters(lambda letter: letter.topic == partials, number=number)
     assert {letter.reason for letter in letters} == {"unreadable"}
     await stream.audit()
+
+
+async def test_status_and_audit_leave_out_what_a_foreign_hand_wrote_and_say_so(stream: Stream) -> None:
+    foreign = [b"no message", b"", b"\xff", None, b'{"v":99}']
+    topics = [stream.topic(topic) for topic in (WINDOW_PARTIALS, DRIFT_REPORTS, DEAD_LETTERS)]
+    for topic in topics:
+        for i, value in enumerate(foreign):
+            headers = [("ce_source", None if i % 2 else b"somebody")]
+            await stream.producer.send_and_wait(topic, value, key=[None, b""][i % 2], headers=headers, partition=0)
+    status = json.loads(await stream.command("status", "--json"))
+    assert status["workers"] == 1
+    [note] = status["notes"]
+    assert "left out: on window-partials" in note
+    assert "note: " in await stream.command("status")
+    told = json.loads(await stream.command("audit", "--recount", "--json"))
+    assert (told["balanced"], told["differences"]) == (True, [])
+    assert {note.split(":")[0] for note in told["notes"]} >= set(topics[1:])
 
 
 async def test_a_state_topic_that_does_not_fit_ends_a_worker_with_one_line(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from stream_app.audit.found import Found, Log, Reported
+from stream_app.audit.letters import Letters
 from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.merged_state import merged_of
 from stream_app.windowing.merger import Merger, MergerConfig
@@ -89,10 +90,12 @@ def an_installation(values: Mapping[int, Sequence[bytes]] = VALUES, windows: Win
         closed=merged.closed,
         reports=reports,
         reports_complete=True,
-        refused={
-            number: frozenset(offset for offset, value in enumerate(log) if value == BROKEN)
-            for number, log in values.items()
-        },
+        letters=Letters(
+            {
+                number: frozenset(offset for offset, value in enumerate(log) if value == BROKEN)
+                for number, log in values.items()
+            }
+        ),
         refused_complete=True,
     )
 

@@ -13,6 +13,7 @@ from contracts.reports import DriftReport, report_id
 from stream_app.audit.checks import audited
 from stream_app.audit.difference import Difference, moment
 from stream_app.audit.found import Found, Log, Reported, reports_of
+from stream_app.audit.letters import Letters
 from stream_app.audit.table import as_json, as_text
 from stream_app.windowing.merged_state import ClosedWindow, VersionRecord
 from stream_app.windowing.state import PartitionMeta, VersionAccount
@@ -50,7 +51,7 @@ WELL = Found(
     },
     reports={FLIGHTS: REPORTS},
     reports_complete=True,
-    refused={0: frozenset(range(5))},
+    letters=Letters({0: frozenset(range(5))}),
     refused_complete=True,
 )
 
@@ -89,7 +90,9 @@ def test_records_that_were_read_twice_are_named() -> None:
 
 
 def test_records_that_are_in_no_column_are_named() -> None:
-    difference = the_difference(metas=(replace(META, refused={"malformed": 4}),), refused={0: frozenset(range(4))})
+    difference = the_difference(
+        metas=(replace(META, refused={"malformed": 4}),), letters=Letters({0: frozenset(range(4))})
+    )
     assert (difference.kind, difference.partition, difference.rows) == ("records", 0, 1)
     assert str(difference) == "source partition 0, offsets 0 to 109: 108 records read, 107 accounted for"
 
@@ -111,7 +114,7 @@ def test_a_partition_that_is_gone_is_named() -> None:
 
 
 def test_dead_letters_that_are_missing_are_named() -> None:
-    difference = the_difference(refused={0: frozenset({1, 2, 3})})
+    difference = the_difference(letters=Letters({0: frozenset({1, 2, 3})}))
     assert "source partition 0, offsets 0 to 109: 5 records refused, 3 are on dead-letters" in str(difference)
     assert (difference.kind, difference.rows) == ("dead-letters", 2)
 
@@ -169,11 +172,11 @@ def test_offsets_behind_the_position_that_hold_no_record_are_not_waiting() -> No
 
 def test_records_that_retention_deleted_are_no_fault() -> None:
     old = replace(WELL, predictions={0: Log(90, 110)}, reports={}, reports_complete=False)
-    assert audited(replace(old, refused={}, refused_complete=False)).balanced
+    assert audited(replace(old, letters=Letters(), refused_complete=False)).balanced
 
 
 def test_a_dead_letter_whose_state_is_not_written_yet_is_no_fault() -> None:
-    assert audited(replace(WELL, refused={0: frozenset([*range(5), 110])})).balanced
+    assert audited(replace(WELL, letters=Letters({0: frozenset([*range(5), 110])}))).balanced
 
 
 def test_reports_of_another_app_id_are_left_out_and_said() -> None:
@@ -252,3 +255,12 @@ def test_a_difference_has_its_place_as_fields() -> None:
 def test_fields_that_say_nothing_are_left_out(kind: str) -> None:
     told = json.loads(as_json(audited(replace(WELL, answered=1, lost=("a",), versions=(), reports={}, closed={}))))
     assert all(None not in difference.values() for difference in told["differences"] if difference["kind"] == kind)
+
+
+def test_records_that_are_no_message_of_their_topic_are_a_note_and_no_difference() -> None:
+    audit = audited(replace(WELL, unreadable={"drift-reports": 1, "dead-letters": 1_200}))
+    assert audit.balanced
+    assert [note[: note.index(" left")] for note in audit.notes] == [
+        "dead-letters: 1200 records are",
+        "drift-reports: 1 record is",
+    ]

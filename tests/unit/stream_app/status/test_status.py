@@ -187,3 +187,12 @@ def test_programs_get_the_same_as_people() -> None:
     assert (found["holding"], found["rebalancing"], found["workers"]) == ("nothing holds time back", False, 2)
     assert found["partitions"][0]["watermark"] == "2026-01-01T12:01:05Z"
     assert found["versions"][0]["last_report"] == "2026-01-01T12:00:00Z"
+
+
+def test_records_that_are_no_heartbeats_are_a_note_above_the_last_line() -> None:
+    picture = picture_of(replace(SEEN, unreadable=3))
+    *_, note, last = as_text(picture).splitlines()
+    assert note.startswith("note: 3 records are left out: on window-partials")
+    assert last == "nothing holds time back"
+    assert json.loads(as_json(picture))["notes"] == list(picture.notes)
+    assert picture_of(SEEN).notes == ()
