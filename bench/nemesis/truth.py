@@ -1,4 +1,7 @@
-"""The truth: what must have been counted, from what the producer was told is acknowledged. Pure."""
+"""The truth: what must have been counted, from what the producer was told is acknowledged. Pure.
+
+Counted from what the load meant, not from the bytes on the topic, and by naive.py, not by what stage 1 counts with.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ import numpy as np
 
 from bench.nemesis.load import Chunk, Part, Plan
 from bench.nemesis.models import THRESHOLD
+from bench.nemesis.naive import Counted, Named, Numeric
 from contracts.baseline import Baseline
-from contracts.window import WindowCounts
+from contracts.binning import Binning, Bins
+
+SCORE = "score"
 
 
 class Window(NamedTuple):
@@ -36,7 +42,8 @@ class Truth:
     def __init__(self, plan: Plan, baselines: Sequence[Baseline]) -> None:
         self._plan = plan
         self._baselines = {(baseline.model, baseline.version): baseline for baseline in baselines}
-        self.windows: dict[Window, WindowCounts] = {}
+        self._bins = {version: bins_of(baseline) for version, baseline in self._baselines.items()}
+        self.windows: dict[Window, Counted] = {}
         self.rows: dict[Window, Counter[int]] = defaultdict(Counter)
         self.offsets: dict[Window, dict[int, Offsets]] = defaultdict(dict)
         self.produced = 0
@@ -81,16 +88,10 @@ class Truth:
             window = Window(*part.version, start)
             counts = self.windows.get(window)
             if counts is None:
-                counts = self.windows[window] = WindowCounts(self._baselines[part.version])
-            schema = counts.baseline.schema
-            scores = part.scores[mine]
-            columns = [part.columns[feature.name][mine] for feature in schema.monitored]
-            kinds = [feature.kind for feature in schema.monitored]
-            counts.add_columns(
-                [c if kind == "numeric" else c.tolist() for c, kind in zip(columns, kinds, strict=True)],
-                scores,
-                (scores >= THRESHOLD).tolist(),
-            )
+                counts = self.windows[window] = Counted(self._bins[part.version])
+            scores = part.scores[mine].tolist()
+            columns = {name: column[mine].tolist() for name, column in part.columns.items()}
+            counts.add({SCORE: scores, **columns}, [score >= THRESHOLD for score in scores])
             for number in np.unique(part.partition[mine]).tolist():
                 here = offsets[mine[part.partition[mine] == number]]
                 self.rows[window][number] += len(here)
@@ -99,6 +100,16 @@ class Truth:
                 self.offsets[window][number] = (
                     Offsets(first, last) if known is None else Offsets(min(first, known.first), max(last, known.last))
                 )
+
+
+def bins_of(baseline: Baseline) -> dict[str, Numeric | Named]:
+    """A baseline's bins as plain numbers and names: the score's first, then the monitored features' in their order."""
+    features = {feature.name: _plain(baseline.features[feature.name].bins) for feature in baseline.schema.monitored}
+    return {SCORE: _plain(baseline.score.bins), **features}
+
+
+def _plain(bins: Binning) -> Numeric | Named:
+    return Numeric(bins.edges) if isinstance(bins, Bins) else Named(bins.levels, bins.rest)
 
 
 def _greatest_by_partition(chunk: Chunk, active: Sequence[int]) -> list[int]:

@@ -1,7 +1,9 @@
 """Verdict: whether every window has one report, which says exactly what counting the acknowledged events says. Pure.
 
-Two comparisons, by independent ways: the first report of each id against a report computed from the truth, field by
-field; and the parts that stage 1 sent, the newest of each source partition merged, against the truth's histograms.
+Two comparisons. The parts that stage 1 sent, the newest of each source partition added up, against the truth's
+histograms: both sides by naive.py, so nothing that counts in the product counts here. And the first report of each id
+against a report on the truth's histograms, field by field: its statistics are the product's own on both sides, so this
+one finds what was lost or mixed up between count and report, not a statistic that is wrong; the drift tests do that.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import numpy as np
 
-from bench.nemesis.truth import Truth, Window
-from contracts.histogram import Histogram
+from bench.nemesis.naive import Counted
+from bench.nemesis.truth import Truth, Window, bins_of
+from contracts.baseline import Baseline
 from contracts.partials import PartialAggregate
 from contracts.reports import DriftReport, report_id
 from contracts.window import WindowCounts
@@ -50,8 +53,8 @@ def judge(truth: Truth, reports: Mapping[str, Sequence[DriftReport]], parts: Ite
             differences.append(f"{id_}: a report of {found[0].rows} rows, no event belongs there")
         counted += found[0].rows
     for id_, window in sorted(named.items()):
-        counts = truth.windows[window]
-        merged = _merged(newest.get(window, {}), counts)
+        counts, baseline = truth.windows[window], truth.baselines[window.model, window.version]
+        merged = _merged(newest.get(window, {}), baseline)
         few, many = _surplus(counts, merged)
         if id_ not in reports:
             differences.append(f"{id_}: no report; {counts.rows} rows{_where(truth, window, newest)}")
@@ -59,7 +62,7 @@ def judge(truth: Truth, reports: Mapping[str, Sequence[DriftReport]], parts: Ite
         else:
             first = reports[id_][0]
             few, many = max(few, counts.rows - first.rows), max(many, first.rows - counts.rows)
-            if wrong := _wrong(counts, merged, first, window):
+            if wrong := _wrong(counts, merged, first, window, baseline):
                 differences.append(f"{id_}: {', '.join(wrong)}{_where(truth, window, newest)}")
         lost, double = lost + few, double + many
     return Verdict(
@@ -86,33 +89,35 @@ def _newest(parts: Iterable[PartialAggregate]) -> Parts:
     return newest
 
 
-def _merged(parts: Mapping[int, PartialAggregate], like: WindowCounts) -> WindowCounts:
-    merged = WindowCounts(like.baseline)
+def _merged(parts: Mapping[int, PartialAggregate], baseline: Baseline) -> Counted:
+    merged = Counted(bins_of(baseline))
     for part in parts.values():
-        merged.merge(WindowCounts.of(part, like.baseline))
+        if part.baseline != baseline.digest:
+            continue  # no other was published: its rows will be missing
+        for tally, found in zip(merged.tallies.values(), (part.score, *part.features), strict=True):
+            tally.add_counts(found.counts, found.missing, found.minimum, found.maximum)
+        merged.rows += part.rows
+        merged.positives += part.positives
+        merged.decided += part.decided
     return merged
 
 
-def _histograms(counts: WindowCounts) -> dict[str, Histogram]:
-    features = [feature.name for feature in counts.baseline.schema.monitored]
-    return {"score": counts.score, **dict(zip(features, counts.features, strict=True))}
-
-
-def _surplus(truth: WindowCounts, found: WindowCounts) -> tuple[int, int]:
+def _surplus(truth: Counted, found: Counted) -> tuple[int, int]:
     """The greatest number, over the features, of values that are too few, and too many."""
     few = many = 0
-    pairs = zip(_histograms(truth).values(), _histograms(found).values(), strict=True)
-    for mine, theirs in pairs:
-        more = np.append(theirs.counts - mine.counts, theirs.missing - mine.missing)
-        few, many = max(few, int(-more[more < 0].sum())), max(many, int(more[more > 0].sum()))
+    for name, mine in truth.tallies.items():
+        theirs = found.tallies[name]
+        pairs = zip([*theirs.counts, theirs.missing], [*mine.counts, mine.missing], strict=True)
+        more = [found - right for found, right in pairs]
+        few, many = max(few, -sum(min(n, 0) for n in more)), max(many, sum(max(n, 0) for n in more))
     return few, many
 
 
-def _wrong(counts: WindowCounts, merged: WindowCounts, found: DriftReport, window: Window) -> list[str]:
+def _wrong(counts: Counted, merged: Counted, found: DriftReport, window: Window, baseline: Baseline) -> list[str]:
     length = round((found.window_end - found.window_start).total_seconds() * 1000)
     expected = report(
-        counts.baseline,
-        counts,
+        baseline,
+        _window_counts(counts, baseline),
         window_start=window.start,
         window_end=window.start + length,
         rows=counts.rows,
@@ -127,17 +132,26 @@ def _wrong(counts: WindowCounts, merged: WindowCounts, found: DriftReport, windo
         pairs = zip(found.features, expected.features, strict=False)
         features = [mine.feature for mine, right in pairs if mine != right]
         wrong.append(f"the report differs in {', '.join(features) or 'its head'}")
-    theirs = _histograms(merged)
     names = [
         name
-        for name, mine in _histograms(counts).items()
-        if not np.array_equal(mine.counts, theirs[name].counts)
-        or (mine.missing, mine.minimum, mine.maximum)
-        != (theirs[name].missing, theirs[name].minimum, theirs[name].maximum)
+        for name, mine in counts.tallies.items()
+        if (mine.counts, mine.missing, mine.range)
+        != ((theirs := merged.tallies[name]).counts, theirs.missing, theirs.range)
     ]
     if names or (merged.rows, merged.positives, merged.decided) != (counts.rows, counts.positives, counts.decided):
         wrong.append(f"merged parts have {merged.rows} rows, {counts.rows} are right, and differ in {', '.join(names)}")
     return wrong
+
+
+def _window_counts(counted: Counted, baseline: Baseline) -> WindowCounts:
+    """The truth in the form that report() takes."""
+    counts = WindowCounts(baseline)
+    counts.rows, counts.positives, counts.decided = counted.rows, counted.positives, counted.decided
+    for histogram, tally in zip((counts.score, *counts.features), counted.tallies.values(), strict=True):
+        histogram.counts += np.array(tally.counts, dtype=np.int64)
+        histogram.missing = tally.missing
+        histogram.minimum, histogram.maximum = tally.range
+    return counts
 
 
 def _where(truth: Truth, window: Window, newest: Parts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import msgspec
+import numpy as np
 import pytest
 
 from bench.nemesis.load import Chunk, Load, Plan
@@ -137,6 +138,20 @@ def test_a_histogram_with_a_value_too_many_is_double_and_its_feature_is_named(co
     (difference,) = verdict.differences
     name = next(b for b in BASELINES if b.digest == fat.baseline).schema.monitored[0].name
     assert difference.split("differ in ")[1].startswith(name)
+
+
+def test_a_fault_of_the_products_binning_is_found_though_parts_and_reports_agree_on_it() -> None:
+    """Every number is counted one bin too high, by all that the product counts with: in parts and in reports alike."""
+    counted = Counted()
+    for counts in counted.windows.values():
+        for histogram, feature in zip(counts.features, counts.baseline.schema.monitored, strict=True):
+            if feature.kind == "numeric":
+                histogram.counts = np.roll(histogram.counts, 1)
+    verdict = judge(counted.truth, counted.reports(), counted.parts())
+    assert len(verdict.differences) == len(counted.truth.windows) > 3
+    assert all("and differ in " in difference for difference in verdict.differences)
+    assert verdict.lost > 0
+    assert verdict.double > 0
 
 
 def test_a_report_that_is_repeated_and_says_something_else_is_named(counted: Counted) -> None:
