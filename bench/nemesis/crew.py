@@ -56,10 +56,10 @@ class Worker:
         self.wanted = False
         await asyncio.to_thread(self.process.kill)
 
-    async def terminate(self) -> int | None:
-        """SIGTERM; its exit status."""
+    async def terminate(self, within: float) -> int | None:
+        """SIGTERM, and SIGKILL so many seconds later; its exit status."""
         self.wanted = False
-        return await asyncio.to_thread(self.process.terminate, 40.0)
+        return await asyncio.to_thread(self.process.terminate, within)
 
     @property
     def text(self) -> str:

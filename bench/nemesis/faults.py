@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from bench.benchmark import Say
 from bench.nemesis.crew import Worker
@@ -13,10 +14,29 @@ from bench.nemesis.proxy import Proxy
 from bench.nemesis.schedule import Fault
 from demo.stack.kafka import KafkaServer
 
+TERM_SECONDS = 40.0
+"""A worker that has not ended so long after SIGTERM hangs."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How a worker ended after SIGTERM. status: of its exit, or -9 if it had to be killed."""
+
+    worker: str
+    status: int | None
+    seconds: float
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with it, in words; nothing where it ended by itself, with status 0."""
+        if self.seconds >= TERM_SECONDS:
+            return f"{self.worker} did not end within {TERM_SECONDS:g} s of SIGTERM"
+        return f"{self.worker} ended with status {self.status} after SIGTERM" if self.status != 0 else ""
+
 
 class Nemesis:
     """Carries a schedule out. more: makes one more worker; again: one with the name of another. counted: faults done,
-    by kind."""
+    by kind. stops: how the workers ended that got SIGTERM."""
 
     def __init__(
         self,
@@ -30,7 +50,7 @@ class Nemesis:
         self._again = again
         self._crew, self._proxies, self._broker, self._more, self._say = crew, proxies, broker, more, say
         self.counted: Counter[str] = Counter()
-        self.statuses: list[int | None] = []
+        self.stops: list[Stop] = []
         self._began = 0.0
 
     async def rage(self, faults: list[Fault], began: float) -> None:
@@ -47,6 +67,7 @@ class Nemesis:
             "kill": self._kill,
             "term": self._term,
             "stop": self._stop,
+            "freeze": self._stop,
             "cut": self._cut,
             "broker": self._kafka,
             "join": self._join,
@@ -63,12 +84,17 @@ class Nemesis:
     async def _term(self, fault: Fault) -> None:
         worker = self._crew[fault.worker]
         self._tell(f"SIGTERM {worker.name}, back at {fault.until:.1f} s")
-        status = await worker.terminate()
-        self.statuses.append(status)
-        if status != 0:
-            self._tell(f"{worker.name} ended with status {status}")
+        await self._end(worker)
         await self._until(fault)
         await worker.start()
+
+    async def _end(self, worker: Worker) -> None:
+        began = time.monotonic()
+        status = await worker.terminate(TERM_SECONDS)
+        stop = Stop(worker.name, status, time.monotonic() - began)
+        self.stops.append(stop)
+        if stop.wrong:
+            self._tell(stop.wrong)
 
     async def _stop(self, fault: Fault) -> None:
         worker = self._crew[fault.worker]
@@ -98,7 +124,7 @@ class Nemesis:
         self._tell(f"one more worker, {worker.name}, leaves at {fault.until:.1f} s")
         await worker.start()
         await self._until(fault)
-        self.statuses.append(await worker.terminate())
+        await self._end(worker)
 
     async def _twin(self, fault: Fault) -> None:
         worker = self._crew[fault.worker]

@@ -60,7 +60,10 @@ class Tally:
                 self.hits[place.get(level, rare if level in bins.rest else unseen)] += times
 
     def add_counts(self, counts: bytes, missing: int, lowest: float | None, highest: float | None) -> None:
-        """What another counted. counts: one unsigned integer a bin, little endian. Raises ValueError on other lengths."""
+        """What another counted. counts: one unsigned integer a bin, little endian.
+
+        Raises ValueError when they do not fit the bins.
+        """
         width, rest = divmod(len(counts), self.bins.size)
         if rest or width not in (1, 2, 4, 8):
             raise ValueError(f"{len(counts)} bytes for {self.bins.size} bins")

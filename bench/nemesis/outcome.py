@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from bench.nemesis.crew import Worker
+from bench.nemesis.faults import Stop
 from bench.nemesis.figures import NemesisFigures
 from bench.nemesis.truth import Truth
 from bench.nemesis.verdict import Verdict, id_of
 from stream_app.audit.checks import Audit
 
 
-def differences_of(truth: Truth, verdict: Verdict, found: Audit, workers: Iterable[Worker]) -> list[str]:
-    """What is not as it must be; nothing when all is well."""
+def differences_of(
+    truth: Truth, verdict: Verdict, found: Audit, workers: Sequence[Worker], *, stops: Iterable[Stop], read: bool
+) -> list[str]:
+    """What is not as it must be; nothing when all is well. read: whether every report on the topic was read."""
     late = _late(found)
     return [
         *verdict.differences,
@@ -23,6 +26,8 @@ def differences_of(truth: Truth, verdict: Verdict, found: Audit, workers: Iterab
         *([f"{late} events are late, {truth.late} were sent late"] if late != truth.late else []),
         *(f"{worker.name}: {worker.gaps} gaps" for worker in workers if worker.gaps),
         *(f"{worker.name} ended by itself: statuses {worker.ended}" for worker in workers if worker.ended),
+        *(stop.wrong for stop in stops if stop.wrong),
+        *([] if read else ["drift-reports could not be read to its end: repeated reports may be missing here"]),
     ]
 
 
@@ -35,11 +40,12 @@ def figures_of(
     exact: bool,
     faults: Mapping[str, int],
     repeats: int,
+    resent: int,
     delays: Sequence[float],
     seconds: float,
     seed: int,
 ) -> NemesisFigures:
-    """The figures. repeats: events sent twice on purpose. delays: of the reports, seconds."""
+    """The figures. repeats: events sent twice on purpose; resent: chunks, after a failure. delays: of reports, seconds."""
     p50, p99 = np.quantile(delays or [0.0], [0.5, 0.99]).tolist()
     return NemesisFigures(
         produced=truth.produced,
@@ -57,6 +63,7 @@ def figures_of(
         late_expected=truth.late,
         fenced=sum(worker.fenced for worker in workers),
         repeats=repeats,
+        resent=resent,
         report_p50_seconds=round(p50, 2),
         report_p99_seconds=round(p99, 2),
         report_max_seconds=round(max(delays, default=0.0), 2),

@@ -21,13 +21,14 @@ _AGAIN = 3
 
 
 class Producer:
-    """Sends a load. repeats: records sent twice on purpose. ambiguous: chunks of which nobody knows what arrived."""
+    """Sends a load. repeats: records sent twice on purpose. resent: chunks sent again after a failure, for
+    nobody knew what of them had arrived."""
 
     def __init__(self, bootstrap: str, topic: str, load: Load, truth: Truth) -> None:
         self._bootstrap, self._topic, self._load, self._truth = bootstrap, topic, load, truth
         self._producer: AIOKafkaProducer | None = None
         self.repeats = 0
-        self.ambiguous = 0
+        self.resent = 0
 
     async def run(self, began: float) -> None:
         """The load at its pace from `began` (monotonic) on; faster, up to threefold, where it is behind."""
@@ -64,7 +65,7 @@ class Producer:
                 return [metadata.offset for metadata in await asyncio.gather(*acks)]
             except KafkaError as error:
                 log.warning("chunk %s: %r, sent again", chunk.number, error)
-                self.ambiguous += 1
+                self.resent += 1
                 await self._close()
                 await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -136,24 +136,32 @@ class Run:
             await self._settled(reports)
             for worker in self._crew:
                 await worker.scrape()
-            await reports.caught_up(_AUDIT_SECONDS)
+            read = await reports.caught_up(_AUDIT_SECONDS)
         finally:
             for task in following:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
         found = await _audited(settings)
         verdict = judge(self._truth, reports.seen, await parts_of(broker.bootstrap, settings.topic(WINDOW_PARTIALS)))
-        return self._told(verdict, found, nemesis, producer, reports, time.monotonic() - began)
+        return self._told(verdict, found, nemesis, producer, reports, read, time.monotonic() - began)
 
     def _told(
-        self, verdict: Verdict, found: Audit, nemesis: Nemesis, producer: Producer, reports: Reports, seconds: float
+        self,
+        verdict: Verdict,
+        found: Audit,
+        nemesis: Nemesis,
+        producer: Producer,
+        reports: Reports,
+        read: bool,
+        seconds: float,
     ) -> NemesisFigures:
-        differences = differences_of(self._truth, verdict, found, self._everybody)
+        differences = differences_of(self._truth, verdict, found, self._everybody, stops=nemesis.stops, read=read)
         figures = figures_of(
             *(self._truth, verdict, found, self._everybody),
             exact=not differences,
             faults=nemesis.counted,
             repeats=producer.repeats,
+            resent=producer.resent,
             delays=delays_of(self._truth, self._plan.window_ms, reports.at),
             seconds=seconds,
             seed=self._plan.seed,
@@ -183,6 +191,7 @@ class Run:
         return [*self._crew, *self._joined]
 
     def _more(self, bootstrap: str) -> Worker:
+        """One more worker, straight to the broker: it has no proxy, for nobody cuts off one that joins."""
         name = f"joined-{len(self._joined)}"
         self._joined.append(self._worker(name, bootstrap, static=False))
         return self._joined[-1]

@@ -10,19 +10,23 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Kind = Literal["kill", "term", "stop", "cut", "broker", "join", "twin"]
+Kind = Literal["kill", "term", "stop", "freeze", "cut", "broker", "join", "twin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Profile = Literal["all", "dynamic", "kill"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 # Of a hundred faults. kill: SIGKILL and restart. term: SIGTERM and restart. stop: SIGSTOP past the session timeout,
-# then SIGCONT. cut: off from Kafka and back. broker: SIGKILL of Kafka and restart. join: one more worker, which gets
+# then SIGCONT. freeze: SIGSTOP too short for anybody to notice but the clock: the worker keeps its partitions, and time
+# jumps under it. cut: off from Kafka and back. broker: SIGKILL of Kafka and restart. join: one more worker, which gets
 # SIGTERM later. twin: a second process under the name of one that lives, killed later.
-_SHARES: dict[Kind, int] = {"kill": 60, "term": 8, "stop": 9, "cut": 8, "broker": 4, "join": 7, "twin": 4}
+_SHARES: dict[Kind, int] = {
+    **{"kill": 55, "term": 7, "stop": 8, "freeze": 10},
+    **{"cut": 7, "broker": 4, "join": 5, "twin": 4},
+}
 _EVERY = {"all": 5.0, "dynamic": 7.0, "kill": 6.0}
 """Seconds between two faults."""
 _FIRST, _QUIET_END = 5.0, 8.0
-_KILLED, _CUT, _DOWN = (0.0, 2.0), (2.0, 18.0), (0.0, 12.0)
+_KILLED, _FROZEN, _CUT, _DOWN = (0.0, 2.0), (1.0, 3.0), (2.0, 18.0), (0.0, 12.0)
 _JOINED = (10.0, 20.0)
 
 
@@ -50,6 +54,7 @@ def schedule(seed: int, seconds: float, workers: int, session_seconds: float, pr
             "kill": (0.0, 0.0) if profile == "kill" else _KILLED,
             "term": _KILLED,
             "stop": (session_seconds * 1.15, session_seconds * 1.5),
+            "freeze": _FROZEN,
             "cut": _CUT,
             "broker": _DOWN,
             "join": _JOINED,

@@ -45,3 +45,11 @@ def test_the_profile_kill_kills_a_worker_every_six_seconds_and_does_nothing_else
 
 def test_a_stop_is_longer_than_the_session() -> None:
     assert all(fault.until - fault.at > 10 for fault in faults() if fault.kind == "stop")
+
+
+def test_a_freeze_is_too_short_for_the_session_and_there_are_several_in_a_full_run() -> None:
+    for seed in range(20):
+        freezes = [fault for fault in faults(seed) if fault.kind == "freeze"]
+        assert len(freezes) >= 8
+        assert all(0.9 < fault.until - fault.at < 3.1 for fault in freezes)  # both are rounded to tenths
+        assert all(fault.worker >= 0 for fault in freezes)
