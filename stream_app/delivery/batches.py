@@ -24,7 +24,7 @@ class Fetching(msgspec.Struct, frozen=True, kw_only=True):
 class RecordBatch:
     """Records of one partition in order; to Faust it looks like one record whose offset is that of the last.
 
-    writes: what was put into the changelog for it; see `durable`.
+    records: none any more when it is handled. writes: what was put into the changelog for it; see `durable`.
     """
 
     __slots__ = ("epoch", "first_offset", "offset", "partition", "records", "topic", "writes")

@@ -75,6 +75,18 @@ def written(message: Any) -> asyncio.Future[object]:
     return write
 
 
+async def test_a_batch_that_is_handled_and_waits_for_its_commit_holds_no_records(consumer: Consumer) -> None:
+    message, unhandled = deliver(consumer, 0, 2), deliver(consumer, 3, 5)
+    write = written(message)
+    finish(message)
+    await consumer._getmany({A}, 1.0)
+    assert consumer._delivered[A][0].value.records == ()
+    assert len(unhandled.value.records) == 3
+    assert (message.value.first_offset, message.value.offset) == (0, 2)
+    write.set_result(None)
+    assert consumer._new_offset(A) == 3
+
+
 async def test_a_commit_stops_before_a_batch_whose_changelog_writes_are_under_way(consumer: Consumer) -> None:
     first, second = deliver(consumer, 0, 2), deliver(consumer, 3, 5)
     writes = written(first), written(first)
