@@ -19,14 +19,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from contracts.dead_letters import DeadLetter
-from stream_app.replay.handing import hand_on, rest
+from stream_app.replay.counting import Counter, hand_on, portions, rest
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.known import KnownBaselines
+from stream_app.replay.outcome import Totals
 from stream_app.replay.plan import Plan
-from stream_app.replay.tally import Tally
-from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.closing import Closing
-from stream_app.windowing.decoding import SourceRecord, decode_batch
+from stream_app.windowing.decoding import SourceRecord
 
 TICK_MS = 500
 """As stream_app/app.py ticks."""
@@ -38,8 +37,8 @@ _LONG_AGO = -(1 << 62)
 class Lane:
     """One source partition. ends_before: its offset where reading stops although the log goes on; None: nowhere."""
 
-    def __init__(self, partition: Partition, start: int, ends_before: int | None) -> None:
-        self.partition = partition
+    def __init__(self, counter: Counter, start: int, ends_before: int | None) -> None:
+        self.counter = counter
         self.heard = self.clock = _LONG_AGO
         self.following = start
         self.ends_before = ends_before
@@ -93,11 +92,11 @@ class ClockedReplay:
     ) -> None:
         self._plan, self._known, self._judges = plan, known, judges
         self._lanes = {
-            number: Lane(Partition(number, plan.windows), start, ends.get(number))
+            number: Lane(Counter(number, plan.windows, known.by_digest), start, ends.get(number))
             for number, start in sorted(starts.items())
         }
         self._now = _LONG_AGO
-        self.tally = Tally()
+        self.totals = Totals()
         self.refused: list[DeadLetter] = []
 
     def offer(self, number: int, records: Sequence[SourceRecord]) -> None:
@@ -125,7 +124,7 @@ class ClockedReplay:
 
     def rest(self) -> list[Closing]:
         """What is in no report. Ends the replay."""
-        return rest([lane.partition for lane in self._lanes.values()], self._judges)
+        return rest([lane.counter for lane in self._lanes.values()], self._judges)
 
     def _next_tick(self) -> int | None:
         """The next tick at which something can happen; None when only a record not offered yet can change anything."""
@@ -151,9 +150,10 @@ class ClockedReplay:
         if not lane.silent(self._now, self._plan.idle_ms):
             falls_silent = lane.heard + self._plan.idle_ms + 1
             return falls_silent if falls_silent > self._now else None  # the reading ended here
-        if lane.partition.open_windows and lane.partition.watermark is not None:
+        partition = lane.counter.partition
+        if partition.open_windows and partition.watermark is not None:
             size = self._plan.windows.size_ms
-            return (lane.partition.watermark // size + 1) * size + self._plan.windows.lateness_ms
+            return (partition.watermark // size + 1) * size + self._plan.windows.lateness_ms
         return None
 
     def _tick(self, now: int) -> list[Verdict]:
@@ -162,15 +162,15 @@ class ClockedReplay:
             if records:
                 before = times[0] // TICK_MS * TICK_MS
                 if lane.silent(before, self._plan.idle_ms):
-                    lane.partition.idle(before)
+                    lane.counter.idle(before)
                 self._count(lane, times, records)
         self._now = now
         counted = []
         for lane in self._lanes.values():
             silent = lane.silent(now, self._plan.idle_ms)
             if silent:
-                lane.partition.idle(now)
-            counted.append((lane.partition, silent))
+                lane.counter.idle(now)
+            counted.append((lane.counter, silent))
         return hand_on(counted, self._judges)
 
     def _count(self, lane: Lane, times: list[int], records: list[SourceRecord]) -> None:
@@ -179,10 +179,8 @@ class ClockedReplay:
             baselines, change = self._known.at(times[0])
             cut = len(times) if change is None else bisect_left(times, change)
             batch = records[:cut]
-            decoded = decode_batch(batch, baselines, self._plan.limits, final=True)
-            touched = lane.partition.apply(decoded, lane.following, batch[-1].offset)
-            self.tally.add(len(batch), touched, decoded.refused)
-            self.refused += decoded.refused
+            for portion in portions(batch, baselines, self._plan.limits):
+                self.refused += lane.counter.count(portion, self.totals)
             lane.heard, lane.following = times[cut - 1], batch[-1].offset + 1
             times, records = times[cut:], records[cut:]
 

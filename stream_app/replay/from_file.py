@@ -8,12 +8,13 @@ from typing import Self
 
 from stream_app.errors import ReplayError
 from stream_app.replay import topic
+from stream_app.replay.counting import Portion
 from stream_app.replay.fitting import check_fit
-from stream_app.replay.jsonl import read_lines
+from stream_app.replay.jsonl import line_portions, read_lines
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.known import ALWAYS, KnownBaselines
 from stream_app.replay.request import Request
-from stream_app.replay.unclocked import LineReplay, TableReplay
+from stream_app.replay.unclocked import FileReplay
 
 
 class FileSource:
@@ -23,12 +24,9 @@ class FileSource:
         self._request, self._path = request, path
         self._baselines, _ = known.at(ALWAYS)
         self.judges = Judges(request.plan.judgements, known.by_digest)
-        self.replay: LineReplay | TableReplay
+        self.replay = FileReplay(request.plan.windows, known.by_digest, self.judges)
         self.empty = f"{path} holds no event"
-        if request.is_table:
-            self.replay, self._steps = self._table()
-        else:
-            self.replay, self._steps = self._lines()
+        self._portions = self._of_table() if request.is_table else self._of_lines()
 
     @classmethod
     async def opened(cls, request: Request, path: Path, say: Callable[[str], None]) -> Self:
@@ -44,36 +42,26 @@ class FileSource:
 
     def steps(self) -> Iterator[list[Verdict]]:
         """What each step found; the last is the end of the file. Raises ReplayError."""
-        return self._steps
+        for portions in self._portions:
+            yield self.replay.count(portions)
+        yield self.replay.end()
 
-    def _lines(self) -> tuple[LineReplay, Iterator[list[Verdict]]]:
-        replay = LineReplay(self._request.plan, self._baselines, self.judges)
+    def _of_lines(self) -> Iterator[list[Portion]]:
+        unchecked = True
+        for lines in read_lines(self._path, sort=self._request.sort):
+            if unchecked:
+                check_fit((line.value for line in lines), self._request.baselines)
+                unchecked = False
+            yield line_portions(lines, self._baselines)
 
-        def steps() -> Iterator[list[Verdict]]:
-            unchecked = True
-            for lines in read_lines(self._path, sort=self._request.sort):
-                if unchecked:
-                    check_fit((line.value for line in lines), self._request.baselines)
-                    unchecked = False
-                yield replay.count(lines)
-            yield replay.end()
-
-        return replay, steps()
-
-    def _table(self) -> tuple[TableReplay, Iterator[list[Verdict]]]:
+    def _of_table(self) -> Iterator[list[Portion]]:
+        """Raises ReplayError at once, not at the first step, when the table does not fit."""
         try:
-            from stream_app.replay.layout import Layout
-            from stream_app.replay.rows import TableRows
+            from stream_app.replay.table.layout import Layout
+            from stream_app.replay.table.rows import TableRows
         except ModuleNotFoundError as error:
             raise ReplayError(f"CSV and Parquet need pyarrow: pip install 'tidemark[replay]' ({error})") from error
         asked = self._request
         layout = Layout(columns=asked.columns, model=asked.model, version=asked.model_version, assume_utc=asked.utc)
         rows = TableRows(self._path, layout, self._baselines)
-        replay = TableReplay(asked.plan, self.judges)
-
-        def steps() -> Iterator[list[Verdict]]:
-            for stretch in rows.stretches(sort=asked.sort):
-                yield replay.count(stretch)
-            yield replay.end()
-
-        return replay, steps()
+        return ([portion] for portion in rows.portions(sort=asked.sort))

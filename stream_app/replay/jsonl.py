@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from contracts.baseline import Baseline
+from contracts.dead_letters import DeadLetter
 from contracts.times import UtcTime
 from stream_app.errors import ReplayError
-from stream_app.replay.unclocked import FileLine
+from stream_app.replay.counting import Portion, portions
+from stream_app.replay.unclocked import NO_LIMITS
+from stream_app.windowing.typed import Version
 
 _BLOCK = 1 << 20
 """Bytes read, and counted, at a time."""
 _AT_ONCE = 4096
 """Lines of a sorted file counted at a time."""
+
+
+class FileLine(NamedTuple):
+    """A line of a file as a record of the topic. offset: its place in the order of counting. number: its own."""
+
+    topic: str
+    offset: int
+    value: bytes
+    number: int
+    partition: int = 0
+    timestamp: int = 0
+    key: bytes | None = None
 
 
 class _Timed(msgspec.Struct):
@@ -46,6 +63,24 @@ def read_lines(path: Path, *, sort: bool = False) -> Iterator[list[FileLine]]:
     ordered = [lines[i]._replace(offset=position) for position, i in enumerate(order)]
     for at in range(0, len(ordered), _AT_ONCE):
         yield ordered[at : at + _AT_ONCE]
+
+
+def line_portions(lines: Sequence[FileLine], baselines: Mapping[Version, Baseline]) -> list[Portion]:
+    """Lines in a row, at least one, decoded. Those refused are named by their own numbers."""
+    numbers = {line.offset: line.number for line in lines}
+
+    def at_line(letter: DeadLetter) -> DeadLetter:
+        """People count lines from 1."""
+        number = numbers[letter.offset]
+        return msgspec.structs.replace(letter, offset=number, detail=f"line {number + 1}: {letter.detail}")
+
+    def named(portion: Portion) -> Portion:
+        return portion._replace(
+            refused=[at_line(letter) for letter in portion.refused],
+            letter=lambda offset, words: at_line(portion.letter(offset, words)),
+        )
+
+    return [named(portion) for portion in portions(lines, baselines, NO_LIMITS)]
 
 
 def _batches(path: Path) -> Iterator[list[FileLine]]:

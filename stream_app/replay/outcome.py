@@ -1,7 +1,14 @@
-"""Outcome: the lines of a replay as they come, and at the end its comparison and its summary. Pure."""
+"""Outcome: the lines of a replay as they come, and at the end its comparison and its summary. Pure.
+
+The accounts must balance, as those of a worker do:
+
+read = counted + late + repeats + refused
+counted = rows in reports + late at the merge + rows of cut windows + rows of windows still open
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -10,16 +17,23 @@ from contracts.dead_letters import DeadLetter
 from stream_app.replay.comparison import Judged, feature_alarms
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.lines import ComparisonLine, CutLine, Line, SummaryLine, lines_of, refused_line
-from stream_app.replay.tally import Tally
 from stream_app.windowing.closing import Closing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Totals:
+    """What became of everything that a replay has read so far. refused: by reason."""
+
+    def __init__(self) -> None:
+        self.read = self.counted = self.late = self.repeats = 0
+        self.refused: Counter[str] = Counter()
+
+
 class Replay(Protocol):
     """A replay of any source. refused: letters that nobody has taken out yet."""
 
-    tally: Tally
+    totals: Totals
     refused: list[DeadLetter]
 
     def rest(self) -> list[Closing]: ...
@@ -63,19 +77,19 @@ class Outcome:
 
     def summary(self, *, complete: bool) -> SummaryLine:
         """The accounts. Ends the replay: what is still open is closed to be counted."""
-        tally, judged = self._replay.tally, self.judged[0]
+        totals, judged = self._replay.totals, self.judged[0]
         rest, late_at_merge, figures = self._replay.rest(), self._judges.late_rows, judged.figures
         cut_rows, open_rows = sum(self._judges.cut.values()), sum(closing.rows for closing in rest)
         explained = judged.rows + late_at_merge + cut_rows + open_rows
-        read = tally.counted + tally.late + tally.repeats + tally.refused.total()
+        read = totals.counted + totals.late + totals.repeats + totals.refused.total()
         return SummaryLine(
             complete=complete,
-            balanced=tally.read == read and tally.counted == explained,
-            read=tally.read,
-            counted=tally.counted,
-            late=tally.late,
-            repeats=tally.repeats,
-            refused=dict(sorted(tally.refused.items())),
+            balanced=totals.read == read and totals.counted == explained,
+            read=totals.read,
+            counted=totals.counted,
+            late=totals.late,
+            repeats=totals.repeats,
+            refused=dict(sorted(totals.refused.items())),
             windows=figures.windows,
             insufficient=judged.insufficient,
             alarms=figures.alarms,

@@ -45,7 +45,7 @@ class _Run(NamedTuple):
     def take(self, verdicts: list[Verdict]) -> bool:
         """Write what a step found; whether to go on."""
         self.output.write(self.outcome.lines(verdicts))
-        self.progress.tell(self.source.replay.tally.read, self.outcome.judged[0].figures.windows)
+        self.progress.tell(self.source.replay.totals.read, self.outcome.judged[0].figures.windows)
         return self.stop.signal is None
 
     def end(self, say: Say, *, complete: bool) -> int:

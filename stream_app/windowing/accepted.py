@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from contracts.baseline import Baseline
 from contracts.events import PredictionEvent
+from contracts.window import WindowCounts
 
 Event = PredictionEvent[Any]
 Whole = npt.NDArray[np.int64]
@@ -49,7 +50,16 @@ class Events:
         return cls([], nothing, nothing, [], nothing)
 
     def __len__(self) -> int:
-        return len(self.events)
+        return len(self.times_ms)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """One an event."""
+        return [event.id for event in self.events]
+
+    def count_into(self, counts: WindowCounts) -> None:
+        """Add all of them to counts whose baseline has the schema that they were decoded with."""
+        counts.add_events(self.events)
 
     def __getitem__(self, position: int) -> Accepted:
         baseline = self.baselines[self.which[position]]

@@ -98,7 +98,7 @@ class Ledger:
     def decide(self, accepted: Events) -> tuple[list[Group], int, int]:
         """Book events, in the order of their offsets: which to count where, how many are late, how many repeats."""
         self._read += len(accepted)
-        repeated = self._sequences.repeated([event.id for event in accepted.events])
+        repeated = self._sequences.repeated(accepted.ids)
         if repeated:
             for baseline, amount in accepted.take(np.array(repeated)).by_baseline():
                 self._account(baseline).repeats += amount

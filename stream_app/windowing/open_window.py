@@ -53,7 +53,7 @@ class OpenWindow:
         if isinstance(self._counts, PartialAggregate):
             self._counts = _with_rows(self._counts, events, self.offset)
         elif self._counts.baseline.schema == baseline.schema:
-            self._counts.add_events(events)
+            accepted.count_into(self._counts)
         else:
             columns = _columns(events, baseline.schema, self._counts.baseline.schema)
             self._counts.add_columns(columns, [event.score for event in events], [event.decision for event in events])

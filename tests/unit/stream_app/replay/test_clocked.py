@@ -91,7 +91,7 @@ def test_what_comes_after_its_partition_was_idle_is_late_as_it_was_for_the_worke
     topic.append(20, 3)  # the window ended at 10, by the clock
     replay, found = run(topic)
     assert rows(found) == [(0, 1)]
-    assert (replay.tally.counted, replay.tally.late) == (1, 1)
+    assert (replay.totals.counted, replay.totals.late) == (1, 1)
 
 
 def test_a_pause_shorter_than_that_makes_nothing_late() -> None:
@@ -100,7 +100,7 @@ def test_a_pause_shorter_than_that_makes_nothing_late() -> None:
     topic.append(10.9, 3)
     replay, found = run(topic)
     assert rows(found) == [(0, 2)]
-    assert replay.tally.late == 0
+    assert replay.totals.late == 0
 
 
 def test_silence_is_seen_at_a_tick_also_where_the_records_behind_it_are_known_already() -> None:
@@ -111,7 +111,7 @@ def test_silence_is_seen_at_a_tick_also_where_the_records_behind_it_are_known_al
     topic.append(55, 3, 1)  # 0-10 was closed long ago: by its own clock this partition had passed it
     replay, found = run(topic)
     assert rows(found)[0] == (0, 6)
-    assert replay.tally.late == 1
+    assert replay.totals.late == 1
 
 
 def test_rows_for_a_window_that_the_others_have_closed_are_late_at_the_merge() -> None:
@@ -159,8 +159,8 @@ def test_events_are_held_against_the_baseline_of_their_time_when_asked_for() -> 
         topic.append(second, second)
     changes = [Change(2_500, V1, FIRST)]
     strict, _ = run(topic, known=KnownBaselines(changes, strict=True))
-    assert (strict.tally.counted, dict(strict.tally.refused)) == (2, {"unknown-version": 2})
-    assert run(topic, known=KnownBaselines(changes))[0].tally.counted == 4
+    assert (strict.totals.counted, dict(strict.totals.refused)) == (2, {"unknown-version": 2})
+    assert run(topic, known=KnownBaselines(changes))[0].totals.counted == 4
 
 
 def test_an_event_far_ahead_of_its_record_is_refused_as_in_the_stream() -> None:
@@ -168,7 +168,7 @@ def test_an_event_far_ahead_of_its_record_is_refused_as_in_the_stream() -> None:
     topic.append(1, 1)
     topic.append(2, 500)
     replay, _ = run(topic, max_future_ms=300_000)
-    assert dict(replay.tally.refused) == {"future": 1}
+    assert dict(replay.totals.refused) == {"future": 1}
 
 
 def test_windows_that_begin_before_the_range_are_left_out_with_their_rows_accounted_for() -> None:
@@ -210,7 +210,7 @@ def test_a_clock_that_goes_back_is_not_followed() -> None:
         topic.append(at, time)
     replay, found = run(topic)
     assert rows(found) == [(0, 3)]
-    assert replay.tally.read == 3
+    assert replay.totals.read == 3
 
 
 class CountingJudges(Judges):

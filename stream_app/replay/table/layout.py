@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from contracts.baseline import Baseline
 from stream_app.errors import ReplayError
-from stream_app.replay import arrow_values
+from stream_app.replay.table import arrow_values
 from stream_app.windowing.typed import Version
 
 _REQUIRED = ("event_time", "score")

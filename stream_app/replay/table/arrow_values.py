@@ -25,7 +25,7 @@ _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=
 _SHOWN = 40
 """Characters of a value in the words on it."""
 
-Faults = dict[int, str]
+Wrong = dict[int, str]
 """What is wrong, in words, by position in the column."""
 
 
@@ -33,22 +33,22 @@ class Numbers(NamedTuple):
     """values: float64, NaN where there is none. wrong: not numbers. infinite: numbers that JSON has no word for."""
 
     values: npt.NDArray[np.float64]
-    wrong: Faults
-    infinite: Faults
+    wrong: Wrong
+    infinite: Wrong
 
 
 class Objects(NamedTuple):
     """values: text, or booleans; None where there is none."""
 
     values: list[Any]
-    wrong: Faults
+    wrong: Wrong
 
 
 class Times(NamedTuple):
     """values: int64, milliseconds UTC, cut and not rounded as `contracts.events.event_time_ms` does."""
 
     values: npt.NDArray[np.int64]
-    wrong: Faults
+    wrong: Wrong
 
 
 def holds_times(type_: pa.DataType) -> bool:
@@ -70,7 +70,7 @@ def fits(kind: Kind, type_: pa.DataType) -> bool:
 
 def numbers(column: pa.Array) -> Numbers:
     """A column of numbers."""
-    column, wrong = _plain(column), Faults()
+    column, wrong = _plain(column), Wrong()
     try:
         values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
@@ -124,14 +124,14 @@ def _is_text(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
 
 
-def _number_by_number(column: pa.Array) -> tuple[npt.NDArray[np.float64], Faults]:
+def _number_by_number(column: pa.Array) -> tuple[npt.NDArray[np.float64], Wrong]:
     text = pc.utf8_trim_whitespace(pc.cast(column, pa.large_string()))
     known = pc.if_else(pc.is_in(text, value_set=pa.array(sorted(_NO_NUMBER), pa.large_string())), None, text)
     try:
         return pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False), {}
     except pa.ArrowInvalid:
         pass
-    values, wrong = np.full(len(column), np.nan), Faults()
+    values, wrong = np.full(len(column), np.nan), Wrong()
     for i, value in enumerate(known.to_pylist()):
         try:
             values[i] = np.nan if value is None else pc.cast(pa.scalar(value), pa.float64()).as_py()
@@ -166,7 +166,7 @@ def _cut(column: pa.Array) -> Times:
 
 
 def _time_by_time(column: pa.Array, assume_utc: bool) -> Times:
-    values, wrong = np.zeros(len(column), dtype=np.int64), Faults()
+    values, wrong = np.zeros(len(column), dtype=np.int64), Wrong()
     for i, value in enumerate(column.to_pylist()):
         try:
             time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value or "").strip())

@@ -1,4 +1,4 @@
-"""Makes stretches of a table: each version's rows typed by its schema, and what is of no use refused with a reason."""
+"""Rows of a table: those of each version typed by its schema, and what is of no use refused with a reason."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from contracts.baseline import Baseline
+from contracts.dead_letters import DETAIL, DeadLetter, Reason
 from contracts.schema import Feature
-from stream_app.replay import arrow_values
-from stream_app.replay.faults import Faults, refused
-from stream_app.replay.layout import Columns, Layout
-from stream_app.replay.stretch import Rows, Share, Stretch
-from stream_app.replay.tables import Block, TableFile, sorted_block
+from stream_app.replay.counting import Portion
+from stream_app.replay.table import arrow_values
+from stream_app.replay.table.columns import ColumnEvents, Rows, Share
+from stream_app.replay.table.file import Block, TableFile, sorted_block
+from stream_app.replay.table.layout import Columns, Layout
 from stream_app.windowing.typed import Version
 
 _AT_ONCE = 16384
@@ -31,17 +33,17 @@ class TableRows:
         self._file = TableFile(path)
         self._columns = Columns(str(path), self._file.schema, layout, baselines)
 
-    def stretches(self, *, sort: bool = False) -> Iterator[Stretch]:
+    def portions(self, *, sort: bool = False) -> Iterator[Portion]:
         """The rows in their order, or sorted by event time, which takes the whole file into memory."""
         blocks = self._file.blocks(self._columns.wanted)
         if not sort:
             for block in blocks:
-                yield self._stretch(block, block.numbers)
+                yield self._portion(block, block.numbers)
         elif (whole := sorted_block(blocks, self._order)) is not None:
             for begin, end in pairwise([*range(0, whole.rows.num_rows, _AT_ONCE), whole.rows.num_rows]):
                 part = Block(whole.rows.slice(begin, end - begin), whole.numbers[begin:end], {})
-                yield self._stretch(part, np.arange(begin, end, dtype=np.intp))
-            yield self._stretch(Block(whole.rows.slice(0, 0), whole.numbers[:0], whole.torn), whole.numbers[:0])
+                yield self._portion(part, np.arange(begin, end, dtype=np.intp))
+            yield self._portion(Block(whole.rows.slice(0, 0), whole.numbers[:0], whole.torn), whole.numbers[:0])
 
     def _order(self, table: pa.Table) -> Any:
         times = self._times(table)
@@ -50,9 +52,9 @@ class TableRows:
             values[i] = values[i - 1] if i else 0
         return np.argsort(values, kind="stable")
 
-    def _stretch(self, block: Block, offsets: Rows) -> Stretch:
+    def _portion(self, block: Block, offsets: Rows) -> Portion:
         """offsets: of the rows; they rise, and are not the rows' numbers where these were sorted."""
-        rows, faults = block.rows, Faults(block.rows.num_rows)
+        rows, faults = block.rows, RowFaults(block.rows.num_rows)
         times = self._times(rows)
         faults.add("malformed", self._columns.name("event_time"), times.wrong)
         shares = []
@@ -60,16 +62,16 @@ class TableRows:
             part = rows if len(positions) == rows.num_rows else rows.take(pa.array(positions))
             shares.append(self._share(self._columns.fit(version), part, positions, faults))
         ids = [id_ or "" for id_ in self._texts(rows, "id")] if self._columns.has("id") else None
-        good = ~faults.bad
-        if not good.all():
-            place = np.cumsum(good) - 1
-            shares = [_kept(share, good[share.rows], place) for share in shares]
-            ids = None if ids is None else [ids[i] for i in np.flatnonzero(good).tolist()]
-        letters = [refused(self._name, number, "malformed", words) for number, words in sorted(block.torn.items())]
-        letters += faults.letters(self._name, block.numbers)
-        return Stretch(offsets[good], times.values[good], ids, shares, letters, rows.num_rows + len(block.torn))
+        events = ColumnEvents(offsets, times.values, ids, shares).without(np.flatnonzero(faults.bad))
+        refused = [_refused(self._name, number, "malformed", words) for number, words in sorted(block.torn.items())]
+        refused += faults.letters(self._name, block.numbers)
 
-    def _versions(self, rows: pa.RecordBatch, faults: Faults) -> dict[Version, Rows]:
+        def letter(offset: int, words: str) -> DeadLetter:
+            return _refused(self._name, int(block.numbers[np.searchsorted(offsets, offset)]), "malformed", words)
+
+        return Portion(events, refused, rows.num_rows + len(block.torn), letter)
+
+    def _versions(self, rows: pa.RecordBatch, faults: RowFaults) -> dict[Version, Rows]:
         """The rows of each version that has a baseline."""
         model, version = self._columns.model, self._columns.version
         if model is not None and version is not None:
@@ -90,7 +92,7 @@ class TableRows:
                 faults.add("unknown-version", "", dict.fromkeys(positions, words))
         return known
 
-    def _share(self, baseline: Baseline, rows: pa.RecordBatch, positions: Rows, faults: Faults) -> Share:
+    def _share(self, baseline: Baseline, rows: pa.RecordBatch, positions: Rows, faults: RowFaults) -> Share:
         scores = arrow_values.numbers(self._columns.of(rows, "score"))
         missing = dict.fromkeys(np.flatnonzero(np.isnan(scores.values)).tolist(), "there is none")
         faults.add("malformed", self._columns.name("score"), {**missing, **scores.wrong}, positions)
@@ -103,7 +105,7 @@ class TableRows:
         columns = [self._feature(feature, rows, positions, faults) for feature in baseline.schema.monitored]
         return Share(baseline, positions, columns, scores.values, decisions)
 
-    def _feature(self, feature: Feature, rows: pa.RecordBatch, positions: Rows, faults: Faults) -> Any:
+    def _feature(self, feature: Feature, rows: pa.RecordBatch, positions: Rows, faults: RowFaults) -> Any:
         column, name = self._columns.of(rows, feature.name), self._columns.name(feature.name)
         if feature.kind == "numeric":
             found = arrow_values.numbers(column)
@@ -121,12 +123,28 @@ class TableRows:
         return arrow_values.texts(self._columns.of(rows, field)).values
 
 
-def _kept(share: Share, good: Any, place: Rows) -> Share:
-    """A share without its bad rows. place: of each row among the good ones."""
-    chosen = np.flatnonzero(good)
-    columns = [
-        column[chosen] if isinstance(column, np.ndarray) else [column[i] for i in chosen.tolist()]
-        for column in share.columns
-    ]
-    decisions = [share.decisions[i] for i in chosen.tolist()]
-    return Share(share.baseline, place[share.rows[chosen]], columns, share.scores[chosen], decisions)
+class RowFaults:
+    """Which of a number of rows cannot be used, and the first reason of each. bad: shape (rows,)."""
+
+    def __init__(self, rows: int) -> None:
+        self.bad: npt.NDArray[np.bool_] = np.zeros(rows, dtype=np.bool_)
+        self._found: dict[int, tuple[Reason, str]] = {}
+
+    def add(self, reason: Reason, column: str, wrong: arrow_values.Wrong, rows: Rows | None = None) -> None:
+        """What is wrong in a column, in words, by position; of all rows, or of these. A row keeps its first fault."""
+        for position, words in wrong.items():
+            row = position if rows is None else int(rows[position])
+            self.bad[row] = True
+            self._found.setdefault(row, (reason, f"{column}: {words}" if column else words))
+
+    def letters(self, file: str, numbers: Rows) -> list[DeadLetter]:
+        """The refused rows, in their order. numbers: of all rows, in the file."""
+        return [
+            _refused(file, int(numbers[row]), reason, detail) for row, (reason, detail) in sorted(self._found.items())
+        ]
+
+
+def _refused(file: str, number: int, reason: Reason, detail: str) -> DeadLetter:
+    """A row of a file as a dead letter; people count its rows from 1."""
+    words = f"row {number + 1}: {detail}"
+    return DeadLetter(reason=reason, detail=words[:DETAIL], topic=file, partition=0, offset=number)
