@@ -46,7 +46,7 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
         workers: Annotated[int | None, typer.Option(help=_of("workers", "How many."), min=1)] = None,
         partitions: Annotated[int | None, typer.Option(help=_of("partitions", "Of the topic."), min=1)] = None,
         only: Annotated[str, typer.Option(help=_of("only", "Parts to run, with commas between."))] = "",
-        faults: Annotated[str | None, typer.Option(help=_of("faults", "Which faults."))] = None,
+        faults: Annotated[str | None, typer.Option(help=_of("faults", "Which faults: all, dynamic or kill."))] = None,
         profile: Annotated[bool, typer.Option("--profile", help=_of("profile", "Say where the time goes."))] = False,
     ) -> None:
         """Take one measurement; without NAME list what can be measured."""

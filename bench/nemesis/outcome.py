@@ -45,7 +45,7 @@ def figures_of(
     seconds: float,
     seed: int,
 ) -> NemesisFigures:
-    """The figures. repeats: events sent twice on purpose; resent: chunks, after a failure. delays: of reports, seconds."""
+    """The figures. repeats: events sent twice on purpose; resent: chunks after a failure. delays: of reports, s."""
     p50, p99 = np.quantile(delays or [0.0], [0.5, 0.99]).tolist()
     return NemesisFigures(
         produced=truth.produced,
