@@ -41,7 +41,7 @@ class VersionWindows:
     """The stored record of a version and the parts of its windows, thin ones included.
 
     pending: starts of the windows that wait to be closed, rising. announced: those of them whose report may be out:
-    they take no more parts, so that it says the same when it is repeated.
+    neither they nor windows before them take any more parts, so that it says the same when it is repeated.
     """
 
     __slots__ = ("_closed", "_seen", "_waited_for", "_windows", "announced", "pending", "record")
@@ -109,7 +109,7 @@ class VersionWindows:
         window = self._windows.get(part.window_start)
         # Another length: the window size was changed while this window waited.
         fits = window is None or window.end == part.window_end
-        if self._is_closed(part.window_start) or part.window_start in self.announced or not fits:
+        if self._is_reported(part.window_start) or not fits:
             return "repeat" if seen_before or not self._add_late(part, capacity) else "late"
         if window is None:
             window = self._opened(part)
@@ -170,6 +170,10 @@ class VersionWindows:
 
     def _is_closed(self, start: int) -> bool:
         return self.record.horizon is not None and start <= self.record.horizon
+
+    def _is_reported(self, start: int) -> bool:
+        """Whether it is closed, or will be with a close that is announced: that moves the horizon over it."""
+        return self._is_closed(start) or (bool(self.announced) and start <= max(self.announced))
 
     def _add_late(self, part: PartialAggregate, capacity: int) -> bool:
         memory = self._closed.get(part.window_start)

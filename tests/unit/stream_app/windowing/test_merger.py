@@ -527,3 +527,19 @@ def test_a_window_announced_by_a_worker_who_had_read_further_waits_for_its_parts
     stage.take(a_partial(0, 5, partition=1))
     stage.beat(100, 100)
     assert stage.close() == [("1", 0, 8)]
+
+
+def test_a_window_before_an_announced_one_takes_no_parts_either_and_the_report_is_repeated_as_it_was() -> None:
+    #   p1 was idle, [100, 200) was announced and reported, its worker died; then p1 had events for [0, 100), a thin one
+    stage = Stage(minimum_rows=6)
+    stage.take(a_partial(100, 6))
+    stage.beat(200, 0, idle=(1,))
+    (closing,) = stage.merger.due()
+    stage.written += stage.merger.announce(closing)
+    stage.crash()
+    stage.take(a_partial(0, 2, partition=1))
+    stage.beat(200, 200, generation=2)
+    (again,) = stage.merger.due()
+    assert (again.window_start, again.rows, again.counts.rows, again.merged_windows) == (100, 6, 6, 0)
+    stage.written += stage.merger.close(again)
+    assert (stage.record.reported_rows, stage.record.late_rows, stage.record.horizon) == (6, 2, 100)

@@ -36,7 +36,7 @@ from tests.unit.stream_app.windowing.stand import (
     tallies_of,
     wire,
 )
-from tests.unit.stream_app.windowing.world import Settings, World
+from tests.unit.stream_app.windowing.world import ALL_OF_IT, Settings, World
 
 SECONDS, HOUR, DAY = 1000, 3_600_000, 24 * 3_600_000
 ZONES: list[tzinfo] = [
@@ -283,6 +283,14 @@ def a_row(id_: str, time: int, baseline: Baseline, value: Value) -> Row:
     )
 
 
+def said(closing: Closing) -> tuple[object, ...]:
+    """What the report of it says."""
+    return (
+        *(closing.rows, closing.other_rows, closing.merged_windows, closing.sufficient),
+        *(str(tallies_of(closing.counts)), str(sorted(closing.partitions.items()))),
+    )
+
+
 class Idle(Exact):
     """Partitions go silent and come back: what comes too late for a closed window is in the late rows, once."""
 
@@ -333,9 +341,39 @@ class Idle(Exact):
             world.haunt_merger(max(0, fetched - world.merge_zombie.position), arrived)
         world.change_merge_owner(1.0, 1.0, killed=True)
 
+    @rule(
+        number=numbers,
+        steps=st.lists(st.integers(100, 200), min_size=1, max_size=14),
+        early=st.lists(st.integers(0, 90), min_size=1, max_size=3),
+        reported=st.integers(1, 2),
+    )
+    def a_merger_is_killed_between_a_report_and_its_close_and_a_part_of_an_earlier_window_comes(
+        self, number: int, steps: list[int], early: list[int], reported: int
+    ) -> None:
+        world, other, began = self.world, (number + 1) % 3, self.clock
+        for asleep in world.numbers:
+            world.deliver(asleep, ALL_OF_IT)
+        self.produce(number, steps[:1], 0, "first", UTC, 0, 1.0)
+        for step in steps[1:]:
+            time = began + step * self.size // 100
+            self.send(number, a_row(f"report {time}", time, FIRST, 1.0)._replace(numbered=False))
+        world.deliver(number, ALL_OF_IT)
+        self.idle(number, 200)
+        self.tick(0, 1.0, 1.0, silent=True)
+        world.close(killed_at=reported)
+        for step in sorted(early):
+            time = began + step * self.size // 100
+            self.send(other, a_row(f"early {time}", time, FIRST, 1.0)._replace(numbered=False))
+        world.deliver(other, ALL_OF_IT)
+        self.idle(other, 300)
+        self.tick(0, 1.0, 1.0, silent=True)
+        world.close()
+
     def check_reports(self, rows: dict[Window, list[Row]]) -> None:
         for window, closings in self.world.reports.items():
             assert all(0 < closing.rows <= len(rows[window]) for closing in closings)
+        for closings in self.world.told.values():  # who lost the partition and does not know it says what it has
+            assert len({said(closing) for closing in closings}) == 1
 
 
 class Thin(Idle):
@@ -389,6 +427,16 @@ TestWindowsAreExact = Exact.TestCase
 TestIdlePartitionsLoseNothing = Idle.TestCase
 TestThinWindowsAreComparedOnce = Thin.TestCase
 TestABaselinePublishedAgainLosesNothing = Republished.TestCase
+
+
+def test_the_rule_of_a_merger_killed_behind_a_report_reaches_a_thin_window_before_it() -> None:
+    machine = Thin()
+    machine.build(size=10 * SECONDS, lateness=0, origin=ORIGINS[0] - ORIGINS[0] % (10 * SECONDS))
+    machine.a_merger_is_killed_between_a_report_and_its_close_and_a_part_of_an_earlier_window_comes(
+        number=0, steps=[100, *range(101, 115)], early=[10], reported=1
+    )
+    machine.teardown()
+    assert sorted(len(told) for told in machine.world.told.values()) == [2]
 
 
 def test_the_model_shares_no_code_with_what_it_judges() -> None:

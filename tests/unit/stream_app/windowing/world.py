@@ -118,6 +118,9 @@ class World:
         self.merge_owner = MergeOwner(Merger(0, self.merging, by_digest()), Buffer(self.merged), 0)
         self.merge_zombie: MergeOwner | None = None
         self.reports: dict[Window, list[Closing]] = defaultdict(list)
+        self.told: dict[tuple[int, Window], list[Closing]] = defaultdict(list)
+        """The reports by how often a merger has haunted before."""
+        self.hauntings = 0
 
     # ---- the log
     def produce(self, number: int, row: Row, value: bytes | None) -> None:
@@ -212,13 +215,19 @@ class World:
             owner.marks.append((offset, owner.buffer.written))
             owner.position = offset + 1
 
-    def close(self, owner: MergeOwner | None = None) -> None:
+    def close(self, owner: MergeOwner | None = None, *, killed_at: int | None = None) -> None:
+        """killed_at: the worker dies when that many reports are out, before it has closed the window of the last."""
         owner = owner or self.merge_owner
         merger = owner.merger
-        for closing in merger.due():
+        for number, closing in enumerate(merger.due(), 1):
             owner.buffer.write(merger.announce(closing))
             owner.buffer.flush()
-            self.reports[closing.model, closing.version, closing.window_start].append(closing)
+            window = closing.model, closing.version, closing.window_start
+            self.reports[window].append(closing)
+            self.told[self.hauntings, window].append(closing)
+            if number == killed_at:
+                self.change_merge_owner(0.0, 1.0, killed=True)
+                return
             policy = b"%d" % (int(merger.policy(closing.model, closing.version) or b"0") + 1)
             owner.buffer.write(merger.close(closing, policy))
 
@@ -231,9 +240,11 @@ class World:
 
     def haunt_merger(self, count: int, arrived: float) -> None:
         if zombie := self.merge_zombie:
+            self.hauntings += 1
             self.merge(count, zombie)
             self.close(zombie)
             zombie.buffer.flush(arrived)
+            self.hauntings += 1
 
     # ---- the end
     def finish(self, now: int) -> None:
