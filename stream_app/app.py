@@ -60,7 +60,7 @@ def create_app(
         _restoring(lambda numbers: owned.restore(numbers), source, settings.counts_topic, failure),
     )
     name = settings.worker_id or f"{socket.gethostname()}/{os.getpid()}"
-    owned = Owned(window_config(settings), source, counts, publisher, baselines, _CLOCK, name)
+    owned = Owned(window_config(settings), source, counts, publisher, baselines, _CLOCK, telemetry, name)
     counting = Counting(
         *(predictions, limits(settings), owned, baselines, telemetry),
         cannot_go_on=lambda words: _fail(failure, words),

@@ -57,7 +57,9 @@ class Telemetry:
         self.dead_letters = self._counter("dead_letters", "Records refused.", "reason")
         # By stage (count, merge, compare): a batch failed and is tried again. Page when it keeps rising: a fault of
         # this program or of Kafka; the log has it.
-        self.retries = self._counter("retries", "Batches that failed and were tried again.", "stage")
+        self.retries = self._counter(
+            "retries", "What failed and was tried again: batches, handing ended windows on, comparing.", "stage"
+        )
         # Stuck at a high number while events flow: no window closes; `status` names the partition that holds back.
         self.open_windows = self._gauge("open_windows", "Windows not yet handed on, by source partition.", "partition")
         # How far event time is behind the wall clock. It rises while a backlog is worked off. Page when it rises for
@@ -127,7 +129,7 @@ class Telemetry:
             self.events: ("counted", "late", "repeat", "redelivered", "refused"),
             self.holes: ("deleted", "absent"),
             self.dead_letters: get_args(Reason),
-            self.retries: ("count", "merge", "compare"),
+            self.retries: ("count", "hand-on", "merge", "compare"),
             self.reports: get_args(Status),
             self.alerts: get_args(Transition),
         }

@@ -5,7 +5,8 @@ The order that makes it exact, whatever crashes in between:
     dead letters acknowledged -> counted and written, without an await between -> final partials acknowledged
     -> their windows deleted -> heartbeat
 
-Counting goes on while partials wait for their acknowledgement: nothing is counted into an ended window any more.
+Counting goes on while partials wait for their acknowledgement: nothing is counted into an ended window any more. It
+stops where too many wait (owned.py, MOST_ENDED).
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class Counting:
             self._telemetry.events.labels("redelivered").inc(len(batch.records) - len(records))
         if records:
             await self._count(batch, records, start)
-        self._owned.hand_on_soon(batch.partition, batch.epoch)
+        await self._owned.hand_on_soon(batch.partition, batch.epoch)
 
     async def _count(self, batch: Batch, records: Sequence[SourceRecord], start: int) -> None:
         """Count records; where that raises, find the one that cannot be counted and make it a dead letter.

@@ -1,6 +1,7 @@
 """The source partitions that this worker owns: their state, and handing on what is final.
 
-A partition's state is changed under its lock, by a batch (counting.py) or by the passing of time (silence.py).
+A partition's state is changed under its lock, by a batch (counting.py) or by the passing of time (silence.py). What is
+handed on behind counting's back has no lock: so while it lasts silence.py leaves the partition alone.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from stream_app.agents.patience import Clock, Lost
+from stream_app.agents.patience import FIRST_PAUSE, LONGEST_PAUSE, Clock, Lost
 from stream_app.agents.ports import KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
+from stream_app.telemetry import Telemetry
 from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.tumbling import WindowConfig
 
 log = logging.getLogger(__name__)
+MOST_ENDED = 64
+"""Ended windows of a partition that may wait while counting goes on; memory would have no bound else."""
 
 
 class Owned:
@@ -32,13 +36,15 @@ class Owned:
         publisher: Publisher,
         baselines: KnownBaselines,
         clock: Clock,
+        telemetry: Telemetry,
         name: str = "",
     ) -> None:
         self.source, self.store, self.publisher, self.clock = source, store, publisher, clock
-        self._windows, self._baselines, self._name = windows, baselines, name
+        self._windows, self._baselines, self._telemetry, self._name = windows, baselines, telemetry, name
         self._partitions: dict[int, Partition] = {}
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._handing: dict[int, asyncio.Task[None]] = {}
+        self._pauses: dict[int, tuple[float, float]] = {}  # after a failure: how long, and until when
         self.heard: dict[int, float] = {}
         """When each partition last had a batch, or was assigned; by the clock that never goes back."""
 
@@ -46,6 +52,7 @@ class Owned:
         """Take up the stored state of these partitions and forget all others. Raises InvalidMessage."""
         self._partitions.clear()
         self._handing.clear()
+        self._pauses.clear()
         self.locks.clear()
         self.heard = dict.fromkeys(partitions, self.clock.seconds())
         for number in self.heard:
@@ -73,40 +80,72 @@ class Owned:
         if epoch != self.source.epoch:
             raise Lost
 
-    def hand_on_soon(self, number: int, epoch: int) -> None:
-        """Where a window has ended, hand it on at once, for its report waits for that; counting does not wait.
+    def is_handing_on(self, number: int) -> bool:
+        """Whether its ended windows are on their way to stage 2 while counting goes on."""
+        return number in self._handing
 
-        What fails here is still due at the next tick of silence.py.
+    async def hand_on_soon(self, number: int, epoch: int) -> None:
+        """Where a window has ended, hand it on at once, for its report waits for that.
+
+        Under the partition's lock. Counting does not wait for it, unless more than MOST_ENDED wait. Raises Lost.
         """
-        if number not in self._handing and self.partition(number).is_due:
-            task = self._handing[number] = asyncio.create_task(self._hand_on_all(number, epoch))
-            task.add_done_callback(lambda task: self._handed_on(number, task))
+        self._begin(number, epoch)
+        while self.partition(number).ended > MOST_ENDED and not self.source.stopping:
+            if (task := self._handing.get(number)) is None:
+                await self.clock.pause(self._pause_left(number))
+            else:
+                await asyncio.wait([task])
+            self.check(epoch)
+            self._begin(number, epoch)
 
     async def hand_on(self, number: int, epoch: int, *, silent: bool) -> None:
-        """Send what is final and, once acknowledged, delete it; then say how far time is."""
-        if number not in self._handing:  # else that will say it
+        """Send what is final and, once acknowledged, delete it; then say how far time is. Raises Lost."""
+        if self.is_handing_on(number):
+            return  # that will say it
+        if not self._pause_left(number):
             await self._send_due(number, epoch)
-            await self._say(number, silent)
+        await self._say(number, epoch, silent)
 
     async def handed_on(self) -> None:
         """Wait until nothing is being handed on."""
         await asyncio.gather(*self._handing.values(), return_exceptions=True)
 
+    def _begin(self, number: int, epoch: int) -> None:
+        if not self.is_handing_on(number) and self.partition(number).ended and not self._pause_left(number):
+            task = self._handing[number] = asyncio.create_task(self._hand_on_all(number, epoch))
+            task.add_done_callback(lambda task: self._handed_on(number, task))
+
     async def _hand_on_all(self, number: int, epoch: int) -> None:
         self.check(epoch)
-        while self.partition(number).is_due:
+        while self.partition(number).ended:
             await self._send_due(number, epoch)
-            await self._say(number, silent=False)
+            await self._say(number, epoch, silent=False)
             self.check(epoch)
 
     async def _send_due(self, number: int, epoch: int) -> None:
-        due = self.partition(number).due()
-        await self.publisher.partials(due)
-        self.check(epoch)
-        for partial in due:
-            self.store.put(number, self.partition(number).acknowledged(partial), None)
+        try:
+            due = self.partition(number).due()
+            await self.publisher.partials(due)
+            self.check(epoch)
+            for partial in due:
+                self.store.put(number, self.partition(number).acknowledged(partial), None)
+        except Exception:
+            self.check(epoch)
+            longer, _ = self._pauses.get(number, (FIRST_PAUSE / 2, 0.0))
+            pause = min(2 * longer, LONGEST_PAUSE)
+            self._pauses[number] = pause, self.clock.seconds() + pause
+            self._telemetry.retries.labels("hand-on").inc()
+            log.warning("partition %s: ended windows are not handed on yet, next try in %g s", number, pause)
+            raise
+        self._pauses.pop(number, None)
 
-    async def _say(self, number: int, silent: bool) -> None:
+    def _pause_left(self, number: int) -> float:
+        """Seconds, after a failure, until the next try; 0 when it may be made."""
+        _, until = self._pauses.get(number, (0.0, 0.0))
+        return max(0.0, until - self.clock.seconds())
+
+    async def _say(self, number: int, epoch: int, silent: bool) -> None:
+        self.check(epoch)  # or it would be said with the generation that another owner of these partitions has
         heartbeat = self.partition(number).heartbeat(self.source.generation, self.source.count, silent)
         await self.publisher.heartbeat(msgspec.structs.replace(heartbeat, owner=self._name))
 
@@ -114,6 +153,4 @@ class Owned:
         if self._handing.get(number) is task:
             del self._handing[number]
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Lost):
-            log.error(
-                "partition %s: ended windows are not handed on yet, next try in half a second", number, exc_info=error
-            )
+            log.error("partition %s: ended windows, or that they ended, were not handed on", number, exc_info=error)

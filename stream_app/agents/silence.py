@@ -27,22 +27,31 @@ class Silence:
         self._topic, self._idle_seconds, self._owned, self._telemetry = topic, idle_seconds, owned, telemetry
         self._ticked = owned.clock.seconds()
         self._reread: dict[int, tuple[int, int, int]] = {}
+        # When the last answer about each partition was taken in, and the one before it: milliseconds UTC.
+        self._answers: dict[int, tuple[int | None, int | None]] = {}
 
     async def tick(self) -> None:
         """Speak for every partition that can be spoken for. Never raises."""
-        owned, now = self._owned, self._owned.clock.seconds()
+        owned, now, epoch = self._owned, self._owned.clock.seconds(), self._owned.source.epoch
         stopped, self._ticked = now - self._ticked > _STOPPED_SECONDS, now
         if stopped:
             owned.heard = dict.fromkeys(owned.heard, now)
         if not owned.source.settled:
             return
-        for number in sorted(owned.source.partitions & owned.heard.keys()):
+        numbers = sorted(owned.source.partitions & owned.heard.keys())
+        self._note_answers(numbers)
+        for number in numbers:
+            if not owned.source.settled:
+                return  # lost while another one was spoken for
             lock = owned.locks[number]
-            if lock.locked():
-                continue  # a batch of it is being counted, or cannot be: either way there is nothing to say now
             try:
+                if lock.locked() or owned.is_handing_on(number):
+                    # A batch of it is being counted, or cannot be; or its ended windows are sent, which must not find
+                    # any that only silence has ended before that is durable. Either way there is nothing to say now.
+                    self._show(number, silent=False)
+                    continue
                 async with lock:
-                    await self._speak_for(number, owned.source.epoch, now)
+                    await self._speak_for(number, epoch, now)
             except Lost:
                 return
             except Exception:
@@ -50,16 +59,17 @@ class Silence:
 
     async def _speak_for(self, number: int, epoch: int, now: float) -> None:
         owned = self._owned
-        age = self._age_of_the_answer(number)
-        if age is None:
-            owned.heard[number] = now
-        # Silence has lasted until the broker last said so, not until now: a short stop of this process is noticed by
-        # nothing else, and what came meanwhile waits.
-        lasted = now - (age or 0.0) - owned.heard[number]
+        owned.check(epoch)
+        proven = self._proven(number)
+        if proven is None:
+            owned.heard[number], proven = now, owned.clock.wall_ms()
+        # Silence has lasted for as long as it is proven, not until now, and time passes up to there: a short stop of
+        # this process is noticed by nothing else, and what came meanwhile waits.
+        lasted = now - (owned.clock.wall_ms() - proven) / 1000 - owned.heard[number]
         silent = lasted > self._idle_seconds and await self._nothing_waits(number, epoch, now)
         owned.check(epoch)
         partition = owned.partition(number)
-        if silent and partition.idle(owned.clock.wall_ms()):
+        if silent and partition.idle(proven):
             try:
                 await asyncio.gather(*[owned.store.put(number, key, value) for key, value in partition.stored()])
             except Exception:
@@ -69,11 +79,22 @@ class Silence:
         self._show(number, silent)
         await owned.hand_on(number, epoch, silent=silent)
 
-    def _age_of_the_answer(self, number: int) -> float | None:
-        """Seconds since the broker said where the log ends; None when it does not answer (or a clock was set)."""
-        at = self._owned.source.answered(number)
-        age = -1.0 if at is None else (self._owned.clock.wall_ms() - at) / 1000
-        return age if 0 <= age <= self._owned.source.answer_seconds else None
+    def _note_answers(self, numbers: list[int]) -> None:
+        """An answer's time is when this process came to it; it may have lain here since long before, while the process
+        was stopped. But it was asked for after the answer before it had come: until then the log's end is proven."""
+        known = self._answers
+        self._answers = {}
+        for number in numbers:
+            at = self._owned.source.answered(number)
+            last, proven = known.get(number, (None, None))
+            self._answers[number] = (at, proven if at == last else last)
+
+    def _proven(self, number: int) -> int | None:
+        """When the log certainly ended where the last answer says; None when the broker does not answer (or a clock
+        was set)."""
+        _, proven = self._answers[number]
+        age = -1.0 if proven is None else (self._owned.clock.wall_ms() - proven) / 1000
+        return proven if 0 <= age <= self._owned.source.answer_seconds else None
 
     async def _nothing_waits(self, number: int, epoch: int, now: float) -> bool:
         source, following = self._owned.source, self._owned.partition(number).next_offset

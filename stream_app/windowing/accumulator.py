@@ -7,6 +7,7 @@ What decides about an event (watermark, sequences) is in the meta record only, s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -56,6 +57,8 @@ class Partition:
         self._config = config
         self._ledger = Ledger(number, config)
         self._windows: dict[WindowKey, OpenWindow] = {}
+        # How many of them end when: few ends, for any number of windows.
+        self._ends: Counter[int] = Counter()
         # Windows that a crash left ahead of the meta record: events up to these offsets are in them already.
         self._ahead: dict[WindowKey, int] = {}
 
@@ -76,7 +79,7 @@ class Partition:
             if isinstance(parsed, MetaKey):
                 partition._ledger = Ledger.of(decode_meta(value), config)
             else:
-                partition._windows[parsed] = _reopened(decode_part(value), config, baselines)
+                partition._open(_reopened(decode_part(value), config, baselines))
         last = partition._ledger.last_offset
         partition._ahead = {key: window.offset for key, window in partition._windows.items() if window.offset > last}
         return partition
@@ -142,11 +145,14 @@ class Partition:
             events = events.behind(self._ahead[key])
             if not len(events):
                 return None
-        window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = OpenWindow.empty(key, start + self._config.size_ms, baseline)
+        window = self._windows.get(key) or self._open(OpenWindow.empty(key, start + self._config.size_ms, baseline))
         window.add(baseline, events)
         return key
+
+    def _open(self, window: OpenWindow) -> OpenWindow:
+        self._windows[window.key] = window
+        self._ends[window.end] += 1
+        return window
 
     def stored(self, keys: Iterable[WindowKey] = ()) -> list[tuple[bytes, bytes]]:
         """Records to write, in this order: the windows named, then the meta record (none before the first batch)."""
@@ -157,21 +163,22 @@ class Partition:
         return [*windows, (meta_key(self.number), encode_meta(meta))]
 
     @property
-    def is_due(self) -> bool:
-        """Whether due() has something."""
-        return any(self._ledger.watermark.passed(window.end) for window in self._windows.values())
+    def ended(self) -> int:
+        """How many windows due() has. Cheap: asked after every batch."""
+        return sum(self._ends[end] for end in self._over())
 
     def due(self) -> list[PartialAggregate]:
         """The final counts of windows that are over and not yet acknowledged, by start: to be sent to stage 2."""
-        return [
-            window.partial()
-            for window in sorted(self._over(), key=lambda window: (window.key.window_start, window.key))
-        ]
+        over = set(self._over())
+        ended = [window for window in self._windows.values() if window.end in over] if over else []
+        return [window.partial() for window in sorted(ended, key=lambda window: (window.key.window_start, window.key))]
 
     def acknowledged(self, partial: PartialAggregate) -> bytes:
         """The broker has this partial: forget its window. Returns the key of the record to delete."""
         key = WindowKey(self.number, partial.model, partial.version, partial.window_start)
-        self._windows.pop(key, None)
+        window = self._windows.pop(key, None)
+        if window is not None:
+            self._ends -= Counter((window.end,))  # also forgets an end that no window has any more
         return window_key(key)
 
     def idle(self, now_ms: int) -> bool:
@@ -183,8 +190,7 @@ class Partition:
         """
         if self._ahead or not self._windows:
             return False
-        end = max(window.end for window in self._windows.values())
-        return self._ledger.watermark.advance_idle(min(now_ms - self._config.lateness_ms, end))
+        return self._ledger.watermark.advance_idle(min(now_ms - self._config.lateness_ms, max(self._ends)))
 
     def heartbeat(self, generation: int, partitions: int, silent: bool) -> Heartbeat:
         """How far this partition is. silent: nothing was read for a while and nothing waits.
@@ -196,12 +202,12 @@ class Partition:
             partition=self.number,
             partitions=partitions,
             generation=generation,
-            watermark=min(window.end for window in over) - 1 if over else self.watermark,
+            watermark=min(over) - 1 if over else self.watermark,
             idle=silent and not self._windows,
         )
 
-    def _over(self) -> list[OpenWindow]:
-        return [window for window in self._windows.values() if self._ledger.watermark.passed(window.end)]
+    def _over(self) -> list[int]:
+        return [end for end in self._ends if self._ledger.watermark.passed(end)]
 
 
 def _reopened(part: PartialAggregate, config: WindowConfig, baselines: Mapping[str, Baseline]) -> OpenWindow:

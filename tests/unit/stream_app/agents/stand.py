@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -58,26 +58,55 @@ class FakeBatch(msgspec.Struct, frozen=True):
 
 
 class FakeSource:
-    """One partition, 0, of two; tests set its attributes."""
+    """One partition, 0, of two; tests set its attributes.
 
-    def __init__(self) -> None:
+    Of its end it knows what aiokafka does: a fetch is sent when the answer before it was taken in; the broker answers
+    FETCH_SECONDS later with the end that the log has then; that is noted with the time at which it is taken in: at once,
+    or when a process that was `stopped` runs again.
+    """
+
+    FETCH_SECONDS = 0.2
+
+    def __init__(self, time: FakeClock | None = None) -> None:
+        self._time = time or FakeClock()
+        self._asked = self._runs_since = self._time.now
+        self._answer: tuple[int, int] | None = None
+        self._ends = [(self._asked, 0)]
+        self.reachable = True
         self.epoch, self.generation, self.count = 0, 7, 2
         self.settled, self.stopping = True, False
         self.partitions = frozenset({0})
-        self.log_start, self.log_end, self.began_at = 0, 0, None
+        self.log_start, self.began_at = 0, None
         self.committed_at: int | None = None
         self.rereads: list[tuple[int, int]] = []
         self.abandoned: list[int] = []
-        self.wall_ms: Callable[[], int] = lambda: NOON_MS
-        self.unanswered_since: int | None = None
         self.is_drained = False
+
+    def append(self, end: int, ago: float = 0.0) -> None:
+        """The log ends there since so many seconds."""
+        self._take_in()
+        self._ends.append((self._time.now - ago, end))
+
+    def stopped(self, seconds: float) -> None:
+        """SIGSTOP, and after so long SIGCONT."""
+        self._take_in()
+        self._time.now += seconds
+        self._runs_since = self._time.now
+
+    def _take_in(self) -> None:
+        if not self.reachable:
+            self._asked = self._time.now
+        while (given := self._asked + self.FETCH_SECONDS) <= self._time.now:
+            self._asked = max(given, self._runs_since)
+            self._answer = self._time.wall_at(self._asked), [end for at, end in self._ends if at <= given][-1]
 
     @property
     def answer_seconds(self) -> float:
         return 3.0
 
     def answered(self, partition: int) -> int | None:
-        return self.wall_ms() if self.unanswered_since is None else self.unanswered_since
+        self._take_in()
+        return None if self._answer is None else self._answer[0]
 
     def drained(self, partition: int) -> bool:
         return self.is_drained
@@ -86,7 +115,8 @@ class FakeSource:
         return self.began_at
 
     def end(self, partition: int) -> int | None:
-        return self.log_end
+        self._take_in()
+        return None if self._answer is None else self._answer[1]
 
     def committed(self, partition: int) -> int | None:
         return self.committed_at
@@ -202,18 +232,24 @@ class FakeBaselines:
 
 
 class FakeClock:
-    """Stands still but for pauses and for what a test adds."""
+    """Stands still but for pauses and for what a test adds. wall_set: seconds by which somebody has set the wall clock."""
+
+    MOST_PAUSES = 1000
 
     def __init__(self) -> None:
-        self.now, self.pauses = 1000.0, []
-        self.clock = Clock(
-            wall_ms=lambda: NOON_MS + round((self.now - 1000) * 1000), seconds=self.seconds, pause=self.pause
-        )
+        self.now, self.pauses, self.wall_set = 1000.0, [], 0.0
+        self.clock = Clock(wall_ms=lambda: self.wall_at(self.now), seconds=self.seconds, pause=self.pause)
+
+    def wall_at(self, seconds: float) -> int:
+        return NOON_MS + round((seconds - 1000 + self.wall_set) * 1000)
 
     def seconds(self) -> float:
         return self.now
 
     async def pause(self, seconds: float) -> None:
+        """Raises when nothing but pauses happens: what is tried for ever ends here, and not with the memory."""
+        if len(self.pauses) >= self.MOST_PAUSES:
+            raise AssertionError(f"{self.MOST_PAUSES} pauses, and it still does not work")
         self.pauses.append(seconds)
         self.now += seconds
 
@@ -222,12 +258,13 @@ class Stand:
     """Everything that stage 1 touches, with windows of 10 s and 2 s of lateness."""
 
     def __init__(self, *baselines: Baseline) -> None:
-        self.source, self.store, self.outlet, self.time = FakeSource(), FakeStore(), FakeOutlet(), FakeClock()
-        self.source.wall_ms = self.time.clock.wall_ms
+        self.time = FakeClock()
+        self.source, self.store, self.outlet = FakeSource(self.time), FakeStore(), FakeOutlet()
         self.baselines, self.telemetry = FakeBaselines(*baselines), Telemetry()
         self.publisher = Publisher(self.outlet, ADDRESSES, "/test")
         self.owned = Owned(
-            WindowConfig(10_000, 2_000), self.source, self.store, self.publisher, self.baselines, self.time.clock
+            WindowConfig(10_000, 2_000),
+            *(self.source, self.store, self.publisher, self.baselines, self.time.clock, self.telemetry),
         )
         self.owned.restore([0])
 

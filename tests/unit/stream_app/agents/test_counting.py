@@ -72,6 +72,9 @@ async def test_a_window_is_kept_until_its_partial_is_acknowledged(stand: Stand) 
     await counting(stand).handle(FakeBatch.of(events(130)))
     await stand.owned.handed_on()
     assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([], 2)
+    await stand.owned.hand_on(0, 0, silent=False)  # a tick that comes too soon
+    assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([], 2)
+    stand.time.now += 0.5
     await stand.owned.hand_on(0, 0, silent=False)  # the next tick
     assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([100], 1)
 

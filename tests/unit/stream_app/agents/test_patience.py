@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stream_app.agents.patience import LONGEST_PAUSE, Lost, until_done
 from tests.unit.stream_app.agents.stand import FakeClock
 
@@ -28,6 +30,11 @@ async def test_pauses_double_up_to_the_longest() -> None:
 
 async def test_what_is_lost_is_not_tried_again() -> None:
     assert await attempts([Lost()]) == (True, [])
+
+
+async def test_a_work_that_never_succeeds_ends_its_test() -> None:
+    with pytest.raises(AssertionError, match="1000 pauses"):
+        await attempts([OSError()] * 1_002)
 
 
 async def test_a_stop_ends_the_trying_and_says_that_it_is_not_done() -> None:

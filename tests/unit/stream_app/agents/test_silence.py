@@ -15,6 +15,9 @@ from tests.builders import NOON, a_baseline, an_event
 from tests.unit.stream_app.agents.stand import FakeBatch, Stand
 
 IDLE = 10.0
+SILENT = IDLE + 1.5
+"""So long the timer ticks until a partition is silent: the first tick knows of one answer and nothing before it, and what
+an answer proves is always a little more than a tick ago."""
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ async def stand() -> Stand:
     events = [an_event(sequence=i, event_time=NOON + timedelta(seconds=i / 10)) for i in range(50)]
     limits = Limits(max_future_ms=3_600_000, max_age_ms=3_600_000)
     await Counting("predictions", limits, stand.owned, stand.baselines, stand.telemetry).handle(FakeBatch.of(events))
-    stand.source.log_end = 50
+    stand.source.append(50)
     return stand
 
 
@@ -57,7 +60,7 @@ async def test_a_silent_partition_hands_its_last_window_on(stand: Stand) -> None
 
 
 async def test_time_does_not_pass_while_events_wait_on_the_log(stand: Stand) -> None:
-    stand.source.log_end = 51
+    stand.source.append(51)
     await after(stand, silence(stand), IDLE + 5)
     assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
     assert not any(message.idle for message in stand.outlet.partials() if isinstance(message, Heartbeat))
@@ -65,7 +68,8 @@ async def test_time_does_not_pass_while_events_wait_on_the_log(stand: Stand) -> 
 
 
 async def test_offsets_that_hold_no_record_are_no_lag_and_what_a_crash_would_read_again_is_shown(stand: Stand) -> None:
-    stand.source.log_end, stand.source.is_drained, stand.source.committed_at = 51, True, 40
+    stand.source.append(51)
+    stand.source.is_drained, stand.source.committed_at = True, 40
     await after(stand, silence(stand), 2 * IDLE + 3)
     assert stand.value("lag_events", partition="0") == 0
     assert stand.value("uncommitted_events", partition="0") == 10
@@ -81,36 +85,68 @@ async def test_time_does_not_pass_for_a_process_that_was_stopped(stand: Stand) -
 
 async def test_an_outage_of_the_broker_is_no_silence(stand: Stand) -> None:
     timer = silence(stand)
-    stand.source.unanswered_since = stand.time.clock.wall_ms()
+    stand.source.reachable = False
     await after(stand, timer, IDLE * 3)  # what was meant for this partition waits in an outbox
     assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
-    stand.source.unanswered_since = None
+    stand.source.reachable = True
     await after(stand, timer, IDLE - 1)  # it has as long as ever to come
     assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
     assert not any(message.idle for message in stand.outlet.partials() if isinstance(message, Heartbeat))
-    await after(stand, timer, 2)
+    await after(stand, timer, 3)
     assert any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
 
 
-async def test_silence_lasts_no_longer_than_the_broker_has_confirmed(stand: Stand) -> None:
+@pytest.mark.parametrize("seconds", [1.5, 2.5])
+async def test_an_answer_that_lay_here_while_this_process_was_stopped_proves_no_silence(
+    stand: Stand, seconds: float
+) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE)
+    before = stand.owned.partition(0).watermark
+    stand.source.stopped(seconds)  # too short for the timer to notice
+    stand.source.append(60, ago=seconds / 2)
+    assert stand.source.answered(0) == stand.time.clock.wall_ms()  # fresh, and yet it does not know of those events
+    assert stand.source.end(0) == 50
+    await timer.tick()
+    assert stand.owned.partition(0).watermark == before
+    await after(stand, timer, 1)
+    assert stand.source.end(0) == 60
+    assert stand.owned.partition(0).watermark == before
+
+
+async def test_time_passes_up_to_what_is_proven_and_not_up_to_now(stand: Stand) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE + 0.5)
+    proven = stand.time.clock.wall_ms() + 500
+    stand.time.now += 0.5
+    assert stand.source.answered(0) is not None
+    stand.source.stopped(2.5)
+    await timer.tick()
+    watermark = stand.owned.partition(0).watermark
+    assert watermark is not None
+    assert watermark <= proven - 2_000  # so what came while the process was stopped is in time as ever
+
+
+@pytest.mark.parametrize("set_by", [-5.0, 3600.0])
+async def test_a_wall_clock_that_is_set_makes_no_silence(stand: Stand, set_by: float) -> None:
     timer = silence(stand)
     await after(stand, timer, IDLE - 1)
-    stand.source.unanswered_since = stand.time.clock.wall_ms()
-    stand.time.now += 2.5  # SIGSTOP, SIGCONT: too short for the timer to notice, and the log's end is an old one
-    await timer.tick()
-    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
-    stand.source.unanswered_since, stand.source.log_end = None, 60
-    await after(stand, timer, 1)
-    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+    before = stand.owned.partition(0).watermark
+    stand.time.wall_set = set_by
+    await after(stand, timer, IDLE - 1)
+    assert stand.owned.partition(0).watermark == before
+    await after(stand, timer, 4 - set_by if set_by < 0 else 4)
+    assert stand.owned.partition(0).watermark != before
 
 
 async def test_markers_of_a_foreign_transaction_at_the_logs_end_are_nothing_that_waits(stand: Stand) -> None:
-    stand.source.log_end, stand.source.is_drained = 52, True
+    stand.source.append(52)
+    stand.source.is_drained = True
     timer = silence(stand)
-    await after(stand, timer, IDLE + 1)
+    await after(stand, timer, SILENT)
     assert stand.source.rereads == [(0, 50)]  # records lost on their way would come now
     assert not any(message.idle for message in stand.outlet.partials() if isinstance(message, Heartbeat))
-    await after(stand, timer, IDLE + 1)
+    await after(stand, timer, SILENT)
     assert stand.source.rereads == [(0, 50)]
     last = stand.outlet.partials()[-1]
     assert isinstance(last, Heartbeat)
@@ -119,7 +155,7 @@ async def test_markers_of_a_foreign_transaction_at_the_logs_end_are_nothing_that
 
 async def test_the_passing_of_time_is_durable_before_it_is_said(stand: Stand) -> None:
     timer = silence(stand)
-    await after(stand, timer, IDLE)
+    await after(stand, timer, SILENT - 0.5)
     said = len(stand.outlet.sent)
     stand.store.deaf = True
     stand.time.now += 0.5
@@ -169,8 +205,9 @@ async def test_a_heartbeat_that_fails_is_logged_and_made_good_by_the_next(stand:
 @pytest.mark.parametrize(("start", "end", "idle"), [(0, 0, True), (500, 500, True), (0, 3, False), (500, 503, False)])
 async def test_a_partition_that_never_had_an_event_holds_nobody_back(start: int, end: int, idle: bool) -> None:
     stand = Stand(a_baseline())
-    stand.source.log_start, stand.source.log_end = start, end
-    await after(stand, silence(stand), IDLE + 1)
+    stand.source.log_start = start
+    stand.source.append(end)
+    await after(stand, silence(stand), SILENT)
     last = stand.outlet.partials()[-1]
     assert isinstance(last, Heartbeat)
     assert (last.idle, last.watermark) == (idle, None)
