@@ -20,7 +20,8 @@ from bench.growth.baselines import a_baseline_of
 from contracts.baseline import Baseline
 from contracts.partials import Heartbeat, decode_partial, encode_partial
 from contracts.window import WindowCounts
-from stream_app.drift.report import report
+from stream_app.alerting.judging import report_of
+from stream_app.drift.rule import CALIBRATED
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.merger import Merger, MergerConfig, Records
 
@@ -99,9 +100,12 @@ class _Stage:
         assert not self.merger.unknown
 
     def close(self, closing: Closing) -> None:
-        records = self.merger.close(closing, _POLICY)
-        self.close_bytes.append(sum(len(key) + len(value) for key, value in records if value is not None))
-        self._keep(records)
+        announced = self.merger.announce(closing)
+        self._keep(announced)
+        closed = self.merger.close(closing, _POLICY)
+        self._keep(closed)
+        written = [*announced, *closed]
+        self.close_bytes.append(sum(len(key) + len(value) for key, value in written if value is not None))
 
     def _keep(self, records: Records) -> None:
         for key, value in records:
@@ -161,15 +165,7 @@ def _close_all(stage: _Stage, size: Size, spent: _Spent) -> None:
         with spent.on("close", 1):
             closing = next(due)
         with spent.on("report", 1):
-            report(
-                closing.baseline,
-                closing.counts,
-                window_start=closing.window_start,
-                window_end=closing.window_end,
-                rows=closing.rows,
-                merged_windows=closing.merged_windows,
-                partitions=closing.partitions,
-            )
+            report_of(closing, CALIBRATED)
         with spent.on("close", 0):
             stage.close(closing)
     assert next(due, None) is None

@@ -21,9 +21,9 @@ from stream_app.agents.holes import Holes
 from stream_app.agents.patience import Clock, Lost, until_done
 from stream_app.agents.ports import Batch, KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
-from stream_app.alerting.policy import PolicyConfig, decide
+from stream_app.alerting.judging import judged
+from stream_app.alerting.policy import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
-from stream_app.drift.report import report
 from stream_app.drift.rule import DecisionRule
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.closing import Closing
@@ -159,19 +159,9 @@ class Merging:
         """Report a window and close it; what is to be awaited before the batch is done."""
         version, began = (closing.model, closing.version), self._clock.seconds()
         try:
-            found = report(
-                closing.baseline,
-                closing.counts,
-                window_start=closing.window_start,
-                window_end=closing.window_end,
-                rows=closing.rows,
-                merged_windows=closing.merged_windows,
-                partitions=closing.partitions,
-                rule=self._config.rule,
-            )
             known = merger.policy(*version)
             before = PolicyState.from_bytes(known) if known else PolicyState()
-            state, alerts = decide(before, found, self._config.policy)
+            found, state, alerts = judged(closing, before, self._config.rule, self._config.policy)
         except Exception:
             # A fault of ours with this version's windows. They wait; those behind it wait too; all others go on.
             log.exception("%s/%s: its window cannot be compared, next try in %g s", *version, _HELD_SECONDS)
@@ -180,9 +170,11 @@ class Merging:
             return []
         self._held.pop(version, None)
         await self._write(merger.number, epoch, merger.announce(closing))
+        self._check(epoch)  # its acknowledgement may have come when the partition was another worker's
         await self._publisher.report(found)
         self._telemetry.report_delay.observe((self._clock.wall_ms() - closing.window_end) / 1000)
         for alert in alerts:
+            self._check(epoch)
             await self._publisher.alert(alert)
         written = self._put(merger.number, epoch, merger.close(closing, state.to_bytes()))
         self._telemetry.close_seconds.observe(self._clock.seconds() - began)

@@ -12,9 +12,8 @@ from contracts.alerts import DriftAlert
 from contracts.baseline import Baseline
 from contracts.partials import Heartbeat, PartialAggregate
 from contracts.reports import DriftReport
-from stream_app.alerting.policy import decide
+from stream_app.alerting.judging import judged
 from stream_app.alerting.policy_state import PolicyState
-from stream_app.drift.report import report
 from stream_app.replay.plan import Judgement
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.frontier import FOREVER
@@ -71,20 +70,11 @@ class Judge:
         return sum(self._merger.version(*version).late_rows for version in self._versions)
 
     def _judged(self, closing: Closing) -> tuple[DriftReport, tuple[DriftAlert, ...]]:
-        found = report(
-            closing.baseline,
-            closing.counts,
-            window_start=closing.window_start,
-            window_end=closing.window_end,
-            rows=closing.rows,
-            merged_windows=closing.merged_windows,
-            partitions=closing.partitions,
-            rule=self._rule,
-        )
         version = closing.model, closing.version
-        self._states[version], alerts = decide(self._states.get(version, PolicyState()), found, self._policy)
+        found = judged(closing, self._states.get(version, PolicyState()), self._rule, self._policy)
+        self._states[version] = found.state
         self._merger.close(closing)
-        return found, alerts
+        return found.report, found.alerts
 
 
 class Judges:

@@ -17,7 +17,15 @@ from contracts.window import WindowCounts
 from stream_app.agents.merging import Merging, MergingConfig
 from stream_app.alerting.policy import PolicyConfig
 from stream_app.drift.rule import CALIBRATED
-from stream_app.windowing.merged_state import VersionKey, VersionRecord, decode_version, encode_version, version_key
+from stream_app.windowing.merged_state import (
+    ClosedKey,
+    VersionKey,
+    VersionRecord,
+    decode_version,
+    encode_version,
+    parse_merged_key,
+    version_key,
+)
 from stream_app.windowing.merger import MergerConfig
 from tests.builders import NOON, NOON_MS, a_baseline, an_event
 from tests.unit.stream_app.agents.stand import FakeBatch, Record, Stand
@@ -113,6 +121,30 @@ async def test_a_report_that_was_sent_before_a_crash_is_repeated_under_the_same_
     await merging(stand).handle(batch([*one_window(stand)], epoch=1))
     first, second = [json.loads(sent.value)["id"] for sent in stand.outlet.sent if sent.topic == "drift-reports"]
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("lost_at", "sent"), [("announced", []), ("drift-reports", ["drift-reports"])], ids=["no report", "no alert"]
+)
+async def test_a_worker_that_loses_the_partition_while_it_waits_publishes_nothing_more(
+    stand: Stand, lost_at: str, sent: list[str]
+) -> None:
+    def lost() -> None:
+        stand.source.epoch += 1
+
+    put = stand.store.put
+
+    def put_and_lose(partition: int, key: bytes, value: bytes | None) -> Any:
+        if lost_at == "announced" and isinstance(parse_merged_key(key), ClosedKey):
+            lost()
+        return put(partition, key, value)
+
+    stand.store.put = put_and_lose
+    if lost_at != "announced":
+        stand.outlet.before_ack[lost_at] = lost
+    await merging(stand).handle(batch(one_window(stand)))
+    assert topics(stand) == sent
+    assert version_key(VersionKey(0, "flights", "1")) not in stand.store.values
 
 
 async def test_a_repeated_report_says_the_same_though_an_idle_partition_woke_up_in_between(stand: Stand) -> None:
