@@ -64,7 +64,7 @@ class Source(Protocol):
         """The offset behind the log's last record, as the last fetch said; None before the first."""
 
     def answered(self, partition: int) -> int | None:
-        """When this process took in the last answer to a fetch of this partition, milliseconds UTC; None before the first.
+        """When this process took in the last answer to a fetch of this partition, milliseconds UTC; None before that.
 
         The broker may have given it long before, when the process was stopped in between; but not before the answer
         before it was taken in, for only then was it asked for.

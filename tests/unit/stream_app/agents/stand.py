@@ -61,8 +61,8 @@ class FakeSource:
     """One partition, 0, of two; tests set its attributes.
 
     Of its end it knows what aiokafka does: a fetch is sent when the answer before it was taken in; the broker answers
-    FETCH_SECONDS later with the end that the log has then; that is noted with the time at which it is taken in: at once,
-    or when a process that was `stopped` runs again.
+    FETCH_SECONDS later with the end that the log has then; that is noted with the time at which it is taken in: at
+    once, or when a process that was `stopped` runs again.
     """
 
     FETCH_SECONDS = 0.2
@@ -170,7 +170,8 @@ class Sent(NamedTuple):
 
 
 class FakeOutlet:
-    """Records what is sent. The first sends to a topic in `refusals` fail, as often as it says there.
+    """Records what is sent. The first sends to a topic in `refusals` fail, as often as it says there, and all that have
+    a key to one in `refuses_keyed`.
 
     What has a key and goes to a topic in `slow` is acknowledged when the test says so: its futures are in `waiting`.
     """
@@ -180,6 +181,7 @@ class FakeOutlet:
         self.refusals: dict[str, int] = {}
         self.before_ack: dict[str, Any] = {}
         self.slow: set[str] = set()
+        self.refuses_keyed: set[str] = set()
         self.waiting: list[asyncio.Future[object]] = []
 
     async def publish(
@@ -188,6 +190,8 @@ class FakeOutlet:
         if self.refusals.get(topic, 0):
             self.refusals[topic] -= 1
             raise ConnectionError("nobody there")
+        if topic in self.refuses_keyed and key is not None:
+            raise ConnectionError("too large")
         self.sent.append(Sent(topic, partition, key, value, headers))
         if topic in self.before_ack:
             self.before_ack[topic]()
@@ -232,7 +236,7 @@ class FakeBaselines:
 
 
 class FakeClock:
-    """Stands still but for pauses and for what a test adds. wall_set: seconds by which somebody has set the wall clock."""
+    """Stands still but for pauses and for what a test adds. wall_set: seconds that the wall clock was set by."""
 
     MOST_PAUSES = 1000
 

@@ -10,6 +10,9 @@ import pytest
 
 from contracts.partials import Heartbeat, PartialAggregate
 from stream_app.agents.counting import Counting
+from stream_app.agents.owned import MOST_ENDED
+from stream_app.agents.patience import LONGEST_PAUSE
+from stream_app.agents.silence import Silence
 from stream_app.windowing import state
 from stream_app.windowing.decoding import Limits
 from tests.builders import NOON, a_baseline, an_event
@@ -99,6 +102,77 @@ async def test_counting_does_not_wait_for_an_ended_window_and_no_heartbeat_overt
     ends = [message.window_end for message in stand.outlet.partials() if isinstance(message, PartialAggregate)]
     assert beats[0] == ends[1] - 1  # held back before the window that is not acknowledged yet
     assert beats[1] >= ends[1]
+
+
+def far_apart(count: int, first: int = 0) -> FakeBatch:
+    """Events that each end the window of the one before."""
+    return FakeBatch.of(events(count, first=first, seconds=20), first=first)
+
+
+async def test_counting_waits_where_many_ended_windows_wait(stand: Stand) -> None:
+    stand.outlet.slow.add("window-partials")
+    agent = counting(stand)
+    await agent.handle(far_apart(MOST_ENDED + 1))
+    assert stand.owned.partition(0).ended == MOST_ENDED
+    one_more = asyncio.create_task(agent.handle(far_apart(1, first=MOST_ENDED + 1)))
+    await eventually(lambda: stand.owned.partition(0).ended > MOST_ENDED, 5, "it is counted")
+    assert stand.owned.locks[0].locked()
+    assert not one_more.done()
+    stand.outlet.slow.clear()
+    for ack in stand.outlet.waiting:
+        ack.set_result(None)
+    await asyncio.wait_for(one_more, 5)
+    await stand.owned.handed_on()
+    assert len(rows_sent(stand)) == MOST_ENDED + 1
+
+
+async def test_where_handing_on_fails_counting_waits_longer_each_time_and_it_is_a_retry_of_that(stand: Stand) -> None:
+    stand.outlet.refusals["window-partials"] = 3
+    await counting(stand).handle(far_apart(2 * MOST_ENDED))
+    assert stand.time.pauses == pytest.approx([0.2, 0.4, 0.8])
+    assert stand.value("retries_total", stage="hand-on") == 3
+    assert stand.value("retries_total", stage="count") == 0
+    await stand.owned.handed_on()
+    assert len(rows_sent(stand)) == 2 * MOST_ENDED - 1
+
+
+async def test_a_worker_that_stops_leaves_windows_that_cannot_be_handed_on_to_the_next_one(stand: Stand) -> None:
+    stand.outlet.refusals["window-partials"] = 1_000_000
+    stand.source.stopping = True
+    await counting(stand).handle(far_apart(2 * MOST_ENDED))
+    assert stand.source.abandoned == []  # it is counted, and may be committed
+    assert stand.owned.partition(0).next_offset == 2 * MOST_ENDED
+
+
+async def test_a_rebalance_frees_counting_from_waiting(stand: Stand) -> None:
+    stand.outlet.slow.add("window-partials")
+    waiting = asyncio.create_task(counting(stand).handle(far_apart(2 * MOST_ENDED)))
+    await eventually(lambda: stand.outlet.waiting, 5, "its windows are sent")
+    stand.source.epoch = 1
+    for ack in stand.outlet.waiting:
+        ack.set_result(None)
+    await asyncio.wait_for(waiting, 5)
+    assert tombstones(stand) == 0
+
+
+async def test_ticks_try_again_to_hand_on_more_and_more_seldom_and_say_how_far_time_is(stand: Stand) -> None:
+    await counting(stand).handle(FakeBatch.of(events(60)))
+    stand.outlet.refuses_keyed.add("window-partials")
+    await counting(stand).handle(FakeBatch.of(events(70, first=60), first=60))
+    await stand.owned.handed_on()
+    timer = Silence("predictions", 1_000.0, stand.owned, stand.telemetry)
+    for _ in range(80):
+        stand.time.now += 0.5
+        await timer.tick()
+    assert 4 <= stand.value("retries_total", stage="hand-on") <= 9
+    beats = [message.watermark for message in stand.outlet.partials() if isinstance(message, Heartbeat)]
+    assert len(beats) > 60
+    ended = stand.owned.partition(0).due()[0].window_end
+    assert set(beats) == {ended - 1}  # before the window that is not acknowledged
+    stand.outlet.refuses_keyed.clear()
+    stand.time.now += LONGEST_PAUSE
+    await timer.tick()
+    assert rows_sent(stand) == [100]
 
 
 async def test_what_was_being_handed_on_in_a_rebalance_changes_nothing_any_more(stand: Stand) -> None:

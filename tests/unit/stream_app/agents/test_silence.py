@@ -9,6 +9,7 @@ import pytest
 
 from contracts.partials import Heartbeat, PartialAggregate
 from stream_app.agents.counting import Counting
+from stream_app.agents.patience import Lost
 from stream_app.agents.silence import Silence
 from stream_app.windowing.decoding import Limits
 from tests.builders import NOON, a_baseline, an_event
@@ -16,8 +17,8 @@ from tests.unit.stream_app.agents.stand import FakeBatch, Stand
 
 IDLE = 10.0
 SILENT = IDLE + 1.5
-"""So long the timer ticks until a partition is silent: the first tick knows of one answer and nothing before it, and what
-an answer proves is always a little more than a tick ago."""
+"""So long the timer ticks until a partition is silent: the first tick knows of one answer and nothing before it, and
+what an answer proves is always a little more than a tick ago."""
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ async def after(stand: Stand, timer: Silence, seconds: float) -> None:
     """The timer ticks every half a second for so long."""
     for _ in range(round(seconds * 2)):
         stand.time.now += 0.5
+        await asyncio.sleep(0)  # what runs beside it may go on
         await timer.tick()
 
 
@@ -190,6 +192,60 @@ async def test_nothing_is_said_in_a_rebalance_or_for_partitions_of_others(stand:
 async def test_nothing_is_said_about_a_partition_whose_batch_is_being_counted(stand: Stand) -> None:
     async with stand.owned.locks[0]:
         await silence(stand).tick()
+    assert stand.outlet.sent == []
+
+
+async def test_no_time_passes_while_ended_windows_are_being_handed_on(stand: Stand) -> None:
+    stand.outlet.slow.add("window-partials")
+    ends_a_window = [an_event(sequence=50, event_time=NOON + timedelta(seconds=12.5))]
+    limits = Limits(max_future_ms=3_600_000, max_age_ms=3_600_000)
+    agent = Counting("predictions", limits, stand.owned, stand.baselines, stand.telemetry)
+    await agent.handle(FakeBatch.of(ends_a_window, first=50))
+    stand.source.append(51)
+    timer, before, written = silence(stand), stand.owned.partition(0).watermark, len(stand.store.writes)
+    await after(stand, timer, 2 * SILENT)  # the second window, too, is over by the clock
+    assert stand.owned.is_handing_on(0)
+    assert (stand.owned.partition(0).watermark, len(stand.store.writes)) == (before, written)
+    assert [type(message) for message in stand.outlet.partials()] == [PartialAggregate]
+    assert stand.value("open_windows", partition="0") == 2  # shown all the same
+    stand.outlet.slow.clear()
+    stand.outlet.waiting[0].set_result(None)
+    await stand.owned.handed_on()
+    await after(stand, timer, 0.5)
+    assert [message.rows for message in stand.outlet.partials() if isinstance(message, PartialAggregate)] == [50, 1]
+
+
+def beats_of(stand: Stand) -> set[int]:
+    """The partitions that were spoken for."""
+    return {message.partition for message in stand.outlet.partials() if isinstance(message, Heartbeat)}
+
+
+async def two_partitions() -> Stand:
+    stand = Stand(a_baseline())
+    stand.source.partitions = frozenset({0, 1})
+    stand.owned.restore([0, 1])
+    await silence(stand).tick()
+    assert beats_of(stand) == {0, 1}
+    stand.outlet.sent.clear()
+    return stand
+
+
+@pytest.mark.parametrize("over_again", [False, True])
+async def test_a_tick_ends_with_the_first_partition_when_all_are_lost_meanwhile(over_again: bool) -> None:
+    stand = await two_partitions()
+
+    def rebalance() -> None:
+        stand.source.epoch, stand.source.generation, stand.source.settled = 1, 8, over_again
+
+    stand.outlet.before_ack["window-partials"] = rebalance
+    await silence(stand).tick()
+    assert beats_of(stand) == {0}
+
+
+async def test_a_heartbeat_is_never_made_with_a_generation_that_came_after_its_epoch(stand: Stand) -> None:
+    stand.source.epoch = 1
+    with pytest.raises(Lost):
+        await stand.owned.hand_on(0, 0, silent=True)
     assert stand.outlet.sent == []
 
 

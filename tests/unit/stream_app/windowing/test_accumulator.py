@@ -181,6 +181,21 @@ def test_a_window_is_due_until_its_partial_is_acknowledged() -> None:
     assert parse_key(partition.acknowledged(partial)) == key(0)  # a second acknowledgement is harmless
 
 
+def test_how_many_windows_have_ended_is_known_as_they_come_and_go() -> None:
+    partition = Partition(0, WindowConfig(SIZE, 30))
+    for first, time in enumerate([10, 110, 60, 150, 390, 380, 1000, 990, 5000]):
+        read(partition, events_at(time, first=first))
+        assert partition.ended == len(partition.due())
+        stored = [*partition.stored([key(part.window_start) for part in partition.due()])]
+        assert Partition.restore(0, WindowConfig(SIZE, 30), stored, by_digest(FIRST)).ended == partition.ended
+        if first % 2:
+            for partial in partition.due():
+                partition.acknowledged(partial)
+                partition.acknowledged(partial)  # twice is harmless
+                assert partition.ended == len(partition.due())
+    assert partition.ended > 0
+
+
 def test_due_windows_come_in_order_of_their_start() -> None:
     assert [partial.window_start for partial in a_partition(350, 20, 120, 250, lateness=400).due()] == []
     partition = a_partition(350, 20, 120, 250, lateness=400)
