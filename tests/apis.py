@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from contracts.topics import BASELINES, PREDICTIONS, Topic
 from demo.stack.ports import choose_port
 from demo.stack.processes import ServiceProcess
+from stream_app import present
 from tests.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[1]
@@ -52,12 +53,7 @@ async def create_topics(bootstrap: str, prefix: str, topics: Sequence[Topic] = (
 
 async def records(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     """All that is on a topic now, by partition and offset."""
-    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
-        ends = await consumer.end_offsets(list(consumer.assignment()))
-        found: list[ConsumerRecord] = []
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            for part in (await consumer.getmany(timeout_ms=500)).values():
-                found += part
+    found = [record async for record in present.records(bootstrap, topic)]
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, decode_dead_letter
@@ -24,7 +24,7 @@ from contracts.reports import DriftReport, decode_report
 from contracts.topics import BASELINES, DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS, Topic
 from contracts.window import WindowCounts
 from demo.stack.processes import ServiceProcess
-from stream_app import admin
+from stream_app import admin, present
 from stream_app.audit.checks import Audit
 from stream_app.audit.reading import audit
 from stream_app.drift.report import report
@@ -138,13 +138,7 @@ class Stream:
 
     async def records_of(self, name: str) -> list[ConsumerRecord]:
         """As `records`, of a topic by its full name."""
-        async with AIOKafkaConsumer(name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest") as consumer:
-            ends = await consumer.end_offsets(list(consumer.assignment()))
-            found: list[ConsumerRecord] = []
-            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += records
-        return found
+        return [record async for record in present.records(self.bootstrap, name)]
 
     async def reports(self, model: str = "flights") -> list[DriftReport]:
         """Every report of a model once, in the order of their windows; a repeated one must say the same."""

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from contracts.partials import PartialAggregate, decode_partial
 from contracts.reports import DriftReport, decode_report
+from stream_app.present import records
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class Reports:
                     await asyncio.sleep(0.2)
                     continue
                 now = time.time()
-                for records in fetched.values():
-                    for record in records:
+                for batch in fetched.values():
+                    for record in batch:
                         report = decode_report(record.value)
                         self.seen.setdefault(report.id, []).append(report)
                         self.at.setdefault(report.id, now)
@@ -59,16 +60,8 @@ class Reports:
 
 async def parts_of(bootstrap: str, topic: str) -> list[PartialAggregate]:
     """Every partial aggregate that was ever sent, in the order of each partition of `window-partials`."""
-    parts: list[PartialAggregate] = []
-    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
-        ends = await consumer.end_offsets(list(consumer.assignment()))
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    message = decode_partial(record.value)
-                    if isinstance(message, PartialAggregate):
-                        parts.append(message)
-    return parts
+    messages = [decode_partial(record.value) async for record in records(bootstrap, topic)]
+    return [message for message in messages if isinstance(message, PartialAggregate)]
 
 
 async def eventually(condition: Callable[[], bool], within: float) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
@@ -22,6 +22,7 @@ from stream_app.audit.found import Found, Log, reports_of
 from stream_app.audit.letters import letters_of
 from stream_app.audit.recount import Recount
 from stream_app.errors import BrokerError, StateError
+from stream_app.present import present, records
 from stream_app.settings import WORKER, StreamSettings
 from stream_app.windowing.merged_state import age_of_merged, merged_of
 from stream_app.windowing.newest import Age, Newest
@@ -66,8 +67,8 @@ async def _recounted(settings: StreamSettings, found: Found, result: Audit) -> A
     windows = WindowConfig(settings.window_seconds * 1000, round(settings.lateness_seconds * 1000))
     recount = Recount(found, windows)
     async with _reading(settings, settings.topic(PREDICTIONS)) as (_, batches):
-        async for records in batches:
-            recount.add(records[0].partition, ((record.offset, record.value) for record in records))
+        async for batch in batches:
+            recount.add(batch[0].partition, ((record.offset, record.value) for record in batch))
     return replace(
         result,
         differences=(*result.differences, *differences(recount)),
@@ -110,11 +111,11 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
     )
 
 
-def _readable(records: Iterable[ConsumerRecord], decode: Callable[[bytes], T]) -> tuple[list[T], int]:
+def _readable(written: Iterable[ConsumerRecord], decode: Callable[[bytes], T]) -> tuple[list[T], int]:
     """The messages, and how many records are none. Anybody may write to a topic that is shared."""
     found: list[T] = []
     others = 0
-    for record in records:
+    for record in written:
         try:
             found.append(decode(record.value or b""))
         except InvalidMessage:
@@ -130,18 +131,17 @@ def _ours(settings: StreamSettings, record: ConsumerRecord) -> bool:
 
 async def _latest(settings: StreamSettings, topic: str, age: Age) -> dict[bytes, bytes]:
     newest = Newest(age)
-    async with _reading(settings, topic) as (_, records):
-        async for record in _each(records):
-            newest.take(record.key or b"", record.value)
+    async for record in records(settings.bootstrap, topic):
+        newest.take(record.key or b"", record.value)
     return newest.values
 
 
 async def _predictions(settings: StreamSettings, answered: frozenset[str] | None) -> tuple[dict[int, Log], set[str]]:
     """The logs, and which of the ids are on them; the records are read only if there are ids to look for."""
     found: set[str] = set()
-    async with _reading(settings, settings.topic(PREDICTIONS)) as (logs, records):
+    async with _reading(settings, settings.topic(PREDICTIONS)) as (logs, batches):
         if answered:
-            async for record in _each(records):
+            async for record in _each(batches):
                 try:
                     id_ = _id_of.decode(record.value or b"").id
                 except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -152,9 +152,9 @@ async def _predictions(settings: StreamSettings, answered: frozenset[str] | None
 
 
 async def _all(settings: StreamSettings, topic: str) -> tuple[Log, list[ConsumerRecord]]:
-    async with _reading(settings, topic) as (logs, records):
+    async with _reading(settings, topic) as (logs, batches):
         start = max((log.start for log in logs.values()), default=0)
-        return Log(start, sum(log.end for log in logs.values())), [record async for record in _each(records)]
+        return Log(start, sum(log.end for log in logs.values())), [record async for record in _each(batches)]
 
 
 async def _exhausted(settings: StreamSettings, logs: Mapping[int, Log], following: Mapping[int, int]) -> frozenset[int]:
@@ -164,9 +164,9 @@ async def _exhausted(settings: StreamSettings, logs: Mapping[int, Log], followin
     }
     behind = set(starts)
     if starts:
-        async with _reading(settings, settings.topic(PREDICTIONS), starts) as (_, batches):
-            async for records in batches:
-                behind.discard(records[0].partition)
+        async with present(settings.bootstrap, settings.topic(PREDICTIONS), starts) as now:
+            async for batch in now.batches:
+                behind.discard(batch[0].partition)
                 if not behind:
                     break
     return frozenset(behind)
@@ -174,35 +174,14 @@ async def _exhausted(settings: StreamSettings, logs: Mapping[int, Log], followin
 
 @asynccontextmanager
 async def _reading(
-    settings: StreamSettings, topic: str, starts: Mapping[int, int] | None = None
+    settings: StreamSettings, topic: str
 ) -> AsyncIterator[tuple[dict[int, Log], AsyncIterator[list[ConsumerRecord]]]]:
-    """The logs of a topic's partitions, and the records up to their present ends, in lists of one partition each.
-
-    starts: where to begin; partitions that are not among them are left out. None: all, from their first record.
-    """
-    consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=settings.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
-    )
-    try:
-        await consumer.start()
-        partitions = [tp for tp in consumer.assignment() if starts is None or tp.partition in starts]
-        consumer.pause(*(consumer.assignment() - set(partitions)))
-        for number, offset in (starts or {}).items():
-            consumer.seek(TopicPartition(topic, number), offset)
-        first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-        yield {tp.partition: Log(first[tp], ends[tp]) for tp in partitions}, _records(consumer, ends)
-    finally:
-        await consumer.stop()
-
-
-async def _records(consumer: Any, ends: dict[TopicPartition, int]) -> AsyncIterator[list[ConsumerRecord]]:
-    while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-        for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-            if found := [record for record in records if record.offset < ends[tp]]:
-                yield found
+    """The logs of a topic's partitions, and their records."""
+    async with present(settings.bootstrap, topic) as now:
+        yield {number: Log(first, now.ends[number]) for number, first in now.first.items()}, now.batches
 
 
 async def _each(batches: AsyncIterator[list[ConsumerRecord]]) -> AsyncIterator[ConsumerRecord]:
-    async for records in batches:
-        for record in records:
+    async for batch in batches:
+        for record in batch:
             yield record

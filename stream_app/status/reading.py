@@ -17,6 +17,7 @@ from contracts.errors import InvalidMessage
 from contracts.partials import Heartbeat, decode_partial
 from contracts.topics import PREDICTIONS, WINDOW_PARTIALS
 from stream_app.errors import BrokerError, StateError
+from stream_app.present import fetched
 from stream_app.settings import StreamSettings
 from stream_app.status.picture import Heard, Member, Seen
 from stream_app.windowing.merged_state import age_of_merged, merged_of
@@ -92,10 +93,9 @@ class Reader:
 
     async def _follow(self) -> None:
         ends = await self._consumer.end_offsets(self._followed)
-        while any([await self._consumer.position(tp) < end for tp, end in ends.items()]):
-            for tp, records in (await self._consumer.getmany(timeout_ms=500)).items():
-                for record in records:
-                    self._take(tp.topic, record)
+        async for batch in fetched(self._consumer, ends):
+            for record in batch:
+                self._take(record.topic, record)
 
     def _take(self, topic: str, record: Any) -> None:
         if topic == self._settings.counts_topic:

@@ -1,0 +1,52 @@
+"""What is read of a topic ends where the log ended when the reading began, however much is written meanwhile."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiokafka import TopicPartition
+
+from stream_app import present
+
+ZERO, ONE = TopicPartition("t", 0), TopicPartition("t", 1)
+
+
+class Record(NamedTuple):
+    """As much of a record as is looked at."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Growing:
+    """A consumer of logs that grow with every fetch; of partition 1 offset 1 is a marker, without a record."""
+
+    def __init__(self) -> None:
+        self.positions = {ZERO: 0, ONE: 0}
+
+    async def position(self, tp: TopicPartition) -> int:
+        return self.positions[tp]
+
+    async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
+        found = {}
+        for tp, first in self.positions.items():
+            self.positions[tp] = first + 3
+            offsets = [offset for offset in range(first, first + 3) if (tp, offset) != (ONE, 1)]
+            found[tp] = [Record(*tp, offset) for offset in offsets]
+        return found
+
+
+async def test_fetching_goes_on_until_every_partition_has_come_to_its_end() -> None:
+    batches = [batch async for batch in present.fetched(Growing(), {ZERO: 4, ONE: 2})]
+    assert sorted(record.offset for batch in batches for record in batch if record.partition == 0) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_what_was_written_after_the_reading_began_is_left_out() -> None:
+    batches = [batch async for batch in present._before(Growing(), {ZERO: 4, ONE: 2})]
+    offsets = [(record.partition, record.offset) for batch in batches for record in batch]
+    assert sorted(offsets) == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+
+
+async def test_an_empty_topic_has_nothing_to_fetch() -> None:
+    assert [batch async for batch in present.fetched(Growing(), {ZERO: 0})] == []
