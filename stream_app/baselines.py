@@ -18,9 +18,24 @@ from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidBaseline
 from stream_app.errors import BrokerError
+from stream_app.windowing.typed import Version
 
 _RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
+
+
+def said(record: ConsumerRecord, keys: dict[bytes, Version]) -> tuple[Version, Baseline | None] | None:
+    """What a record says of a version: its baseline, or by a tombstone that it has none any more. None: of nobody.
+
+    keys: whose baseline each key was last; kept up to date. Raises InvalidBaseline.
+    """
+    key = record.key or b""
+    if record.value is None:
+        known = keys.pop(key, None)
+        return None if known is None else (known, None)
+    baseline = Baseline.from_bytes(record.value)
+    keys[key] = baseline.model, baseline.version
+    return keys[key], baseline
 
 
 class Baselines:
@@ -98,18 +113,19 @@ class Baselines:
 
     def learn(self, record: ConsumerRecord) -> None:
         """Take up one record of the topic; a tombstone makes its version unknown again."""
-        key = record.key or b""
-        if record.value is None:
-            self._versions.pop(self._keys.pop(key, ("", "")), None)
-            return
         try:
-            baseline = Baseline.from_bytes(record.value)
+            found = said(record, self._keys)
         except Exception as error:  # whatever one record does, those behind it are read: all counting waits for them
             unexpected = None if isinstance(error, InvalidBaseline) else error
             log.error("%s/%s offset %s: %s", record.topic, record.partition, record.offset, error, exc_info=unexpected)
             self.unreadable.put_nowait(DeadLetter.of(record, "unreadable", str(error)))
             return
-        self._keys[key] = baseline.model, baseline.version
-        self._versions[baseline.model, baseline.version] = baseline
+        if found is None:
+            return
+        version, baseline = found
+        if baseline is None:
+            self._versions.pop(version, None)
+            return
+        self._versions[version] = baseline
         self._digests[baseline.digest] = baseline
         log.info("baseline %s of %s", baseline.digest, baseline.key)

@@ -20,10 +20,9 @@ from collections.abc import Mapping, Sequence
 
 from contracts.dead_letters import DeadLetter
 from stream_app.replay.counting import Counter, hand_on, portions, rest
-from stream_app.replay.judging import Judges, Verdict
+from stream_app.replay.judging import Judges, Plan, Verdict
 from stream_app.replay.known import KnownBaselines
 from stream_app.replay.outcome import Totals
-from stream_app.replay.plan import Plan
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.decoding import SourceRecord
 

@@ -9,10 +9,9 @@ from typing import Self
 from stream_app.errors import ReplayError
 from stream_app.replay import topic
 from stream_app.replay.counting import Portion
-from stream_app.replay.fitting import check_fit
 from stream_app.replay.jsonl import line_portions, read_lines
 from stream_app.replay.judging import Judges, Verdict
-from stream_app.replay.known import ALWAYS, KnownBaselines
+from stream_app.replay.known import ALWAYS, KnownBaselines, check_fit
 from stream_app.replay.request import Request
 from stream_app.replay.unclocked import FileReplay
 

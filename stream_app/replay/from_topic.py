@@ -10,11 +10,10 @@ from contracts.topics import BASELINES
 from stream_app.errors import ReplayError
 from stream_app.replay import topic
 from stream_app.replay.clocked import ClockedReplay
-from stream_app.replay.fitting import check_fit
 from stream_app.replay.judging import Judges, Verdict
-from stream_app.replay.known import KnownBaselines
+from stream_app.replay.known import KnownBaselines, check_fit
 from stream_app.replay.request import Request
-from stream_app.replay.spans import Log, Span, by_offset, by_time
+from stream_app.replay.spans import Held, Span, by_offset, by_time
 from stream_app.replay.topic import TopicReader
 
 
@@ -80,7 +79,7 @@ class TopicSource:
         return 0 if any(span.goes_on for span in self._spans.values()) else self._now()
 
 
-def _check(spans: Mapping[int, Span], logs: Mapping[int, Log], request: Request) -> None:
+def _check(spans: Mapping[int, Span], logs: Mapping[int, Held], request: Request) -> None:
     if any(span.end > span.first for span in spans.values()):
         return
     held = sum(log.end - log.start for log in logs.values())
@@ -95,7 +94,9 @@ def _check(spans: Mapping[int, Span], logs: Mapping[int, Log], request: Request)
     raise ReplayError(f"nothing to replay: topic {name} holds {held:,} records, none of them {' '.join(asked)}")
 
 
-async def _cut(request: Request, reader: TopicReader, spans: Mapping[int, Span], logs: Mapping[int, Log]) -> int | None:
+async def _cut(
+    request: Request, reader: TopicReader, spans: Mapping[int, Span], logs: Mapping[int, Held]
+) -> int | None:
     """The greatest event time that a record before the range may have: a window that starts at or before it is cut.
 
     Where the records before the range are still there, the last of them tell; where they are deleted, the first of the

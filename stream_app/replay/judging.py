@@ -8,20 +8,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from contracts.alerts import DriftAlert
 from contracts.baseline import Baseline
 from contracts.partials import Heartbeat, PartialAggregate
 from contracts.reports import DriftReport
 from stream_app.alerting.judging import judged
+from stream_app.alerting.policy import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
-from stream_app.replay.plan import Judgement
+from stream_app.drift.rule import DecisionRule
 from stream_app.windowing.closing import Closing
+from stream_app.windowing.decoding import Limits
 from stream_app.windowing.frontier import FOREVER
 from stream_app.windowing.merger import Merger, MergerConfig
+from stream_app.windowing.tumbling import WindowConfig
 from stream_app.windowing.typed import Version
 
 WindowId = tuple[str, str, int]
 """Model, version and start."""
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What makes reports and alerts of counts."""
+
+    rule: DecisionRule
+    policy: PolicyConfig
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """idle_ms: a partition without a record for longer lets time pass by itself. judgements: the first is the one
+    asked for; a second one is compared with it, over the same counts.
+    """
+
+    windows: WindowConfig
+    idle_ms: int
+    limits: Limits
+    judgements: tuple[Judgement, ...]
 
 
 class Verdict(NamedTuple):

@@ -1,8 +1,11 @@
-"""Which baseline each model version has, and from when on. Pure.
+"""Which baseline each model version has, from when on, and whether one that was given fits the events at all. Pure.
 
 The topic `baselines` is compacted, and an API that starts publishes its version's baseline again: the record that is
 left may be younger than the events. So the first one known of a version counts from the beginning, unless `strict`;
 each further one from its record's time, as it did for the workers.
+
+In the stream what an event lacks is missing, and no error: with the baseline of another model every feature would be
+missing, and every window would alarm.
 """
 
 from __future__ import annotations
@@ -12,8 +15,13 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from contracts.baseline import Baseline
+from contracts.errors import InvalidEvent
+from contracts.events import decode_event
+from stream_app.errors import ReplayError
 from stream_app.windowing.typed import Version
 
+_SHOWN = 8
+"""Features named in an error."""
 ALWAYS = -(1 << 62)
 """Before any record's time."""
 
@@ -72,3 +80,24 @@ class KnownBaselines:
         else:
             self._times.append(time_ms)
             self._mappings.append(latest)
+
+
+def check_fit(values: Iterable[bytes | None], baselines: Mapping[Version, Baseline]) -> None:
+    """Raises ReplayError when an event has none of the features of the baseline given for its version."""
+    seen: set[Version] = set()
+    for value in values:
+        try:
+            event = decode_event(value or b"")
+        except InvalidEvent:
+            continue  # it is refused when it is counted
+        version = event.model, event.model_version
+        baseline = baselines.get(version)
+        if version in seen or baseline is None:
+            continue
+        seen.add(version)
+        if not set(baseline.schema.names) & event.features.keys():
+            theirs, ours = (", ".join(list(names)[:_SHOWN]) for names in (event.features, baseline.schema.names))
+            raise ReplayError(
+                f"--baseline: the one for {'/'.join(version)} does not fit: its features are {ours}, the events have "
+                f"{theirs or 'none'}"
+            )

@@ -10,7 +10,6 @@ from contracts.alerts import encode_alert
 from contracts.dead_letters import DeadLetter
 from contracts.reports import encode_report
 from contracts.times import UtcTime
-from stream_app.replay.comparison import Difference, FeatureAlarms, Figures
 from stream_app.replay.judging import Verdict
 
 
@@ -56,6 +55,37 @@ class CutLine(msgspec.Struct, frozen=True, tag="cut"):
     version: str
     window_start: UtcTime
     rows: int
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What one judgement made of all windows. name: what sets it apart. compared: windows with enough rows."""
+
+    name: str
+    windows: int
+    compared: int
+    alarms: int
+    pages: int
+    resolves: int
+
+
+class FeatureAlarms(msgspec.Struct, frozen=True):
+    """Windows in which a feature alarms, by each judgement."""
+
+    feature: str
+    asked: int
+    compared: int
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """A window that is not judged alike: the features that alarm, and the transitions of the alert policy, by each."""
+
+    model: str
+    version: str
+    window_start: UtcTime
+    asked_alarms: tuple[str, ...]
+    compared_alarms: tuple[str, ...]
+    asked_alerts: tuple[str, ...]
+    compared_alerts: tuple[str, ...]
 
 
 class ComparisonLine(msgspec.Struct, frozen=True, tag="comparison"):

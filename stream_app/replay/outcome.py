@@ -1,4 +1,5 @@
-"""Outcome: the lines of a replay as they come, and at the end its comparison and its summary. Pure.
+"""Outcome: the lines of a replay as they come, and at the end its comparison and its summary, for people too.
+Pure.
 
 The accounts must balance, as those of a worker do:
 
@@ -9,12 +10,12 @@ counted = rows in reports + late at the merge + rows of cut windows + rows of wi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from contracts.dead_letters import DeadLetter
-from stream_app.replay.comparison import Judged, feature_alarms
+from stream_app.replay.comparison import Findings, feature_alarms
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.lines import ComparisonLine, CutLine, Line, SummaryLine, lines_of, refused_line
 from stream_app.windowing.closing import Closing
@@ -44,7 +45,7 @@ class Outcome:
 
     def __init__(self, replay: Replay, judges: Judges, names: Sequence[str]) -> None:
         self._replay, self._judges = replay, judges
-        self.judged = tuple(Judged(name) for name in names)
+        self.judged = tuple(Findings(name) for name in names)
         self.first_refused: dict[str, DeadLetter] = {}
         """By reason."""
 
@@ -101,3 +102,29 @@ class Outcome:
             open_windows=len(rest),
             open_rows=open_rows,
         )
+
+
+def refused_text(first: Mapping[str, DeadLetter]) -> list[str]:
+    """An example of each reason."""
+    return [f"refused  {reason}, first {letter.id}: {letter.detail}" for reason, letter in sorted(first.items())]
+
+
+def summary_text(summary: SummaryLine) -> list[str]:
+    """The accounts and what was found."""
+    refused = sum(summary.refused.values())
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in summary.refused.items())
+    elsewhere = [
+        (summary.late_at_merge, "late at the merge"),
+        (summary.cut_rows, f"in {summary.cut_windows:,} cut windows"),
+        (summary.open_rows, f"in {summary.open_windows:,} open windows"),
+    ]
+    return [
+        f"read     {summary.read:,} = counted {summary.counted:,} + late {summary.late:,} + repeats "
+        f"{summary.repeats:,} + refused {refused:,}" + (f" ({reasons})" if reasons else ""),
+        f"counted  {summary.counted:,} = {summary.reported_rows:,} in reports"
+        + "".join(f" + {rows:,} {where}" for rows, where in elsewhere if rows),
+        f"windows  {summary.windows:,}: too thin to compare {summary.insufficient:,}, with an alarm {summary.alarms:,}",
+        f"pages    {summary.pages:,}",
+        ("balanced" if summary.balanced else "DOES NOT BALANCE: this is a fault of the replay, please report it")
+        + ("" if summary.complete else "; interrupted, so not all was read"),
+    ]

@@ -16,32 +16,39 @@ _SAY_SECONDS = 5.0
 
 
 class Output(AbstractContextManager["Output"]):
-    """Standard output, or a file, which is overwritten. Raises ReplayError when that cannot be written."""
+    """Standard output, or a file. What that held is gone with the first write, and not before: until then the source
+    may turn out to be of no use. Raises ReplayError when it cannot be written.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        try:
-            self._file: BinaryIO = sys.stdout.buffer if path is None else path.open("wb")
-        except OSError as error:
-            raise self._failed(error) from error
+        self._file: BinaryIO | None = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._path is not None:
+        if self._file is not None:
             self._file.close()
 
     def write(self, lines: Iterable[Line]) -> None:
         """Written and flushed, so that a reader at the other end sees each step. BrokenPipeError: it has gone."""
         left = memoryview(b"".join(map(encode_line, lines)))
         try:
+            target = self._opened()
             while left:  # with PYTHONUNBUFFERED a signal ends a write half-way, and that is no error
-                left = left[self._file.write(left) :]
-            self._file.flush()
+                left = left[target.write(left) :]
+            target.flush()
         except BrokenPipeError:
             raise
         except OSError as error:
             raise self._failed(error) from error
+
+    def _opened(self) -> BinaryIO:
+        if self._path is None:
+            return sys.stdout.buffer
+        if self._file is None:
+            self._file = self._path.open("wb")
+        return self._file
 
     def _failed(self, error: OSError) -> ReplayError:
         where = "standard output" if self._path is None else f"--output {self._path}"

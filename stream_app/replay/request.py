@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from contracts.baseline import Baseline
+from contracts.errors import InvalidBaseline
 from stream_app.agents.configured import decision_rule, limits, policy_config, window_config
 from stream_app.errors import ReplayError
 from stream_app.replay import spelling
-from stream_app.replay.baseline_files import read_baselines
-from stream_app.replay.plan import Judgement, Plan
+from stream_app.replay.judging import Judgement, Plan
 from stream_app.replay.settings import COMPARABLE, OPTIONS, has_broker, settings_of
 from stream_app.replay.spelling import OffsetRange
 from stream_app.settings import StreamSettings
@@ -85,7 +85,7 @@ def request_of(words: Words) -> Request:
     before = None if words.to is None else spelling.moment("--to", words.to)
     if since is not None and before is not None and before <= since:
         raise ReplayError(f"--to {words.to}: it is not after --from {words.from_}")
-    baselines = read_baselines(words.baseline)
+    baselines = _read_baselines(words.baseline)
     if words.file is not None and not baselines and not has_broker():
         raise ReplayError("a file needs the baseline of its model: give --baseline FILE, or set STREAM_BOOTSTRAP")
     return Request(
@@ -155,3 +155,38 @@ def _judgement(settings: StreamSettings) -> Judgement:
 def _described(settings: StreamSettings, changes: Mapping[str, str]) -> str:
     """The values of these settings, as --compare would name them."""
     return ",".join(f"{name}={getattr(settings, field)}" for name, field in COMPARABLE.items() if field in changes)
+
+
+def _read_baselines(texts: Iterable[str]) -> dict[Version, Baseline]:
+    """By the version they are for: that before the "=", else their own. Raises ReplayError.
+
+    A baseline that is to stand for another version takes that one's name, so its reports name the events' version.
+    """
+    found: dict[Version, Baseline] = {}
+    for text in texts:
+        name, equals, file = text.rpartition("=")
+        path = Path(file)
+        if equals and not path.exists() and Path(text).exists():  # a file with "=" in its name
+            name, path = "", Path(text)
+        baseline = _read_baseline(path)
+        if name:
+            model, slash, version = name.rpartition("/")
+            if not (model and slash and version):
+                raise ReplayError(f"--baseline {text}: {name!r} is not MODEL/VERSION, such as flights/3=baseline.json")
+            baseline = msgspec.structs.replace(baseline, model=model, version=version)
+        key = baseline.model, baseline.version
+        if key in found:
+            raise ReplayError(f"--baseline {text}: {baseline.key} has one already; give one for each version")
+        found[key] = baseline
+    return found
+
+
+def _read_baseline(path: Path) -> Baseline:
+    try:
+        return Baseline.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise ReplayError(f"--baseline {path}: cannot be read: {error.strerror or error}") from error
+    except InvalidBaseline as error:
+        raise ReplayError(
+            f"--baseline {path}: {error}; training writes one beside each model: baseline.json"
+        ) from error

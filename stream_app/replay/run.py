@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from stream_app.errors import ReplayError
-from stream_app.replay.closing_table import comparison_text, refused_text, summary_text
+from stream_app.replay.comparison import comparison_text
 from stream_app.replay.from_file import FileSource
 from stream_app.replay.from_topic import TopicSource
 from stream_app.replay.judging import Verdict
-from stream_app.replay.outcome import Outcome
+from stream_app.replay.outcome import Outcome, refused_text, summary_text
 from stream_app.replay.output import Output, Progress
 from stream_app.replay.request import Request
 

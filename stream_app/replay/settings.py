@@ -25,7 +25,18 @@ OPTIONS = {
     "critical_rate_jump": "--critical-rate-jump",
 }
 """The settings that the command line can change."""
-COMPARABLE = {option.removeprefix("--"): field for field, option in list(OPTIONS.items())[5:]}
+COMPARABLE = {
+    OPTIONS[field].removeprefix("--"): field
+    for field in (
+        "preset",
+        "n_min",
+        "page_after",
+        "page_of_last",
+        "resolve_after",
+        "critical_effect",
+        "critical_rate_jump",
+    )
+}
 """Those of them that --compare can: they judge, and do not count."""
 _NOWHERE = "127.0.0.1:9"
 """Stands for the broker that a file does not need; nobody connects to it."""

@@ -10,7 +10,7 @@ from stream_app.errors import ReplayError
 from stream_app.replay.spelling import OffsetRange
 
 
-class Log(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True):
     """What the log of a partition holds: offsets from start to before end. since, before: the first offset at or after
     the time asked for, and that of its end; None: all of its records are older.
     """
@@ -33,7 +33,7 @@ class Span(msgspec.Struct, frozen=True):
     goes_on: bool
 
 
-def by_time(logs: Mapping[int, Log], *, since: bool, before: bool) -> dict[int, Span]:
+def by_time(logs: Mapping[int, Held], *, since: bool, before: bool) -> dict[int, Span]:
     """The spans between two times. since, before: whether each of the times was given at all."""
     spans = {}
     for number, log in logs.items():
@@ -43,7 +43,7 @@ def by_time(logs: Mapping[int, Log], *, since: bool, before: bool) -> dict[int, 
     return spans
 
 
-def by_offset(logs: Mapping[int, Log], ranges: Mapping[int, OffsetRange]) -> dict[int, Span]:
+def by_offset(logs: Mapping[int, Held], ranges: Mapping[int, OffsetRange]) -> dict[int, Span]:
     """The spans of the partitions named. Raises ReplayError when the log does not hold them."""
     spans = {}
     for number, wanted in sorted(ranges.items()):

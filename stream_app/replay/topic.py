@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contracts.baseline import Baseline
 from contracts.errors import InvalidBaseline, InvalidEvent
 from contracts.events import decode_envelope, event_time_ms
 from contracts.topics import BASELINES, PREDICTIONS
 from stream_app import admin
+from stream_app.baselines import said
 from stream_app.errors import BrokerError, TopicsError
 from stream_app.replay.known import Change
-from stream_app.replay.spans import Log, Span
+from stream_app.replay.spans import Held, Span
 from stream_app.settings import StreamSettings
 from stream_app.windowing.decoding import Limits
 from stream_app.windowing.typed import Version
@@ -48,7 +48,7 @@ class TopicReader:
         self._consumer, self._topic = consumer, topic
         self._all = [TopicPartition(topic, number) for number in range(partitions)]
 
-    async def logs(self, since: int | None, before: int | None) -> dict[int, Log]:
+    async def logs(self, since: int | None, before: int | None) -> dict[int, Held]:
         """What each partition holds, and where these times are; milliseconds UTC."""
         starts, ends = (
             await self._consumer.beginning_offsets(self._all),
@@ -57,10 +57,10 @@ class TopicReader:
         first = {} if since is None else await self._consumer.offsets_for_times(dict.fromkeys(self._all, since))
         last = {} if before is None else await self._consumer.offsets_for_times(dict.fromkeys(self._all, before))
         return {
-            tp.partition: Log(starts[tp], ends[tp], _offset(first.get(tp)), _offset(last.get(tp))) for tp in self._all
+            tp.partition: Held(starts[tp], ends[tp], _offset(first.get(tp)), _offset(last.get(tp))) for tp in self._all
         }
 
-    async def before(self, number: int, span: Span, log: Log) -> list[ConsumerRecord]:
+    async def before(self, number: int, span: Span, log: Held) -> list[ConsumerRecord]:
         """Records by which to tell how far time was at the head of a span: the last before it, else its first one."""
         if span.begins or span.first >= span.end:
             return []
@@ -144,18 +144,13 @@ async def baseline_changes(settings: StreamSettings, existing: Mapping[str, int]
 def changes_of(records: Iterable[ConsumerRecord], keys: dict[bytes, Version], say: Say) -> Iterable[Change]:
     """What records of the topic `baselines` say. keys: whose baseline each key was last; filled as they are read."""
     for record in records:
-        key = record.key or b""
-        if record.value is None:
-            if key in keys:
-                yield Change(record.timestamp, keys[key], None)
-            continue
         try:
-            baseline = Baseline.from_bytes(record.value)
+            found = said(record, keys)
         except InvalidBaseline as error:
             say(f"{record.topic}/{record.partition} offset {record.offset} is passed over: {error}")
             continue
-        keys[key] = baseline.model, baseline.version
-        yield Change(record.timestamp, keys[key], baseline)
+        if found is not None:
+            yield Change(record.timestamp, *found)
 
 
 def predictions(settings: StreamSettings) -> str:

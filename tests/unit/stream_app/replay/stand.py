@@ -11,8 +11,7 @@ from contracts.baseline import Baseline
 from contracts.reports import encode_report
 from stream_app.alerting.policy import PolicyConfig
 from stream_app.drift.rule import CALIBRATED, DecisionRule
-from stream_app.replay.judging import Judges, Verdict
-from stream_app.replay.plan import Judgement, Plan
+from stream_app.replay.judging import Judgement, Judges, Plan, Verdict
 from stream_app.windowing.decoding import Limits
 from stream_app.windowing.tumbling import WindowConfig
 from tests.builders import a_baseline, a_schema

@@ -543,3 +543,25 @@ def test_a_baseline_that_does_not_fit_the_events_at_all_is_named(
     assert (
         "--baseline: the one for flights/1 does not fit: its features are amount, country, the events have dist" in line
     )
+
+
+def test_a_file_of_earlier_results_is_kept_when_the_source_is_of_no_use(
+    tmp_path: Path, baseline: Callable[..., list[str]]
+) -> None:
+    output = tmp_path / "found.jsonl"
+    output.write_bytes(b"earlier\n")
+    wrong = write_csv(tmp_path / "events.csv", {"a": [1]})
+    assert replay("--file", wrong, *baseline(), "--output", output).status == 2
+    assert output.read_bytes() == b"earlier\n"
+    foreign = write_lines(tmp_path / "events.jsonl", random_events(9, NOON, per_second=1))
+    other = baseline(a_baseline(schema=a_schema(("amount",), ("country",))))
+    assert replay("--file", foreign, *other, "--output", output).status == 2
+    assert output.read_bytes() == b"earlier\n"
+
+
+def test_what_compare_can_change_is_named_field_by_field() -> None:
+    """A new option that counts is not comparable, and so is one that nobody has put down as judging."""
+    from stream_app.replay.settings import COMPARABLE, OPTIONS
+
+    counting = {"window_seconds", "lateness_seconds", "idle_seconds", "max_future_seconds", "max_age_seconds"}
+    assert set(OPTIONS) - set(COMPARABLE.values()) == counting
