@@ -11,7 +11,7 @@ import pytest
 from contracts.partials import Heartbeat, PartialAggregate
 from stream_app.agents.counting import Counting
 from stream_app.agents.owned import MOST_ENDED
-from stream_app.agents.patience import LONGEST_PAUSE
+from stream_app.agents.patience import LONGEST_PAUSE, Lost
 from stream_app.agents.silence import Silence
 from stream_app.windowing import state
 from stream_app.windowing.decoding import Limits
@@ -173,6 +173,18 @@ async def test_ticks_try_again_to_hand_on_more_and_more_seldom_and_say_how_far_t
     stand.time.now += LONGEST_PAUSE
     await timer.tick()
     assert rows_sent(stand) == [100]
+
+
+@pytest.mark.parametrize("refusals", [0, 1])
+async def test_nothing_is_said_with_a_generation_that_came_after_the_epoch(stand: Stand, refusals: int) -> None:
+    stand.outlet.refusals["window-partials"] = refusals
+    await counting(stand).handle(FakeBatch.of(events(130)))
+    await stand.owned.handed_on()
+    stand.source.epoch, stand.source.generation = 1, 8
+    stand.outlet.sent.clear()
+    with pytest.raises(Lost):  # also where the pause after a failure is not over, and only a heartbeat is due
+        await stand.owned.hand_on(0, 0, silent=False)
+    assert stand.outlet.sent == []
 
 
 async def test_what_was_being_handed_on_in_a_rebalance_changes_nothing_any_more(stand: Stand) -> None:
