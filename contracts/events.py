@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
 
 import msgspec
@@ -18,13 +17,12 @@ import numpy.typing as npt
 
 from contracts.errors import InvalidEvent
 from contracts.schema import FeatureSchema
-from contracts.times import UtcTime
+from contracts.times import EPOCH, MILLISECOND, UtcTime
 
 Role = Literal["champion", "shadow", "canary"]
 FeaturesT = TypeVar("FeaturesT")
 FeatureValue = float | str | bool | None
 
-_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})\Z")
 
 
@@ -94,12 +92,12 @@ def event_time_ms(event: PredictionEvent[Any]) -> int:
 
     Rounded, the last half millisecond of a window would be counted into the next one.
     """
-    return (event.event_time - _EPOCH) // _MILLISECOND
+    return (event.event_time - EPOCH) // MILLISECOND
 
 
 def event_times_ms(events: Sequence[PredictionEvent[Any]]) -> npt.NDArray[np.int64]:
     """The same of many events, int64 of shape (n,)."""
-    times = [(event.event_time - _EPOCH) // _MILLISECOND for event in events]
+    times = [(event.event_time - EPOCH) // MILLISECOND for event in events]
     return np.fromiter(times, np.int64, len(times))
 
 

@@ -16,7 +16,8 @@ from functools import partial
 
 import msgspec
 
-from stream_app.audit.difference import Difference, moment, named
+from contracts.times import moment
+from stream_app.audit.difference import Difference, named
 from stream_app.audit.found import Found
 from stream_app.audit.reported import closed_on_topic, report_differences
 from stream_app.windowing.accounts import Accounts, PartitionAccount, VersionBalance, accounts_of

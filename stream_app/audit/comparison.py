@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from contracts.times import moment
 from stream_app.audit.claims import Claim
-from stream_app.audit.difference import Difference, Version, moment, named, ranges
+from stream_app.audit.difference import Difference, Version, named, ranges
 from stream_app.audit.recount import Recount, SeenPartition, Tally
 from stream_app.windowing.state import PartitionMeta, VersionAccount
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
 
-from contracts.times import UtcTime
+from contracts.times import UtcTime, moment
 
 Version = tuple[str, str]
 """Model and version."""
@@ -21,7 +20,6 @@ was refused and is not there. reports: closed windows and reports on the topic d
 missing or there twice. window: its report, or what waits for it, has other rows than `predictions`. ahead: the stored
 window of a worker that died between two writes; the next batch mends it.
 """
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,11 +40,6 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         return self.words
-
-
-def moment(ms: int) -> datetime:
-    """Milliseconds since the epoch as a time in UTC."""
-    return _EPOCH + timedelta(milliseconds=ms)
 
 
 def named(version: Version, start: int | None = None) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from contracts.partials import PartialAggregate
 from contracts.reports import DriftReport
+from contracts.times import milliseconds
 from stream_app.audit.difference import Version
 from stream_app.audit.letters import Letters
 from stream_app.windowing.accounts import ClosedWindows
@@ -69,7 +70,7 @@ def reports_of(reports: Iterable[DriftReport]) -> Reports:
     """Reports in the order in which they were sent, repetitions among them, by what they are about."""
     found: dict[Version, dict[int, Reported]] = {}
     for report in reports:
-        start, end = (round(time.timestamp() * 1000) for time in (report.window_start, report.window_end))
+        start, end = milliseconds(report.window_start), milliseconds(report.window_end)
         windows = found.setdefault((report.model, report.version), {})
         others: tuple[int, ...] = ()
         if (former := windows.get(start)) is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stream_app.audit.difference import Difference, Version, moment, named
+from contracts.times import moment
+from stream_app.audit.difference import Difference, Version, named
 from stream_app.audit.found import Found, Reported
 from stream_app.windowing.merged_state import VersionRecord
 

@@ -7,7 +7,6 @@ here] -> decide -> verdicts -> [effect on the model and cause: for the features 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import repeat
 
 import numpy as np
@@ -15,13 +14,12 @@ import numpy as np
 from contracts.baseline import DECISION, Baseline
 from contracts.histogram import Histogram
 from contracts.reports import DriftReport, FeatureVerdict, Finding, Statistic, Status, report_id
+from contracts.times import moment
 from contracts.window import WindowCounts
 from stream_app.drift.decision import Decision, Measurement, decide, questions
 from stream_app.drift.panel import PanelCounts
 from stream_app.drift.prepared import Watched, prepared
 from stream_app.drift.rule import CALIBRATED, DecisionRule
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def compare(baseline: Baseline, window: WindowCounts, rule: DecisionRule = CALIBRATED) -> tuple[FeatureVerdict, ...]:
@@ -62,7 +60,7 @@ def report(
     many were merged in. partitions: source partition -> last offset counted. With fewer than `rule.n_min` rows
     nothing is compared and the status is `insufficient`.
     """
-    start, end = (_EPOCH + timedelta(milliseconds=ms) for ms in (window_start, window_end))
+    start, end = moment(window_start), moment(window_end)
     enough = window.rows >= rule.n_min
     verdicts = compare(baseline, window, rule) if enough else ()
     alarming = sorted((verdict for verdict in verdicts if verdict.alarm), key=lambda v: (v.p_value, -v.effect))

@@ -19,26 +19,24 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from contracts.dead_letters import DeadLetter
-from stream_app.replay.counting import Counter, hand_on, portions, rest
+from stream_app.replay.counting import CountedPartition, hand_on, portions, rest
 from stream_app.replay.judging import Judges, Plan, Verdict
 from stream_app.replay.known import KnownBaselines
 from stream_app.replay.outcome import Totals
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.decoding import SourceRecord
+from stream_app.windowing.forever import NEVER
 
 TICK_MS = 500
 """As stream_app/app.py ticks."""
 
 
-_LONG_AGO = -(1 << 62)
-
-
 class Lane:
     """One source partition. ends_before: its offset where reading stops although the log goes on; None: nowhere."""
 
-    def __init__(self, counter: Counter, start: int, ends_before: int | None) -> None:
+    def __init__(self, counter: CountedPartition, start: int, ends_before: int | None) -> None:
         self.counter = counter
-        self.heard = self.clock = _LONG_AGO
+        self.heard = self.clock = NEVER
         self.following = start
         self.ends_before = ends_before
         self.times: list[int] = []
@@ -91,10 +89,10 @@ class ClockedReplay:
     ) -> None:
         self._plan, self._known, self._judges = plan, known, judges
         self._lanes = {
-            number: Lane(Counter(number, plan.windows, known.by_digest), start, ends.get(number))
+            number: Lane(CountedPartition(number, plan.windows, known.by_digest), start, ends.get(number))
             for number, start in sorted(starts.items())
         }
-        self._now = _LONG_AGO
+        self._now = NEVER
         self.totals = Totals()
         self.refused: list[DeadLetter] = []
 
@@ -105,7 +103,7 @@ class ClockedReplay:
     def advance(self, until: int) -> list[Verdict]:
         """Let time pass up to the last tick not behind `until`; all earlier records must have been offered."""
         verdicts: list[Verdict] = []
-        if self._now == _LONG_AGO:
+        if self._now == NEVER:
             first = min((lane.times[0] for lane in self._lanes.values() if lane.times), default=until)
             if first >= until:
                 return verdicts

@@ -16,7 +16,7 @@ from stream_app.windowing.accepted import Events
 from stream_app.windowing.accumulator import Partition
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.decoding import Decoded, Limits, SourceRecord, decode_batch
-from stream_app.windowing.frontier import FOREVER
+from stream_app.windowing.forever import FOREVER
 from stream_app.windowing.tumbling import WindowConfig
 from stream_app.windowing.typed import Version
 
@@ -47,7 +47,7 @@ def portions(records: Sequence[SourceRecord], baselines: Mapping[Version, Baseli
     return [Portion(decoded.accepted, decoded.refused, len(records), letter)]
 
 
-class Counter:
+class CountedPartition:
     """One source partition. baselines: by digest.
 
     What a worker would have stored of it is kept: an event on which counting raises may leave half a batch counted, and
@@ -102,7 +102,7 @@ class Counter:
         return []
 
 
-def hand_on(counted: Sequence[tuple[Counter, bool]], judges: Judges) -> list[Verdict]:
+def hand_on(counted: Sequence[tuple[CountedPartition, bool]], judges: Judges) -> list[Verdict]:
     """The windows that are over. counted: every partition, with whether it is silent."""
     finals = [partial for counter, _ in counted for partial in counter.finals()]
     beats = [counter.partition.heartbeat(0, len(counted), silent) for counter, silent in counted]
@@ -110,7 +110,7 @@ def hand_on(counted: Sequence[tuple[Counter, bool]], judges: Judges) -> list[Ver
     return judges.hear(finals, sorted(beats, key=lambda beat: beat.idle))
 
 
-def rest(counted: Sequence[Counter], judges: Judges) -> list[Closing]:
+def rest(counted: Sequence[CountedPartition], judges: Judges) -> list[Closing]:
     """What is in no report: windows that are not over in each partition, or not in all. Ends the replay."""
     for counter in counted:
         counter.idle(FOREVER)

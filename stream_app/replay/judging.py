@@ -14,13 +14,14 @@ from contracts.alerts import DriftAlert
 from contracts.baseline import Baseline
 from contracts.partials import Heartbeat, PartialAggregate
 from contracts.reports import DriftReport
+from contracts.times import milliseconds
 from stream_app.alerting.judging import judged
 from stream_app.alerting.policy import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.rule import DecisionRule
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.decoding import Limits
-from stream_app.windowing.frontier import FOREVER
+from stream_app.windowing.forever import FOREVER
 from stream_app.windowing.merger import Merger, MergerConfig
 from stream_app.windowing.tumbling import WindowConfig
 from stream_app.windowing.typed import Version
@@ -119,7 +120,7 @@ class Judges:
         """Take what the partitions say; the windows that are over by it."""
         self._take(partials, heartbeats)
         return [
-            Verdict(number, found, alerts, self._is_cut(round(found.window_start.timestamp() * 1000)))
+            Verdict(number, found, alerts, self._is_cut(milliseconds(found.window_start)))
             for number, judge in enumerate(self._judges)
             for found, alerts in judge.closed()
         ]

@@ -18,11 +18,12 @@ from contracts.baseline import Baseline
 from contracts.errors import InvalidEvent
 from contracts.events import decode_event
 from stream_app.errors import ReplayError
+from stream_app.windowing.forever import NEVER
 from stream_app.windowing.typed import Version
 
 _SHOWN = 8
 """Features named in an error."""
-ALWAYS = -(1 << 62)
+ALWAYS = NEVER
 """Before any record's time."""
 
 

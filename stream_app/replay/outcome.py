@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from contracts.dead_letters import DeadLetter
+from contracts.times import moment
 from stream_app.replay.comparison import Findings, feature_alarms
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.lines import ComparisonLine, CutLine, Line, SummaryLine, lines_of, refused_line
 from stream_app.windowing.closing import Closing
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Totals:
@@ -63,7 +61,7 @@ class Outcome:
     def cut(self) -> list[CutLine]:
         """The windows that are left out."""
         return [
-            CutLine(model, version, _EPOCH + timedelta(milliseconds=start), rows)
+            CutLine(model, version, moment(start), rows)
             for (model, version, start), rows in sorted(self._judges.cut.items(), key=lambda item: item[0][::-1])
         ]
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from contracts.times import milliseconds
 from stream_app.errors import ReplayError
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -48,7 +49,7 @@ def moment(option: str, text: str) -> int:
         raise ReplayError(f"{option} {text}: not a time; write it as 2026-01-31T12:00:00Z") from None
     if time.tzinfo is None:
         raise ReplayError(f"{option} {text}: a time without a zone; append Z for UTC, or an offset such as +01:00")
-    return round(time.timestamp() * 1000)
+    return milliseconds(time)
 
 
 def offsets(option: str, text: str) -> dict[int, OffsetRange]:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
-from stream_app.replay.counting import Counter, Portion, hand_on, rest
+from stream_app.replay.counting import CountedPartition, Portion, hand_on, rest
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.outcome import Totals
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.decoding import Limits
-from stream_app.windowing.frontier import FOREVER
+from stream_app.windowing.forever import FOREVER
 from stream_app.windowing.tumbling import WindowConfig
 
 NO_LIMITS = Limits(max_future_ms=1 << 60, max_age_ms=1 << 60)
@@ -26,7 +26,7 @@ class FileReplay:
 
     def __init__(self, windows: WindowConfig, baselines: Mapping[str, Baseline], judges: Judges) -> None:
         self._judges = judges
-        self._counter = Counter(0, windows, baselines)
+        self._counter = CountedPartition(0, windows, baselines)
         self.totals = Totals()
         self.refused: list[DeadLetter] = []
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from contracts.partials import Heartbeat, PartialAggregate
-from contracts.times import UtcTime
+from contracts.times import UtcTime, moment
 from stream_app.windowing.merged_state import VersionRecord
 from stream_app.windowing.state import PartitionMeta
 
 NOBODY = "-"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +125,7 @@ def picture_of(seen: Seen) -> Picture:
     for part in seen.open_windows:
         windows[part.partition] = windows.get(part.partition, 0) + 1
     return Picture(
-        at=_moment(seen.now),
+        at=moment(seen.now),
         group=seen.group,
         group_state=seen.group_state,
         workers=len(seen.members),
@@ -183,7 +181,7 @@ def _source(
         partition=number,
         owner=names.get(member.id, member.id) if member else NOBODY,
         host=member.host if member else "",
-        watermark=None if watermark is None else _moment(watermark),
+        watermark=None if watermark is None else moment(watermark),
         delay_seconds=None if watermark is None else (seen.now - watermark) / 1000,
         lag=max(0, end - (start if meta is None else max(start, meta.last_offset + 1))),
         open_windows=open_windows,
@@ -210,14 +208,10 @@ def _versions(seen: Seen) -> tuple[Version, ...]:
                 model=model,
                 version=version_,
                 pending=len(windows),
-                oldest_pending=None if oldest is None else _moment(oldest),
-                oldest_end=None if oldest is None else _moment(windows[oldest]),
+                oldest_pending=None if oldest is None else moment(oldest),
+                oldest_end=None if oldest is None else moment(windows[oldest]),
                 reports=record.reports,
-                last_report=None if record.horizon is None else _moment(record.horizon),
+                last_report=None if record.horizon is None else moment(record.horizon),
             )
         )
     return tuple(found)
-
-
-def _moment(ms: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=ms)

@@ -16,9 +16,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 
 from contracts.partials import Heartbeat
-
-FOREVER = 1 << 62
-"""Later than any window's end."""
+from stream_app.windowing.forever import FOREVER
 
 
 class Least:

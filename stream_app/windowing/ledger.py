@@ -14,13 +14,12 @@ import numpy as np
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
 from stream_app.windowing.accepted import Events, Whole
+from stream_app.windowing.forever import NEVER
 from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.state import PartitionMeta, VersionAccount
 from stream_app.windowing.tumbling import WindowConfig, window_start, window_starts
 from stream_app.windowing.typed import Version
 from stream_app.windowing.watermark import Watermark
-
-_LONG_AGO = -(1 << 62)
 
 
 class Group(NamedTuple):
@@ -129,7 +128,7 @@ class Ledger:
 
     def _reached(self, times_ms: Whole, before: int | None) -> Whole:
         """The watermark ahead of each event, shape of `times_ms`. A late event does not move it: it lies below."""
-        begin = _LONG_AGO if before is None else before
+        begin = NEVER if before is None else before
         return np.maximum.accumulate(np.concatenate(([begin], times_ms[:-1] - self._config.lateness_ms)))
 
     def _account(self, baseline: Baseline) -> VersionAccount:

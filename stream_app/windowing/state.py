@@ -13,6 +13,7 @@ import msgspec
 from contracts.errors import InvalidMessage
 from contracts.formats import refuse_newer
 from contracts.partials import PartialAggregate, decode_partial
+from stream_app.windowing.forever import NEVER
 
 T = TypeVar("T")
 
@@ -113,11 +114,8 @@ def age_of(key: bytes, value: bytes) -> tuple[int, int]:
     """
     if isinstance(parse_key(key), MetaKey):
         meta = decode_meta(value)
-        return meta.last_offset, _NEVER if meta.watermark is None else meta.watermark
-    return decode_part(value).offset, _NEVER
-
-
-_NEVER = -(1 << 62)
+        return meta.last_offset, NEVER if meta.watermark is None else meta.watermark
+    return decode_part(value).offset, NEVER
 
 
 class TooLarge(Exception):

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from contracts.partials import PartialAggregate
 from contracts.reports import DriftReport, report_id
+from contracts.times import moment
 from stream_app.audit.checks import audited
-from stream_app.audit.difference import Difference, moment
+from stream_app.audit.difference import Difference
 from stream_app.audit.found import Found, Log, Reported, reports_of
 from stream_app.audit.letters import Letters
 from stream_app.audit.table import as_json, as_text

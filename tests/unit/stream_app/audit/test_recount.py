@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from contracts.times import moment
 from stream_app.audit import comparison
 from stream_app.audit.checks import audited
-from stream_app.audit.difference import Difference, moment
+from stream_app.audit.difference import Difference
 from stream_app.audit.found import Found, Log, Reported
 from stream_app.audit.letters import Letters
 from stream_app.audit.recount import Recount

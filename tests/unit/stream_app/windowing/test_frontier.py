@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.partials import Heartbeat
-from stream_app.windowing.frontier import FOREVER, Frontier
+from stream_app.windowing.forever import FOREVER
+from stream_app.windowing.frontier import Frontier
 
 BEATS = st.lists(
     st.builds(
