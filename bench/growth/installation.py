@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from msgspec.structs import replace
 
+from bench.benchmark import BenchError
 from bench.growth.watched import Watched
 from bench.stream.material import Material, Template, event_id, iso, wire
 from contracts.topics import BASELINES, PREDICTIONS
@@ -128,18 +129,56 @@ class Installation:
 
     async def log_of(self, topic: str) -> tuple[int, int, int]:
         """Of a state topic: records that are left on it, live keys among them, and records ever written."""
-        records = 0
         latest: dict[tuple[int, bytes], bool] = {}
+        left = 0
+
+        def take(record: Any) -> None:
+            nonlocal left
+            left += 1
+            latest[record.partition, record.key or b""] = record.value is not None
+
+        written = await self._read(topic, take)
+        return left, sum(latest.values()), written
+
+    async def age(self, records: int) -> None:
+        """Write what stage 1 has stored again and again, until its topic has so many records.
+
+        An older value of a key does no harm to a younger one: recovery keeps the youngest. Raises BenchError.
+        """
+        topic = self.settings.counts_topic
+        stored: dict[tuple[int, bytes], bytes] = {}
+
+        def take(record: Any) -> None:
+            if record.value is None:
+                stored.pop((record.partition, record.key), None)
+            else:
+                stored[record.partition, record.key] = record.value
+
+        there = await self._read(topic, take)
+        if not stored:
+            raise BenchError(f"{topic} holds nothing that could be written again")
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.settings.bootstrap, max_batch_size=_BATCH_BYTES, compression_type="zstd"
+        ) as producer:
+            while there < records:
+                written = [
+                    await producer.send(topic, value, key=key, partition=partition)
+                    for (partition, key), value in stored.items()
+                ]
+                await asyncio.gather(*written)
+                there += len(written)
+
+    async def _read(self, topic: str, take: Callable[[Any], None]) -> int:
+        """take: given each record that is on the topic now, each partition's in order. Returns how many ever were."""
         async with AIOKafkaConsumer(
             topic, bootstrap_servers=self.settings.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
         ) as consumer:
             ends = await consumer.end_offsets(list(consumer.assignment()))
             while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                for tp, found in (await consumer.getmany(timeout_ms=200)).items():
+                for found in (await consumer.getmany(timeout_ms=200)).values():
                     for record in found:
-                        records += 1
-                        latest[tp.partition, record.key or b""] = record.value is not None
-        return records, sum(latest.values()), sum(ends.values())
+                        take(record)
+        return sum(ends.values())
 
 
 def _of_version(row: Template, version: str) -> Template:

@@ -25,24 +25,30 @@ _LATENESS_SECONDS = 3600
 
 
 class Open(NamedTuple):
-    """What a source partition has open: so many windows of each of so many versions."""
+    """What a source partition has open: so many windows of each of so many versions.
+
+    aged: records that a worker's part of stage 1's state topic is brought to before the kill, as hours of the stream
+    leave it.
+    """
 
     windows: int
     versions: int
+    aged: int = 0
 
 
-CASES = (Open(1, 1), Open(2, 5), Open(5, 20))
+CASES = (Open(1, 1), Open(2, 5), Open(5, 20), Open(2, 5, aged=100_000))
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. open_windows: windows x versions in each partition. start: SIGKILL -> the new process serves metrics;
     join: -> partitions assigned; replay: -> state restored; reread: -> first batch counted; seconds: all of it.
     others: the other worker's longest time without a counted event meanwhile; calm: likewise, before the kill.
-    replayed_records: what the state topics hold for this worker. They are compacted after 5 minutes at the soonest, so
-    after hours of such a stream it is what 5 minutes write.
+    replayed_records: what the state topics hold for this worker. aged: whether they were brought to that by writing the
+    present values again; else it is what the seconds since the stream began have written.
     """
 
     open_windows: int
+    aged: bool
     seconds: float
     start: float
     join: float
@@ -63,8 +69,9 @@ async def measure(kafka: KafkaServer, case: Open, seed: int, say: Say) -> Recove
         return begin + i // 8 // case.versions % case.windows * WINDOW_MS + i % 1000
 
     number = case.windows * case.versions
+    name = f"recovery-{number}{'-aged' if case.aged else ''}"
     async with Installation(
-        *(kafka, f"recovery-{number}", case.versions, seed),
+        *(kafka, name, case.versions, seed),
         idle_seconds=600,
         lateness_seconds=_LATENESS_SECONDS,
         session_timeout_seconds=30,
@@ -75,6 +82,8 @@ async def measure(kafka: KafkaServer, case: Open, seed: int, say: Say) -> Recove
             feeding = asyncio.create_task(_trickle(installation, time_ms))
             await _until(workers, lambda found: all(each.get("counted", 0) > 0 for each in found))
             await asyncio.sleep(_CALM_SECONDS)
+            if case.aged:
+                await installation.age(case.aged * len(workers))
             calm = await _longest_pause(workers[1], asyncio.sleep(_CALM_SECONDS))
             records, per_event = await _tail(installation, len(workers))
             recovering = asyncio.create_task(_recover(workers[0]))
@@ -88,6 +97,7 @@ async def measure(kafka: KafkaServer, case: Open, seed: int, say: Say) -> Recove
     start, join, replay, reread = (round(step, 3) for step in steps)
     found = Recovery(
         open_windows=number,
+        aged=case.aged > 0,
         seconds=round(moments[-1] - moments[0], 3),
         start=start,
         join=join,
