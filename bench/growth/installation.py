@@ -161,12 +161,17 @@ class Installation:
             bootstrap_servers=self.settings.bootstrap, max_batch_size=_BATCH_BYTES, compression_type="zstd"
         ) as producer:
             while there < records:
-                written = [
-                    await producer.send(topic, value, key=key, partition=partition)
-                    for (partition, key), value in stored.items()
-                ]
-                await asyncio.gather(*written)
-                there += len(written)
+                batches: dict[int, Any] = {}
+                waiting: list[asyncio.Future[Any]] = []
+                for (number, key), value in stored.items():
+                    batch = batches.get(number) or batches.setdefault(number, producer.create_batch())
+                    while batch.append(key=key, value=value, timestamp=None) is None:
+                        waiting.append(await producer.send_batch(batch, topic, partition=number))
+                        batch = batches[number] = producer.create_batch()
+                for number, batch in batches.items():
+                    waiting.append(await producer.send_batch(batch, topic, partition=number))
+                await asyncio.gather(*waiting)
+                there += len(stored)
 
     async def _read(self, topic: str, take: Callable[[Any], None]) -> int:
         """take: given each record that is on the topic now, each partition's in order. Returns how many ever were."""

@@ -27,8 +27,7 @@ _LATENESS_SECONDS = 3600
 class Open(NamedTuple):
     """What a source partition has open: so many windows of each of so many versions.
 
-    aged: records that a worker's part of stage 1's state topic is brought to before the kill, as hours of the stream
-    leave it.
+    aged: records that stage 1's state topic is brought to before the kill, as hours of the stream leave it.
     """
 
     windows: int
@@ -83,7 +82,7 @@ async def measure(kafka: KafkaServer, case: Open, seed: int, say: Say) -> Recove
             await _until(workers, lambda found: all(each.get("counted", 0) > 0 for each in found))
             await asyncio.sleep(_CALM_SECONDS)
             if case.aged:
-                await installation.age(case.aged * len(workers))
+                await installation.age(case.aged)
             calm = await _longest_pause(workers[1], asyncio.sleep(_CALM_SECONDS))
             records, per_event = await _tail(installation, len(workers))
             recovering = asyncio.create_task(_recover(workers[0]))
