@@ -66,7 +66,20 @@ async def serve(app: App, stopped: asyncio.Task[Any], failure: asyncio.Future[St
     if failure.done():
         raise failure.result()
     if app.crash_reason is not None:
-        raise StreamError(f"the worker cannot go on: {app.crash_reason}") from app.crash_reason
+        raise StreamError(cannot_go_on(app.crash_reason, app.conf.consumer_group_instance_id)) from app.crash_reason
+
+
+def cannot_go_on(reason: BaseException, name: str | None) -> str:
+    """A line for what ended the app. name: STREAM_WORKER_ID, if it has one.
+
+    aiokafka knows no FENCED_INSTANCE_ID and calls it, as every error that it does not know, UnknownError.
+    """
+    if name and "UnknownError" in str(reason):
+        return (
+            f"the worker cannot go on: Kafka gave its place to another process that came under STREAM_WORKER_ID={name}. "
+            "Give each worker a name of its own; if it has one, start it again"
+        )
+    return f"the worker cannot go on: {reason}"
 
 
 async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, int]:

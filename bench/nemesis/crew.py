@@ -26,10 +26,14 @@ _UNEXPECTED = re.compile(
 _WHEN = re.compile(r"^\S+ \S+ |offsets \d+ to \d+")
 _FENCED = "tidemark_stream_fenced_heartbeats_total"
 _WATCH_SECONDS = 1.0
+_REPLACED = "Kafka gave its place to another process"
 
 
 class Worker:
-    """One worker and all its lives. env: its settings. ended: exit statuses of those that ended by themselves."""
+    """One worker and all its lives. env: its settings. ended: exit statuses of those that ended by themselves.
+
+    replaced: how often it ended because Kafka had given its name to another process: a twin, or its own next life.
+    """
 
     def __init__(self, name: str, directory: Path, env: Mapping[str, str]) -> None:
         self.name, self.env = name, env
@@ -44,6 +48,7 @@ class Worker:
         self._fenced: dict[int, float] = {}
         self._lives = 0
         self.ended: list[int | None] = []
+        self.replaced = 0
 
     async def start(self) -> None:
         """A new life."""
@@ -87,8 +92,12 @@ class Worker:
         return round(sum(self._fenced.values()))
 
     async def revive(self) -> bool:
-        """Start it again if it ended by itself, as an orchestrator would; whether it did. `ended` has the statuses."""
+        """Start it again if it ended by itself, as an orchestrator would; whether it did, `replaced` ones left out."""
         if not self.wanted or self.process.alive():
+            return False
+        if _REPLACED in "".join(self.process.tail(1)):
+            self.replaced += 1
+            await self.start()
             return False
         self.ended.append(self.process.returncode)
         await self.start()

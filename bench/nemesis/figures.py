@@ -13,7 +13,8 @@ class NemesisFigures(msgspec.Struct, frozen=True, kw_only=True):
     purpose. sigkills: of workers. exact: nothing is lost, double, late unasked or reported twice differently, no gap,
     and the accounts balance. report_*_seconds: a report's delay behind the moment when every partition was sent an
     event that ends its window. repeats: events sent twice on purpose; resent: chunks sent again after a failure, for
-    nobody knew what of them had arrived. fenced: heartbeats of workers that had lost their partition.
+    nobody knew what of them had arrived. fenced: heartbeats of workers that had lost their partition. replaced: workers
+    that ended with a line because another process had their name, and were started again.
     """
 
     produced: int
@@ -30,6 +31,7 @@ class NemesisFigures(msgspec.Struct, frozen=True, kw_only=True):
     late: int
     late_expected: int
     fenced: int
+    replaced: int
     repeats: int
     resent: int
     report_p50_seconds: float
@@ -50,7 +52,7 @@ def table(figures: NemesisFigures, kinds: Mapping[str, int], differences: Sequen
         f"windows         {figures.windows:>9,} with {figures.repeated_reports:,} repeated reports",
         f"faults          {figures.faults:>9,} ({done})",
         f"gaps            {figures.gaps:>9,}",
-        f"fenced          {figures.fenced:>9,} heartbeats",
+        f"fenced          {figures.fenced:>9,} heartbeats; {figures.replaced:,} workers by another of their name",
         f"sent twice      {figures.repeats:>9,} events on purpose, and {figures.resent:,} chunks after a failure",
         f"reports' delay  {figures.report_p50_seconds:>9.1f} s p50, {figures.report_p99_seconds:.1f} s p99, "
         f"{figures.report_max_seconds:.1f} s max",

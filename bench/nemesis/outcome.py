@@ -62,6 +62,7 @@ def figures_of(
         late=_late(found),
         late_expected=truth.late,
         fenced=sum(worker.fenced for worker in workers),
+        replaced=sum(worker.replaced for worker in workers),
         repeats=repeats,
         resent=resent,
         report_p50_seconds=round(p50, 2),

@@ -9,12 +9,13 @@ import subprocess
 import sys
 
 import pytest
+from aiokafka.errors import KafkaError, for_code
 
 from stream_app.agents.configured import merging_config
 from stream_app.app import _restoring, create_app
 from stream_app.baselines import Baselines
 from stream_app.errors import BrokerError, StreamError
-from stream_app.lifecycle import serve
+from stream_app.lifecycle import cannot_go_on, serve
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 from stream_app.topic_layout import wanted
@@ -41,6 +42,13 @@ def test_a_worker_does_not_wait_for_libraries_that_it_does_not_use() -> None:
     code = "import json, sys, stream_app.__main__, stream_app.lifecycle; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert not {"scipy.stats", "pandas", "httpx", "fastapi", "sklearn", "mlflow", "pyarrow"} & set(loaded)
+
+
+def test_a_worker_whose_name_another_process_took_says_so() -> None:
+    """The broker's FENCED_INSTANCE_ID (82), by the error that aiokafka makes of it."""
+    reason = KafkaError(repr(for_code(82)()))
+    assert "another process that came under STREAM_WORKER_ID=w1" in cannot_go_on(reason, "w1")
+    assert cannot_go_on(reason, None) == "the worker cannot go on: KafkaError: UnknownError()"
 
 
 class _Assigned:
