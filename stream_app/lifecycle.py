@@ -76,8 +76,8 @@ def cannot_go_on(reason: BaseException, name: str | None) -> str:
     """
     if name and "UnknownError" in str(reason):
         return (
-            f"the worker cannot go on: Kafka gave its place to another process that came under STREAM_WORKER_ID={name}. "
-            "Give each worker a name of its own; if it has one, start it again"
+            f"the worker cannot go on: Kafka gave its place to another process that came under STREAM_WORKER_ID={name}"
+            ". Give each worker a name of its own; if it has one, start it again"
         )
     return f"the worker cannot go on: {reason}"
 
