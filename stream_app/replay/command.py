@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stream_app.errors import StreamError
+from stream_app.interactive import SIGNALLED
 
 _SOURCE, _COUNT, _JUDGE, _WRITE = "Where the events are", "How they are counted", "How windows are judged", "Output"
 
@@ -144,7 +145,7 @@ def replay(
 def _run(words: Any) -> int:
     from stream_app.delivery.garbage import collect_seldom
     from stream_app.replay.request import request_of
-    from stream_app.replay.run import SIGNALLED, Stop, run
+    from stream_app.replay.run import Stop, run
 
     thresholds, stop = gc.get_threshold(), Stop()
     collect_seldom()

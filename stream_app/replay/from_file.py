@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -39,13 +40,14 @@ class FileSource:
             raise ReplayError(f"the topic `baselines` at {request.settings.bootstrap} is empty: give --baseline FILE")
         return cls(request, path, known)
 
-    def steps(self) -> Iterator[list[Verdict]]:
-        """What each step found; the last is the end of the file. Raises ReplayError."""
-        for portions in self._portions:
-            yield self.replay.count(portions)
+    def steps(self) -> Generator[list[Verdict], None, None]:
+        """What each step found; the last is the end of the file. To be closed. Raises ReplayError."""
+        with closing(self._portions) as portions:
+            for portion in portions:
+                yield self.replay.count(portion)
         yield self.replay.end()
 
-    def _of_lines(self) -> Iterator[list[Portion]]:
+    def _of_lines(self) -> Generator[list[Portion], None, None]:
         unchecked = True
         for lines in read_lines(self._path, sort=self._request.sort):
             if unchecked:
@@ -53,7 +55,7 @@ class FileSource:
                 unchecked = False
             yield line_portions(lines, self._baselines)
 
-    def _of_table(self) -> Iterator[list[Portion]]:
+    def _of_table(self) -> Generator[list[Portion], None, None]:
         """Raises ReplayError at once, not at the first step, when the table does not fit."""
         try:
             from stream_app.replay.table.layout import Layout
@@ -63,4 +65,10 @@ class FileSource:
         asked = self._request
         layout = Layout(columns=asked.columns, model=asked.model, version=asked.model_version, assume_utc=asked.utc)
         rows = TableRows(self._path, layout, self._baselines)
-        return ([portion] for portion in rows.portions(sort=asked.sort))
+
+        def portions() -> Generator[list[Portion], None, None]:
+            with closing(rows.portions(sort=asked.sort)) as found:
+                for portion in found:
+                    yield [portion]
+
+        return portions()

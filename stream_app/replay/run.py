@@ -6,12 +6,13 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 from stream_app.errors import ReplayError
+from stream_app.interactive import SIGNALLED
 from stream_app.replay.comparison import comparison_text
 from stream_app.replay.from_file import FileSource
 from stream_app.replay.from_topic import TopicSource
@@ -21,8 +22,6 @@ from stream_app.replay.outcome import Outcome, refused_text, summary_text
 from stream_app.replay.request import Request
 
 Say = Callable[[str], None]
-SIGNALLED = 128
-"""Added to a signal's number it is the exit status, as shells have it."""
 _SAY_SECONDS = 5.0
 
 
@@ -136,7 +135,8 @@ async def _run(request: Request, output: Output, progress: Progress, say: Say, s
     if request.file is not None:
         source = await FileSource.opened(request, request.file, say)
         stop.asked, running = True, _Run.of(source, request.names, output, progress, stop)
-        complete = all(running.take(verdicts) for verdicts in source.steps())
+        with closing(source.steps()) as steps:
+            complete = all(running.take(verdicts) for verdicts in steps)
         return running.end(say, complete=complete)
     async with TopicSource.opened(request, say, lambda: time.time_ns() // 1_000_000) as topic:
         stop.asked, complete = True, True

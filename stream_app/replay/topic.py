@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from contracts.errors import InvalidBaseline, InvalidEvent
 from contracts.events import decode_envelope, event_time_ms
 from contracts.topics import BASELINES, PREDICTIONS
-from stream_app import admin
+from stream_app import admin, interactive
 from stream_app.baselines import said
 from stream_app.errors import BrokerError, TopicsError
 from stream_app.replay.known import Change
@@ -124,7 +124,7 @@ async def opened(settings: StreamSettings, topic: str, existing: Mapping[str, in
 
 async def topics(settings: StreamSettings, say: Say) -> dict[str, int]:
     """Partitions of every topic. Raises BrokerError."""
-    async with admin.connected(settings, say) as client:
+    async with interactive.connected(settings, say) as client:
         return await admin.partitions(client)
 
 

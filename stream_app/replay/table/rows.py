@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,15 @@ class TableRows:
         self._file = TableFile(path)
         self._columns = Columns(str(path), self._file.schema, layout, baselines)
 
-    def portions(self, *, sort: bool = False) -> Iterator[Portion]:
-        """The rows in their order, or sorted by event time, which takes the whole file into memory."""
-        blocks = self._file.blocks(self._columns.wanted)
-        if not sort:
-            for block in blocks:
-                yield self._portion(block, block.numbers)
-        elif (whole := sorted_block(blocks, self._order)) is not None:
+    def portions(self, *, sort: bool = False) -> Generator[Portion, None, None]:
+        """The rows in their order, or sorted by event time, which takes the whole file into memory. To be closed."""
+        with closing(self._file.blocks(self._columns.wanted)) as blocks:
+            if not sort:
+                for block in blocks:
+                    yield self._portion(block, block.numbers)
+                return
+            whole = sorted_block(blocks, self._order)
+        if whole is not None:
             for begin, end in pairwise([*range(0, whole.rows.num_rows, _AT_ONCE), whole.rows.num_rows]):
                 part = Block(whole.rows.slice(begin, end - begin), whole.numbers[begin:end], {})
                 yield self._portion(part, np.arange(begin, end, dtype=np.intp))

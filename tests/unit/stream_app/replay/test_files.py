@@ -252,6 +252,30 @@ def test_torn_rows_of_a_csv_are_refused_and_the_rows_behind_them_keep_their_numb
     assert (result.summary["read"], result.summary["counted"]) == (200, 197)
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_no_thread_of_a_csv_reader_needs_the_interpreter_when_its_rows_are_closed(tmp_path: Path, parts: int) -> None:
+    """One that did would abort the process at its end, now and then."""
+    import gc
+    from types import FunctionType
+
+    from stream_app.replay.table.file import TableFile
+
+    def handlers() -> int:
+        return sum(type(found) is FunctionType and found.__name__ == "take_torn" for found in gc.get_objects())
+
+    before = handlers()
+    path = tmp_path / "events.csv"
+    path.write_text("event_time,score\n" + "2026-01-01T12:00:03+00:00,0.5\n" * 500_000)  # some blocks
+    file = TableFile(path)
+    assert handlers() == before
+    blocks = file.blocks(["score"])
+    for _ in range(parts):
+        next(blocks)
+    assert handlers() == before + 1
+    blocks.close()
+    assert handlers() == before
+
+
 def test_lines_that_are_no_events_are_refused_by_number_and_blank_ones_passed_over(
     tmp_path: Path, baseline: Callable[..., list[str]]
 ) -> None:
