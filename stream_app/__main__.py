@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stream_app import admin
+from stream_app import admin, interactive
 from stream_app.audit import table as audit_table
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
@@ -64,7 +64,7 @@ def topics(
     """Create the topics that are missing; may be called again at any time."""
 
     async def create(settings: StreamSettings) -> int:
-        async with admin.connected(settings, _say) as client:
+        async with interactive.connected(settings, _say) as client:
             outcomes = await admin.create(client, settings, partitions)
         width = max(len(outcome.name) for outcome in outcomes)
         for outcome in outcomes:
@@ -77,7 +77,7 @@ def topics(
             return 2
         return 0
 
-    _run(create)
+    _ask(create)
 
 
 @cli.command("audit")
@@ -94,13 +94,13 @@ def audit_(
 
     async def check(settings: StreamSettings) -> int:
         ids = None if answered is None else _lines(answered)
-        async with admin.connected(settings, _say) as client:
+        async with interactive.connected(settings, _say) as client:
             check_layout(settings, await admin.partitions(client))
         result = await audit(settings, ids, recount=recount)
         print(audit_table.as_json(result) if as_json else audit_table.as_text(result))
         return 0 if result.balanced else 1
 
-    _run(check)
+    _ask(check)
 
 
 @cli.command()
@@ -111,10 +111,7 @@ def status(
     """Show partitions, workers and pending windows as they are now, and what holds time back."""
 
     async def show(settings: StreamSettings) -> int:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with admin.connected(settings, _say) as client:
+        async with interactive.connected(settings, _say) as client:
             check_layout(settings, existing := await admin.partitions(client))
             async with reading(settings, client, existing) as reader:
                 while True:
@@ -123,18 +120,11 @@ def status(
                     print(
                         status_table.as_json(picture) if as_json else status_table.as_text(picture), end=end, flush=True
                     )
-                    if watch is None or await _set_within(stop, watch):
+                    if watch is None:
                         return 0
+                    await asyncio.sleep(watch)
 
-    _run(show)
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+    _ask(show) if watch is None else _ask(show, lambda number: 0)  # a signal is how a watch ends
 
 
 def _lines(path: Path) -> list[str]:
@@ -174,6 +164,14 @@ def _run(command: Callable[[StreamSettings], Coroutine[Any, Any, int]]) -> None:
     except StreamError as error:
         _say(str(error))
         raise typer.Exit(2) from None
+
+
+def _ask(
+    command: Callable[[StreamSettings], Coroutine[Any, Any, int]],
+    status_of: Callable[[int], int] = interactive.SIGNALLED.__add__,
+) -> None:
+    """A command that somebody waits for: SIGTERM and SIGINT end it at once, with status_of(the signal)."""
+    _run(lambda settings: interactive.until_signalled(command(settings), _insist, status_of))
 
 
 def _log_to_stderr(level: str) -> None:

@@ -19,6 +19,8 @@ from stream_app.topic_layout import Wanted, differing, used, wanted
 _VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
 _ANSWER_SECONDS = 10.0
 """Of one try to reach a broker; aiokafka's own limit is 40 s, in which nobody would hear what is wrong."""
+_SAY_SECONDS = 1.5
+"""Without an answer after this, somebody who looks on is told what is waited for."""
 _KNOWN_TRIES, _KNOWN_PAUSE = 100, 0.1
 
 
@@ -31,27 +33,55 @@ class Outcome(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class Once:
+    """Says a line when called for the first time."""
+
+    def __init__(self, say: Callable[[str], None], line: str) -> None:
+        self._say, self._line, self._said = say, line, False
+
+    def __call__(self) -> None:
+        if not self._said:
+            self._said = True
+            self._say(self._line)
+
+
 @asynccontextmanager
-async def connected(settings: StreamSettings, say: Callable[[str], None]) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client, waited for while the broker does not answer. Raises BrokerError after broker_wait_seconds."""
-    loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + settings.broker_wait_seconds, 0.5
-    while True:
-        admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, client_id=f"{settings.group}-admin")
-        try:
-            async with asyncio.timeout(min(_ANSWER_SECONDS, max(1.0, deadline - loop.time()))):
-                await admin.start()
-            break
-        except (KafkaError, OSError) as error:  # TimeoutError is one: something listens there and does not answer
-            await admin.close()
-            if loop.time() + pause > deadline:
-                raise BrokerError(
-                    f"no Kafka answers at {settings.bootstrap} for {settings.broker_wait_seconds:g} s: start it, or "
-                    "correct STREAM_BOOTSTRAP"
-                ) from error
-            say(f"no Kafka answers at {settings.bootstrap} yet, next try in {pause:g} s")
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+async def connected(
+    settings: StreamSettings, say: Callable[[str], None], patience: float | None = None
+) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, waited for while the broker does not answer. Raises BrokerError after broker_wait_seconds.
+
+    patience: seconds to wait instead, for somebody who looks on: one line says so, not one for each try.
+    """
+    loop, nobody = asyncio.get_running_loop(), f"no Kafka answers at {settings.bootstrap}"
+    wait = settings.broker_wait_seconds if patience is None else patience
+    deadline, pause = loop.time() + wait, 0.5
+    # said in good time even where the first try itself takes all the time that there is: an address that swallows it
+    told = Once(say, f"{nobody}: start it, or correct STREAM_BOOTSTRAP; trying for {wait:g} s")
+    telling = None if patience is None else loop.call_later(_SAY_SECONDS, told)
+    try:
+        while True:
+            admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, client_id=f"{settings.group}-admin")
+            try:
+                async with asyncio.timeout(min(_ANSWER_SECONDS, max(1.0, deadline - loop.time()))):
+                    await admin.start()
+                break
+            except (KafkaError, OSError) as error:  # TimeoutError is one: something listens there and does not answer
+                await admin.close()
+                if loop.time() + pause > deadline:
+                    raise BrokerError(f"{nobody} for {wait:g} s: start it, or correct STREAM_BOOTSTRAP") from error
+                if patience is None:
+                    say(f"{nobody} yet, next try in {pause:g} s")
+                else:
+                    told()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0 if patience is None else 1.0)
+            except BaseException:
+                await admin.close()
+                raise
+    finally:
+        if telling is not None:
+            telling.cancel()
     try:
         yield admin
     except KafkaError as error:

@@ -19,6 +19,9 @@ WORKER = "/tidemark/stream_app/worker"
 _YEAR = 366 * 86400.0
 """Seconds. Without a bound `inf` would be taken here and break the arithmetic of milliseconds in a running worker."""
 
+_EXAMPLES = {"bootstrap": f": for example {PREFIX}BOOTSTRAP=127.0.0.1:9092"}
+"""What to write for a setting that has no default."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
 
 
@@ -75,7 +78,7 @@ class StreamSettings(BaseSettings):
     batch_records: int = Field(4096, ge=1, description="Events counted at a time, at most.")
     replication: int = Field(1, ge=1, description="Copies of each topic that `topics` creates.")
     broker_wait_seconds: float = Field(
-        300.0, ge=0, description="How long a start waits for a broker that does not answer yet."
+        300.0, ge=0, description="How long a worker waits for a broker that does not answer. Commands: 10 s at most."
     )
 
     _addresses = field_validator("bootstrap")(kafka_addresses)
@@ -122,7 +125,7 @@ def faults(error: ValidationError, names: Mapping[str, str] | None = None) -> li
     return [
         (names or {}).get(str(fault["loc"][0]), f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}")
         + (
-            " is not set"
+            f" is not set{_EXAMPLES.get(str(fault['loc'][0]), '')}"
             if fault["type"] == "missing"
             else f": {fault['msg'].removeprefix('Value error, ')} (it is {fault['input']!r})"
         )

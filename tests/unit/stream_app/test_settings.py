@@ -61,7 +61,10 @@ def test_a_wrong_variable_is_named_with_its_value(variable: str, value: str, mon
 def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STREAM_BOOTSTRAP", raising=False)
     monkeypatch.setenv("STREAM_PAGE_AFTER", "none")
-    with pytest.raises(SettingsError, match=r"^STREAM_BOOTSTRAP is not set; STREAM_PAGE_AFTER: "):
+    with pytest.raises(
+        SettingsError,
+        match=r"^STREAM_BOOTSTRAP is not set: for example STREAM_BOOTSTRAP=127\.0\.0\.1:9092; STREAM_PAGE_AFTER: ",
+    ):
         load_settings()
 
 
