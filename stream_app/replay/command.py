@@ -92,7 +92,7 @@ def replay(
         float | None, _option(_JUDGE, "So is a rate that rose by this much.", "--critical-rate-jump")
     ] = None,
     compare: Annotated[
-        str | None,
+        list[str] | None,
         _option(
             _JUDGE,
             "Judge the same windows a second time, with these changed.",
@@ -133,7 +133,7 @@ def replay(
                 sort=sort,
                 durations={name: text for name, text in durations.items() if text is not None},
                 numbers={name: value for name, value in {**numbers, **sizes}.items() if value is not None},
-                compare=compare,
+                compare=compare or (),
                 strict=strict,
                 keep_cut=keep_cut,
                 output=output,

@@ -22,6 +22,7 @@ _FEATURES = 15
 class _Found(msgspec.Struct, frozen=True):
     alarms: tuple[str, ...]
     alerts: tuple[str, ...]
+    severities: tuple[str, ...]
 
 
 _Id = tuple[str, str, UtcTime]
@@ -35,15 +36,21 @@ class Findings:
         self._windows: dict[_Id, _Found] = {}
         self._status: Counter[str] = Counter()
         self._transitions: Counter[str] = Counter()
+        self._critical = 0
         self.rows = 0
 
     def add(self, verdict: Verdict) -> None:
         """One window."""
         report = verdict.report
         transitions = tuple(alert.transition for alert in verdict.alerts)
-        self._windows[report.model, report.version, report.window_start] = _Found(report.alarms, transitions)
+        severities = tuple(alert.severity for alert in verdict.alerts)
+        window = report.model, report.version, report.window_start
+        self._windows[window] = _Found(report.alarms, transitions, severities)
         self._status[report.status] += 1
         self._transitions.update(transitions)
+        self._critical += sum(
+            alert.severity == "critical" and alert.transition != "resolve" for alert in verdict.alerts
+        )
         self.rows += report.rows
 
     @property
@@ -60,6 +67,7 @@ class Findings:
             compared=len(self._windows) - self.insufficient,
             alarms=self._status["alarm"],
             pages=self._transitions["raise"] + self._transitions["escalate"],
+            critical=self._critical,
             resolves=self._transitions["resolve"],
         )
 
@@ -73,10 +81,11 @@ class Findings:
         return tuple(self._differences(other))
 
     def _differences(self, other: Findings) -> Iterable[Difference]:
-        nothing = _Found((), ())
+        nothing = _Found((), (), ())
         for model, version, start in sorted(self._windows.keys() | other._windows.keys(), key=lambda id_: id_[::-1]):
             mine, theirs = (judged._windows.get((model, version, start), nothing) for judged in (self, other))
-            if (set(mine.alarms), mine.alerts) != (set(theirs.alarms), theirs.alerts):
+            alike = (mine.alerts, mine.severities) == (theirs.alerts, theirs.severities)
+            if not alike or set(mine.alarms) != set(theirs.alarms):
                 yield Difference(
                     model=model,
                     version=version,
@@ -85,6 +94,8 @@ class Findings:
                     compared_alarms=theirs.alarms,
                     asked_alerts=mine.alerts,
                     compared_alerts=theirs.alerts,
+                    asked_severities=mine.severities,
+                    compared_severities=theirs.severities,
                 )
 
 
@@ -103,6 +114,7 @@ def comparison_text(comparison: ComparisonLine) -> list[str]:
         ("compared", asked.compared, compared.compared),
         ("with an alarm", asked.alarms, compared.alarms),
         ("pages", asked.pages, compared.pages),
+        ("... critical", asked.critical, compared.critical),
         ("resolved", asked.resolves, compared.resolves),
     ]
     features = [(found.feature, found.asked, found.compared) for found in comparison.features[:_FEATURES]]
@@ -113,8 +125,8 @@ def comparison_text(comparison: ComparisonLine) -> list[str]:
         [
             f"{found.model}/{found.version}",
             found.window_start.isoformat(),
-            _said(found.asked_alarms, found.asked_alerts),
-            _said(found.compared_alarms, found.compared_alerts),
+            _said(found.asked_alarms, found.asked_alerts, found.asked_severities),
+            _said(found.compared_alarms, found.compared_alerts, found.compared_severities),
         ]
         for found in comparison.differ[:_DIFFERENCES]
     ]
@@ -124,9 +136,11 @@ def comparison_text(comparison: ComparisonLine) -> list[str]:
     return lines
 
 
-def _said(alarms: Sequence[str], alerts: Sequence[str]) -> str:
+def _said(alarms: Sequence[str], alerts: Sequence[str], severities: Sequence[str]) -> str:
     named = ", ".join(alarms[:3]) + (f", {len(alarms) - 3} more" if len(alarms) > 3 else "")
-    return (named or "quiet") + "".join(f" {alert.upper()}" for alert in alerts)
+    return (named or "quiet") + "".join(
+        f" {alert.upper()} {severity}" for alert, severity in zip(alerts, severities, strict=True)
+    )
 
 
 def _numbers(rows: Sequence[tuple[str, int, int]]) -> list[list[str]]:

@@ -58,13 +58,16 @@ class CutLine(msgspec.Struct, frozen=True, tag="cut"):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What one judgement made of all windows. name: what sets it apart. compared: windows with enough rows."""
+    """What one judgement made of all windows. name: what sets it apart. compared: windows with enough rows. critical:
+    of the pages, those of that severity.
+    """
 
     name: str
     windows: int
     compared: int
     alarms: int
     pages: int
+    critical: int
     resolves: int
 
 
@@ -77,7 +80,9 @@ class FeatureAlarms(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A window that is not judged alike: the features that alarm, and the transitions of the alert policy, by each."""
+    """A window that is not judged alike: the features that alarm, the transitions of the alert policy and their
+    severities, by each.
+    """
 
     model: str
     version: str
@@ -86,10 +91,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     compared_alarms: tuple[str, ...]
     asked_alerts: tuple[str, ...]
     compared_alerts: tuple[str, ...]
+    asked_severities: tuple[str, ...]
+    compared_severities: tuple[str, ...]
 
 
 class ComparisonLine(msgspec.Struct, frozen=True, tag="comparison"):
-    """Two judgements of the same windows. differ: where the alarms or the alerts are not the same."""
+    """Two judgements of the same windows. differ: where alarms, alerts or severities are not the same."""
 
     asked: Figures
     compared: Figures

@@ -37,7 +37,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     sort: bool = False
     durations: Mapping[str, str] = {}
     numbers: Mapping[str, object] = {}
-    compare: str | None = None
+    compare: Sequence[str] = ()
     strict: bool = False
     keep_cut: bool = False
     output: Path | None = None
@@ -76,11 +76,12 @@ def request_of(words: Words) -> Request:
     given: dict[str, object] = {**durations, **words.numbers}
     settings = settings_of(given, broker=words.file is None)
     judgements, names = [_judgement(settings)], ["asked"]
-    if words.compare is not None:
-        changes = spelling.pairs("--compare", words.compare.split(","), tuple(COMPARABLE))
+    if words.compare:
+        (compare,) = words.compare
+        changes = spelling.pairs("--compare", compare.split(","), tuple(COMPARABLE))
         other = {COMPARABLE[name]: value for name, value in changes.items()}
         judgements.append(_judgement(settings_of({**given, **other}, broker=words.file is None, option="--compare")))
-        names = [_described(settings, other), words.compare]
+        names = [_described(settings, other), compare]
     since = None if words.from_ is None else spelling.moment("--from", words.from_)
     before = None if words.to is None else spelling.moment("--to", words.to)
     if since is not None and before is not None and before <= since:
@@ -119,6 +120,11 @@ def _check(words: Words) -> bool:
     """Options that do not go together, and files that are not there. Returns whether the file is a table."""
     if words.offsets is not None and (words.from_ is not None or words.to is not None):
         raise ReplayError("--offsets and --from or --to: a range is of offsets or of times, give one of the two")
+    if len(words.compare) > 1:
+        raise ReplayError(
+            f"--compare is there {len(words.compare)} times, and one judgement is compared with one other: put all "
+            f"changes into one, such as --compare preset=classic,page-after=3, or replay once for each"
+        )
     of_table = {
         "--model": words.model,
         "--model-version": words.model_version,

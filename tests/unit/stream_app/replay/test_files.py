@@ -393,6 +393,33 @@ def test_two_policies_are_compared_over_the_same_windows(tmp_path: Path, baselin
     assert "windows are judged otherwise" in both.said
 
 
+def test_a_second_comparison_is_refused_and_not_taken_for_the_first(
+    tmp_path: Path, baseline: Callable[..., list[str]]
+) -> None:
+    file = write_csv(tmp_path / "events.csv", rows(5))
+    result = replay("--file", file, *baseline(), "--compare", "preset=classic", "--compare", "n-min=9")
+    assert result.status == 2
+    (line,) = result.said.splitlines()
+    assert line.startswith("--compare is there 2 times")
+    assert "--compare preset=classic,page-after=3" in line
+
+
+def test_severities_are_compared_where_nothing_else_differs(tmp_path: Path, baseline: Callable[..., list[str]]) -> None:
+    columns = rows(600, distance=dict.fromkeys(range(120, 600), 160.0))
+    file = write_csv(tmp_path / "events.csv", columns)
+    words = ["--n-min", "50", "--critical-rate-jump", "1", "--critical-effect", "0.01"]
+    result = replay("--file", file, *baseline(), *words, "--compare", "critical-effect=1")
+    (comparison,) = result.of("comparison")
+    asked, compared = comparison["asked"], comparison["compared"]
+    assert asked["pages"] == compared["pages"] == 1
+    assert (asked["critical"], compared["critical"]) == (1, 0)
+    (differ,) = comparison["differ"]
+    assert differ["asked_alerts"] == differ["compared_alerts"] == ["raise"]
+    assert (differ["asked_severities"], differ["compared_severities"]) == (["critical"], ["warning"])
+    assert "RAISE critical" in result.said
+    assert "RAISE warning" in result.said
+
+
 def test_a_file_gets_what_was_written_and_standard_output_nothing(
     tmp_path: Path, baseline: Callable[..., list[str]]
 ) -> None:
