@@ -44,6 +44,7 @@ async def audit(settings: StreamSettings, answered: Iterable[str] | None = None,
     """Read and compare. answered: ids that must be on `predictions`. Raises BrokerError and StateError.
 
     recount: count every record of `predictions` again, to find the window, source partition and offsets that differ.
+    Raises SettingsError when the settings' windows are of another length than all that there are.
     A worker that writes while the topics are read may make it look out of balance: then it is read again.
     """
     wanted = None if answered is None else frozenset(answered)
@@ -66,6 +67,7 @@ async def audit(settings: StreamSettings, answered: Iterable[str] | None = None,
 async def _recounted(settings: StreamSettings, found: Found, result: Audit) -> Audit:
     windows = WindowConfig(settings.window_seconds * 1000, round(settings.lateness_seconds * 1000))
     recount = Recount(found, windows)
+    recount.check()  # before all of the topic is read in vain
     async with _reading(settings, settings.topic(PREDICTIONS)) as (_, batches):
         async for batch in batches:
             recount.add(batch[0].partition, ((record.offset, record.value) for record in batch))

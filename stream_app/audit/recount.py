@@ -21,6 +21,7 @@ from stream_app.audit.claims import claims_of
 from stream_app.audit.difference import Version
 from stream_app.audit.found import Found
 from stream_app.audit.letters import counted_after_all
+from stream_app.errors import SettingsError
 from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.tumbling import WindowConfig, window_start
 from stream_app.windowing.watermark import Watermark
@@ -114,12 +115,23 @@ class Recount:
     @property
     def other_sizes(self) -> set[int]:
         """Lengths of windows that are not the present one: their events belong to windows that are not recounted."""
+        return self._sizes() - {self.windows.size_ms}
+
+    def check(self) -> None:
+        """Raises SettingsError when there are windows, and none of the present length: it is not the workers'."""
+        if (sizes := self._sizes()) and self.windows.size_ms not in sizes:
+            words = ", ".join(f"{size / 1000:g}" for size in sorted(sizes))
+            raise SettingsError(
+                f"STREAM_WINDOW_SECONDS: the windows of this group are of {words} s, none is of "
+                f"{self.windows.size_ms / 1000:g} s: set it, and STREAM_LATENESS_SECONDS, as the workers have them"
+            )
+
+    def _sizes(self) -> set[int]:
         found = self.found
-        lengths = {
-            reported.window_end - start for windows in found.reports.values() for start, reported in windows.items()
+        reported = {
+            report.window_end - start for windows in found.reports.values() for start, report in windows.items()
         }
-        lengths |= {part.window_end - part.window_start for part in (*found.open_windows, *found.parts)}
-        return lengths - {self.windows.size_ms}
+        return reported | {part.window_end - part.window_start for part in (*found.open_windows, *found.parts)}
 
     def complete(self, number: int) -> bool:
         """Whether the log still holds all that stage 1 has read of this source partition."""

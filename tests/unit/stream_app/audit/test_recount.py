@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pytest
 from msgspec.structs import replace
 
 from contracts.times import moment
@@ -13,7 +14,9 @@ from stream_app.audit.difference import Difference
 from stream_app.audit.found import Found, Log, Reported
 from stream_app.audit.letters import Letters
 from stream_app.audit.recount import Recount
+from stream_app.errors import SettingsError
 from stream_app.windowing.state import VersionAccount
+from stream_app.windowing.tumbling import WindowConfig
 from tests.unit.stream_app.audit.installation import POISON, VALUES, WINDOWS, an_installation, with_account
 from tests.unit.stream_app.windowing.stand import a_value
 
@@ -196,3 +199,15 @@ def test_letters_of_another_reason_stay_refused() -> None:
     found = an_installation()
     refused = {**found.letters.refused, 0: frozenset({0})}
     assert differences(replace(found, letters=Letters(refused)))
+
+
+def test_windows_of_another_length_alone_mean_that_the_setting_is_not_the_workers() -> None:
+    found = an_installation()
+    with pytest.raises(
+        SettingsError,
+        match=r"STREAM_WINDOW_SECONDS: the windows of this group are of 0\.1 s, none is of 0\.5 s",
+    ):
+        Recount(found, WindowConfig(5 * WINDOWS.size_ms)).check()
+    Recount(found, WINDOWS).check()
+    nothing = replace(found, reports={}, open_windows=(), parts=())
+    Recount(nothing, WindowConfig(5 * WINDOWS.size_ms)).check()
