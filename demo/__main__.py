@@ -24,6 +24,13 @@ from demo.stack.errors import StackError
 VAR = Path(__file__).parents[1] / "var"
 Result = TypeVar("Result")
 
+_LOOKS = {
+    "status": "partitions, workers, open windows, and what holds time back",
+    "audit": "is every record accounted for?",
+    "replay": "count and judge it again, with other thresholds if you like",
+}
+"""Commands to look at what is up."""
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 DataName = Annotated[str, typer.Option(help="Data set: flights or payments.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
@@ -77,11 +84,13 @@ def up(
     directory: Annotated[Path, typer.Option(help="Where everything is kept.")] = VAR / "up",
 ) -> None:
     """Start everything and leave it running; prints the URLs."""
-    from demo.up import refuse_if_up
+    from demo.up import noted_end, refuse_if_up
     from demo.up import up as start
 
     dataset, home = _dataset(data), directory.resolve()
     _guarded(lambda: refuse_if_up(home))
+    if why := _guarded(lambda: noted_end(home)):
+        typer.echo(f"the last one ended by itself, {why}", err=True)
     typer.echo("starting Kafka, Redis, training, the API, two workers and the webhook sink ...")
     kept = _guarded(lambda: start(data, home, window_seconds))
     for what, where in kept.urls.items():
@@ -92,8 +101,12 @@ def up(
         f"quiet traffic: {load} --events 20000 --rate 100\n"
         f"with drift:    {load} --events 20000 --rate 100 --episode {episode.name}\n"
         f"               a window lasts {window_seconds} s; the alert comes when two of them have ended\n"
-        "end:           make down"
+        "what is going on:"
     )
+    typer.echo("  export " + " ".join(f"{name}={value}" for name, value in kept.stream.items()))
+    for command, what in _LOOKS.items():
+        typer.echo(f"  {f'{_python()} -m stream_app {command}':40} # {what}")
+    typer.echo("end:           make down (the next make up begins anew, without this one's data)")
 
 
 def _python() -> str:
@@ -106,8 +119,15 @@ def _python() -> str:
 def down(directory: Annotated[Path, typer.Option(help="As given to `up`.")] = VAR / "up") -> None:
     """End what `up` started."""
     from demo.up import down as stop
+    from demo.up import noted_end
 
-    typer.echo("stopped" if _guarded(lambda: stop(directory.resolve())) else "nothing is up")
+    home = directory.resolve()
+    if _guarded(lambda: stop(home)):
+        typer.echo("stopped")
+    elif why := _guarded(lambda: noted_end(home)):
+        typer.echo(f"nothing is up: it ended by itself, {why}")
+    else:
+        typer.echo("nothing is up")
 
 
 @app.command(hidden=True)

@@ -24,7 +24,8 @@ WORKERS = 2
 class Launch:
     """One running installation under `home`.
 
-    lateness: seconds of event time. tell: hears what has been reached. seconds: what each step took.
+    lateness: seconds of event time. tell: hears what has been reached. seconds: what each step took. lasting: the
+    services that are to run until the end.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Launch:
         self.seconds: dict[str, float] = {}
         self.workers: list[ServiceProcess] = []
         self._dataset, self._seed, self._tell = dataset, seed, tell
-        self._lasting: list[ServiceProcess] = []
+        self.lasting: list[ServiceProcess] = []
         self._started: list[ServiceProcess] = []
 
     async def start(self) -> None:
@@ -82,13 +83,13 @@ class Launch:
     async def _keep(self, process: ServiceProcess) -> ServiceProcess:
         """Start a service that is to run until the end."""
         self._started.append(process)
-        self._lasting.append(process)
+        self.lasting.append(process)
         await asyncio.to_thread(process.start)
         return process
 
     def check(self, but: ServiceProcess | None = None) -> None:
         """Raises ServiceFailed when a service has ended (`but` may: it is being killed)."""
-        for process in self._lasting:
+        for process in self.lasting:
             if process is not but and process.returncode is not None:
                 raise ServiceFailed(
                     process.name, f"ended with status {process.returncode}", process.log, process.tail(8)

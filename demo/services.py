@@ -87,6 +87,10 @@ class Installation:
             "TRAINING_BROKER_WAIT_SECONDS": "120",
         }
 
+    def stream_settings(self) -> dict[str, str]:
+        """What the workers are told: `status`, `audit` and `replay` must be told the same."""
+        return {name: value for name, value in self.environment().items() if name.startswith("STREAM_")}
+
     def service(self, name: str, *arguments: str, **settings: str) -> ServiceProcess:
         """`python -m ARGUMENTS` as a child that dies with this process; its log is NAME.log."""
         return ServiceProcess(
