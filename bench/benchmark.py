@@ -55,3 +55,11 @@ class Benchmark:
     run: Callable[[Options, Say], msgspec.Struct]
     takes: tuple[Extra, ...] = ()
     held: Callable[[Any], bool] = lambda figures: True
+    lasts: str = ""
+
+    @property
+    def listed(self) -> str:
+        """What it measures, and under that how long it takes and the options of its own."""
+        takes = " ".join(f"--{extra}" for extra in self.takes)
+        below = "; ".join(part for part in (self.lasts, f"takes {takes}" if takes else "") if part)
+        return f"{self.name:10} {self.title}" + (f"\n{'':10}   {below}" if below else "")

@@ -111,5 +111,9 @@ def table(episode: Episode, runs: list[list[DriftReport]], figures: EpisodeFigur
 
 
 EPISODES = Benchmark(
-    "episodes", "the demo's episodes of drift: what is named first, and when the page comes", run, takes=("data",)
+    "episodes",
+    "the demo's episodes of drift: what is named first, and when the page comes",
+    run,
+    takes=("data",),
+    lasts="--quick: 30 s",
 )

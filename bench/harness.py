@@ -49,9 +49,10 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
         faults: Annotated[str | None, typer.Option(help=_of("faults", "Which faults: all, dynamic or kill."))] = None,
         profile: Annotated[bool, typer.Option("--profile", help=_of("profile", "Say where the time goes."))] = False,
     ) -> None:
-        """Take one measurement; without NAME list what can be measured."""
+        """Take one measurement; without NAME list what can be measured, how long it takes and which options it has."""
         if not name:
-            typer.echo("\n".join(f"{benchmark.name:10} {benchmark.title}" for benchmark in benchmarks))
+            typer.echo("\n".join(benchmark.listed for benchmark in benchmarks))
+            typer.echo("All take --seed, --quick and --json.")
             return
         try:
             options = Options(

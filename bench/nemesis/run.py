@@ -231,5 +231,6 @@ NEMESIS = Benchmark(
     "exactness while workers, network and Kafka are killed, and the reports' delay meanwhile",
     run,
     takes=("seconds", "workers", "partitions", "faults"),
+    lasts="8 minutes",
     held=lambda figures: bool(figures.exact),
 )

@@ -25,14 +25,22 @@ def told(options: Options, say: Say) -> Told:
 
 
 APP = command_line(
-    [Benchmark("told", "what the benchmark is told", told, takes=("data",)), Benchmark("other", "another one", told)]
+    [
+        Benchmark("told", "what the benchmark is told", told, takes=("data",), lasts="a minute; --quick: 6 s"),
+        Benchmark("other", "another one", told),
+    ]
 )
 
 
-def test_without_a_name_it_lists_what_can_be_measured() -> None:
+def test_without_a_name_it_lists_what_can_be_measured_how_long_it_takes_and_the_options_it_has() -> None:
     result = CliRunner().invoke(APP, [])
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["told       what the benchmark is told", "other      another one"]
+    assert result.stdout.splitlines() == [
+        "told       what the benchmark is told",
+        "             a minute; --quick: 6 s; takes --data",
+        "other      another one",
+        "All take --seed, --quick and --json.",
+    ]
 
 
 def test_the_last_line_is_the_figures_as_json_after_what_people_read() -> None:
