@@ -13,12 +13,13 @@ from stream_app.replay.counting import Portion
 from stream_app.replay.jsonl import line_portions, read_lines
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.known import ALWAYS, KnownBaselines, check_fit
+from stream_app.replay.refusals import Place
 from stream_app.replay.request import Request
 from stream_app.replay.unclocked import FileReplay
 
 
 class FileSource:
-    """A file whose replay has not begun. empty: what to say when nothing is in it."""
+    """A file whose replay has not begun. empty: what to say when nothing is in it. at_end: all has been counted."""
 
     def __init__(self, request: Request, path: Path, known: KnownBaselines) -> None:
         self._request, self._path = request, path
@@ -26,6 +27,8 @@ class FileSource:
         self.judges = Judges(request.plan.judgements, known.by_digest)
         self.replay = FileReplay(request.plan.windows, known.by_digest, self.judges)
         self.empty = f"{path} holds no event"
+        self.place: Place = "row" if request.is_table else "line"
+        self.at_end = False
         self._portions = self._of_table() if request.is_table else self._of_lines()
 
     @classmethod
@@ -45,7 +48,9 @@ class FileSource:
         with closing(self._portions) as portions:
             for portion in portions:
                 yield self.replay.count(portion)
-        yield self.replay.end()
+        found = self.replay.end()
+        self.at_end = True
+        yield found
 
     def _of_lines(self) -> Generator[list[Portion], None, None]:
         unchecked = True

@@ -12,13 +12,16 @@ from stream_app.replay import topic
 from stream_app.replay.clocked import ClockedReplay
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.known import KnownBaselines, check_fit
+from stream_app.replay.refusals import Place
 from stream_app.replay.request import Request
 from stream_app.replay.spans import Held, Span, by_offset, by_time
 from stream_app.replay.topic import TopicReader
 
 
 class TopicSource:
-    """An opened topic whose replay has not begun. empty: what to say when nothing is in the range."""
+    """An opened topic whose replay has not begun. empty: what to say when nothing is in the range. at_end: all
+    has been counted.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class TopicSource:
             ends={number: span.end for number, span in spans.items() if span.goes_on},
         )
         self.empty = "no record is in the range"
+        self.place: Place = "offset"
+        self.at_end = False
 
     @classmethod
     @asynccontextmanager
@@ -70,7 +75,9 @@ class TopicSource:
                 unchecked.remove(batch.number)
             self.replay.offer(batch.number, batch.records)
             yield self.replay.advance(batch.floor)
-        yield self.replay.finish(self._end())
+        found = self.replay.finish(self._end())
+        self.at_end = True
+        yield found
 
     def _end(self) -> int:
         """How far time passes behind the last record: to the end asked for; at the end of the log, to now."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import msgspec
 
 from contracts.alerts import encode_alert
-from contracts.dead_letters import DeadLetter
 from contracts.reports import encode_report
 from contracts.times import UtcTime
 from stream_app.replay.judging import Verdict
@@ -39,13 +38,17 @@ class ComparedAlertLine(msgspec.Struct, frozen=True, tag="compared_alert"):
     alert: msgspec.Raw
 
 
-class RefusedLine(msgspec.Struct, frozen=True, tag="refused"):
-    """A record that could not be counted. offset: of a file, the number of its line or row, from 0."""
+class RefusedLine(msgspec.Struct, frozen=True, tag="refused", omit_defaults=True):
+    """A record that could not be counted. Of a topic it has partition and offset, of JSON Lines a line, of a table a
+    row; lines and rows are numbered from 1, the header of a table not counted.
+    """
 
     reason: str
     detail: str
-    partition: int
-    offset: int
+    partition: int | None = None
+    offset: int | None = None
+    line: int | None = None
+    row: int | None = None
 
 
 class CutLine(msgspec.Struct, frozen=True, tag="cut"):
@@ -106,7 +109,7 @@ class ComparisonLine(msgspec.Struct, frozen=True, tag="comparison"):
 
 class SummaryLine(msgspec.Struct, frozen=True, tag="summary", kw_only=True):
     """The last line. complete: everything asked for was read. alarms: windows in which a feature alarms. pages: alerts
-    that raise or escalate. refused: by reason.
+    that raise or escalate. refused: by reason. window_seconds to n_min: the settings that made it so.
 
     read = counted + late + repeats + refused;
     counted = reported_rows + late_at_merge + cut_rows + open_rows. balanced: both hold.
@@ -129,6 +132,10 @@ class SummaryLine(msgspec.Struct, frozen=True, tag="summary", kw_only=True):
     cut_rows: int
     open_windows: int
     open_rows: int
+    window_seconds: float
+    lateness_seconds: float
+    preset: str
+    n_min: int
 
 
 Line = (
@@ -156,8 +163,3 @@ def lines_of(verdict: Verdict) -> list[Line]:
     if verdict.judge == 0:
         return [ReportLine(report, verdict.cut), *(AlertLine(msgspec.Raw(alert)) for alert in alerts)]
     return [ComparedReportLine(report, verdict.cut), *(ComparedAlertLine(msgspec.Raw(alert)) for alert in alerts)]
-
-
-def refused_line(letter: DeadLetter) -> RefusedLine:
-    """Without the record itself: it is where it was read."""
-    return RefusedLine(letter.reason, letter.detail, letter.partition, letter.offset)

@@ -10,15 +10,21 @@ counted = rows in reports + late at the merge + rows of cut windows + rows of wi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from contracts.dead_letters import DeadLetter
 from contracts.times import moment
 from stream_app.replay.comparison import Findings, feature_alarms
-from stream_app.replay.judging import Judges, Verdict
-from stream_app.replay.lines import ComparisonLine, CutLine, Line, SummaryLine, lines_of, refused_line
+from stream_app.replay.judging import Judges, Plan, Verdict
+from stream_app.replay.lines import ComparisonLine, CutLine, Line, SummaryLine, lines_of
+from stream_app.replay.refusals import Place, Refusals
+from stream_app.replay.spelling import spelt
 from stream_app.windowing.closing import Closing
+
+_AMPLE = 1.5
+"""Rows that a window should have on average, in multiples of those it needs."""
+_LENGTHS = (60.0, 300.0, 900.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0, 31 * 86400.0)
 
 
 class Totals:
@@ -39,19 +45,20 @@ class Replay(Protocol):
 
 
 class Outcome:
-    """Gathers what there is to say. names: of the judgements; one, or two to be compared."""
+    """Gathers what there is to say. names: of the plan's judgements; one, or two to be compared. place: what a record
+    is named by.
+    """
 
-    def __init__(self, replay: Replay, judges: Judges, names: Sequence[str]) -> None:
-        self._replay, self._judges = replay, judges
+    def __init__(
+        self, replay: Replay, judges: Judges, names: Sequence[str], plan: Plan, place: Place = "offset"
+    ) -> None:
+        self._replay, self._judges, self._plan = replay, judges, plan
         self.judged = tuple(Findings(name) for name in names)
-        self.first_refused: dict[str, DeadLetter] = {}
-        """By reason."""
+        self.refusals = Refusals(place)
 
     def lines(self, verdicts: Iterable[Verdict]) -> list[Line]:
         """What came of the last step: refused records, then windows."""
-        found: list[Line] = [refused_line(letter) for letter in self._replay.refused]
-        for letter in self._replay.refused:
-            self.first_refused.setdefault(letter.reason, letter)
+        found: list[Line] = [self.refusals.add(letter) for letter in self._replay.refused]
         self._replay.refused.clear()
         for verdict in verdicts:
             self.judged[verdict.judge].add(verdict)
@@ -76,7 +83,7 @@ class Outcome:
 
     def summary(self, *, complete: bool) -> SummaryLine:
         """The accounts. Ends the replay: what is still open is closed to be counted."""
-        totals, judged = self._replay.totals, self.judged[0]
+        totals, judged, rule = self._replay.totals, self.judged[0], self._plan.judgements[0].rule
         rest, late_at_merge, figures = self._replay.rest(), self._judges.late_rows, judged.figures
         cut_rows, open_rows = sum(self._judges.cut.values()), sum(closing.rows for closing in rest)
         explained = judged.rows + late_at_merge + cut_rows + open_rows
@@ -99,12 +106,11 @@ class Outcome:
             cut_rows=cut_rows,
             open_windows=len(rest),
             open_rows=open_rows,
+            window_seconds=self._plan.windows.size_ms / 1000,
+            lateness_seconds=self._plan.windows.lateness_ms / 1000,
+            preset=rule.name,
+            n_min=rule.n_min,
         )
-
-
-def refused_text(first: Mapping[str, DeadLetter]) -> list[str]:
-    """An example of each reason."""
-    return [f"refused  {reason}, first {letter.id}: {letter.detail}" for reason, letter in sorted(first.items())]
 
 
 def summary_text(summary: SummaryLine) -> list[str]:
@@ -117,12 +123,29 @@ def summary_text(summary: SummaryLine) -> list[str]:
         (summary.open_rows, f"in {summary.open_windows:,} open windows"),
     ]
     return [
+        f"with     --window {spelt(summary.window_seconds)} --lateness {spelt(summary.lateness_seconds)} "
+        f"--preset {summary.preset} --n-min {summary.n_min}",
         f"read     {summary.read:,} = counted {summary.counted:,} + late {summary.late:,} + repeats "
         f"{summary.repeats:,} + refused {refused:,}" + (f" ({reasons})" if reasons else ""),
         f"counted  {summary.counted:,} = {summary.reported_rows:,} in reports"
         + "".join(f" + {rows:,} {where}" for rows, where in elsewhere if rows),
         f"windows  {summary.windows:,}: too thin to compare {summary.insufficient:,}, with an alarm {summary.alarms:,}",
+        *_advice(summary),
         f"pages    {summary.pages:,}",
         ("balanced" if summary.balanced else "DOES NOT BALANCE: this is a fault of the replay, please report it")
-        + ("" if summary.complete else "; interrupted, so not all was read"),
+        + ("" if summary.complete else "; interrupted before the end: these are the accounts up to then"),
+    ]
+
+
+def _advice(summary: SummaryLine) -> list[str]:
+    """A longer window, where most are too thin."""
+    if 2 * summary.insufficient <= summary.windows or not summary.reported_rows:
+        return []
+    needed = summary.window_seconds * summary.windows / summary.reported_rows * summary.n_min * _AMPLE
+    longer = next((seconds for seconds in _LENGTHS if seconds >= needed), _LENGTHS[-1])
+    if longer <= summary.window_seconds:
+        return []
+    return [
+        f"         most of them are too thin: a window has {summary.reported_rows / summary.windows:,.1f} rows on "
+        f"average and needs {summary.n_min:,}; try --window {spelt(longer)}"
     ]

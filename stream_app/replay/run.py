@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from stream_app.replay.from_file import FileSource
 from stream_app.replay.from_topic import TopicSource
 from stream_app.replay.judging import Verdict
 from stream_app.replay.lines import Line, encode_line
-from stream_app.replay.outcome import Outcome, refused_text, summary_text
+from stream_app.replay.outcome import Outcome, summary_text
 from stream_app.replay.request import Request
 
 Say = Callable[[str], None]
@@ -96,9 +96,10 @@ class _Run(NamedTuple):
 
     @classmethod
     def of(
-        cls, source: FileSource | TopicSource, names: Sequence[str], output: Output, progress: Progress, stop: Stop
+        cls, source: FileSource | TopicSource, request: Request, output: Output, progress: Progress, stop: Stop
     ) -> _Run:
-        return cls(source, Outcome(source.replay, source.judges, names), output, progress, stop)
+        outcome = Outcome(source.replay, source.judges, request.names, request.plan, source.place)
+        return cls(source, outcome, output, progress, stop)
 
     def take(self, verdicts: list[Verdict]) -> bool:
         """Write what a step found; whether to go on."""
@@ -106,13 +107,15 @@ class _Run(NamedTuple):
         self.progress.tell(self.source.replay.totals.read, self.outcome.judged[0].figures.windows)
         return self.stop.signal is None
 
-    def end(self, say: Say, *, complete: bool) -> int:
+    def end(self, say: Say) -> int:
         """The closing lines and the exit status. Raises ReplayError when nothing was there to be counted."""
-        summary, comparison = self.outcome.summary(complete=complete), self.outcome.comparison()
+        summary, comparison = self.outcome.summary(complete=self.source.at_end), self.outcome.comparison()
         self.output.write([*self.outcome.cut(), *([] if comparison is None else [comparison]), summary])
         compared = [] if comparison is None else [*comparison_text(comparison), ""]
-        for line in [*compared, *refused_text(self.outcome.first_refused), *summary_text(summary)]:
+        for line in [*compared, *self.outcome.refusals.text(), *summary_text(summary)]:
             say(line)
+        if self.stop.signal is not None and summary.complete:
+            say("interrupted when everything had been read and judged: nothing is missing")
         if self.stop.signal is not None:
             return SIGNALLED + self.stop.signal
         if not summary.read:
@@ -134,15 +137,15 @@ def run(request: Request, say: Say, stop: Stop) -> int:
 async def _run(request: Request, output: Output, progress: Progress, say: Say, stop: Stop) -> int:
     if request.file is not None:
         source = await FileSource.opened(request, request.file, say)
-        stop.asked, running = True, _Run.of(source, request.names, output, progress, stop)
+        stop.asked, running = True, _Run.of(source, request, output, progress, stop)
         with closing(source.steps()) as steps:
-            complete = all(running.take(verdicts) for verdicts in steps)
-        return running.end(say, complete=complete)
+            for verdicts in steps:
+                if not running.take(verdicts):
+                    break
+        return running.end(say)
     async with TopicSource.opened(request, say, lambda: time.time_ns() // 1_000_000) as topic:
-        stop.asked, complete = True, True
-        running = _Run.of(topic, request.names, output, progress, stop)
+        stop.asked, running = True, _Run.of(topic, request, output, progress, stop)
         async for verdicts in topic.steps():
             if not running.take(verdicts):
-                complete = False
                 break
-        return running.end(say, complete=complete)
+        return running.end(say)

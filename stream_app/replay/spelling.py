@@ -37,6 +37,18 @@ def duration(option: str, text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
+def spelt(seconds: float) -> str:
+    """As `duration` takes it, in the greatest unit that leaves a whole number.
+
+    >>> spelt(21600), spelt(90), spelt(0), spelt(0.25)
+    ('6h', '90s', '0s', '250ms')
+    """
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if seconds % length == 0 and (seconds or unit == "s"):
+            return f"{round(seconds / length)}{unit}"
+    return f"{seconds * 1000:g}ms"
+
+
 def moment(option: str, text: str) -> int:
     """Milliseconds UTC.
 

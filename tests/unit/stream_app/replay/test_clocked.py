@@ -49,7 +49,7 @@ def run(topic: Topic, until: float = FAR, **options: Any) -> tuple[ClockedReplay
 
 
 def summary_of(replay: ClockedReplay, found: Sequence[Verdict]) -> SummaryLine:
-    outcome = Outcome(replay, replay._judges, ["asked"])
+    outcome = Outcome(replay, replay._judges, ["asked"], a_plan())
     outcome.lines(found)
     return outcome.summary(complete=True)
 

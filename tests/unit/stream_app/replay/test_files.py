@@ -230,7 +230,7 @@ def test_a_row_with_a_wrong_value_is_refused_with_its_number_and_the_others_are_
     file = write(tmp_path / f"events{'.csv' if write is write_csv else '.parquet'}", columns)
     result = replay("--file", file, *baseline())
     (refused,) = result.of("refused")
-    assert (refused["reason"], refused["offset"]) == (reason, 6)
+    assert (refused["reason"], refused["row"]) == (reason, 7)
     assert words in refused["detail"]
     assert (result.status, result.summary["counted"], result.summary["refused"]) == (0, 199, {reason: 1})
 
@@ -244,12 +244,68 @@ def test_torn_rows_of_a_csv_are_refused_and_the_rows_behind_them_keep_their_numb
     lines[8] += ",surplus"
     file.write_text("\n".join(lines) + "\n")
     result = replay("--file", file, *baseline())
-    assert [(line["offset"], line["detail"]) for line in result.of("refused")] == [
-        (3, "row 4: 2 fields, the header names 5"),
-        (7, "row 8: 6 fields, the header names 5"),
-        (10, "row 11: distance: 'far' is not a number"),
+    assert [(line["row"], line["detail"]) for line in result.of("refused")] == [
+        (4, "row 4: 2 fields, the header names 5"),
+        (8, "row 8: 6 fields, the header names 5"),
+        (11, "row 11: distance: 'far' is not a number"),
     ]
     assert (result.summary["read"], result.summary["counted"]) == (200, 197)
+    assert result.said.splitlines()[:3] == [
+        "refused  1 malformed, first row 4: 2 fields, the header names 5 (rows count from 1, the header does not)",
+        "refused  1 malformed, first row 8: 6 fields, the header names 5",
+        "refused  1 malformed, first row 11: distance: 'far' is not a number",
+    ]
+
+
+def test_refusals_that_differ_in_a_value_only_are_one_way_with_its_first_row(
+    tmp_path: Path, baseline: Callable[..., list[str]]
+) -> None:
+    file = write_csv(tmp_path / "events.csv", rows(distance={8: "far", 9: "near"}, score={20: "high"}))
+    assert replay("--file", file, *baseline()).said.splitlines()[:2] == [
+        "refused  2 malformed, first row 9: distance: 'far' is not a number (rows count from 1, the header does not)",
+        "refused  1 malformed, first row 21: score: 'high' is not a number",
+    ]
+
+
+def test_the_summary_says_with_what_it_was_made_and_most_windows_too_thin_ask_for_longer_ones(
+    tmp_path: Path, baseline: Callable[..., list[str]]
+) -> None:
+    file = write_csv(tmp_path / "events.csv", rows(600))
+    thin = replay("--file", file, *baseline())
+    made = {name: thin.summary[name] for name in ("window_seconds", "lateness_seconds", "preset", "n_min")}
+    assert made == {"window_seconds": 60, "lateness_seconds": 5, "preset": "calibrated", "n_min": 200}
+    assert "with     --window 1m --lateness 5s --preset calibrated --n-min 200" in thin.said.splitlines()
+    assert "most of them are too thin: a window has 60.0 rows on average and needs 200; try --window 5m" in thin.said
+    wide = replay("--file", file, *baseline(), "--window", "5m")
+    assert "with     --window 5m" in wide.said
+    assert "too thin:" not in wide.said
+
+
+def test_an_interrupt_behind_the_last_event_does_not_say_that_something_is_missing(
+    tmp_path: Path, baseline: Callable[..., list[str]]
+) -> None:
+    from stream_app.replay.request import Words, request_of
+    from stream_app.replay.run import Stop, run
+
+    class Late(Stop):
+        """Told to stop when it is asked for the second time: by then the end of the file has been counted."""
+
+        asks = 0
+
+        @property
+        def signal(self) -> int | None:
+            self.asks += 1
+            return signal.SIGTERM if self.asks > 1 else None
+
+        @signal.setter
+        def signal(self, number: int | None) -> None:
+            pass
+
+    file, said = write_csv(tmp_path / "events.csv", rows()), list[str]()
+    request = request_of(Words(file=file, baseline=baseline()[1:], output=tmp_path / "found.jsonl"))
+    assert run(request, said.append, Late()) == 128 + signal.SIGTERM
+    assert said[-2:] == ["balanced", "interrupted when everything had been read and judged: nothing is missing"]
+    assert json.loads((tmp_path / "found.jsonl").read_text().splitlines()[-1])["complete"]
 
 
 @pytest.mark.parametrize("parts", [1, 2])
@@ -284,9 +340,9 @@ def test_lines_that_are_no_events_are_refused_by_number_and_blank_ones_passed_ov
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"\n".join(lines))  # no end of line at the end
     result = replay("--file", file, *baseline(ONE, TWO))
-    assert [(line["reason"], line["offset"]) for line in result.of("refused")] == [
-        ("malformed", 4),
-        ("unknown-version", 6),
+    assert [(line["reason"], line["line"]) for line in result.of("refused")] == [
+        ("malformed", 5),
+        ("unknown-version", 7),
     ]
     assert result.of("refused")[0]["detail"].startswith("line 5: ")
     assert result.summary["read"] == 32
@@ -301,7 +357,7 @@ def test_a_sorted_file_names_refused_lines_by_their_own_number(
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"\n".join(lines))
     result = replay("--file", file, *baseline(a_baseline()), "--sort")
-    assert [line["offset"] for line in result.of("refused")] == [5]
+    assert [line["line"] for line in result.of("refused")] == [6]
     assert result.summary["late"] == 0
 
 
@@ -459,7 +515,7 @@ def test_an_interrupt_ends_it_with_the_accounts_so_far_and_status_130(
     assert (summary["type"], summary["complete"], summary["balanced"]) == ("summary", False, True)
     assert 0 < summary["read"] < 20_000
     assert b"Traceback" not in err
-    assert b"interrupted, so not all was read" in err
+    assert b"balanced; interrupted before the end: these are the accounts up to then" in err
 
 
 def test_a_reader_that_has_enough_ends_it_without_a_traceback(
@@ -581,7 +637,7 @@ def test_when_not_one_event_can_be_counted_the_first_reason_is_said(
     assert result.status == 2
     said = result.said.splitlines()
     assert said[-1] == "not one of 9 events could be counted: see the first of each reason above"
-    assert said[0].startswith("refused  unknown-version, first events.jsonl/0/0: line 1: no baseline for model version")
+    assert said[0].startswith("refused  9 unknown-version, first line 1: no baseline for model version")
 
 
 def test_a_baseline_that_does_not_fit_the_events_at_all_is_named(
