@@ -120,7 +120,8 @@ def comparison_text(comparison: ComparisonLine) -> list[str]:
     features = [(found.feature, found.asked, found.compared) for found in comparison.features[:_FEATURES]]
     rows = [*_numbers(figures), *([["alarms of", "", ""]] if features else []), *_numbers(features)]
     lines = [*aligned(["", asked.name, compared.name], rows, left=True), ""]
-    lines.append(f"{len(comparison.differ):,} windows are judged otherwise" + (":" if comparison.differ else ""))
+    are = "1 window is" if len(comparison.differ) == 1 else f"{len(comparison.differ):,} windows are"
+    lines.append(f"{are} judged otherwise" + (":" if comparison.differ else ""))
     differ = [
         [
             f"{found.model}/{found.version}",
@@ -138,9 +139,11 @@ def comparison_text(comparison: ComparisonLine) -> list[str]:
 
 def _said(alarms: Sequence[str], alerts: Sequence[str], severities: Sequence[str]) -> str:
     named = ", ".join(alarms[:3]) + (f", {len(alarms) - 3} more" if len(alarms) > 3 else "")
-    return (named or "quiet") + "".join(
-        f" {alert.upper()} {severity}" for alert, severity in zip(alerts, severities, strict=True)
-    )
+    said = [
+        alert.upper() if alert == "resolve" else f"{alert.upper()} {severity}"
+        for alert, severity in zip(alerts, severities, strict=True)
+    ]
+    return " ".join([named or "quiet", *said])
 
 
 def _numbers(rows: Sequence[tuple[str, int, int]]) -> list[list[str]]:

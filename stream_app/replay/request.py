@@ -9,17 +9,15 @@ import msgspec
 
 from contracts.baseline import Baseline
 from contracts.errors import InvalidBaseline
-from stream_app.agents.configured import decision_rule, limits, policy_config, window_config
+from stream_app.agents.configured import limits, window_config
 from stream_app.errors import ReplayError
 from stream_app.replay import spelling
-from stream_app.replay.judging import Judgement, Plan
-from stream_app.replay.settings import COMPARABLE, OPTIONS, has_broker, settings_of
+from stream_app.replay.judging import Plan
+from stream_app.replay.kinds import LINES, TABLES
+from stream_app.replay.settings import COMPARABLE, OPTIONS, has_broker, judging, settings_of
 from stream_app.replay.spelling import OffsetRange
 from stream_app.settings import StreamSettings
 from stream_app.windowing.typed import Version
-
-_TABLES = (".csv", ".csv.gz", ".parquet")
-_LINES = (".jsonl", ".ndjson", ".json")
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +73,13 @@ def request_of(words: Words) -> Request:
     durations = {field: spelling.duration(OPTIONS[field], text) for field, text in words.durations.items()}
     given: dict[str, object] = {**durations, **words.numbers}
     settings = settings_of(given, broker=words.file is None)
-    judgements, names = [_judgement(settings)], ["asked"]
+    judgements, names = [judging(settings, given)], ["asked"]
     if words.compare:
         (compare,) = words.compare
         changes = spelling.pairs("--compare", compare.split(","), tuple(COMPARABLE))
         other = {COMPARABLE[name]: value for name, value in changes.items()}
-        judgements.append(_judgement(settings_of({**given, **other}, broker=words.file is None, option="--compare")))
+        changed = settings_of({**given, **other}, broker=words.file is None, option="--compare")
+        judgements.append(judging(changed, {**given, **other}, prefix=f"--compare {compare}"))
         names = [_described(settings, other), compare]
     since = None if words.from_ is None else spelling.moment("--from", words.from_)
     before = None if words.to is None else spelling.moment("--to", words.to)
@@ -135,15 +134,17 @@ def _check(words: Words) -> bool:
     if words.file is None:
         _refuse({**of_table, "--sort": words.sort}, "is for a file, name one with --file")
         return False
+    if words.file.is_dir():
+        raise ReplayError(f"--file {words.file}: it is a directory, name one file in it")
     if not words.file.is_file():
         raise ReplayError(f"--file {words.file}: there is no such file")
     if words.output is not None and words.output.exists() and words.output.samefile(words.file):
         raise ReplayError(f"--output {words.output}: that is the file to be read; name another")
     _refuse({**of_topic, "--keep-cut": words.keep_cut}, "is for the topic, not for a file")
-    if words.file.name.endswith(_TABLES):
+    if words.file.name.endswith(TABLES):
         return True
-    if not words.file.name.endswith(_LINES):
-        raise ReplayError(f"--file {words.file}: unknown kind of file: use {', '.join((*_LINES, *_TABLES))}")
+    if not words.file.name.endswith(LINES):
+        raise ReplayError(f"--file {words.file}: unknown kind of file: use {', '.join((*LINES, *TABLES))}")
     _refuse(of_table, "is for CSV and Parquet; an event in JSON Lines says all of that itself")
     return False
 
@@ -152,10 +153,6 @@ def _refuse(options: Mapping[str, object], why: str) -> None:
     for option, value in options.items():
         if value:
             raise ReplayError(f"{option} {why}")
-
-
-def _judgement(settings: StreamSettings) -> Judgement:
-    return Judgement(decision_rule(settings), policy_config(settings))
 
 
 def _described(settings: StreamSettings, changes: Mapping[str, str]) -> str:

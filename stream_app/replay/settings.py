@@ -7,7 +7,10 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from stream_app.agents.configured import decision_rule, policy_config
+from stream_app.drift.rule import PRESETS
 from stream_app.errors import ReplayError
+from stream_app.replay.judging import Judgement
 from stream_app.settings import PREFIX, StreamSettings, faults
 
 OPTIONS = {
@@ -60,3 +63,19 @@ def settings_of(given: Mapping[str, object], *, broker: bool, option: str = "") 
     except ValidationError as error:
         named = {field: names[field] for field in given}
         raise ReplayError("; ".join(faults(error, named))) from error
+
+
+def judging(settings: StreamSettings, given: Mapping[str, object], *, prefix: str = "") -> Judgement:
+    """How windows are judged. given: the fields that the command line gives; prefix: the option that did, where it is
+    one for all of them. Raises ReplayError in the words of the command line, SettingsError in those of the settings.
+    """
+    if "preset" in given and settings.preset not in PRESETS:
+        named = prefix or f"--preset {settings.preset}"
+        raise ReplayError(f"{named}: no such rule; there are {', '.join(sorted(PRESETS))}")
+    if settings.page_after > settings.page_of_last and {"page_after", "page_of_last"} & given.keys():
+        raise ReplayError(
+            (f"{prefix}: " if prefix else "")
+            + f"--page-after ({settings.page_after}), --of-last ({settings.page_of_last}): a feature cannot alarm in "
+            f"{settings.page_after} of {settings.page_of_last} windows; lower the first or raise the second"
+        )
+    return Judgement(decision_rule(settings), policy_config(settings))

@@ -18,6 +18,10 @@ _FIELDS = (*_REQUIRED, "id", "decision", "model", "model_version")
 """What a table has beside features; each is the name of its column unless --column says otherwise."""
 _SHOWN = 40
 """Columns named in an error."""
+_SHOWN_NAME = 80
+"""Characters of a column's name in an error."""
+_SEPARATORS = {";": "semicolon", "\t": "tab", "|": "vertical bar"}
+"""What tables are separated by that are not separated by commas."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +94,21 @@ class Columns:
 
     def _require(self, field: str, why: str) -> None:
         if not self.has(field):
+            self._check_separator()
             there = ", ".join(self._schema.names[:_SHOWN])
             raise ReplayError(
                 f"--file {self._file}: no column {self.name(field)!r} ({why}); it has {there}: "
                 f"name the right one with --column {field}=COLUMN"
+            )
+
+    def _check_separator(self) -> None:
+        """One column with another separator in its name is a file that is separated otherwise."""
+        (only, *others) = self._schema.names or [""]
+        mark = next((words for sign, words in _SEPARATORS.items() if sign in only), None)
+        if not others and mark is not None:
+            raise ReplayError(
+                f"--file {self._file}: it has one column, {only[:_SHOWN_NAME]!r}: the separator must be a comma, and "
+                f"here it seems to be a {mark}: write the file anew with commas (and a decimal point)"
             )
 
     def _check_times(self) -> None:

@@ -250,9 +250,8 @@ def test_torn_rows_of_a_csv_are_refused_and_the_rows_behind_them_keep_their_numb
         (11, "row 11: distance: 'far' is not a number"),
     ]
     assert (result.summary["read"], result.summary["counted"]) == (200, 197)
-    assert result.said.splitlines()[:3] == [
-        "refused  1 malformed, first row 4: 2 fields, the header names 5 (rows count from 1, the header does not)",
-        "refused  1 malformed, first row 8: 6 fields, the header names 5",
+    assert result.said.splitlines()[:2] == [
+        "refused  2 malformed, first row 4: 2 fields, the header names 5 (rows count from 1, the header does not)",
         "refused  1 malformed, first row 11: distance: 'far' is not a number",
     ]
 
@@ -547,14 +546,25 @@ def test_a_reader_that_has_enough_ends_it_without_a_traceback(
         (["--file", "EVENTS", "--baseline", "EVENTS"], "not a baseline: .*; training writes one beside each model"),
         (["--file", "EVENTS", "--baseline", "x=BASELINE"], "'x' is not MODEL/VERSION"),
         (["--file", "EVENTS", *["--baseline", "BASELINE"] * 2], "flights/1 has one already"),
-        (["--file", "README", "--baseline", "BASELINE"], "unknown kind of file: use .jsonl, .*.parquet"),
+        (
+            ["--file", "README", "--baseline", "BASELINE"],
+            "use .jsonl, .ndjson, .json, .csv, .csv.gz, .parquet",
+        ),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--from", "2026-01-01T00:00:00Z"], "--from is for the topic"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--window", "1w"], "--window 1w: a duration is a number"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--window", "100d"], "--window: Input should be less than"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--window", "1500ms"], "--window: Input should be a valid int"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--n-min", "0"], "--n-min: Input should be greater than"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--preset", "strict"], "no such rule; there are calibrated"),
-        (["--file", "EVENTS", "--baseline", "BASELINE", "--page-after", "9"], "page_after=9 is greater than of_last=3"),
+        (
+            ["--file", "EVENTS", "--baseline", "BASELINE", "--page-after", "9"],
+            "^--page-after .9., --of-last .3.: a feat",
+        ),
+        (["--file", "EVENTS", "--baseline", "BASELINE", "--of-last", "1"], "^--page-after .2., --of-last .1.: a feat"),
+        (["--file", "EVENTS", "--baseline", "BASELINE", "--preset", "strict"], "^--preset strict: no such rule; there"),
+        (["--file", "EVENTS", "--baseline", "BASELINE", "--compare", "preset=x"], "^--compare preset=x: no such rule"),
+        (["--file", "EVENTS", "--baseline", "BASELINE", "--compare", "of-last=1"], "^--compare of-last=1: --page-aft"),
+        (["--file", "FOLDER", "--baseline", "BASELINE"], "it is a directory, name one file in it"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--compare", "window=1s"], "--compare window=1s: there is no"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--compare", "n-min=few"], "--compare n-min: Input should be"),
         (["--file", "EVENTS", "--baseline", "BASELINE", "--output", "EVENTS"], "that is the file to be read"),
@@ -573,9 +583,11 @@ def test_what_cannot_be_done_is_one_line_with_the_fix_and_status_2(tmp_path: Pat
         "EVENTS": write_csv(tmp_path / "events.csv", rows(5)),
         "BASELINE": tmp_path / "baseline.json",
         "README": tmp_path / "README.md",
+        "FOLDER": tmp_path / "folder.csv",
     }
     places["BASELINE"].write_bytes(ONE.to_bytes())
     places["README"].write_text("no events")
+    places["FOLDER"].mkdir()
     result = replay(*[re.sub("|".join(places), lambda m: str(places[m[0]]), word) for word in words])
     (line,) = result.said.splitlines()
     assert re.search(said, line), line
@@ -601,6 +613,19 @@ def test_a_table_that_does_not_fit_is_one_line_that_names_the_column(
     result = replay("--file", file, *baseline())
     (line,) = result.said.splitlines()
     assert re.search(said, line), line
+    assert result.status == 2
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolon"), ("\t", "tab")])
+@pytest.mark.parametrize("words", [[], ["--column", "distance=km"]])
+def test_a_csv_that_is_not_separated_by_commas_is_told_so(
+    tmp_path: Path, baseline: Callable[..., list[str]], separator: str, word: str, words: list[str]
+) -> None:
+    file = write_csv(tmp_path / "events.csv", rows(5))
+    file.write_text(file.read_text().replace(",", separator))
+    result = replay("--file", file, *baseline(), *words)
+    (line,) = result.said.splitlines()
+    assert f"the separator must be a comma, and here it seems to be a {word}" in line
     assert result.status == 2
 
 
