@@ -12,17 +12,24 @@ import typer
 
 from stream_app.errors import StreamError
 from stream_app.interactive import SIGNALLED
+from stream_app.replay.kinds import LINES, TABLES
 
 _SOURCE, _COUNT, _JUDGE, _WRITE = "Where the events are", "How they are counted", "How windows are judged", "Output"
+_KINDS = ", ".join((*LINES, *TABLES))
+_FLAG = " "
+"""Nothing in place of `<bool>`: a flag takes no value."""
 
 
-def _option(panel: str, text: str, name: str, metavar: str | None = None) -> Any:
-    return typer.Option(name, help=text, rich_help_panel=panel, metavar=metavar, show_default=False)
+def _option(panel: str, text: str, name: str, metavar: str | None = None, default: str = "") -> Any:
+    """default: that of the STREAM_* setting behind the option; settings.py is not imported for a page of help."""
+    words = f"{text} Default: {default}." if default else text
+    return typer.Option(name, help=words, rich_help_panel=panel, metavar=metavar, show_default=False)
 
 
 def replay(
     file: Annotated[
-        Path | None, _option(_SOURCE, "A file of events: .jsonl, .csv or .parquet. Without it: Kafka.", "--file")
+        Path | None,
+        _option(_SOURCE, f"A file of events: {_KINDS}. Without it: Kafka.", "--file", "FILE"),
     ] = None,
     from_: Annotated[
         str | None, _option(_SOURCE, "Records stamped from this time on: 2026-01-31T12:00:00Z.", "--from", "TIME")
@@ -42,10 +49,10 @@ def replay(
         ),
     ] = None,
     model: Annotated[
-        str | None, _option(_SOURCE, "Of every row, where the table has no such column.", "--model")
+        str | None, _option(_SOURCE, "Of every row, where the table has no such column.", "--model", "TEXT")
     ] = None,
     model_version: Annotated[
-        str | None, _option(_SOURCE, "Of every row, where the table has no such column.", "--model-version")
+        str | None, _option(_SOURCE, "Of every row, where the table has no such column.", "--model-version", "TEXT")
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -53,63 +60,80 @@ def replay(
             _SOURCE, "A field or feature whose column has another name; may be repeated.", "--column", "NAME=COLUMN"
         ),
     ] = None,
-    utc: Annotated[bool, _option(_SOURCE, "Times of the table without a zone are UTC.", "--utc")] = False,
+    utc: Annotated[bool, _option(_SOURCE, "Times of the table without a zone are UTC.", "--utc", _FLAG)] = False,
     sort: Annotated[
-        bool, _option(_SOURCE, "Count a file by event time, not in its order; takes it into memory.", "--sort")
+        bool, _option(_SOURCE, "Count a file by event time, not in its order; takes it into memory.", "--sort", _FLAG)
     ] = False,
     strict: Annotated[
-        bool, _option(_SOURCE, "Refuse events stamped before their baseline was published.", "--strict")
+        bool, _option(_SOURCE, "Refuse events stamped before their baseline was published.", "--strict", _FLAG)
     ] = False,
     window: Annotated[
-        str | None, _option(_COUNT, "Length of a window: 10s, 15m, 1h, 7d.", "--window", "DURATION")
+        str | None, _option(_COUNT, "Length of a window: 10s, 15m, 1h, 7d.", "--window", "DURATION", "1m")
     ] = None,
     lateness: Annotated[
-        str | None, _option(_COUNT, "How far out of order event times may be.", "--lateness", "DURATION")
+        str | None, _option(_COUNT, "How far out of order event times may be.", "--lateness", "DURATION", "5s")
     ] = None,
     idle: Annotated[
         str | None,
-        _option(_COUNT, "After this without a record a partition lets time pass by itself.", "--idle", "DURATION"),
+        _option(
+            _COUNT, "After this without a record a partition lets time pass by itself.", "--idle", "DURATION", "10s"
+        ),
     ] = None,
     max_future: Annotated[
-        str | None, _option(_COUNT, "Refuse events this far ahead of their record.", "--max-future", "DURATION")
+        str | None, _option(_COUNT, "Refuse events this far ahead of their record.", "--max-future", "DURATION", "5m")
     ] = None,
     max_age: Annotated[
-        str | None, _option(_COUNT, "Refuse events this far behind their record.", "--max-age", "DURATION")
+        str | None, _option(_COUNT, "Refuse events this far behind their record.", "--max-age", "DURATION", "7d")
     ] = None,
-    preset: Annotated[str | None, _option(_JUDGE, "The decision rule: calibrated or classic.", "--preset")] = None,
-    n_min: Annotated[int | None, _option(_JUDGE, "Fewer rows are merged with the next window.", "--n-min")] = None,
+    preset: Annotated[
+        str | None, _option(_JUDGE, "The decision rule.", "--preset", "calibrated|classic", "calibrated")
+    ] = None,
+    n_min: Annotated[
+        int | None, _option(_JUDGE, "Fewer rows are merged with the next window.", "--n-min", "ROWS", "200")
+    ] = None,
     page_after: Annotated[
-        int | None, _option(_JUDGE, "Page when a feature alarms in so many ...", "--page-after")
+        int | None,
+        _option(
+            _JUDGE,
+            "Page when a feature alarms in so many of its last windows (see --of-last).",
+            "--page-after",
+            "WINDOWS",
+            "2",
+        ),
     ] = None,
-    of_last: Annotated[int | None, _option(_JUDGE, "... of so many of its last windows.", "--of-last")] = None,
+    of_last: Annotated[
+        int | None, _option(_JUDGE, "The windows that --page-after looks back on.", "--of-last", "WINDOWS", "3")
+    ] = None,
     resolve_after: Annotated[
-        int | None, _option(_JUDGE, "Clean windows that resolve an incident.", "--resolve-after")
+        int | None, _option(_JUDGE, "Clean windows that resolve an incident.", "--resolve-after", "WINDOWS", "3")
     ] = None,
     critical_effect: Annotated[
-        float | None, _option(_JUDGE, "An effect of this size is critical.", "--critical-effect")
+        float | None, _option(_JUDGE, "An effect of this size is critical.", "--critical-effect", "0..1", "0.25")
     ] = None,
     critical_rate_jump: Annotated[
-        float | None, _option(_JUDGE, "So is a rate that rose by this much.", "--critical-rate-jump")
+        float | None, _option(_JUDGE, "So is a rate that rose by this much.", "--critical-rate-jump", "0..1", "0.5")
     ] = None,
     compare: Annotated[
         list[str] | None,
         _option(
             _JUDGE,
-            "Judge the same windows a second time, with these changed.",
+            "Judge the same windows a second time, with these changed: preset, n-min, page-after, of-last, "
+            "resolve-after, critical-effect, critical-rate-jump. Such as preset=classic,page-after=3.",
             "--compare",
-            "preset=classic,page-after=3",
+            "NAME=VALUE,...",
         ),
     ] = None,
     keep_cut: Annotated[
-        bool, _option(_WRITE, "Report windows that begin before the range, too, marked.", "--keep-cut")
+        bool, _option(_WRITE, "Report windows that begin before the range, too, marked.", "--keep-cut", _FLAG)
     ] = False,
     output: Annotated[
-        Path | None, _option(_WRITE, "JSON Lines go there. Without it: standard output.", "--output")
+        Path | None, _option(_WRITE, "JSON Lines go there. Without it: standard output.", "--output", "FILE")
     ] = None,
 ) -> None:
     """Count and judge past events again, from Kafka or a file, without touching live state.
 
-    What is not given comes from STREAM_*. Reports and alerts go out as JSON Lines, the accounts to standard error.
+    What is not given comes from STREAM_* (--window from STREAM_WINDOW_SECONDS), else it is the default. Reports and
+    alerts go out as JSON Lines, the accounts to standard error.
     """
     from stream_app.replay.request import Words
 

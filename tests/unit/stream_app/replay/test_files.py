@@ -697,3 +697,31 @@ def test_what_compare_can_change_is_named_field_by_field() -> None:
 
     counting = {"window_seconds", "lateness_seconds", "idle_seconds", "max_future_seconds", "max_age_seconds"}
     assert set(OPTIONS) - set(COMPARABLE.values()) == counting
+
+
+def test_the_help_says_each_default_and_what_can_be_compared_and_read() -> None:
+    from typing import get_type_hints
+
+    from stream_app.drift.rule import PRESETS
+    from stream_app.replay.command import replay as command
+    from stream_app.replay.kinds import LINES, TABLES
+    from stream_app.replay.settings import COMPARABLE, OPTIONS
+    from stream_app.replay.spelling import spelt
+    from stream_app.settings import StreamSettings
+
+    hints = get_type_hints(command, include_extras=True).values()
+    options = {found.default: found for hint in hints for found in getattr(hint, "__metadata__", ())}
+    for field, option in OPTIONS.items():
+        default = StreamSettings.model_fields[field].default
+        wanted = default if field in COMPARABLE.values() else spelt(default)
+        assert options[option].help.endswith(f"Default: {wanted}."), option
+    assert options["--preset"].metavar == "|".join(sorted(PRESETS))
+    assert all(f" {name}" in options["--compare"].help for name in COMPARABLE)
+    assert ", ".join((*LINES, *TABLES)) in options["--file"].help
+
+
+def test_the_help_shows_no_type_of_a_flag() -> None:
+    shown = CliRunner().invoke(cli, ["replay", "--help"], env={"COLUMNS": "140", "TERM": "dumb"}).stdout
+    for flag in ("--utc", "--sort", "--strict", "--keep-cut"):
+        (line,) = [line for line in shown.splitlines() if f" {flag} " in line]
+        assert not re.search("bool", line, re.IGNORECASE), line
