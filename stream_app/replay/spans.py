@@ -55,11 +55,14 @@ def by_offset(logs: Mapping[int, Held], ranges: Mapping[int, OffsetRange]) -> di
         if first < log.start:
             raise ReplayError(
                 f"--offsets: partition {number} begins at offset {log.start}, what was before is deleted: "
-                f"ask for {number}:{log.start}-"
+                f"ask for {number}:{log.start}-{'' if wanted.last is None else max(wanted.last, log.start)}"
             )
+        if log.start == log.end:
+            raise ReplayError(f"--offsets: partition {number} holds no record; leave it out")
         if end > log.end or first >= log.end:
             raise ReplayError(
-                f"--offsets: partition {number} ends at offset {log.end - 1}: ask for {number}:{log.start}-"
+                f"--offsets: partition {number} ends at offset {log.end - 1}: ask for "
+                f"{number}:{first if first < log.end else log.start}-"
             )
         spans[number] = Span(first, end, first == 0, end < log.end)
     return spans

@@ -331,6 +331,17 @@ def test_no_thread_of_a_csv_reader_needs_the_interpreter_when_its_rows_are_close
     assert handlers() == before
 
 
+def test_the_least_event_of_the_documentation_is_counted(tmp_path: Path, baseline: Callable[..., list[str]]) -> None:
+    documentation = (Path(__file__).parents[4] / "docs" / "replay.md").read_text()
+    (line,) = [line for line in documentation.splitlines() if line.strip().startswith('{"id"')]
+    file = tmp_path / "events.jsonl"
+    file.write_text(line.strip() + "\n")
+    model, version = (json.loads(line)[name] for name in ("model", "model_version"))
+    named = a_baseline(model=model, version=version, schema=a_schema(("age", "income"), ("plan",)))
+    result = replay("--file", file, *baseline(named))
+    assert (result.status, result.summary["counted"]) == (0, 1)
+
+
 def test_lines_that_are_no_events_are_refused_by_number_and_blank_ones_passed_over(
     tmp_path: Path, baseline: Callable[..., list[str]]
 ) -> None:

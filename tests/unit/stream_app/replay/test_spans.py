@@ -43,12 +43,15 @@ def test_of_offsets_only_the_partitions_named_are_read_both_ends_included() -> N
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ({3: OffsetRange(0, None)}, "there is no partition 3; there are 0 to 1"),
+        ({3: OffsetRange(0, None)}, "there is no partition 3; there are 0 to 2"),
         ({1: OffsetRange(2, None)}, "partition 1 begins at offset 5, what was before is deleted: ask for 1:5-"),
         ({0: OffsetRange(0, 10)}, "partition 0 ends at offset 9: ask for 0:0-"),
-        ({0: OffsetRange(10, None)}, "partition 0 ends at offset 9"),
+        ({0: OffsetRange(10, None)}, "partition 0 ends at offset 9: ask for 0:0-"),
+        ({0: OffsetRange(4, 5000)}, "partition 0 ends at offset 9: ask for 0:4-"),
+        ({1: OffsetRange(2, 8)}, "ask for 1:5-8"),
+        ({2: OffsetRange(0, None)}, "partition 2 holds no record; leave it out"),
     ],
 )
 def test_what_the_log_does_not_hold_is_one_line_with_what_it_holds(wanted: dict[int, OffsetRange], words: str) -> None:
     with pytest.raises(ReplayError, match=words):
-        by_offset({0: Held(0, 10), 1: Held(5, 20)}, wanted)
+        by_offset({0: Held(0, 10), 1: Held(5, 20), 2: Held(0, 0)}, wanted)
