@@ -104,7 +104,11 @@ class Run:
             return await self._with(broker, stack)
 
     async def _with(self, broker: ProxiedKafka, stack: AsyncExitStack) -> NemesisFigures:
-        settings = StreamSettings(bootstrap=broker.bootstrap)
+        settings = StreamSettings(
+            bootstrap=broker.bootstrap,
+            window_seconds=self._plan.window_ms // 1000,
+            lateness_seconds=self._plan.lateness_ms / 1000,
+        )
         async with admin.connected(settings, self._say) as client:
             await admin.create(client, settings, self._plan.partitions)
         await _publish(settings, self._baselines)

@@ -84,9 +84,11 @@ class KafkaContainer(_Container):
             # as soon as one KAFKA_ setting is given the image's own defaults are off: all that is needed stands here
             KAFKA_NODE_ID="1",
             KAFKA_PROCESS_ROLES="broker,controller",
-            KAFKA_LISTENERS="PLAINTEXT://:9092,CONTROLLER://:9093",
-            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://127.0.0.1:{self.port}",
-            KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            KAFKA_LISTENERS="PLAINTEXT://:9092,INTERNAL://:9094,CONTROLLER://:9093",
+            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://127.0.0.1:{self.port},INTERNAL://127.0.0.1:9094",
+            KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            # a transaction's markers are sent from the broker to itself, and the host's port is not open inside
+            KAFKA_INTER_BROKER_LISTENER_NAME="INTERNAL",
             KAFKA_CONTROLLER_LISTENER_NAMES="CONTROLLER",
             KAFKA_CONTROLLER_QUORUM_VOTERS="1@localhost:9093",
             KAFKA_LOG_DIRS="/var/lib/kafka/data",
