@@ -73,7 +73,7 @@ class StreamSettings(BaseSettings):
     )
     fetch_max_wait_ms: int = Field(200, ge=1, le=10_000, description="A fetch waits at most this long for ...")
     fetch_min_bytes: int = Field(
-        131072, ge=1, description="... so many bytes. The cost of counting is by batch, so tiny batches burn a core."
+        262144, ge=1, description="... so many bytes. The cost of counting is by batch, so tiny batches burn a core."
     )
     batch_records: int = Field(4096, ge=1, description="Events counted at a time, at most.")
     replication: int = Field(1, ge=1, description="Copies of each topic that `topics` creates.")

@@ -18,7 +18,7 @@ class Fetching(msgspec.Struct, frozen=True, kw_only=True):
     batched: frozenset[str]
     batch_records: int = 4096
     max_wait_ms: int = 200
-    min_bytes: int = 131072
+    min_bytes: int = 262144
 
 
 class RecordBatch:
