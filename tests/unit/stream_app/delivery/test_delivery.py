@@ -28,7 +28,7 @@ async def app() -> App:
 
 
 @pytest.fixture
-def consumer(app: App) -> Consumer:
+async def consumer(app: App) -> Consumer:  # async: Faust's events take the loop of the moment in which they are made
     consumer = app.consumer
     consumer._thread = FakeThread({A, B, LOG})
     consumer._set_active_tps({A, B, LOG})
