@@ -10,22 +10,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
+from contracts.dead_letters import Origin
 from stream_app.alerting.progress import Progress
 
 
-class Record(Protocol):
+class Record(Origin, Protocol):
     """What is used of a Kafka record. timestamp: milliseconds UTC."""
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
     @property
     def timestamp(self) -> int: ...
 

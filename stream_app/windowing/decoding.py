@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from contracts.baseline import Baseline
-from contracts.dead_letters import DeadLetter, Reason
+from contracts.dead_letters import DeadLetter, Origin, Reason
 from contracts.errors import InvalidEvent
 from contracts.events import event_times_ms
 from stream_app.windowing.accepted import Events, Whole
@@ -22,21 +22,11 @@ _SHOWN = 100
 """Characters of a foreign name in a dead letter's detail."""
 
 
-class SourceRecord(Protocol):
+class SourceRecord(Origin, Protocol):
     """A consumed record, as aiokafka gives it. timestamp: milliseconds UTC, set by the broker (LogAppendTime)."""
 
     @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
     def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
 
 
 class Limits(msgspec.Struct, frozen=True):
