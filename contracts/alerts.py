@@ -9,15 +9,21 @@ from typing import Literal
 import msgspec
 
 from contracts.errors import InvalidMessage
+from contracts.findings import Cause, ModelEffect
 from contracts.reports import Finding
 from contracts.times import UtcTime
 
-Transition = Literal["raise", "escalate", "resolve"]
-Severity = Literal["info", "warning", "critical"]
+Transition = Literal["raise", "escalate", "remind", "resolve"]
+"""remind: the incident is still open, said again after a while."""
+Severity = Literal["info", "harmless", "warning", "critical"]
+"""info: of a resolve. harmless: the drift is real and the model's answers hardly move."""
 
 
 class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature of an incident. since: start of the first window of its present run of alarms; new: joined now."""
+    """One feature of an incident. since: start of the first window of its present run of alarms; new: joined now.
+
+    cause, model_effect: as its newest alarm's report has them.
+    """
 
     feature: str
     findings: tuple[Finding, ...]
@@ -25,13 +31,16 @@ class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
     effect: float
     since: UtcTime
     new: bool
+    cause: Cause | None = None
+    model_effect: ModelEffect | None = None
 
 
 class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
     """What a person or a program is told.
 
     id: the same for every repetition of the same transition: the receiver's idempotency key. incident: the same from
-    raise to resolve. features: strongest first; empty on resolve. summary: one sentence.
+    raise to resolve. features: most important first; empty on resolve. summary: one sentence. storm: most of
+    the watched features page at once.
     """
 
     id: str
@@ -45,6 +54,7 @@ class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
     report: str
     features: tuple[AlertFeature, ...]
     summary: str
+    storm: bool = False
     v: Literal[1] = 1
 
 

@@ -14,10 +14,12 @@ import msgspec
 import numpy as np
 
 from contracts.binning import Binning, Bins, Levels
+from contracts.dependence import ScoreDependence
 from contracts.errors import ContractError, InvalidBaseline
 from contracts.histogram import Histogram
 from contracts.schema import FeatureSchema
 from contracts.times import UtcTime
+from contracts.variation import LearntNull, NaturalVariation
 
 SCORE = "prediction:score"
 """What the model puts out is watched like a feature, under this name."""
@@ -41,6 +43,8 @@ class Reference(msgspec.Struct, frozen=True, dict=True):
     """The reference histogram of one feature or of the score.
 
     counts: one per bin. bridge: None for a continuous feature (the Kolmogorov distribution fits) or a categorical one.
+    natural: by the name of a metric, its null learnt from the reference's own windows. dependence: of the model's score
+    on this feature, None where there were no scores.
     """
 
     bins: Bins | Levels
@@ -49,6 +53,8 @@ class Reference(msgspec.Struct, frozen=True, dict=True):
     minimum: float | None = None
     maximum: float | None = None
     bridge: BridgeTable | None = None
+    natural: dict[str, LearntNull] = {}
+    dependence: ScoreDependence | None = None
 
     def __post_init__(self) -> None:
         if len(self.counts) != self.bins.size:
@@ -88,7 +94,10 @@ class Positives(msgspec.Struct, frozen=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """The baseline of one model version; see the module's head. `features` has exactly the schema's monitored ones."""
+    """The baseline of one model version; see the module's head. `features` has exactly the schema's monitored ones.
+
+    natural: how natural variation was learnt, None where it was not asked for; natural_positives: the decision's null.
+    """
 
     model: str
     version: str
@@ -102,6 +111,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     performance: dict[str, float] = {}
     data_digest: str = ""
     code_revision: str = ""
+    natural: NaturalVariation | None = None
+    natural_positives: dict[str, LearntNull] = {}
     v: Literal[1] = 1
 
     def __post_init__(self) -> None:

@@ -8,24 +8,28 @@ from typing import Literal
 import msgspec
 
 from contracts.errors import InvalidMessage
+from contracts.findings import Cause, ModelEffect
 from contracts.times import UtcTime
 
 Status = Literal["quiet", "alarm", "insufficient"]
 VerdictKind = Literal["numeric", "categorical", "boolean", "score", "decision"]
 Finding = Literal["values", "missing", "out_of_range", "unseen", "positives"]
 """What about a feature is unusual: its values as a whole, or one of its rates."""
+Null = Literal["sampling", "learnt"]
+"""What a p-value holds a statistic against: chance alone, or how the reference's own windows vary by nature."""
 
 
 class Statistic(msgspec.Struct, frozen=True):
     """One test of one feature. value: of the statistic (a rate for rates). p_value: None where there is no test.
 
-    reference: the same quantity in the reference, for rates.
+    reference: the same quantity in the reference, for rates. null: of the p-value.
     """
 
     name: str
     value: float
     p_value: float | None = None
     reference: float | None = None
+    null: Null = "sampling"
 
 
 class FeatureVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +38,8 @@ class FeatureVerdict(msgspec.Struct, frozen=True, kw_only=True):
     p_value: combined over the value tests. effect: the KS distance, or for categories the largest change of one
     level's share; 0 to 1. A rate that alarms lends both its own where they are stronger. findings: what alarms, empty
     when nothing does; significant and material are its two parts.
-    rows: values compared, missing included. minimum, maximum: of the window's numeric values.
+    rows: values compared, missing included. minimum, maximum: of the window's numeric values. cause, model_effect: for
+    features that alarm; model_effect is None where the baseline knows no scores. harmless: it hardly moves the score.
     """
 
     feature: str
@@ -51,6 +56,9 @@ class FeatureVerdict(msgspec.Struct, frozen=True, kw_only=True):
     unseen: int = 0
     minimum: float | None = None
     maximum: float | None = None
+    cause: Cause | None = None
+    model_effect: ModelEffect | None = None
+    harmless: bool = False
 
     @property
     def alarm(self) -> bool:
@@ -63,7 +71,8 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: events of this window alone. compared_rows: events compared; more than rows when thin windows before it were
     merged in (merged_windows of them), 0 when the status is `insufficient`. alarms: features that alarm, strongest
-    first. partitions: source partition -> last offset counted. preset: the decision rule's name.
+    first. partitions: source partition -> last offset counted. preset: the decision rule's name. notes: what a reader
+    should know of how these verdicts were made, one sentence each.
     """
 
     id: str
@@ -80,6 +89,7 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     alarms: tuple[str, ...]
     features: tuple[FeatureVerdict, ...]
     partitions: dict[int, int] = {}
+    notes: tuple[str, ...] = ()
     v: Literal[1] = 1
 
     def verdict(self, feature: str) -> FeatureVerdict | None:
