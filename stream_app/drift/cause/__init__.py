@@ -1,0 +1,1 @@
+"""What most likely happened to a feature, read from its two histograms. Pure."""
