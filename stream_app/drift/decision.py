@@ -24,11 +24,15 @@ from stream_app.drift.rule import DecisionRule
 
 
 class Measurement(NamedTuple):
-    """What one metric measured on the F features of a panel."""
+    """What one metric measured on the F features of a panel.
+
+    learnt: which features' p is held against the reference's own windows, shape (F,); None where none is.
+    """
 
     metric: str
     finding: Finding
     measured: Measured
+    learnt: Flags | None = None
 
 
 class Question(NamedTuple):
@@ -84,7 +88,7 @@ def _question(measurements: Sequence[Measurement], rule: DecisionRule) -> Questi
     tested = False
     p, exceeded = np.ones(size.shape), np.zeros(size.shape, dtype=np.bool_)
     material: Flags | None = None
-    for metric, _, measured in measurements:
+    for metric, _, measured, _ in measurements:
         part = rule.part(metric)
         if part.weight > 0 and measured.p is not None:
             tested, p = True, np.minimum(p, measured.p / part.weight)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from contracts.baseline import DECISION, SCORE, Baseline, Reference
 from contracts.binning import Levels
 from contracts.histogram import Histogram
@@ -45,7 +47,7 @@ class PreparedPanel:
 
 class PreparedBaseline:
     """A baseline as panels. watched: the monitored features in schema order, then the score, then, where the baseline
-    knows the share of positives, the decision."""
+    knows the share of positives, the decision. references: of each of them."""
 
     def __init__(self, baseline: Baseline) -> None:
         features = baseline.schema.monitored
@@ -56,8 +58,10 @@ class PreparedBaseline:
         self.decides = baseline.positives is not None
         if baseline.positives is not None:
             watched.append(Watched(DECISION, "decision"))
-            references.append(_decisions(baseline.positives.rows, baseline.positives.count))
+            decisions = _decisions(baseline.positives.rows, baseline.positives.count)
+            references.append(msgspec.structs.replace(decisions, natural=baseline.natural_positives))
         self.watched = tuple(watched)
+        self.references = tuple(references)
         members: dict[PanelKind, list[int]] = {"numeric": [], "categorical": [], "decision": []}
         for i, (_, kind) in enumerate(watched):
             members[_PANEL_OF[kind]].append(i)

@@ -1,7 +1,7 @@
 """A closed window against its baseline: measure, decide, and put the verdicts into a DriftReport.
 
 The order of work: count by panels -> measure every metric -> [learnt null: natural variation corrects the p-values
-here] -> decide -> verdicts -> [effect on the model and cause: for the features that alarm, here].
+here] -> decide -> verdicts -> cause and effect on the model, for the features that alarm.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import numpy as np
 
 from contracts.baseline import DECISION, Baseline
 from contracts.histogram import Histogram
-from contracts.reports import DriftReport, FeatureVerdict, Finding, Statistic, Status, report_id
+from contracts.reports import DriftReport, FeatureVerdict, Finding, Null, Statistic, Status, report_id
 from contracts.times import moment
 from contracts.window import WindowCounts
 from stream_app.drift.decision import Decision, Measurement, decide, questions
+from stream_app.drift.explain import explained, ranked
+from stream_app.drift.notes import notes
 from stream_app.drift.panel import PanelCounts
 from stream_app.drift.prepared import Watched, prepared
 from stream_app.drift.rule import CALIBRATED, DecisionRule
@@ -40,7 +42,7 @@ def compare(baseline: Baseline, window: WindowCounts, rule: DecisionRule = CALIB
         verdicts += _verdicts(watched, own, counted, measured, decided)
     order = [i for panel in ready.panels for i in panel.positions]
     ordered = [verdict for _, verdict in sorted(zip(order, verdicts, strict=True), key=lambda pair: pair[0])]
-    return tuple(verdict for verdict in ordered if verdict.feature != DECISION or window.decided)
+    return explained([v for v in ordered if v.feature != DECISION or window.decided], ready, histograms)
 
 
 def report(
@@ -63,7 +65,7 @@ def report(
     start, end = moment(window_start), moment(window_end)
     enough = window.rows >= rule.n_min
     verdicts = compare(baseline, window, rule) if enough else ()
-    alarming = sorted((verdict for verdict in verdicts if verdict.alarm), key=lambda v: (v.p_value, -v.effect))
+    alarming = ranked(verdicts)
     status: Status = "insufficient" if not enough else "alarm" if alarming else "quiet"
     return DriftReport(
         id=report_id(baseline.model, baseline.version, start),
@@ -80,6 +82,7 @@ def report(
         alarms=tuple(verdict.feature for verdict in alarming),
         features=verdicts,
         partitions=dict(partitions),
+        notes=notes(baseline, rule, (window_end - window_start) / 1000),
     )
 
 
@@ -148,7 +151,9 @@ def _statistics(measurement: Measurement) -> list[Statistic]:
     none = [None] * value.size
     p_values = none if p is None else p.tolist()
     references = none if reference is None else reference.tolist()
-    return list(map(Statistic, repeat(measurement.metric), value.tolist(), p_values, references))
+    learnt = [False] * value.size if measurement.learnt is None else measurement.learnt.tolist()
+    nulls: list[Null] = [_NULLS[one] for one in learnt]
+    return list(map(Statistic, repeat(measurement.metric), value.tolist(), p_values, references, nulls))
 
 
 def _findings(decisions: Sequence[Decision], size: int) -> list[tuple[Finding, ...]]:
@@ -157,3 +162,6 @@ def _findings(decisions: Sequence[Decision], size: int) -> list[tuple[Finding, .
         for i in np.flatnonzero(decision.alarm).tolist():
             found[i] += (decision.finding,)
     return found
+
+
+_NULLS: tuple[Null, Null] = ("sampling", "learnt")

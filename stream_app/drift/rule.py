@@ -26,7 +26,9 @@ class DecisionRule(msgspec.Struct, frozen=True, kw_only=True):
 
     parts: by the name of the metric; a metric without a part is reported and decides nothing. values_q, rates_q: the
     false discovery rate allowed in each family of tests, or with correction "none" the level of each single test.
-    n_min: rows below which a window is not compared. Raises ValueError when a threshold makes no sense.
+    n_min: rows below which a window is not compared. natural: whether p-values learnt from natural variation are used
+    where a baseline has them. known_false_alarms: one sentence for every report, where a reader should be warned.
+    Raises ValueError when a threshold makes no sense.
     """
 
     name: str
@@ -35,6 +37,8 @@ class DecisionRule(msgspec.Struct, frozen=True, kw_only=True):
     rates_q: float
     correction: Literal["benjamini-hochberg", "none"] = "benjamini-hochberg"
     n_min: int = 200
+    natural: bool = True
+    known_false_alarms: str = ""
 
     def __post_init__(self) -> None:
         for field, q in (("values_q", self.values_q), ("rates_q", self.rates_q)):
@@ -79,7 +83,10 @@ CLASSIC = DecisionRule(
     values_q=0.05,
     rates_q=0.0,
     correction="none",
+    natural=False,
+    known_false_alarms="the classic rule, KS p < .05 or PSI > .2 for each feature, alarms on about half of the windows"
+    " of 20 features in which nothing changed",
 )
-"""The folklore rule, p < .05 or PSI > .2 for each feature: with 20 features it alarms on half of all quiet windows."""
+"""The folklore rule, as it is used without natural variation and without regard to missing values."""
 
 PRESETS: Mapping[str, DecisionRule] = {rule.name: rule for rule in (CALIBRATED, CLASSIC)}

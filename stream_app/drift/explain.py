@@ -1,0 +1,63 @@
+"""What is said of features that alarm beyond their p-values: the likely cause, the effect on the model, and their rank.
+
+Rank: by the absolute expected change of the mean score, then by p. A feature whose effect is not known ranks where it
+would just not be harmless: behind those known to matter, before those known not to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from contracts.histogram import Histogram
+from contracts.reports import FeatureVerdict, Finding
+from stream_app.drift.cause.infer import infer
+from stream_app.drift.prepared import PreparedBaseline
+
+HARMLESS_BELOW = 0.01
+"""Expected change of the mean score, absolute, below which a drift of values does no harm."""
+MOST = 50
+"""Features of one window that are explained: a cause takes milliseconds, and a storm of 1,000 must not hold up the
+windows of others."""
+_QUALITY: tuple[Finding, ...] = ("missing", "out_of_range", "unseen")
+"""Findings that are never harmless: data that is not what it was."""
+
+
+def explained(
+    verdicts: Sequence[FeatureVerdict], ready: PreparedBaseline, histograms: Sequence[Histogram]
+) -> tuple[FeatureVerdict, ...]:
+    """The verdicts, those that alarm with cause, effect on the model and `harmless`: the `MOST` strongest of them.
+
+    histograms: of the window, in the order of `ready.watched`, which is the verdicts' too.
+    """
+    alarming = sorted((i for i, verdict in enumerate(verdicts) if verdict.alarm), key=lambda i: _rank(verdicts[i]))
+    every = list(verdicts)
+    for i in alarming[:MOST]:
+        every[i] = _explained(verdicts[i], ready, histograms[i], i)
+    return tuple(every)
+
+
+def ranked(verdicts: Iterable[FeatureVerdict]) -> list[FeatureVerdict]:
+    """Those that alarm, the most important first."""
+    return sorted((verdict for verdict in verdicts if verdict.alarm), key=_rank)
+
+
+def _explained(verdict: FeatureVerdict, ready: PreparedBaseline, window: Histogram, at: int) -> FeatureVerdict:
+    if verdict.kind == "decision":
+        return verdict  # its rate is its cause and its effect
+    reference = ready.references[at]
+    cause = infer(reference, window, verdict.findings, verdict.feature)
+    effect = None
+    harmless = (
+        effect is not None
+        and abs(effect.expected.score) < HARMLESS_BELOW
+        and not any(finding in _QUALITY for finding in verdict.findings)
+    )
+    return msgspec.structs.replace(verdict, cause=cause, model_effect=effect, harmless=harmless)
+
+
+def _rank(verdict: FeatureVerdict) -> tuple[float, float, float]:
+    effect = verdict.model_effect
+    change = HARMLESS_BELOW if effect is None else abs(effect.expected.score)
+    return -change, verdict.p_value, -verdict.effect
