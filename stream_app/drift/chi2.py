@@ -69,7 +69,7 @@ class ChiSquare:
         statistic = np.where(usable, panel.total(terms * kept) + rest, 0.0)
         freedom = alone - absorbs
         statistic = np.where(freedom > 0, statistic, 0.0)
-        return Measured(statistic, statistic, special.chdtrc(np.maximum(freedom, 1), statistic))
+        return Measured(statistic, statistic, special.chdtrc(np.maximum(freedom, 1), statistic), freedom=freedom)
 
 
 def _terms(counts: Ints, reference: Ints, up: Floats, down: Floats) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple, Protocol
 
 from contracts.reports import Finding
-from stream_app.drift.panel import Floats, Panel, PanelCounts, PanelKind
+from stream_app.drift.panel import Floats, Ints, Panel, PanelCounts, PanelKind
 
 
 class Measured(NamedTuple):
@@ -13,13 +13,14 @@ class Measured(NamedTuple):
 
     value: as people read it. size: how far the window is from the reference, 0 for none: what a floor is held
     against. p: probability of so much without drift, None where the metric is no test. reference: the same quantity
-    in the reference, for rates.
+    in the reference, for rates. freedom: degrees of freedom, where the statistic's null law is a chi-square.
     """
 
     value: Floats
     size: Floats
     p: Floats | None = None
     reference: Floats | None = None
+    freedom: Ints | None = None
 
 
 class Metric(Protocol):

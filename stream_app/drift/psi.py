@@ -66,7 +66,7 @@ class Psi:
         if not self._numeric:
             return Measured(psi, np.maximum(psi - (groups - 1) * variance, 0.0))
         p_value = special.chdtrc(np.maximum(groups - 1, 1), psi / variance)
-        return Measured(psi, psi, np.where((groups > 1) & (psi > 0), p_value, 1.0))
+        return Measured(psi, psi, np.where((groups > 1) & (psi > 0), p_value, 1.0), freedom=groups - 1)
 
     def _grouped(self, counts: PanelCounts) -> Ints:
         return np.add.reduceat(counts.counts, self._starts)

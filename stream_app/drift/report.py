@@ -147,7 +147,7 @@ def _verdicts(
 
 
 def _statistics(measurement: Measurement) -> list[Statistic]:
-    value, _, p, reference = measurement.measured
+    value, _, p, reference, _ = measurement.measured
     none = [None] * value.size
     p_values = none if p is None else p.tolist()
     references = none if reference is None else reference.tolist()
