@@ -8,6 +8,7 @@ PREDICTION_MADE = "io.tidemark.prediction.made"
 BASELINE_PUBLISHED = "io.tidemark.baseline.published"
 DRIFT_REPORTED = "io.tidemark.drift.reported"
 DRIFT_ALERTED = "io.tidemark.drift.alerted"
+ALERTS_MUTED = "io.tidemark.alerts.muted"
 DEAD_LETTERED = "io.tidemark.record.dead-lettered"
 
 

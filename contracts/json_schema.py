@@ -10,6 +10,7 @@ from contracts.alerts import DriftAlert
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
 from contracts.events import FeatureValue, Label, PredictionEvent
+from contracts.mutes import Mute
 from contracts.reports import DriftReport
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +21,7 @@ MESSAGES: dict[str, Any] = {
     "baseline": Baseline,
     "drift-report": DriftReport,
     "drift-alert": DriftAlert,
+    "mute": Mute,
     "dead-letter": DeadLetter,
 }
 """File name of the schema -> the message's type. window-partials are MessagePack and private to stream_app."""

@@ -48,6 +48,7 @@ BASELINES = Topic("baselines", "model/version", 1, "compact", None, "training, a
 WINDOW_PARTIALS = Topic("window-partials", "model", 4, "delete", _DAY_MS, "stage 1", "stage 2", _LARGE)
 DRIFT_REPORTS = Topic("drift-reports", "model", 1, "delete", 90 * _DAY_MS, "stage 2", "retrain, anyone", _LARGE)
 DRIFT_ALERTS = Topic("drift-alerts", "model", 1, "delete", 90 * _DAY_MS, "alert policy", "sinks, retrain, subscribers")
+ALERT_MUTES = Topic("alert-mutes", "model, version, feature", 1, "compact", None, "operator", "stage 2, replay")
 MODEL_EVENTS = Topic("model-events", "model", 1, "delete", 365 * _DAY_MS, "training, api", "anyone")
 DEAD_LETTERS = Topic("dead-letters", "origin", 1, "delete", 30 * _DAY_MS, "every reader", "operator, replay", _LARGE)
 
@@ -59,6 +60,7 @@ TOPICS = (
     WINDOW_PARTIALS,
     DRIFT_REPORTS,
     DRIFT_ALERTS,
+    ALERT_MUTES,
     MODEL_EVENTS,
     DEAD_LETTERS,
 )

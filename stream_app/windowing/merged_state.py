@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from contracts.mutes import Mute
 from contracts.partials import PartialAggregate
 from stream_app.windowing.state import SHORT_ARRAY, decode_part, read_stored
 
@@ -71,13 +72,14 @@ class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
 
     length: of the window in milliseconds. rows: by source partition. reports, offset: those of the version's record
     that was written with it. It stands from before the report on: while the window waits it says that its report may be
-    out.
+    out. mutes: those by which its alerts were decided; a repeat of them asks for no others.
     """
 
     length: int
     rows: dict[int, int]
     reports: int
     offset: int
+    mutes: tuple[Mute, ...] = ()
     v: Literal[1] = 1
 
 

@@ -13,7 +13,9 @@ from contracts.alerts import AlertFeature, DriftAlert, alert_id, decode_alert, e
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, decode_dead_letter, encode_dead_letter
 from contracts.events import Label, decode_event, encode_event
+from contracts.findings import Cause, ModelEffect, ScoreChange
 from contracts.histogram import Counts
+from contracts.mutes import Mute, decode_mute, encode_mute
 from contracts.partials import Heartbeat, PartialAggregate, decode_partial, encode_partial
 from contracts.reports import DriftReport, FeatureVerdict, Statistic, decode_report, encode_report, report_id
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
@@ -97,6 +99,19 @@ ALERT = DriftAlert(
             effect=0.21,
             since=NOON - HOUR,
             new=True,
+            cause=Cause(
+                kind="unit",
+                sentence="33 % of rows look multiplied by 1.61 (miles -> kilometres?)",
+                share=0.33,
+                factor=1.609344,
+                unit="miles -> kilometres",
+                explained=0.97,
+            ),
+            model_effect=ModelEffect(
+                if_world_moved=ScoreChange(0.012, 0.008),
+                if_data_broke=ScoreChange(-0.061, -0.044),
+                headline="data",
+            ),
         ),
     ),
     summary="flights/1: drift in distance in 2 of the last 3 windows",
@@ -140,7 +155,10 @@ RECORD = VersionRecord(
     thin=(NOON_MS,),
     policy=b"{}",
 )
-CLOSED = ClosedWindow(length=3_600_000, rows={0: 4, 7: 4}, reports=2, offset=44)
+MUTE = Mute(
+    model="flights", version="1", feature="distance", since=NOON, until=NOON + 8 * HOUR, reason="mended, ticket 4711"
+)
+CLOSED = ClosedWindow(length=3_600_000, rows={0: 4, 7: 4}, reports=2, offset=44, mutes=(MUTE,))
 POLICY = PolicyState(
     decided=NOON,
     alerts=(ALERT,),
@@ -201,6 +219,7 @@ MESSAGES = (
     ),
     Message("drift-report.json", REPORT, encode_report, decode_report, "drift-report"),
     Message("drift-alert.json", ALERT, encode_alert, decode_alert, "drift-alert"),
+    Message("mute.json", MUTE, encode_mute, decode_mute, "mute"),
     Message(
         "dead-letter.json",
         DeadLetter(

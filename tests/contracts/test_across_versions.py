@@ -20,6 +20,7 @@ from tests.builders import a_baseline
 from tests.contracts.messages import EXAMPLES, MESSAGES, PARTIAL, Message
 
 # A label has no reader yet. The features of an event are the model's: its decoder is made from the baseline's schema.
+BEFORE_CAUSES = EXAMPLES / "before-causes"
 READ = [message for message in MESSAGES if message.file not in ("label.json", "prediction-event.json")]
 
 
@@ -110,3 +111,10 @@ def test_a_heartbeat_from_before_owners_were_named_has_none() -> None:
     older = decode_partial(msgspec.msgpack.encode(fields))
     assert isinstance(older, Heartbeat)
     assert (older.partition, older.owner) == (3, "")
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in BEFORE_CAUSES.iterdir()))
+def test_what_was_written_before_there_were_causes_reminders_and_mutes_is_read(file: str) -> None:
+    (message,) = [message for message in MESSAGES if message.file == file]
+    assert (BEFORE_CAUSES / file).read_bytes() != (EXAMPLES / file).read_bytes()
+    assert type(message.decode((BEFORE_CAUSES / file).read_bytes())) is type(message.value)
