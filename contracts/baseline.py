@@ -61,6 +61,8 @@ class Reference(msgspec.Struct, frozen=True, dict=True):
             raise InvalidBaseline(f"{len(self.counts)} counts for {self.bins.size} bins")
         if min(self.counts) < 0 or self.missing < 0:
             raise InvalidBaseline("a count is negative")
+        if self.dependence is not None:
+            self.dependence.check_bins(self.bins.size, levels=isinstance(self.bins, Levels))
 
     @cached_property
     def histogram(self) -> Histogram:
