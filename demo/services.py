@@ -81,6 +81,7 @@ class Installation:
             "SINK_BOOTSTRAP": self.bootstrap,
             "SINK_WEBHOOK_URL": self.receiver_url,
             "SINK_WEBHOOK_SECRET": self.secret,
+            "SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",  # the receiver is on this machine
             "TRAINING_BOOTSTRAP": self.bootstrap,
             "TRAINING_TRACKING_URI": self.registry,
             "TRAINING_ARTIFACTS": str(self.directory / "mlflow" / "artifacts"),

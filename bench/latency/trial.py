@@ -53,6 +53,7 @@ class Trial:
             "STREAM_RESOLVE_AFTER": "1",
             "STREAM_METRICS_PORT": "0",
             "SINK_WEBHOOK_SECRET": "whsec_" + b64encode(secrets.token_bytes(24)).decode(),
+            "SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
             "OMP_NUM_THREADS": "1",
         }
         self._settings = StreamSettings(bootstrap=kafka.bootstrap, topic_prefix=prefix)

@@ -43,6 +43,7 @@ def containers(tmp_path_factory: pytest.TempPathFactory, receiver: tuple[Receive
             "TIDEMARK_SINK": "webhook",
             "SINK_WEBHOOK_URL": f"http://host.docker.internal:{port}/",
             "SINK_WEBHOOK_SECRET": receiver[1],
+            "SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
             "STREAM_WINDOW_SECONDS": str(round(PLAN.window.total_seconds())),
             "STREAM_LATENESS_SECONDS": "300",
             "STREAM_MAX_AGE_SECONDS": str(30 * 86_400),

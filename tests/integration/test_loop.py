@@ -48,6 +48,7 @@ async def test_predictions_over_http_become_reports_and_their_drift_one_signed_w
                 SINK_TOPIC_PREFIX=namespace,
                 SINK_WEBHOOK_URL=receiver.url,
                 SINK_WEBHOOK_SECRET=SECRET,
+                SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES="true",
             )
             await stream.ready(stream.worker(), partitions=8)
             answered = await predicted(api, stream, windows=2)

@@ -63,6 +63,7 @@ class Post:
                 "SINK_TOPIC_PREFIX": self.prefix,
                 "SINK_WEBHOOK_URL": url,
                 "SINK_WEBHOOK_SECRET": SECRET,
+                "SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
                 **FAST,
                 **settings,
             },

@@ -10,10 +10,11 @@ import pytest
 
 from contracts.alerts import decode_alert, encode_alert
 from stream_app.alerting.errors import Retry, SinkSettingsError
+from stream_app.alerting.http_answer import retry_after
 from stream_app.alerting.log import LogSink
 from stream_app.alerting.settings import SinkSettings, load
 from stream_app.alerting.sink import SINKS, sink_named
-from stream_app.alerting.webhook import WebhookSettings, WebhookSink, retry_after
+from stream_app.alerting.webhook import WebhookSettings, WebhookSink
 from tests.alerting import an_alert
 
 SECRET = "whsec_" + "dG9wc2VjcmV0" * 4
