@@ -40,7 +40,12 @@ class Origin(Protocol):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """One refused record. `id` names its origin, so a repeat can be recognised; key and value are base64 in JSON."""
+    """One refused record. `id` names its origin, so a repeat can be recognised; key and value are base64 in JSON.
+
+    sink, attempts: of an alert that a sink gave up, so that the same sink can be given it again: which one, and how
+    often it has tried. value is the alert's record as it lay in `drift-alerts`. None: from before letters said it, or
+    no sink's.
+    """
 
     reason: Reason
     detail: str
@@ -49,10 +54,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
     key: bytes | None = None
     value: bytes | None = None
+    sink: str | None = None
+    attempts: int | None = None
     v: Literal[1] = 1
 
     @classmethod
-    def of(cls, record: Origin, reason: Reason, detail: str) -> DeadLetter:
+    def of(
+        cls, record: Origin, reason: Reason, detail: str, *, sink: str | None = None, attempts: int | None = None
+    ) -> DeadLetter:
         """A record refused for this reason, whole; the detail is cut to what a person reads."""
         return cls(
             reason=reason,
@@ -62,6 +71,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
             offset=record.offset,
             key=record.key,
             value=record.value,
+            sink=sink,
+            attempts=attempts,
         )
 
     @property

@@ -1,4 +1,9 @@
-"""One record of `drift-alerts`: to the sink, or, when that is not possible, to `dead-letters`. Then it is finished."""
+"""One record of `drift-alerts`: to the sink, or, when that is not possible, to `dead-letters`. Then it is finished.
+
+A dead letter holds all that sending it again needs: the record's key and value, byte for byte (`decode_alert(value)` and
+`value` are what `Sink.deliver` takes), the sink's name, the attempts so far, reason and detail, and topic, partition
+and offset of its origin. Reason `undeliverable`: worth sending again. `unreadable`: no alert, no sink could take it.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +70,7 @@ class Courier:
             alert = decode_alert(record.value or b"")
         except InvalidMessage as error:
             self._telemetry.unreadable()
-            return await self._give_up(record, "unreadable", str(error), stopping)
+            return await self._give_up(record, "unreadable", str(error), 0, stopping)
 
         async def deliver(alert: DriftAlert, body: bytes) -> None:
             try:
@@ -95,15 +100,18 @@ class Courier:
         )
         self._telemetry.finished(outcome)
         if outcome.kind == "undeliverable":
-            return await self._give_up(record, "undeliverable", outcome.detail, stopping)
+            return await self._give_up(record, "undeliverable", outcome.detail, outcome.attempts, stopping)
         if outcome.kind == "delivered":
             what = f"{alert.transition} {alert.model}/{alert.version}"
             _log.info("alert %s (%s): delivered, attempts: %d", alert.id, what, outcome.attempts)
         return outcome.kind == "delivered"
 
-    async def _give_up(self, record: Record, reason: Reason, detail: str, stopping: asyncio.Event) -> bool:
+    async def _give_up(
+        self, record: Record, reason: Reason, detail: str, attempts: int, stopping: asyncio.Event
+    ) -> bool:
         """Put the record into the dead letters, whole; waits for Kafka as long as it takes."""
-        letter = DeadLetter.of(record, reason, f"sink {self._sink.name}: {detail}")
+        sink = self._sink.name
+        letter = DeadLetter.of(record, reason, f"sink {sink}: {detail}", sink=sink, attempts=attempts)
         failures = 0
         while True:
             try:

@@ -33,3 +33,11 @@ def test_a_dead_letter_of_a_record_is_the_record_with_its_origin_and_a_detail_th
     letter = DeadLetter.of(record, "malformed", "x" * 1_000_000)
     assert (letter.id, letter.reason, letter.key, letter.value) == ("predictions/3/7", "malformed", b"k", b"{not json")
     assert letter.detail == "x" * DETAIL
+
+
+def test_a_dead_letter_from_before_letters_named_their_sink_is_still_read() -> None:
+    letter = decode_dead_letter(
+        b'{"reason":"undeliverable","detail":"sink webhook: no","topic":"drift-alerts","partition":0,"offset":17,'
+        b'"key":"a2V5","value":"e30=","v":1}'
+    )
+    assert (letter.key, letter.value, letter.sink, letter.attempts) == (b"key", b"{}", None, None)

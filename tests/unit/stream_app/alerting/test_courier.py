@@ -58,6 +58,7 @@ async def test_an_alert_given_up_is_a_dead_letter_with_the_whole_alert_and_its_o
     (letter,) = post.box.letters
     assert (letter.reason, letter.id) == ("undeliverable", "drift-alerts/0/41")
     assert (letter.key, letter.value) == (RECORD.key, RECORD.value)
+    assert (letter.sink, letter.attempts) == ("recording", 3)
     assert letter.detail.startswith("sink recording: 3 attempts in ")
     assert letter.detail.endswith("last: the receiver answered 503")
 
@@ -75,6 +76,7 @@ async def test_a_record_that_is_no_alert_is_a_dead_letter_and_the_sink_never_see
     assert await post.handle(FakeRecord(5, value))
     (letter,) = post.box.letters
     assert (letter.reason, letter.value, post.sink.attempts) == ("unreadable", value, [])
+    assert (letter.sink, letter.attempts) == ("recording", 0)
     assert "not a drift alert" in letter.detail
     assert post.count("tidemark_sink_alerts_total", outcome="unreadable") == 1
 
