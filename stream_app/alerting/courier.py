@@ -1,8 +1,8 @@
 """One record of `drift-alerts`: to the sink, or, when that is not possible, to `dead-letters`. Then it is finished.
 
-A dead letter holds all that sending it again needs: the record's key and value, byte for byte (`decode_alert(value)` and
-`value` are what `Sink.deliver` takes), the sink's name, the attempts so far, reason and detail, and topic, partition
-and offset of its origin. Reason `undeliverable`: worth sending again. `unreadable`: no alert, no sink could take it.
+A dead letter holds all that sending it again needs: the record's key and value, byte for byte (`decode_alert(value)`
+and `value` are what `Sink.deliver` takes), the sink's name, the attempts so far, reason and detail, and topic,
+partition and offset of its origin. Reason `undeliverable`: worth sending again. `unreadable`: no alert, no sink could take it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from stream_app.alerting.courier import Courier, pause
 from stream_app.alerting.errors import SinkSettingsError
 from stream_app.alerting.reader import AlertReader
 from stream_app.alerting.retry import Limits
-from stream_app.alerting.settings import SinkSettings, load
+from stream_app.alerting.settings import SinkSettings, both, load
 from stream_app.alerting.sink import Sink, sink_named
 from stream_app.alerting.telemetry import SinkTelemetry
 
@@ -32,12 +32,9 @@ def run_sink(name: str) -> int:
     0: stopped as asked. 2: a setting or the name is wrong, said in one line on standard error.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and those may hold secrets
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # once a second while the broker is away; we say it once
     try:
-        kind = sink_named(name)
-        settings = load(SinkSettings)
-        sink = kind.from_environment()
+        settings, sink = both(lambda: load(SinkSettings), sink_named(name).from_environment)
         telemetry = SinkTelemetry(name, CollectorRegistry())
         if settings.metrics_port is not None:
             _serve_metrics(settings.metrics_host, settings.metrics_port, telemetry)

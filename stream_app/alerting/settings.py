@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
@@ -12,6 +13,8 @@ from stream_app.alerting.errors import SinkSettingsError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Class = TypeVar("Class", bound=BaseSettings)
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 
 class SinkSettings(BaseSettings):
@@ -44,6 +47,21 @@ def load(settings: type[Class]) -> Class:
     except ValidationError as error:
         prefix = str(settings.model_config.get("env_prefix", ""))
         raise SinkSettingsError("; ".join(_words(prefix, problem) for problem in error.errors())) from None
+
+
+def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+    """What the two make. Raises one SinkSettingsError that names what is wrong with either: nobody likes to mend
+    settings one start at a time.
+    """
+    try:
+        made = first()
+    except SinkSettingsError as error:
+        try:
+            second()
+        except SinkSettingsError as other:
+            raise SinkSettingsError(f"{error}; {other}") from None
+        raise
+    return made, second()
 
 
 def _words(prefix: str, problem: Any) -> str:
