@@ -85,11 +85,10 @@ def f_upper_tail(x: Floats, shape: Floats | float, windows: Floats | float) -> F
     >>> f_upper_tail(np.array([0.0, 1.0, 10.0]), 0.5, 60).round(6).tolist()   # F(1, 60): t^2 with 60 degrees of freedom
     [1.0, 0.321327, 0.002456]
     """
-    tail: Floats = special.betainc(shape * windows, shape, windows / (windows + x))
-    return tail
+    return np.asarray(special.betainc(shape * windows, shape, windows / (windows + x)), dtype=np.float64)
 
 
-def scaled(measurement: Measurement, window: PanelCounts, reference: PanelCounts, between: Floats) -> Floats:
+def scaled(measurement: Measurement, window: PanelCounts, reference: PanelCounts, between: Floats | float) -> Floats:
     """x of the module's head before it is divided by M: shape (F,)."""
     metric, measured = measurement.metric, measurement.measured
     if metric not in QUADRATIC:
@@ -113,5 +112,3 @@ def statistic(metric: str, measured: Measured, variance: Floats) -> Floats:
         assert measured.freedom is not None
         return measured.value * variance / np.maximum(measured.freedom, 1)
     return measured.size**2
-
-

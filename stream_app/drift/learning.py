@@ -1,0 +1,173 @@
+"""Learn natural variation: how far each of the reference's own windows is from the rest of them, feature by feature.
+
+    v_w   = 1/n_w + 1/m_w            n_w rows in window w, m_w in the rest
+    e, s2 = mean and variance of statistic / v under sampling alone
+    gate  = (mean(statistic / v) / e - 1) sqrt(W e^2 / s2) > 2.33      closed: windows differ no more than samples do
+    tau^2 = max(0, mean(statistic) / e - mean(v))                      variance between windows, in units of 1/rows
+    x_w   = statistic / (v + tau^2),   M = mean(x_w),   a = M^2 / var(x_w) within bounds
+
+natural.py holds later windows against it. Sampling: PSI and chi-square have f degrees of freedom (e = f, s2 = 2f), D^2
+the squared supremum of a Brownian bridge. A rate's squared difference has e = p (1 - p), for what the rest never had
+the rate at which something new is expected; these and the peak's excess have skew laws, and their gate is Fisher's
+combination of the windows' own p-values. The bounds keep a few wild windows from hiding everything after them.
+
+Source: the F law is that of a mean square over another one, each with its own degrees of freedom (Satterthwaite,
+Biometrics Bulletin 2(6), 1946); the gate of p-values: Fisher, Statistical Methods for Research Workers, 21.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import special
+
+from contracts.baseline import BridgeTable, Positives, Reference
+from contracts.binning import Bins, Levels
+from contracts.histogram import Histogram
+from contracts.variation import LearntNull
+from stream_app.drift.decision import Measurement
+from stream_app.drift.metric import Measured, Metric
+from stream_app.drift.metrics import METRICS
+from stream_app.drift.natural import LEARNABLE, QUADRATIC, sampling_variance, scaled, statistic
+from stream_app.drift.panel import Flags, Floats, Panel, PanelCounts, PanelKind
+from stream_app.drift.rates import Unseen
+from stream_app.drift.rest import without
+
+FEWEST_WINDOWS = 20
+RECOMMENDED_WINDOWS = 60
+FEWEST_VALUES = 30
+"""Rows a window needs for a statistic; groups and levels of PSI and chi-square are too sparse below."""
+_OPEN = 2.33
+_OPEN_P = 0.01
+"""Both gates open for one feature in a hundred whose windows are samples of one distribution."""
+_LEAST_SHAPE = 0.25
+_MOST_SHAPE = 2.5
+_RATE_SHAPES = (0.15, 0.5)
+"""Of a rate: one degree of freedom at most, 2a = 1."""
+_LEAST_P = 1e-300
+_DECISIONS = Levels(("false", "true"))
+
+
+def learn(reference: Reference, windows: Sequence[Histogram]) -> dict[str, LearntNull]:
+    """The nulls of one feature, or of the score, by metric. windows: of the reference's rows, none counted twice.
+
+    A metric is left out where fewer than 20 windows have 30 rows or more for it.
+    """
+    kind: PanelKind = "numeric" if isinstance(reference.bins, Bins) else "categorical"
+    return _learn(kind, [without(reference, window) for window in windows])
+
+
+def learn_positives(reference: Positives, windows: Sequence[Positives]) -> dict[str, LearntNull]:
+    """The null of the share of positive decisions. windows: of the reference's decisions, none counted twice."""
+    whole = _decisions(reference)
+    return _learn("decision", [without(whole, _decisions(part).histogram) for part in windows])
+
+
+def _decisions(positives: Positives) -> Reference:
+    return Reference(_DECISIONS, (positives.rows - positives.count, positives.count, 0, 0))
+
+
+def _learn(kind: PanelKind, pairs: Sequence[tuple[Reference, Histogram]]) -> dict[str, LearntNull]:
+    # One feature's windows make a panel, as many features' references do at a close: each metric sees all at once
+    usable = [(rest, seen) for rest, seen in pairs if seen.rows >= FEWEST_VALUES and rest.histogram.known]
+    if len(usable) < FEWEST_WINDOWS:
+        return {}
+    panel = Panel(kind, [rest for rest, _ in usable])
+    windows = PanelCounts(panel, [seen for _, seen in usable])
+    metrics = [metric(panel) for metric in METRICS if kind in metric.kinds and metric.name in LEARNABLE]
+    found = {metric.name: _of_metric(metric, panel, windows) for metric in metrics}
+    return {name: null for name, null in found.items() if null is not None}
+
+
+def _of_metric(metric: Metric, panel: Panel, windows: PanelCounts) -> LearntNull | None:
+    measured = metric.measure(windows)
+    if measured.p is None:  # PSI of levels has too many sparse groups to be a test
+        return None
+    used = (windows.rows if metric.name == "missing" else windows.n) >= FEWEST_VALUES
+    if measured.freedom is not None:
+        used &= measured.freedom > 0
+    count = int(used.sum())
+    if count < FEWEST_WINDOWS:
+        return None
+    between = 0.0
+    if metric.name in QUADRATIC:
+        variance = sampling_variance(metric.name, windows, panel.counted)
+        expected = _expected(metric, measured, panel)
+        stat = statistic(metric.name, measured, variance) / np.where(expected > 0, expected, 1.0)
+        between = max(0.0, float(np.mean((stat - variance)[used])))
+        opened = _opens(metric.name, measured, stat / variance, used, panel)
+    else:
+        opened = _combined(measured.p[used])
+    x = scaled(Measurement(metric.name, metric.finding, measured), windows, panel.counted, between)[used]
+    mean = float(x.mean())
+    return LearntNull(opened and mean > 0, between, mean, _shape(metric.name, measured, x), count)
+
+
+def _expected(metric: Metric, measured: Measured, panel: Panel) -> Floats:
+    """e of each window, shape (W,)."""
+    if metric.name == "psi":
+        assert measured.freedom is not None
+        return measured.freedom.astype(np.float64)
+    if metric.name == "chi2":
+        return np.ones(measured.value.size)  # the statistic is in units of it
+    if metric.name == "ks":
+        return np.full(measured.value.size, square_moments(panel.references[0].bridge)[0])
+    if isinstance(metric, Unseen):
+        return metric.expected_rate
+    if metric.name == "out_of_range":
+        return 1 / (panel.counted.n + 1)
+    assert measured.reference is not None
+    return measured.reference * (1 - measured.reference)
+
+
+def _opens(name: str, measured: Measured, ratio: Floats, used: Flags, panel: Panel) -> bool:
+    """ratio: statistic / (v e), shape (W,)."""
+    assert measured.p is not None
+    if name == "ks":
+        mean, variance = square_moments(panel.references[0].bridge)
+        spread = np.full(ratio.size, variance / mean**2)
+    elif measured.freedom is not None:
+        spread = 2 / np.maximum(measured.freedom, 1)
+    else:
+        return _combined(measured.p[used])
+    return bool((ratio[used] - 1).sum() / np.sqrt(spread[used].sum()) > _OPEN)
+
+
+def _combined(p: Floats) -> bool:
+    """Fisher: -2 sum ln p is chi-square with 2 W degrees of freedom, or smaller where p is cautious."""
+    return bool(special.chdtrc(2 * p.size, -2 * np.log(np.maximum(p, _LEAST_P)).sum()) < _OPEN_P)
+
+
+def _shape(name: str, measured: Measured, x: Floats) -> float:
+    least, most = _LEAST_SHAPE, _MOST_SHAPE
+    if measured.freedom is not None:
+        most = max(float(np.median(measured.freedom)) / 2, least)
+    elif name in QUADRATIC and name != "ks":
+        least, most = _RATE_SHAPES
+    variance = float(x.var(ddof=1))
+    return float(np.clip(x.mean() ** 2 / variance, least, most)) if variance > 0 else most
+
+
+def square_moments(bridge: BridgeTable | None) -> tuple[float, float]:
+    """Mean and variance of the squared supremum of a Brownian bridge: of D^2 / (1/n + 1/m) under sampling alone.
+
+    None: of the Kolmogorov distribution, E K^2 = pi^2/12 and E K^4 = 7 pi^4/720 (term by term of its series). Else by
+    the table: E X^k = integral of x(p)^k dp, and beyond its end that of the Gaussian tail c phi(x / sigma) / sigma.
+
+    >>> [round(moment, 4) for moment in square_moments(None)]
+    [0.8225, 0.2706]
+    """
+    if bridge is None:
+        second, fourth = np.pi**2 / 12, 7 * np.pi**4 / 720
+    else:
+        x, p, z = np.array(bridge.x), np.array(bridge.p), bridge.x[-1] / bridge.sigma
+        density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+        beyond = special.ndtr(-z)
+        scale = p[-1] / beyond
+        second, fourth = (
+            float((1 - p[0]) * x[0] ** k + np.sum((p[:-1] - p[1:]) * (x[:-1] ** k + x[1:] ** k) / 2))
+            + scale * bridge.sigma**k * float(tail)
+            for k, tail in ((2, z * density + beyond), (4, (z**3 + 3 * z) * density + 3 * beyond))
+        )
+    return float(second), float(fourth - second**2)
