@@ -2,7 +2,8 @@
 
 A dead letter holds all that sending it again needs: the record's key and value, byte for byte (`decode_alert(value)`
 and `value` are what `Sink.deliver` takes), the sink's name, the attempts so far, reason and detail, and topic,
-partition and offset of its origin. Reason `undeliverable`: worth sending again. `unreadable`: no alert, no sink could take it.
+partition and offset of its origin. Reason `undeliverable`: worth sending again. `unreadable`: no alert,
+no sink could take it.
 """
 
 from __future__ import annotations
