@@ -13,10 +13,9 @@ import msgspec
 from contracts.histogram import Histogram
 from contracts.reports import FeatureVerdict, Finding
 from stream_app.drift.cause.infer import infer
+from stream_app.drift.effect import HARMLESS, is_harmless, model_effect
 from stream_app.drift.prepared import PreparedBaseline
 
-HARMLESS_BELOW = 0.01
-"""Expected change of the mean score, absolute, below which a drift of values does no harm."""
 MOST = 50
 """Features of one window that are explained: a cause takes milliseconds, and a storm of 1,000 must not hold up the
 windows of others."""
@@ -46,18 +45,14 @@ def ranked(verdicts: Iterable[FeatureVerdict]) -> list[FeatureVerdict]:
 def _explained(verdict: FeatureVerdict, ready: PreparedBaseline, window: Histogram, at: int) -> FeatureVerdict:
     if verdict.kind == "decision":
         return verdict  # its rate is its cause and its effect
-    reference = ready.references[at]
+    reference = ready.watched[at].reference
     cause = infer(reference, window, verdict.findings, verdict.feature)
-    effect = None
-    harmless = (
-        effect is not None
-        and abs(effect.expected.score) < HARMLESS_BELOW
-        and not any(finding in _QUALITY for finding in verdict.findings)
-    )
+    effect = model_effect(reference, window, cause)
+    harmless = is_harmless(effect) and not any(finding in _QUALITY for finding in verdict.findings)
     return msgspec.structs.replace(verdict, cause=cause, model_effect=effect, harmless=harmless)
 
 
 def _rank(verdict: FeatureVerdict) -> tuple[float, float, float]:
     effect = verdict.model_effect
-    change = HARMLESS_BELOW if effect is None else abs(effect.expected.score)
+    change = HARMLESS if effect is None else abs(effect.expected.score)
     return -change, verdict.p_value, -verdict.effect

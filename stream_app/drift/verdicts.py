@@ -1,0 +1,101 @@
+"""The verdicts on one panel: arrays over its features turned into one struct each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+
+import numpy as np
+
+from contracts.histogram import Histogram
+from contracts.reports import FeatureVerdict, Finding, Null, Statistic
+from stream_app.drift.decision import Decision, Measurement
+from stream_app.drift.panel import PanelCounts
+from stream_app.drift.prepared import PreparedPanel
+
+
+def verdicts_of(
+    panel: PreparedPanel,
+    histograms: Sequence[Histogram],
+    counts: PanelCounts,
+    measurements: Sequence[Measurement],
+    decisions: Sequence[Decision],
+) -> list[FeatureVerdict]:
+    """In the order of the panel. histograms: of all watched things; counts, measurements, decisions: of this panel."""
+    p, effect = decisions[0].p, decisions[0].size
+    significant, material = decisions[0].significant, decisions[0].material
+    for decision in decisions[1:]:
+        p = np.where(decision.alarm, np.minimum(p, decision.p), p)
+        effect = np.where(decision.alarm, np.maximum(effect, decision.size), effect)
+        significant, material = significant | decision.significant, material | decision.material
+    strange, none = counts.strange.tolist(), [0] * len(panel.watched)
+    numeric = panel.panel.kind == "numeric"
+    columns = zip(
+        panel.watched,
+        panel.own(histograms),
+        counts.rows.tolist(),
+        counts.missing.tolist(),
+        p.tolist(),
+        effect.tolist(),
+        zip(*map(_statistics, measurements), strict=True),
+        _findings(decisions, len(panel.watched)),
+        significant.tolist(),
+        material.tolist(),
+        strange if numeric else none,
+        none if numeric else strange,
+        strict=True,
+    )
+    return [
+        FeatureVerdict(
+            feature=thing.name,
+            kind=thing.kind,
+            rows=rows,
+            missing=missing,
+            p_value=p_value,
+            effect=size,
+            statistics=statistics,
+            findings=findings,
+            significant=unusual,
+            material=matters,
+            out_of_range=outside,
+            unseen=unseen,
+            minimum=histogram.minimum,
+            maximum=histogram.maximum,
+        )
+        for (
+            thing,
+            histogram,
+            rows,
+            missing,
+            p_value,
+            size,
+            statistics,
+            findings,
+            unusual,
+            matters,
+            outside,
+            unseen,
+        ) in columns
+    ]
+
+
+def _statistics(measurement: Measurement) -> list[Statistic]:
+    measured, size = measurement.measured, measurement.measured.value.size
+    p: Iterable[float | None] = repeat(None, size) if measured.p is None else measured.p.tolist()
+    if measured.reference is None and measurement.learnt is None:
+        return list(map(Statistic, repeat(measurement.metric), measured.value.tolist(), p))
+    reference: Iterable[float | None] = repeat(None) if measured.reference is None else measured.reference.tolist()
+    learnt = [False] * size if measurement.learnt is None else measurement.learnt.tolist()
+    nulls: list[Null] = [_NULLS[one] for one in learnt]
+    return list(map(Statistic, repeat(measurement.metric), measured.value.tolist(), p, reference, nulls))
+
+
+def _findings(decisions: Sequence[Decision], size: int) -> list[tuple[Finding, ...]]:
+    found: list[tuple[Finding, ...]] = [()] * size
+    for decision in decisions:
+        for i in np.flatnonzero(decision.alarm).tolist():
+            found[i] += (decision.finding,)
+    return found
+
+
+_NULLS: tuple[Null, Null] = ("sampling", "learnt")
