@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
+from bench.closing import CLOSING
 from bench.counting import COUNTING
 from bench.episodes import EPISODES
 from bench.growth.run import GROWTH
@@ -20,7 +21,7 @@ from bench.quiet import QUIET
 from bench.replay import REPLAY
 from bench.stream.run import STREAM
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, NEMESIS, STREAM, LATENCY, GROWTH, REPLAY)
+BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, CLOSING, NEMESIS, STREAM, LATENCY, GROWTH, REPLAY)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
