@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from contracts.baseline import Positives
 from training.baseline import References, count_positives, count_references
 from training.data import Samples
+from training.dependence import Judged, with_dependence
 from training.evaluate import Labels, Scores, best_f1_threshold, evaluate
 from training.pipeline import build_pipeline, scores_of
 from training.stopwatch import Stopwatch
@@ -22,7 +25,8 @@ VALIDATION_SHARE = 0.25
 class Fitted:
     """A fitted pipeline, and its scores and metrics on the validation rows: those that it was not fitted on.
 
-    labels, scores: of the validation rows, shape (validation rows,). threshold: decide positively at this score.
+    labels, scores: of the validation rows, shape (validation rows,). validation_rows: their positions in the samples.
+    threshold: decide positively at this score.
     """
 
     pipeline: Any
@@ -32,6 +36,7 @@ class Fitted:
     threshold: float
     metrics: dict[str, float]
     references: References
+    validation_rows: npt.NDArray[np.intp]
 
     @property
     def positives(self) -> Positives:
@@ -46,8 +51,13 @@ def fit(samples: Samples, estimator: str, seed: int, threshold: float | None, wa
     Raises UnknownEstimator and DataError.
     """
     pipeline = build_pipeline(estimator, samples.schema, seed)
-    fit_x, check_x, fit_y, check_y = train_test_split(
-        samples.features, samples.labels, test_size=VALIDATION_SHARE, stratify=samples.labels, random_state=seed
+    fit_x, check_x, fit_y, check_y, _, check_rows = train_test_split(
+        samples.features,
+        samples.labels,
+        np.arange(len(samples.labels)),
+        test_size=VALIDATION_SHARE,
+        stratify=samples.labels,
+        random_state=seed,
     )
     # One OpenMP thread: 1.5 s on any machine. Two take 1.0 s on idle cores, but they wait for each other spinning: when
     # another process uses a core the same fit took 25 and 48 s.
@@ -62,4 +72,7 @@ def fit(samples: Samples, estimator: str, seed: int, threshold: float | None, wa
     # Features are counted over all rows, the score only over rows that the model has not seen.
     references = count_references(samples.features, samples.schema, scores, seed)
     watch.lap("count the baseline")
-    return Fitted(pipeline, len(fit_y), check_y, scores, threshold, metrics, references)
+    judged = Judged(check_x, scores, threshold, lambda rows: scores_of(pipeline, rows))
+    references = with_dependence(references, judged, seed)
+    watch.lap("ask the model about values")
+    return Fitted(pipeline, len(fit_y), check_y, scores, threshold, metrics, references, check_rows)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from contracts.baseline import Baseline
 from training.infer import Guess
+from training.natural import natural_lines
+from training.times import Times
 from training.train import Plan, Trained
 
 
@@ -29,6 +31,8 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {plan.alias}",
         f"baseline    {trained.baseline.digest}: {_watched(trained.baseline)}; "
         + (f"published to {published}" if published else "not published: TRAINING_BOOTSTRAP is not set"),
+        *_effect_lines(trained.baseline),
+        *natural_lines(trained.baseline, samples.times),
         f"took        {sum(trained.seconds.values()):.1f} s: {steps}",
     ]
 
@@ -43,11 +47,13 @@ def guess_lines(guesses: Iterable[Guess]) -> list[str]:
     return ["No --schema was given; the columns were taken for:", *table, "Wrong? Describe them in a dataset.toml."]
 
 
-def baseline_lines(baseline: Baseline, destinations: list[str]) -> list[str]:
-    """What a baseline holds and where it went."""
+def baseline_lines(baseline: Baseline, destinations: list[str], times: Times | None = None) -> list[str]:
+    """What a baseline holds and where it went. times: that its natural variation was learnt by."""
     score = f"{baseline.score.histogram.rows:,} scores" if baseline.score.histogram.rows else "no scores: not monitored"
     return [
         f"baseline    {baseline.digest} of {baseline.key}: {baseline.rows:,} rows, {_watched(baseline)}; {score}",
+        *_effect_lines(baseline),
+        *natural_lines(baseline, times),
         *destinations,
     ]
 
@@ -55,3 +61,24 @@ def baseline_lines(baseline: Baseline, destinations: list[str]) -> list[str]:
 def _watched(baseline: Baseline) -> str:
     tied = sum(reference.bridge is not None for reference in baseline.features.values())
     return f"{len(baseline.features)} features monitored, {tied} with ties"
+
+
+def _effect_lines(baseline: Baseline) -> list[str]:
+    """What reports will say of drift's effect on the score, and a line for each thing that it refuses."""
+    told = {name: reference.dependence for name, reference in baseline.features.items()}
+    known = {name: dependence for name, dependence in told.items() if dependence is not None}
+    if not known:
+        return ["effect      on the score: not known, there are no scores (--score-column, or --attach without it)"]
+    refused: dict[str, list[str]] = {}
+    for name, dependence in known.items():
+        if dependence.refused:
+            refused.setdefault(dependence.refused, []).append(name)
+    lines = [f"            the model refuses, of {_some(names)}: {why}" for why, names in refused.items()]
+    asked = sum(dependence.partial is not None for dependence in known.values())
+    if not asked and not refused:
+        return ["effect      on the score: known if the world moves; not if data breaks, there was no model to ask"]
+    return [f"effect      on the score: known if the world moves; the model was asked about {asked} features", *lines]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -16,17 +16,22 @@ from contracts.baseline import Baseline
 from contracts.schema import FeatureSchema
 from training.baseline import Origin, count_positives, count_references
 from training.columns import feature_frame, labels_of, numbers_of
+from training.dependence import Judged, with_dependence
 from training.description import read_description
 from training.errors import DataError
 from training.evaluate import evaluate
 from training.infer import Guess, guess_columns, guessed_schema
+from training.natural import Scored, with_natural_variation
+from training.partial_dependence import Ask
 from training.pipeline import scores_of
 from training.tables import read_table
+from training.times import Times, times_of
 
 
 @dataclass(frozen=True)
 class ReferenceFile:
-    """What a reference file holds. guesses: what columns were taken for, empty where a description said it."""
+    """What a reference file holds. guesses: what columns were taken for, empty where a description said it. ask: the
+    model that gave the scores, None where a column did. times: of the rows, where they were asked for."""
 
     file: Path
     schema: FeatureSchema
@@ -34,6 +39,8 @@ class ReferenceFile:
     scores: npt.NDArray[np.float64] | None
     labels: npt.NDArray[np.int64] | None
     guesses: tuple[Guess, ...]
+    ask: Ask | None = None
+    times: Times | None = None
 
     @property
     def digest(self) -> str:
@@ -43,26 +50,48 @@ class ReferenceFile:
     def scored_by(self, estimator: Any) -> ReferenceFile:
         """With the scores that `estimator` gives these rows. Raises DataError when it cannot take them."""
         try:
-            return replace(self, scores=scores_of(estimator, self.features))
+            scores = scores_of(estimator, self.features)
         except (ValueError, TypeError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.file}: the model cannot score these rows: {reason}") from error
+        if not np.isfinite(scores).all():
+            wrong = int(np.flatnonzero(~np.isfinite(scores))[0])
+            raise DataError(
+                f"{self.file}: the model's score of row {wrong + 1} is {scores[wrong]}: leave such rows out"
+            )
+        return replace(self, scores=scores, ask=lambda rows: scores_of(estimator, rows))
 
 
-def read_reference(file: Path, description: Path | None, score_column: str | None) -> ReferenceFile:
-    """Read `file` as the description says, or as its columns look. Raises DataError."""
+def read_reference(
+    file: Path,
+    description: Path | None,
+    score_column: str | None,
+    time_column: str | None = None,
+    *,
+    timed: bool = False,
+) -> ReferenceFile:
+    """Read `file` as the description says, or as its columns look. Raises DataError.
+
+    timed: its times too, from time_column or else from the column that the description names.
+    """
     if description is None:
-        schema, guesses = _inferred(file, score_column)
+        schema, guesses = _inferred(file, {score_column: "the score", time_column: "the time"})
         label = None
     else:
         said, _ = read_description(description)
         schema, guesses, label = said.schema, (), said.label
+        time_column = time_column or said.time
+    if timed and time_column is None:
+        raise DataError("--window needs the rows' times: name their column with --time, or as time in the dataset.toml")
+    if timed and time_column in schema.names:
+        raise DataError(f"column {time_column!r} is the time and also a feature: remove it from the features")
     text = [feature.name for feature in schema.features if feature.kind != "numeric"]
     table = read_table(file, text if label is None else [*text, label])
     try:
         scores = None if score_column is None else numbers_of(table, score_column, "score column")
         labels = labels_of(table, label) if label is not None and label in table.columns else None
-        return ReferenceFile(file, schema, feature_frame(table, schema), scores, labels, guesses)
+        times = times_of(table, time_column) if timed and time_column is not None else None
+        return ReferenceFile(file, schema, feature_frame(table, schema), scores, labels, guesses, times=times)
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
 
@@ -76,24 +105,31 @@ def fit_to_reference(
     code_revision: str,
     seed: int,
     now: datetime,
+    window: int | None = None,
 ) -> Baseline:
     """The baseline of `model`/`version`. With scores, labels and a threshold it also holds the performance.
 
+    window: length in milliseconds of the windows that natural variation is learnt from; None: it is not.
     Raises DataError.
     """
     scores, labels = reference.scores, reference.labels
     if threshold is not None and scores is None:
         raise DataError(f"--threshold {threshold:g} has no scores to apply to: name them with --score-column")
     counted = count_references(reference.features, reference.schema, scores, seed)
+    if scores is not None:
+        counted = with_dependence(counted, Judged(reference.features, scores, threshold, reference.ask), seed)
     positives = None if threshold is None or scores is None else count_positives(scores, threshold)
     performance = None
     if threshold is not None and scores is not None and labels is not None and 0 < labels.sum() < labels.size:
         performance = evaluate(labels, scores, threshold)
     origin = Origin(model, version, now, reference.digest, code_revision)
-    return counted.baseline(origin, threshold, positives, performance)
+    baseline = counted.baseline(origin, threshold, positives, performance)
+    if window is None or reference.times is None:
+        return baseline
+    scored = None if scores is None else Scored(scores, np.arange(scores.size))
+    return with_natural_variation(baseline, reference.features, scored, reference.times, window)
 
 
-def _inferred(file: Path, score_column: str | None) -> tuple[FeatureSchema, tuple[Guess, ...]]:
-    roles = {} if score_column is None else {score_column: "the score"}
-    guesses = guess_columns(read_table(file), roles)
+def _inferred(file: Path, roles: dict[str | None, str]) -> tuple[FeatureSchema, tuple[Guess, ...]]:
+    guesses = guess_columns(read_table(file), {column: role for column, role in roles.items() if column is not None})
     return guessed_schema(guesses), guesses
