@@ -34,6 +34,7 @@ class RecordingSink:
     """Takes alerts, or raises the given errors first, one per attempt."""
 
     name: ClassVar[str] = "recording"
+    newest_only: ClassVar[bool] = False
     destination = "memory"
 
     def __init__(self, errors: Sequence[Exception] = ()) -> None:

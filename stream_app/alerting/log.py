@@ -13,6 +13,7 @@ class LogSink:
     """Needs no settings. The process's own log goes to standard error, so the lines stay clean."""
 
     name: ClassVar[str] = "log"
+    newest_only: ClassVar[bool] = False
     destination = "standard output"
 
     def __init__(self, out: TextIO) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import ClassVar, Protocol, Self
 
 from contracts.alerts import DriftAlert
+from stream_app.alerting.alertmanager import AlertmanagerSink
 from stream_app.alerting.errors import SinkSettingsError
+from stream_app.alerting.file import FileSink
 from stream_app.alerting.log import LogSink
+from stream_app.alerting.pagerduty import PagerDutySink
+from stream_app.alerting.slack import SlackSink
 from stream_app.alerting.webhook import WebhookSink
 
 
@@ -15,6 +19,10 @@ class Sink(Protocol):
 
     name: ClassVar[str]
     """As in `python -m stream_app sink NAME`; also part of the consumer group's name, so it never changes."""
+
+    newest_only: ClassVar[bool]
+    """Whether the receiver has one state per incident, which each alert replaces. An alert that is sent again late is
+    then left out when its incident has had a later one: a resolved incident would be opened for good."""
 
     @property
     def destination(self) -> str:
@@ -35,7 +43,7 @@ class Sink(Protocol):
         """Let go of connections."""
 
 
-SINKS: tuple[type[Sink], ...] = (LogSink, WebhookSink)
+SINKS: tuple[type[Sink], ...] = (LogSink, FileSink, WebhookSink, SlackSink, PagerDutySink, AlertmanagerSink)
 
 
 def sink_named(name: str) -> type[Sink]:

@@ -42,6 +42,7 @@ class WebhookSink:
     """Posts alerts to one URL. clock: seconds since the epoch; receivers accept a few minutes' difference."""
 
     name: ClassVar[str] = "webhook"
+    newest_only: ClassVar[bool] = False
 
     def __init__(self, settings: WebhookSettings, clock: Callable[[], float] = time.time) -> None:
         secrets = [settings.secret, *([settings.secret_next] if settings.secret_next else [])]

@@ -367,7 +367,7 @@ async def test_the_log_sink_prints_one_json_line_per_alert(post: Post) -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "line"),
     [
-        ("pigeon", {}, "sink pigeon: there is no sink 'pigeon': choose one of log, webhook\n"),
+        ("pigeon", {}, "sink pigeon: there is no sink 'pigeon': choose one of log, file, webhook, "),
         ("webhook", {"SINK_WEBHOOK_SECRET": "topsecret"}, "sink webhook: SINK_WEBHOOK_SECRET: a webhook secret begins"),
     ],
 )

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from api.settings import ApiSettings
+from stream_app.alerting.alertmanager import AlertmanagerSettings
+from stream_app.alerting.file import FileSettings
+from stream_app.alerting.pagerduty import PagerDutySettings
 from stream_app.alerting.settings import SinkSettings
+from stream_app.alerting.slack import SlackSettings
 from stream_app.alerting.webhook import WebhookSettings
 from stream_app.settings import StreamSettings
 from training.settings import Settings as TrainingSettings
@@ -19,6 +24,7 @@ COMPOSE = Path(__file__).parents[3] / "compose"
 FILE = (COMPOSE / "compose.yaml").read_text()
 SERVICES = yaml.safe_load(FILE)["services"]
 EXAMPLE = (COMPOSE / ".env.example").read_text()
+SINK_CLASSES = (SinkSettings, WebhookSettings, SlackSettings, PagerDutySettings, AlertmanagerSettings, FileSettings)
 # what the file itself has a default for
 OWN = set(re.findall(r"\$\{([A-Z_]+):-", FILE))
 
@@ -26,7 +32,12 @@ OWN = set(re.findall(r"\$\{([A-Z_]+):-", FILE))
 def variables(settings: type[BaseSettings]) -> dict[str, Any]:
     """Environment variable -> default, of one settings class."""
     prefix = str(settings.model_config["env_prefix"])
-    return {f"{prefix}{name}".upper(): field.default for name, field in settings.model_fields.items()}
+    return {
+        f"{prefix}{name}".upper(): field.default.get_secret_value()
+        if isinstance(field.default, SecretStr)
+        else field.default
+        for name, field in settings.model_fields.items()
+    }
 
 
 def environment(service: str) -> dict[str, Any]:
@@ -39,8 +50,7 @@ def environment(service: str) -> dict[str, Any]:
         ("api", ApiSettings),
         ("worker-1", StreamSettings),
         ("worker-2", StreamSettings),
-        ("sink", SinkSettings),
-        ("sink", WebhookSettings),
+        *(("sink", settings) for settings in SINK_CLASSES),
         ("train", TrainingSettings),
     ],
 )
@@ -50,7 +60,7 @@ def test_a_service_gets_every_setting_it_has(service: str, settings: type[BaseSe
 
 def test_no_service_gets_a_setting_that_does_not_exist() -> None:
     known = set[str]()
-    for settings in (ApiSettings, StreamSettings, SinkSettings, WebhookSettings, TrainingSettings):
+    for settings in (ApiSettings, StreamSettings, *SINK_CLASSES, TrainingSettings):
         known |= set(variables(settings))
     for service in ("api", "topics", "worker-1", "worker-2", "sink", "train", "audit"):
         given = {name for name in environment(service) if name.startswith(("API_", "STREAM_", "SINK_", "TRAINING_"))}
@@ -71,7 +81,7 @@ def test_the_example_explains_only_what_the_file_uses() -> None:
 
 def test_the_example_shows_the_true_defaults() -> None:
     defaults = dict[str, Any]()
-    for settings in (ApiSettings, StreamSettings, SinkSettings, WebhookSettings, TrainingSettings):
+    for settings in (ApiSettings, StreamSettings, *SINK_CLASSES, TrainingSettings):
         defaults |= variables(settings)
     for name, shown in re.findall(r"^#([A-Z_]+)=(.*)$", EXAMPLE, re.M):
         if name in OWN:

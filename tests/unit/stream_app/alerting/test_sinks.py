@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,8 @@ from tests.alerting import an_alert
 
 SECRET = "whsec_" + "dG9wc2VjcmV0" * 4
 RIGHT = {"SINK_WEBHOOK_URL": "https://alerts.example.com/x", "SINK_WEBHOOK_SECRET": SECRET}
+SECRETIVE = "https://user:topsecret@alerts.example.com:8443/topsecret?t=topsecret#topsecret"
+KEY = "topsecret" + "0" * 23
 
 
 @pytest.fixture
@@ -26,9 +30,8 @@ def environment(monkeypatch: pytest.MonkeyPatch):
     """Sets SINK_* and STREAM_* to exactly what is given; the environment is the interface under test."""
 
     def settle(variables: Mapping[str, str]) -> None:
-        for name in ("BOOTSTRAP", "TOPIC_PREFIX", "START", "ATTEMPTS", "METRICS_PORT", "WEBHOOK_URL", "WEBHOOK_SECRET"):
-            for prefix in ("SINK_", "STREAM_"):
-                monkeypatch.delenv(prefix + name, raising=False)
+        for name in [name for name in os.environ if name.startswith(("SINK_", "STREAM_"))]:
+            monkeypatch.delenv(name)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
 
@@ -44,14 +47,21 @@ def test_every_sink_has_a_name_that_can_be_typed_and_no_other_sink_has() -> None
 
 
 def test_an_unknown_sink_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(SinkSettingsError, match="no sink 'pigeon': choose one of log, webhook"):
+    with pytest.raises(SinkSettingsError, match="no sink 'pigeon': choose one of log, file, webhook, slack, "):
         sink_named("pigeon")
 
 
 @pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.name)
-async def test_every_sink_is_built_from_the_environment_and_hides_its_secrets(sink, environment) -> None:
+async def test_every_sink_is_built_from_the_environment_and_hides_its_secrets(
+    sink, environment, tmp_path: Path
+) -> None:
     environment(
-        {**RIGHT, "SINK_WEBHOOK_URL": "https://user:topsecret@alerts.example.com:8443/topsecret?t=topsecret#topsecret"}
+        {
+            **RIGHT,
+            **{f"SINK_{name}_URL": SECRETIVE for name in ("WEBHOOK", "SLACK", "PAGERDUTY", "ALERTMANAGER")},
+            "SINK_PAGERDUTY_ROUTING_KEY": KEY,
+            "SINK_FILE_PATH": str(tmp_path / "alerts.jsonl"),
+        }
     )
     built = sink.from_environment()
     assert built.destination
@@ -85,6 +95,36 @@ def test_a_wrong_webhook_setting_is_one_line_that_names_it_and_shows_no_value(en
     environment({**RIGHT, **wrong})
     with pytest.raises(SinkSettingsError, match=line) as caught:
         load(WebhookSettings)
+    assert "\n" not in str(caught.value)
+    assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "line"),
+    [
+        ("slack", {}, "SINK_SLACK_URL is not set"),
+        ("slack", {"SINK_SLACK_URL": "hooks.slack.com/topsecret"}, "SINK_SLACK_URL: a URL needs http:// or https://"),
+        ("pagerduty", {}, "SINK_PAGERDUTY_ROUTING_KEY is not set"),
+        ("pagerduty", {"SINK_PAGERDUTY_ROUTING_KEY": "topsecret"}, "SINK_PAGERDUTY_ROUTING_KEY: .* 32 letters and dig"),
+        ("pagerduty", {"SINK_PAGERDUTY_ROUTING_KEY": KEY, "SINK_PAGERDUTY_URL": "events"}, "SINK_PAGERDUTY_URL: "),
+        ("alertmanager", {}, "SINK_ALERTMANAGER_URL is not set"),
+        ("alertmanager", {"SINK_ALERTMANAGER_URL": "alertmanager:9093"}, "SINK_ALERTMANAGER_URL: a URL needs http://"),
+        (
+            "alertmanager",
+            {"SINK_ALERTMANAGER_URL": "http://a", "SINK_ALERTMANAGER_HOLD_SECONDS": "0"},
+            "SINK_ALERTMANAGER_HOLD_SECONDS: .*greater than 0",
+        ),
+        ("file", {}, "SINK_FILE_PATH is not set"),
+        ("file", {"SINK_FILE_PATH": "/no/such/folder/alerts"}, "SINK_FILE_PATH=/no/such/folder/alerts: .*No such file"),
+        ("file", {"SINK_FILE_PATH": "/"}, "SINK_FILE_PATH=/: cannot be opened for appending: Is a directory; name a"),
+    ],
+)
+def test_a_wrong_setting_of_a_sink_is_one_line_that_names_it_and_shows_no_secret(
+    environment, name: str, settings: dict[str, str], line: str
+) -> None:
+    environment(settings)
+    with pytest.raises(SinkSettingsError, match=line) as caught:
+        sink_named(name).from_environment()
     assert "\n" not in str(caught.value)
     assert "topsecret" not in str(caught.value)
 
