@@ -21,7 +21,8 @@ from contracts.reports import DriftReport
 from contracts.window import WindowCounts
 from demo.datasets.catalogue import dataset_named
 from demo.datasets.dataset import Dataset
-from stream_app.alerting.policy import PolicyConfig, decide
+from stream_app.alerting.policy import decide
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.report import report
 from training.baseline import Origin

@@ -8,8 +8,10 @@ from typing import Any
 
 from contracts.alerts import DriftAlert, alert_id, incident_id
 from contracts.reports import DriftReport, FeatureVerdict, Finding, Statistic, Status, report_id
-from stream_app.alerting.policy import PolicyConfig, decide
+from stream_app.alerting.policy import decide
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
+from stream_app.drift.explain import ranked
 from tests.builders import NOON
 
 HOUR = timedelta(hours=1)
@@ -67,7 +69,7 @@ def a_report(
         merged_windows=0,
         status=status or ("alarm" if verdicts else "quiet"),
         preset="calibrated",
-        alarms=tuple(verdict.feature for verdict in verdicts),
+        alarms=tuple(verdict.feature for verdict in ranked(verdicts)),
         features=() if status == "insufficient" else (*verdicts, quiet),
     )
 

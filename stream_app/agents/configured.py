@@ -9,7 +9,7 @@ import msgspec
 from contracts.topics import DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, WINDOW_PARTIALS
 from stream_app.agents.merging import MergingConfig
 from stream_app.agents.publishing import Address, Addresses
-from stream_app.alerting.policy import InvalidPolicy, PolicyConfig
+from stream_app.alerting.policy_config import InvalidPolicy, PolicyConfig
 from stream_app.drift.rule import PRESETS, DecisionRule
 from stream_app.errors import SettingsError
 from stream_app.settings import StreamSettings

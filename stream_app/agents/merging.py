@@ -22,7 +22,7 @@ from stream_app.agents.patience import Clock, Lost, until_done
 from stream_app.agents.ports import Batch, KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
 from stream_app.alerting.judging import judged
-from stream_app.alerting.policy import PolicyConfig
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.rule import DecisionRule
 from stream_app.telemetry import Telemetry

@@ -5,11 +5,14 @@ A worker and a replay both ask here: given the same counts they say the same.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from contracts.alerts import DriftAlert
+from contracts.mutes import Mute
 from contracts.reports import DriftReport
-from stream_app.alerting.policy import PolicyConfig, decide
+from stream_app.alerting.policy import decide
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.report import report
 from stream_app.drift.rule import DecisionRule
@@ -38,8 +41,10 @@ def report_of(closing: Closing, rule: DecisionRule) -> DriftReport:
     )
 
 
-def judged(closing: Closing, before: PolicyState, rule: DecisionRule, policy: PolicyConfig) -> Judged:
+def judged(
+    closing: Closing, before: PolicyState, rule: DecisionRule, policy: PolicyConfig, mutes: Collection[Mute] = ()
+) -> Judged:
     """before: the policy's state after the version's report before this one."""
     found = report_of(closing, rule)
-    state, alerts = decide(before, found, policy)
+    state, alerts = decide(before, found, policy, mutes)
     return Judged(found, state, alerts)

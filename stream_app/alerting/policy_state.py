@@ -8,6 +8,7 @@ import msgspec
 
 from contracts.alerts import DriftAlert, Severity
 from contracts.errors import InvalidMessage
+from contracts.findings import Cause, ModelEffect
 from contracts.reports import Finding
 from contracts.times import UtcTime
 
@@ -16,7 +17,8 @@ class Tracked(msgspec.Struct, frozen=True, kw_only=True):
     """A feature with an alarm among the last windows, or one of the open incident.
 
     alarms: whether it alarmed in each of the last compared windows, newest last. since: start of the first alarm of
-    the present run; a run ends when no alarm is left in `alarms`. The rest is what its newest alarm said.
+    the present run; a run ends when no alarm is left in `alarms`. owed: it was muted in this run, and nobody was told
+    of it since. The rest is what its newest alarm said; of critical and harmless at most one is true.
     """
 
     feature: str
@@ -28,15 +30,28 @@ class Tracked(msgspec.Struct, frozen=True, kw_only=True):
     effect: float
     critical: bool
     words: str
+    harmless: bool = False
+    owed: bool = False
+    cause: Cause | None = None
+    model_effect: ModelEffect | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """Of this feature alone."""
+        return "critical" if self.critical else "harmless" if self.harmless else "warning"
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """The open incident. severity: the highest so far. clean: clean windows in a row up to now."""
+    """The open incident. severity: the highest so far. clean: clean windows in a row up to now. told: start of the
+    window of its last alert; None, of an older version: not known. storm: it was told to be one.
+    """
 
     id: str
     opened: UtcTime
     severity: Severity
     clean: int = 0
+    told: UtcTime | None = None
+    storm: bool = False
 
 
 class PolicyState(msgspec.Struct, frozen=True, kw_only=True):

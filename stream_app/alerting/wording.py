@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from contracts.alerts import Severity
+from contracts.findings import Cause, ModelEffect
 from contracts.reports import DriftReport, FeatureVerdict, Finding
+from stream_app.alerting.policy_state import Tracked
 
 NAMED = 3
 """So many features are named with their numbers; the alert's `features` has them all."""
+_BROKEN = "most of it looks like broken data: an upstream source, a join or the pipeline"
+_EITHER = "an upstream source, a join or the pipeline broke, or the world has changed"
 
 _RATE_WORDS: dict[Finding, str] = {
     "missing": "missing",
@@ -19,8 +24,25 @@ _RATE_WORDS: dict[Finding, str] = {
 _EFFECT_WORDS = {"categorical": "largest share change", "boolean": "largest share change"}
 
 
-def finding_words(verdict: FeatureVerdict) -> str:
-    """What alarms about one feature, with its numbers: `values: KS .21, p 3e-41; missing 1 % -> 31 %`."""
+def verdict_words(verdict: FeatureVerdict) -> str:
+    """What alarms about one feature, its likely cause, and what it does to the model, with their numbers: `values: KS
+    .21, p 3e-41; missing 1 % -> 31 %; 31 % of rows are missing; expected: mean score -.061, positive rate -4.4 points`.
+    """
+    more = explanation(verdict.feature, verdict.cause, verdict.model_effect)
+    return "; ".join([_finding_words(verdict), *more])
+
+
+def explanation(feature: str, cause: Cause | None, effect: ModelEffect | None) -> list[str]:
+    """The likely cause in words, and the change of the model's answers that is expected; as far as they are known."""
+    words = [] if cause is None else [cause.sentence.removeprefix(f"{feature}: ")]
+    if effect is not None:
+        positives = effect.expected.positives
+        rate = "" if positives is None else f", positive rate {_signed(100 * positives, 1)} points"
+        words.append(f"expected: mean score {_signed(effect.expected.score, 3)}{rate}")
+    return words
+
+
+def _finding_words(verdict: FeatureVerdict) -> str:
     words = []
     for finding in verdict.findings:
         if finding == "values":
@@ -39,15 +61,36 @@ def _rate_words(verdict: FeatureVerdict, finding: Finding) -> str:
     return f"{_RATE_WORDS[finding]} {_percent(statistic.reference)} -> {_percent(statistic.value)}"
 
 
-def raised(report: DriftReport, features: Sequence[tuple[str, str]], page_after: int, of_last: int) -> str:
-    """features: (name, finding words), strongest first."""
+def raised(report: DriftReport, features: Sequence[Tracked], page_after: int, of_last: int) -> str:
+    """features: those that page, most important first."""
     rule = f"in at least {page_after} of the last {of_last} compared windows"
-    return f"{_subject(report)}: drift in {_listed(features)} {rule}, {_window(report)}"
+    return f"{_subject(report)}: drift in {_described(features)} {rule}, {_window(report)}"
 
 
-def escalated(report: DriftReport, new: Sequence[tuple[str, str]], paging: int) -> str:
-    """new: the features that joined, as in `raised`. paging: how many page now, the new ones included."""
-    return f"{_subject(report)}: drift spreads to {_listed(new)}; features paging now: {paging}, {_window(report)}"
+def storm(report: DriftReport, features: Sequence[Tracked], count: int, watched: int) -> str:
+    """features: those that page; count of the `watched` features are among them."""
+    of_data = sum(entry.cause is not None and entry.cause.of_data for entry in features)
+    reading = _BROKEN if 2 * of_data > len(features) else _EITHER
+    return (
+        f"{_subject(report)}: storm: {count} of {watched} features drift at once, so most likely one thing is behind "
+        f"them; {reading}: {_described(features)}, {_window(report)}"
+    )
+
+
+def escalated(report: DriftReport, new: Sequence[Tracked], paging: int) -> str:
+    """new: the features that joined, or that were muted. paging: how many page now, the new ones included."""
+    what = "goes on, now that its mute has ended, in" if all(entry.in_incident for entry in new) else "spreads to"
+    return f"{_subject(report)}: drift {what} {_described(new)}; features paging now: {paging}, {_window(report)}"
+
+
+def worsened(report: DriftReport, features: Sequence[Tracked], before: Severity, now: Severity) -> str:
+    """The severity rose from `before` to `now`."""
+    return f"{_subject(report)}: drift was {before} and is {now}: {_described(features)}, {_window(report)}"
+
+
+def reminded(report: DriftReport, features: Sequence[Tracked], opened: datetime) -> str:
+    """It goes on since the window that began at `opened`."""
+    return f"{_subject(report)}: drift goes on since {_time(opened)} in {_described(features)}, {_window(report)}"
 
 
 def resolved(report: DriftReport, features: Sequence[str], opened: datetime, clean: int) -> str:
@@ -55,6 +98,10 @@ def resolved(report: DriftReport, features: Sequence[str], opened: datetime, cle
     names = _listed([(name, "") for name in features])
     after = "1 clean window" if clean == 1 else f"{clean} clean windows in a row"
     return f"{_subject(report)}: drift in {names} is over after {after}, raised {_time(opened)}, {_window(report)}"
+
+
+def _described(features: Sequence[Tracked]) -> str:
+    return _listed([(entry.feature, entry.words) for entry in features])
 
 
 def _subject(report: DriftReport) -> str:
@@ -101,3 +148,14 @@ def _percent(rate: float) -> str:
     ('31 %', '0.4 %')
     """
     return f"{100 * rate:.2g} %" if rate < 0.1 else f"{100 * rate:.0f} %"
+
+
+def _signed(value: float, places: int) -> str:
+    """
+    >>> _signed(-0.0614, 3), _signed(0.25, 3), _signed(0.0001, 3), _signed(-4.42, 1), _signed(0.3, 1)
+    ('-.061', '+.250', '0', '-4.4', '+.3')
+    """
+    if round(value, places) == 0:
+        return "0"
+    text = f"{value:+.{places}f}"
+    return text[0] + text[1:].removeprefix("0") if text[1:].startswith("0.") else text

@@ -16,7 +16,7 @@ from contracts.partials import Heartbeat, PartialAggregate
 from contracts.reports import DriftReport
 from contracts.times import milliseconds
 from stream_app.alerting.judging import judged
-from stream_app.alerting.policy import PolicyConfig
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.rule import DecisionRule
 from stream_app.windowing.closing import Closing

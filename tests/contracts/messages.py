@@ -162,7 +162,7 @@ CLOSED = ClosedWindow(length=3_600_000, rows={0: 4, 7: 4}, reports=2, offset=44,
 POLICY = PolicyState(
     decided=NOON,
     alerts=(ALERT,),
-    incident=Incident(id=INCIDENT, opened=NOON, severity="critical", clean=1),
+    incident=Incident(id=INCIDENT, opened=NOON, severity="critical", clean=1, told=NOON),
     tracked=(
         Tracked(
             feature="distance",
@@ -174,6 +174,9 @@ POLICY = PolicyState(
             effect=0.21,
             critical=False,
             words="distance moved",
+            owed=True,
+            cause=ALERT.features[0].cause,
+            model_effect=ALERT.features[0].model_effect,
         ),
     ),
 )

@@ -15,7 +15,7 @@ from contracts.partials import Heartbeat, PartialMessage, encode_partial
 from contracts.reports import decode_report
 from contracts.window import WindowCounts
 from stream_app.agents.merging import Merging, MergingConfig
-from stream_app.alerting.policy import PolicyConfig
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.drift.rule import CALIBRATED
 from stream_app.windowing.merged_state import (
     ClosedKey,

@@ -8,7 +8,8 @@ import pytest
 
 from contracts.errors import InvalidMessage
 from contracts.reports import DriftReport
-from stream_app.alerting.policy import InvalidPolicy, PolicyConfig, decide
+from stream_app.alerting.policy import decide
+from stream_app.alerting.policy_config import InvalidPolicy, PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from tests.alerting import a_report, a_verdict, told, transitions, window
 

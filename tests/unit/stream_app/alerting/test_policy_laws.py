@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.reports import DriftReport
-from stream_app.alerting.policy import PolicyConfig, decide
+from stream_app.alerting.policy import decide
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from tests.alerting import a_report, a_verdict, told
 

@@ -9,7 +9,7 @@ import msgspec
 
 from contracts.baseline import Baseline
 from contracts.reports import encode_report
-from stream_app.alerting.policy import PolicyConfig
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.drift.rule import CALIBRATED, DecisionRule
 from stream_app.replay.judging import Judgement, Judges, Plan, Verdict
 from stream_app.windowing.decoding import Limits
