@@ -15,6 +15,7 @@ from training.columns import Labels, feature_frame, labels_of
 from training.description import Description, read_description
 from training.errors import DataError
 from training.tables import read_table
+from training.times import Times, times_of
 
 ROWS_PER_CLASS = 8
 """The fewest of each class: below, a stratified split leaves nothing to fit on or nothing to validate on."""
@@ -22,12 +23,14 @@ ROWS_PER_CLASS = 8
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """features: frame in schema order with FRAME_DTYPES; labels: 0 or 1, shape (rows,); file: where they came from."""
+    """features: frame in schema order with FRAME_DTYPES; labels: 0 or 1, shape (rows,); file: where they came from.
+    times: of the rows, where they were asked for."""
 
     description: Description
     file: Path
     features: pd.DataFrame
     labels: Labels
+    times: Times | None = None
 
     @property
     def schema(self) -> FeatureSchema:
@@ -54,16 +57,23 @@ class Samples:
         return digest.hexdigest()
 
 
-def load(path: Path) -> Samples:
-    """Read the rows that `path` (a folder with a dataset.toml, or that file) describes. Raises DataError."""
+def load(path: Path, *, timed: bool = False) -> Samples:
+    """Read the rows that `path` (a folder with a dataset.toml, or that file) describes. Raises DataError.
+
+    timed: their times too, from the column that the description names.
+    """
     description, file = read_description(path)
     if description.label is None:
         raise DataError(f'{path}: the description names no label: add label = "COLUMN" to train on it')
+    if timed and description.time is None:
+        raise DataError(f'{path}: --window needs the rows\' times, and the description names none: add time = "COLUMN"')
     schema = description.schema
     text = [feature.name for feature in schema.features if feature.kind != "numeric"]
     table = read_table(file, [*text, description.label])
     try:
-        samples = Samples(description, file, feature_frame(table, schema), labels_of(table, description.label))
+        times = times_of(table, description.time) if timed and description.time is not None else None
+        features, labels = feature_frame(table, schema), labels_of(table, description.label)
+        samples = Samples(description, file, features, labels, times)
         _check_classes(description.label, samples.labels)
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
