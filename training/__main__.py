@@ -25,6 +25,10 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 Model = Annotated[str, typer.Option(help="Name of the model in the registry, and in its events.")]
 Seed = Annotated[int, typer.Option(help="The same seed, data and code give the same model.", min=0, max=2**32 - 1)]
 Threshold = Annotated[float | None, typer.Option(help="Decide positively at this score.")]
+Window = Annotated[
+    str | None,
+    typer.Option(help="Learn natural variation from windows of the reference this long, such as 1h or 1d."),
+]
 
 
 @app.command()
@@ -35,6 +39,7 @@ def train(
     estimator: Annotated[str, typer.Option(help="hgb (boosted trees), logistic or forest.")] = "hgb",
     threshold: Threshold = None,
     alias: Annotated[str, typer.Option(help="What the new version becomes; the api serves the champion.")] = "champion",
+    window: Window = None,
 ) -> None:
     """Fit a model to described data, register it in MLflow with its baseline, and publish the baseline.
 
@@ -48,9 +53,10 @@ def train(
         from training.train import train as run
 
         _check(threshold)
+        length = _length(window)
         settings = read_settings()
         revision = code_revision(settings.code_revision, Path(__file__).parent)
-        plan = Plan(data, model, estimator, seed, threshold, alias, revision, datetime.now(UTC))
+        plan = Plan(data, model, estimator, seed, threshold, alias, revision, datetime.now(UTC), length)
         publisher = _publisher(settings)
         trained = run(plan, _registry(settings), publisher)
         where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
@@ -72,6 +78,10 @@ def baseline(
     attach: Annotated[
         bool, typer.Option(help="Also attach it to the version in MLflow, so the api serves it.")
     ] = False,
+    time: Annotated[
+        str | None, typer.Option(help="Column that holds the rows' times; without it the one the dataset.toml names.")
+    ] = None,
+    window: Window = None,
     seed: Seed = 0,
 ) -> None:
     """Fit a baseline to your own file, so that the predictions of any model can be monitored.
@@ -86,10 +96,13 @@ def baseline(
         from training.revision import code_revision
 
         _check(threshold)
+        length = _length(window)
+        if time is not None and length is None:
+            raise DataError(f"--time {time} needs --window: how long the stream's windows are, such as 1h or 1d")
         settings = read_settings()
         place = Place(out, _publisher(settings) if publish else None, _registry(settings) if attach else None)
         place.check()
-        read = read_reference(reference, schema, score_column)
+        read = read_reference(reference, schema, score_column, time, timed=length is not None)
         _say(guess_lines(read.guesses))
         if read.scores is None and place.registry is not None:
             read = read.scored_by(place.registry.load(place.registry.find(model, version)))
@@ -101,13 +114,20 @@ def baseline(
             code_revision=code_revision(settings.code_revision, Path(__file__).parent),
             seed=seed,
             now=datetime.now(UTC),
+            window=length,
         )
-        _say(baseline_lines(fitted, place.put(fitted)))
+        _say(baseline_lines(fitted, place.put(fitted), read.times))
 
 
 def _check(threshold: float | None) -> None:
     if threshold is not None and not math.isfinite(threshold):
         raise DataError(f"--threshold {threshold}: give a number; nothing would ever be decided at this one")
+
+
+def _length(window: str | None) -> int | None:
+    from training.windows import window_length
+
+    return None if window is None else window_length(window)
 
 
 def _registry(settings: Settings) -> Registry:

@@ -11,6 +11,7 @@ from training.baseline import Origin
 from training.data import Samples, load
 from training.figures import figures
 from training.fit import Fitted, fit
+from training.natural import Scored, with_natural_variation
 from training.pipeline import estimator_named
 from training.publish import Publisher
 from training.records import DataSource, Run, Version
@@ -25,7 +26,8 @@ class Plan:
     """What to train. data: a folder with a dataset.toml, or that file. model: the registered model's name.
 
     threshold: decide positively at this score; None: where F1 is best on the validation rows. alias: what the new
-    version becomes. now: the baseline's date.
+    version becomes. now: the baseline's date. window: length in milliseconds of the windows that natural variation is
+    learnt from, None: it is not.
     """
 
     data: Path
@@ -36,6 +38,7 @@ class Plan:
     alias: str
     code_revision: str
     now: datetime
+    window: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None) -> Traine
     if publisher is not None:
         publisher.check()
         watch.lap("look for Kafka")
-    samples = load(plan.data)
+    samples = load(plan.data, timed=plan.window is not None)
     watch.lap("read")
     registry.open()  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
     watch.lap("open the registry")
@@ -99,4 +102,8 @@ def _run(plan: Plan, samples: Samples, fitted: Fitted) -> Run:
 
 def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
     origin = Origin(version.model, version.version, plan.now, samples.digest, plan.code_revision)
-    return fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
+    baseline = fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
+    if samples.times is None or plan.window is None:
+        return baseline
+    scored = Scored(fitted.scores, fitted.validation_rows)
+    return with_natural_variation(baseline, samples.features, scored, samples.times, plan.window)
