@@ -17,6 +17,7 @@ CauseKind = Literal[
     "new_level",
     "vanished_level",
     "grown_level",
+    "shrunk_level",
     "renamed",
     "out_of_range",
     "reshaped",

@@ -1,0 +1,75 @@
+"""The units that get mixed up: by which factor, and the words for it.
+
+A value that was `x` in the reference's unit arrives as `factor * x + offset`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+from stream_app.drift.cause.points import Floats
+
+Number = TypeVar("Number", float, Floats)
+
+_COMMON = 2.0
+_RARE = 3.5
+
+
+class Unit(NamedTuple):
+    """One mix-up. words: "miles -> kilometres". surprise: how much log-likelihood it has to bring first."""
+
+    words: str
+    factor: float
+    offset: float = 0.0
+    surprise: float = _RARE
+
+    def apply(self, values: Number) -> Number:
+        """What a value, or each of an array, becomes."""
+        return values * self.factor + self.offset
+
+    def undo(self, value: float) -> float:
+        """The value that becomes `value`."""
+        return (value - self.offset) / self.factor
+
+
+_RATIOS: tuple[tuple[float, str, str, float], ...] = (
+    # factor, its words, the words of its inverse, surprise
+    (1.609344, "miles -> kilometres", "kilometres -> miles", _COMMON),
+    (2.204623, "kilograms -> pounds", "pounds -> kilograms", _COMMON),
+    (3.28084, "metres -> feet", "feet -> metres", _COMMON),
+    (100.0, "fraction -> percent, or units -> cents", "percent -> fraction, or cents -> units", _COMMON),
+    (1000.0, "thousands -> units", "units -> thousands", _COMMON),
+    (60.0, "minutes -> seconds, or hours -> minutes", "seconds -> minutes, or minutes -> hours", _COMMON),
+    (10.0, "a decimal place to the left", "a decimal place to the right", _COMMON),
+    (3600.0, "hours -> seconds", "seconds -> hours", _COMMON),
+    (2.54, "inches -> centimetres", "centimetres -> inches", _RARE),
+    (25.4, "inches -> millimetres", "millimetres -> inches", _RARE),
+    (12.0, "years -> months, or feet -> inches", "months -> years, or inches -> feet", _RARE),
+    (24.0, "days -> hours", "hours -> days", _RARE),
+    (7.0, "weeks -> days", "days -> weeks", _RARE),
+    (365.25, "years -> days", "days -> years", _RARE),
+    (86400.0, "days -> seconds", "seconds -> days", _RARE),
+    (1e6, "millions -> units", "units -> millions", _RARE),
+    (3.6, "metres/s -> kilometres/h", "kilometres/h -> metres/s", _RARE),
+    (2.236936, "metres/s -> miles/h", "miles/h -> metres/s", _RARE),
+    (1.943844, "metres/s -> knots", "knots -> metres/s", _RARE),
+    (1.852, "nautical miles -> kilometres", "kilometres -> nautical miles", _RARE),
+    (1.150779, "knots -> miles/h", "miles/h -> knots", _RARE),
+    (3.785412, "gallons -> litres", "litres -> gallons", _RARE),
+    (4.184, "kilocalories -> kilojoules", "kilojoules -> kilocalories", _RARE),
+    (6.894757, "psi -> kilopascals", "kilopascals -> psi", _RARE),
+    (33.86389, "inches of mercury -> hectopascals", "hectopascals -> inches of mercury", _RARE),
+    (28.34952, "ounces -> grams", "grams -> ounces", _RARE),
+    (2.0, "counted twice", "halved", _RARE),
+)
+
+UNITS: tuple[Unit, ...] = (
+    *(Unit(words, factor, 0.0, surprise) for factor, words, _, surprise in _RATIOS),
+    *(Unit(words, 1 / factor, 0.0, surprise) for factor, _, words, surprise in _RATIOS),
+    Unit("sign flipped", -1.0, 0.0, _COMMON),
+    Unit("Fahrenheit -> Celsius", 5 / 9, -160 / 9, _COMMON),
+    Unit("Celsius -> Fahrenheit", 9 / 5, 32.0, _COMMON),
+    Unit("Kelvin -> Celsius", 1.0, -273.15, _COMMON),
+    Unit("Celsius -> Kelvin", 1.0, 273.15, _COMMON),
+)
+"""To add one: a line above."""
