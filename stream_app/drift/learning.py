@@ -32,7 +32,7 @@ from stream_app.drift.metrics import METRICS
 from stream_app.drift.natural import LEARNABLE, QUADRATIC, sampling_variance, scaled, statistic
 from stream_app.drift.panel import Flags, Floats, Panel, PanelCounts, PanelKind
 from stream_app.drift.rates import Unseen
-from stream_app.drift.rest import without
+from stream_app.drift.rest import rest_of, seen_by
 
 FEWEST_WINDOWS = 20
 RECOMMENDED_WINDOWS = 60
@@ -55,28 +55,29 @@ def learn(reference: Reference, windows: Sequence[Histogram]) -> dict[str, Learn
     A metric is left out where fewer than 20 windows have 30 rows or more for it.
     """
     kind: PanelKind = "numeric" if isinstance(reference.bins, Bins) else "categorical"
-    return _learn(kind, [without(reference, window) for window in windows])
+    return _learn(kind, reference, windows)
 
 
 def learn_positives(reference: Positives, windows: Sequence[Positives]) -> dict[str, LearntNull]:
     """The null of the share of positive decisions. windows: of the reference's decisions, none counted twice."""
     whole = _decisions(reference)
-    return _learn("decision", [without(whole, _decisions(part).histogram) for part in windows])
+    return _learn("decision", whole, [_decisions(part).histogram for part in windows])
 
 
 def _decisions(positives: Positives) -> Reference:
     return Reference(_DECISIONS, (positives.rows - positives.count, positives.count, 0, 0))
 
 
-def _learn(kind: PanelKind, pairs: Sequence[tuple[Reference, Histogram]]) -> dict[str, LearntNull]:
+def _learn(kind: PanelKind, reference: Reference, windows: Sequence[Histogram]) -> dict[str, LearntNull]:
     # One feature's windows make a panel, as many features' references do at a close: each metric sees all at once
-    usable = [(rest, seen) for rest, seen in pairs if seen.rows >= FEWEST_VALUES and rest.histogram.known]
-    if len(usable) < FEWEST_WINDOWS:
+    pairs = [(rest_of(reference, window), window) for window in windows if window.rows >= FEWEST_VALUES]
+    pairs = [(rest, seen_by(rest, window)) for rest, window in pairs if any(rest.counts)]
+    if len(pairs) < FEWEST_WINDOWS:
         return {}
-    panel = Panel(kind, [rest for rest, _ in usable])
-    windows = PanelCounts(panel, [seen for _, seen in usable])
+    panel = Panel(kind, [rest for rest, _ in pairs])
+    counts = PanelCounts(panel, [seen for _, seen in pairs])
     metrics = [metric(panel) for metric in METRICS if kind in metric.kinds and metric.name in LEARNABLE]
-    found = {metric.name: _of_metric(metric, panel, windows) for metric in metrics}
+    found = {metric.name: _of_metric(metric, panel, counts) for metric in metrics}
     return {name: null for name, null in found.items() if null is not None}
 
 

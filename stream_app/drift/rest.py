@@ -1,4 +1,4 @@
-"""The rest: a reference without one of its windows, and that window as the rest sees it."""
+"""The rest: a reference without some of its rows, and those rows as the rest sees them."""
 
 from __future__ import annotations
 
@@ -6,34 +6,38 @@ import msgspec
 import numpy as np
 
 from contracts.baseline import Reference
-from contracts.binning import Bins, Counted
+from contracts.binning import Bins, Counted, Levels
 from contracts.histogram import Histogram
 
 
-def without(reference: Reference, window: Histogram) -> tuple[Reference, Histogram]:
-    """reference: all rows; window: some of them, over the same bins. Its counts are taken away, and what only it had
-    is strange to the rest: the range ends with the bins that the rest has filled, and a level that the rest never had
-    counts as UNSEEN. A range is known by bins only here, so the rows beyond it are rather too few than too many.
+def rest_of(reference: Reference, part: Histogram) -> Reference:
+    """The reference without `part`, which is some of its rows over the same bins. Its range ends with the bins that
+    are still filled. A range is known by bins only here, so what is beyond it is rather too few rows than too many.
+    """
+    counts = np.array(reference.counts, dtype=np.int64) - part.counts
+    bins = _narrowed(reference.bins, counts) if isinstance(reference.bins, Bins) else reference.bins
+    missing = reference.missing - part.missing
+    return Reference(bins, tuple(counts.tolist()), missing, bridge=reference.bridge, dependence=reference.dependence)
 
-    >>> from contracts.binning import Levels
+
+def seen_by(rest: Reference, window: Histogram) -> Histogram:
+    """A window over the whole reference's bins with the levels that the rest never had in the bin of UNSEEN ones.
+
     >>> levels = Levels(("a", "b"))
-    >>> rest, seen = without(Reference(levels, (90, 5, 0, 0)), Reference(levels, (10, 5, 0, 0)).histogram)
-    >>> rest.counts, seen.counts.tolist()
+    >>> window = Reference(levels, (10, 5, 0, 0)).histogram
+    >>> rest = rest_of(Reference(levels, (90, 5, 0, 0)), window)
+    >>> rest.counts, seen_by(rest, window).counts.tolist()
     ((80, 0, 0, 0), [10, 0, 0, 5])
     """
-    counts = np.array(reference.counts, dtype=np.int64) - window.counts
-    seen = Histogram(window.bins)
+    seen = Histogram(rest.bins)
     seen.missing, seen.minimum, seen.maximum = window.missing, window.minimum, window.maximum
     seen.counts += window.counts
-    bins = reference.bins
-    if isinstance(bins, Bins):
-        bins = _narrowed(bins, counts)
-    else:
-        gone = counts[: bins.unseen] == 0
-        seen.counts[bins.unseen] += seen.counts[: bins.unseen][gone].sum()
-        seen.counts[: bins.unseen][gone] = 0
-    missing = reference.missing - window.missing
-    return Reference(bins, tuple(counts.tolist()), missing, bridge=reference.bridge), seen
+    if isinstance(rest.bins, Levels):
+        named = slice(rest.bins.unseen)
+        never = np.array(rest.counts[named]) == 0
+        seen.counts[rest.bins.unseen] += seen.counts[named][never].sum()
+        seen.counts[named][never] = 0
+    return seen
 
 
 def _narrowed(bins: Bins, counts: Counted) -> Bins:
