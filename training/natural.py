@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.baseline import Baseline, Positives, Reference
-from contracts.histogram import Histogram
+from contracts.baseline import Baseline
 from contracts.variation import NaturalVariation
-from stream_app.drift.learning import FEWEST_WINDOWS, RECOMMENDED_WINDOWS, learn, learn_positives
+from contracts.window import WindowCounts
+from stream_app.drift.learning import FEWEST_WINDOWS, RECOMMENDED_WINDOWS, with_learnt_nulls
 from training.columns import countable
 from training.times import Times
 from training.windows import FEWEST_ROWS, Windows, cut, spelt
@@ -39,26 +39,9 @@ def with_natural_variation(
     windows = cut(times.milliseconds, length)
     if windows.count < FEWEST_WINDOWS:
         return msgspec.structs.replace(baseline, natural=_variation(times, length, windows.count, _too_few(windows)))
-    rows = windows.rows()
-    learnt = {}
-    for feature in baseline.schema.monitored:
-        values = countable(features[feature.name], feature)
-        # An array of objects can be asked for some rows; of a list of strings numpy would make fixed-width text
-        column = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
-        learnt[feature.name] = _learnt(baseline.features[feature.name], column, rows)
+    counted = _counted(baseline, features, scored, windows)
     variation = _variation(times, length, windows.count)
-    score, natural_positives = baseline.score, baseline.natural_positives
-    if scored is not None:
-        parts = windows.rows(scored.rows)
-        score = _learnt(score, scored.scores, parts)
-        if baseline.positives is not None and baseline.threshold is not None:
-            decided = scored.scores >= baseline.threshold
-            natural_positives = learn_positives(
-                baseline.positives, [Positives(int(decided[part].sum()), part.size) for part in parts]
-            )
-    return msgspec.structs.replace(
-        baseline, features=learnt, score=score, natural=variation, natural_positives=natural_positives
-    )
+    return msgspec.structs.replace(with_learnt_nulls(baseline, counted), natural=variation)
 
 
 def natural_lines(baseline: Baseline, times: Times | None) -> list[str]:
@@ -83,13 +66,24 @@ def natural_lines(baseline: Baseline, times: Times | None) -> list[str]:
     ]
 
 
-def _learnt(reference: Reference, values: npt.NDArray[np.float64], windows: list[Rows]) -> Reference:
-    histograms = []
-    for rows in windows:
-        histogram = Histogram(reference.bins)
-        histogram.add(values[rows])
-        histograms.append(histogram)
-    return msgspec.structs.replace(reference, natural=learn(reference, histograms))
+def _counted(baseline: Baseline, features: pd.DataFrame, scored: Scored | None, windows: Windows) -> list[WindowCounts]:
+    """Each window's counts. It holds the scores that are known of its rows."""
+    counted, every = [WindowCounts(baseline) for _ in range(windows.count)], windows.rows()
+    for window, rows in zip(counted, every, strict=True):
+        window.rows = rows.size
+    for i, feature in enumerate(baseline.schema.monitored):
+        values = countable(features[feature.name], feature)
+        # An array of objects can be asked for some rows; of a list of strings numpy would make fixed-width text
+        column = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+        for window, rows in zip(counted, every, strict=True):
+            window.features[i].add(column[rows])
+    if scored is not None:
+        for window, part in zip(counted, windows.rows(scored.rows), strict=True):
+            scores = scored.scores[part]
+            window.score.add(scores)
+            if baseline.threshold is not None:
+                window.decided, window.positives = part.size, int((scores >= baseline.threshold).sum())
+    return counted
 
 
 def _variation(times: Times, length: int, count: int, why_not: str = "") -> NaturalVariation:

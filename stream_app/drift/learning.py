@@ -19,13 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from scipy import special
 
-from contracts.baseline import BridgeTable, Positives, Reference
+from contracts.baseline import Baseline, BridgeTable, Positives, Reference
 from contracts.binning import Bins, Levels
 from contracts.histogram import Histogram
 from contracts.variation import LearntNull
+from contracts.window import WindowCounts
 from stream_app.drift.decision import Measurement
 from stream_app.drift.metric import Measured, Metric
 from stream_app.drift.metrics import METRICS
@@ -49,31 +51,43 @@ _LEAST_P = 1e-300
 _DECISIONS = Levels(("false", "true"))
 
 
-def learn(reference: Reference, windows: Sequence[Histogram]) -> dict[str, LearntNull]:
-    """The nulls of one feature, or of the score, by metric. windows: of the reference's rows, none counted twice.
+def with_learnt_nulls(baseline: Baseline, windows: Sequence[WindowCounts]) -> Baseline:
+    """The same baseline with what is learnt of each feature, of the score and of the decisions.
 
-    A metric is left out where fewer than 20 windows have 30 rows or more for it.
+    windows: counts of the reference's own rows over the baseline's bins, no row twice; none or few scores are no harm.
     """
-    kind: PanelKind = "numeric" if isinstance(reference.bins, Bins) else "categorical"
-    return _learn(kind, reference, windows)
+    features = {
+        feature.name: _taught(baseline.features[feature.name], [window.features[i] for window in windows])
+        for i, feature in enumerate(baseline.schema.monitored)
+    }
+    positives = baseline.natural_positives
+    if baseline.positives is not None:
+        decided = [_decisions(Positives(window.positives, window.decided)).histogram for window in windows]
+        positives = learn(_decisions(baseline.positives), decided, "decision")
+    score = _taught(baseline.score, [window.score for window in windows])
+    return msgspec.structs.replace(baseline, features=features, score=score, natural_positives=positives)
 
 
-def learn_positives(reference: Positives, windows: Sequence[Positives]) -> dict[str, LearntNull]:
-    """The null of the share of positive decisions. windows: of the reference's decisions, none counted twice."""
-    whole = _decisions(reference)
-    return _learn("decision", whole, [_decisions(part).histogram for part in windows])
+def _taught(reference: Reference, windows: Sequence[Histogram]) -> Reference:
+    return msgspec.structs.replace(reference, natural=learn(reference, windows))
 
 
 def _decisions(positives: Positives) -> Reference:
     return Reference(_DECISIONS, (positives.rows - positives.count, positives.count, 0, 0))
 
 
-def _learn(kind: PanelKind, reference: Reference, windows: Sequence[Histogram]) -> dict[str, LearntNull]:
+def learn(reference: Reference, windows: Sequence[Histogram], kind: PanelKind | None = None) -> dict[str, LearntNull]:
+    """The nulls of one feature, of the score or of the decisions, by metric. windows: of the reference's own rows.
+
+    kind: told for decisions; else by the bins. A metric is left out where fewer than 20 windows have 30 rows or more
+    for it.
+    """
     # One feature's windows make a panel, as many features' references do at a close: each metric sees all at once
     pairs = [(rest_of(reference, window), window) for window in windows if window.rows >= FEWEST_VALUES]
     pairs = [(rest, seen_by(rest, window)) for rest, window in pairs if any(rest.counts)]
     if len(pairs) < FEWEST_WINDOWS:
         return {}
+    kind = kind or ("numeric" if isinstance(reference.bins, Bins) else "categorical")
     panel = Panel(kind, [rest for rest, _ in pairs])
     counts = PanelCounts(panel, [seen for _, seen in pairs])
     metrics = [metric(panel) for metric in METRICS if kind in metric.kinds and metric.name in LEARNABLE]
