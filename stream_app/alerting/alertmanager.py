@@ -3,8 +3,9 @@
 Alertmanager forgets an alert that nobody sends again, unless the alert says when it ends. Each transition therefore
 says an end far ahead (`SINK_ALERTMANAGER_HOLD_SECONDS`), every reminder of the policy moves it, and a resolve sets it
 to now. The severity is a label, so that routes can use it, and an alert with another label is another alert: with a
-new severity the one before is ended in the same request. What came before is remembered per incident; after a restart
-it is not known, and every other severity is ended, which does nothing to those that were not firing.
+new severity the one before is ended in the same request. What came before is remembered per incident. After a restart
+it is not known: then every other severity is ended, which changes nothing but that Alertmanager's next notification
+lists those as resolved that never fired.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ PATH = "/api/v2/alerts"
 FIRING: tuple[Severity, ...] = ("harmless", "warning", "critical")
 """Severities that an open incident may have."""
 _WEEK, _CENTURY = 7 * 86400.0, 100 * 366 * 86400.0
+_REMEMBERED = 1000
 _TOLD = 20
 """Features that the annotation has, at most: it ends up in mails and messages."""
 
@@ -51,7 +53,7 @@ class AlertmanagerSink:
     def __init__(self, settings: AlertmanagerSettings, clock: Callable[[], float] = time.time) -> None:
         self._hold = timedelta(seconds=settings.hold_seconds)
         self._clock = clock
-        self._severity: dict[str, Severity] = {}  # by open incident, as Alertmanager has it from this process
+        self._severity: dict[str, Severity] = {}  # by incident, as Alertmanager has it from this process
         self._post = HttpPost(settings, path=PATH, explain=_explained, clock=clock)
 
     @classmethod
@@ -69,10 +71,11 @@ class AlertmanagerSink:
         before = self._severity.get(alert.incident)
         alerts = posted(alert, ended(alert, before), datetime.fromtimestamp(self._clock(), UTC), self._hold)
         await self._post.send(msgspec.json.encode(alerts), {"content-type": "application/json"})
-        if alert.transition == "resolve":
+        if alert.transition != "resolve":  # one that is repeated ends the same alert again
             self._severity.pop(alert.incident, None)
-        else:
             self._severity[alert.incident] = alert.severity
+            if len(self._severity) > _REMEMBERED:
+                del self._severity[next(iter(self._severity))]
 
     async def close(self) -> None:
         """Close the connections."""
