@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import httpcore
 
 from stream_app.alerting.addresses import Address, reach
+
+_NO_LIMIT = 60.0
+"""Seconds to connect when the caller names none."""
 
 
 class ForbiddenAddress(Exception):
@@ -42,13 +45,27 @@ def literal(host: str) -> Address | None:
     return ipaddress.ip_address(found[0][4][0])
 
 
-class Guard(httpcore.AsyncNetworkBackend):
-    """In place of httpcore's own network backend."""
+async def resolve(host: str, port: int) -> tuple[Address, ...]:
+    """The addresses of a host, in the resolver's order. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found))
 
-    def __init__(self, allow_private: bool, variable: str) -> None:
+
+class Guard(httpcore.AsyncNetworkBackend):
+    """In place of httpcore's own network backend, around which it is."""
+
+    def __init__(
+        self,
+        allow_private: bool,
+        variable: str,
+        *,
+        resolve: Callable[[str, int], Awaitable[tuple[Address, ...]]] = resolve,
+        network: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
         self._allow_private = allow_private
         self._variable = variable
-        self._network = httpcore.AnyIOBackend()
+        self._resolve = resolve
+        self._network = network or httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -60,7 +77,7 @@ class Guard(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Raises ForbiddenAddress, httpcore.ConnectError, httpcore.ConnectTimeout."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + (timeout or 60.0)
+        until = loop.time() + (_NO_LIMIT if timeout is None else timeout)
         addresses = await self._resolved(host, port, until)
         for address in addresses:  # all of them: a name that means both is nobody's honest receiver
             judge(address, self._allow_private, self._variable)
@@ -80,9 +97,8 @@ class Guard(httpcore.AsyncNetworkBackend):
     async def _resolved(self, host: str, port: int, until: float) -> tuple[Address, ...]:
         try:
             async with asyncio.timeout_at(until):
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                return await self._resolve(host, port)
         except TimeoutError:
             raise httpcore.ConnectTimeout("the name was not resolved in time") from None
-        except socket.gaierror as error:
-            raise httpcore.ConnectError(f"the name was not resolved: {error.strerror}") from error
-        return tuple(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found))
+        except OSError as error:
+            raise httpcore.ConnectError("the name was not resolved") from error

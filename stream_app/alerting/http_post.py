@@ -20,6 +20,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -146,9 +148,10 @@ class HttpPost:
             keepalive_expiry=idle,
         )
 
-    def _trust(self) -> ssl.SSLContext:
+    def _trust(self) -> ssl.SSLContext | None:
         if self._settings.ca_bundle is None:
-            return httpx.create_ssl_context()
+            # reading the public authorities takes a tenth of a second
+            return httpx.create_ssl_context() if self._url.scheme == "https" else None
         try:
             return ssl.create_default_context(cafile=str(self._settings.ca_bundle))
         except OSError as error:  # ssl.SSLError is one
@@ -161,14 +164,26 @@ class HttpPost:
         """Our own words: an error's text may quote what the receiver sent."""
         if isinstance(error, httpcore.ProxyError):
             return f"the proxy {self._proxy.origin if self._proxy else ''} refused the connection ({str(error)[:3]})"
-        cause = error.__cause__
-        while cause is not None and not isinstance(cause, OSError):
+        what: str = type(error).__name__
+        # the pool raises its errors "from None": what was behind one is its argument
+        cause = next((given for given in error.args if isinstance(given, BaseException)), None)
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                bundle = self._settings.variable("ca_bundle")
+                return f"its certificate is not trusted ({cause.verify_message}); {bundle} names other authorities"
+            if isinstance(cause, OSError) and (detail := _reason(cause)):
+                what = f"{type(error).__name__}: {detail}"
             cause = cause.__cause__
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            bundle = self._settings.variable("ca_bundle")
-            return f"its certificate is not trusted ({cause.verify_message}); {bundle} names other authorities"
-        detail = getattr(cause, "reason", None) or (cause.strerror if cause is not None else None)
-        return f"{type(error).__name__}: {detail}" if detail else type(error).__name__
+        return what
+
+
+def _reason(error: OSError) -> str | None:
+    """In the words of OpenSSL, of the resolver or of the system."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return error.strerror
+    return os.strerror(error.errno)
 
 
 async def _beginning(answer: httpcore.Response) -> bytes:
