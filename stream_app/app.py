@@ -19,6 +19,7 @@ from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Clock, until_done
 from stream_app.agents.publishing import Publisher
 from stream_app.agents.silence import Silence
+from stream_app.alerting.known_alerts import KnownAlerts
 from stream_app.baselines import Baselines
 from stream_app.delivery.configuration import faust_settings, fetching
 from stream_app.delivery.framework import App
@@ -40,6 +41,7 @@ def create_app(
     existing: dict[str, int],
     config: MergingConfig,
     baselines: Baselines,
+    alerts: KnownAlerts,
     telemetry: Telemetry,
     failure: asyncio.Future[StreamError],
 ) -> App:
@@ -75,7 +77,7 @@ def create_app(
         _restoring(lambda numbers: merging.restore(numbers), partials_source, settings.windows_topic, failure),
     )
     merging = Merging(
-        *(partials, config, partials_source, merged, publisher, baselines, telemetry, _CLOCK),
+        *(partials, config, partials_source, merged, publisher, baselines, alerts, telemetry, _CLOCK),
         cannot_go_on=lambda words: _fail(failure, words),
     )
 

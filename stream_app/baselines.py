@@ -11,16 +11,14 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import ConsumerRecord
 
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidBaseline
-from stream_app.errors import BrokerError
+from stream_app.following import Follower
 from stream_app.windowing.typed import Version
 
-_RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -42,11 +40,7 @@ class Baselines:
     """The baselines on the topic. `unreadable` fills with the records that are none."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
-        self._bootstrap, self._topic = bootstrap, topic
-        self._consumer: AIOKafkaConsumer | None = None
-        self._follower: asyncio.Task[None] | None = None
-        self._applied: dict[TopicPartition, int] = {}
-        self._moved = asyncio.Condition()
+        self._follower = Follower(bootstrap, topic, self.learn)
         self._keys: dict[bytes, tuple[str, str]] = {}
         self._versions: dict[tuple[str, str], Baseline] = {}
         self._digests: dict[str, Baseline] = {}
@@ -64,52 +58,15 @@ class Baselines:
 
     async def start(self) -> None:
         """Read the topic to its end, then follow it. Raises BrokerError."""
-        consumer = AIOKafkaConsumer(
-            self._topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
-        )
-        try:
-            await consumer.start()
-            self._consumer = consumer
-            self._follower = asyncio.create_task(self._follow(consumer), name="baselines")
-            await self.refresh()
-        except KafkaError as error:
-            await consumer.stop()
-            await self.stop()
-            raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
+        await self._follower.start()
 
     async def stop(self) -> None:
         """Stop following; what was read stays."""
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
-            self._follower = None
-        if self._consumer is not None:
-            await self._consumer.stop()
-            self._consumer = None
+        await self._follower.stop()
 
     async def refresh(self) -> None:
         """Return when all that is on the topic now has been read. Raises KafkaError while no broker answers."""
-        if self._consumer is None:
-            raise BrokerError("the baselines are not followed: call start() first")
-        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
-        async with self._moved:
-            await self._moved.wait_for(lambda: all(self._applied.get(tp, 0) >= end for tp, end in ends.items()))
-
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        while True:
-            try:
-                fetched = await consumer.getmany(timeout_ms=1000)
-                reached = {tp: await consumer.position(tp) for tp in consumer.assignment()}
-            except KafkaError as error:
-                log.warning("the topic %s cannot be read (%s), trying again", self._topic, error)
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            for records in fetched.values():
-                for record in records:
-                    self.learn(record)
-            async with self._moved:
-                self._applied = reached
-                self._moved.notify_all()
+        await self._follower.refresh()
 
     def learn(self, record: ConsumerRecord) -> None:
         """Take up one record of the topic; a tombstone makes its version unknown again."""

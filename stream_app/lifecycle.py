@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from contracts.topics import BASELINES
+from contracts.topics import ALERT_MUTES, BASELINES, DRIFT_ALERTS
 from stream_app import admin
 from stream_app.agents.configured import merging_config
+from stream_app.alerting.known_alerts import KnownAlerts
 from stream_app.app import create_app
 from stream_app.baselines import Baselines
 from stream_app.delivery.framework import App
@@ -35,21 +36,23 @@ async def run(settings: StreamSettings, telemetry: Telemetry, stop: asyncio.Even
     """Work until `stop` is set, then finish, commit and leave the group. Raises StreamError when it cannot go on."""
     config = merging_config(settings)
     baselines = Baselines(settings.bootstrap, settings.topic(BASELINES))
+    topics = settings.topic(DRIFT_ALERTS), settings.topic(ALERT_MUTES)
+    alerts = KnownAlerts(settings.bootstrap, *topics, config.policy.page_after)
     stopped = asyncio.create_task(stop.wait())
-    preparing = asyncio.create_task(_prepare(settings, baselines))
+    preparing = asyncio.create_task(_prepare(settings, baselines, alerts))
     await asyncio.wait({stopped, preparing}, return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():  # perhaps while it waits for Kafka
         insist(EARLY_SECONDS, 0)
         preparing.cancel()
         await asyncio.gather(preparing, return_exceptions=True)
-        await baselines.stop()
+        await _stop_following(baselines, alerts)
         return
     failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
-    app = create_app(settings, preparing.result(), config, baselines, telemetry, failure)
+    app = create_app(settings, preparing.result(), config, baselines, alerts, telemetry, failure)
     try:
         await serve(app, stopped, failure, insist)
     finally:
-        await baselines.stop()
+        await _stop_following(baselines, alerts)
 
 
 async def serve(app: App, stopped: asyncio.Task[Any], failure: asyncio.Future[StreamError], insist: Insist) -> None:
@@ -82,14 +85,18 @@ def cannot_go_on(reason: BaseException, name: str | None) -> str:
     return f"the worker cannot go on: {reason}"
 
 
-async def _prepare(settings: StreamSettings, baselines: Baselines) -> dict[str, int]:
-    """Wait for the broker, check the topics, read the baselines. The partitions of every topic."""
+async def _prepare(settings: StreamSettings, baselines: Baselines, alerts: KnownAlerts) -> dict[str, int]:
+    """Wait for the broker, check the topics, read baselines, alerts and mutes. The partitions of every topic."""
     async with admin.connected(settings, log.warning) as client:
         existing = await admin.partitions(client)
         check_layout(settings, existing)
         check_kinds(settings, await admin.used_configs(client, settings))
-    await baselines.start()
+    await asyncio.gather(baselines.start(), alerts.start())
     return existing
+
+
+async def _stop_following(baselines: Baselines, alerts: KnownAlerts) -> None:
+    await asyncio.gather(baselines.stop(), alerts.stop())
 
 
 def _check_start(starting: asyncio.Task[Any], failure: asyncio.Future[StreamError]) -> None:

@@ -59,7 +59,17 @@ class StreamSettings(BaseSettings):
     resolve_after: int = Field(3, ge=1, description="Clean windows that resolve an incident.")
     critical_effect: float = Field(0.25, gt=0, le=1, description="An effect of this size makes an alert critical.")
     critical_rate_jump: float = Field(
-        0.5, gt=0, le=1, description="So does a rate of missing, out-of-range or unseen values that rose by this."
+        0.5, gt=0, le=1, description="So does a rate of missing, out-of-range or unseen values that rose by this ..."
+    )
+    critical_score_change: float = Field(
+        0.05, gt=0, le=1, description="... and an expected change of the mean score by this, up or down."
+    )
+    page_harmless: bool = Field(False, description="Page for drift that hardly changes the mean score, too.")
+    remind_after_seconds: float = Field(
+        86400.0,
+        ge=0,
+        le=_YEAR,
+        description="An incident that goes on is said again after this, by the windows' time; 0: never.",
     )
 
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Serve Prometheus metrics there; 0 takes any.")

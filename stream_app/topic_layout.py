@@ -11,7 +11,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from contracts.topics import BASELINES, DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, PREDICTIONS, TOPICS, WINDOW_PARTIALS
+from contracts.topics import (
+    ALERT_MUTES,
+    BASELINES,
+    DEAD_LETTERS,
+    DRIFT_ALERTS,
+    DRIFT_REPORTS,
+    PREDICTIONS,
+    TOPICS,
+    WINDOW_PARTIALS,
+)
 from stream_app.errors import TopicsError
 from stream_app.settings import StreamSettings
 
@@ -31,7 +40,7 @@ _MATTERS = {
     "cleanup.policy": "retention would delete what is still needed",
     "message.timestamp.type": "producers' clocks would decide what is too old and what is ahead of its time",
 }
-_USED = (PREDICTIONS, WINDOW_PARTIALS, BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, DEAD_LETTERS)
+_USED = (PREDICTIONS, WINDOW_PARTIALS, BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, ALERT_MUTES, DEAD_LETTERS)
 
 
 class Wanted(msgspec.Struct, frozen=True):

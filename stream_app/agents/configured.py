@@ -43,6 +43,13 @@ def decision_rule(settings: StreamSettings) -> DecisionRule:
 
 def policy_config(settings: StreamSettings) -> PolicyConfig:
     """When to page."""
+    after = settings.remind_after_seconds
+    # The default is no wish: with windows longer than a day every window may remind.
+    if 0 < after < settings.window_seconds and "remind_after_seconds" in settings.model_fields_set:
+        raise SettingsError(
+            f"STREAM_REMIND_AFTER_SECONDS={after:g} is below STREAM_WINDOW_SECONDS={settings.window_seconds}: an "
+            "incident is looked at once a window; raise the first (0: never remind), or lower the second"
+        )
     try:
         return PolicyConfig(
             page_after=settings.page_after,
@@ -50,6 +57,9 @@ def policy_config(settings: StreamSettings) -> PolicyConfig:
             resolve_after=settings.resolve_after,
             critical_effect=settings.critical_effect,
             critical_rate_jump=settings.critical_rate_jump,
+            critical_score_change=settings.critical_score_change,
+            page_harmless=settings.page_harmless,
+            remind_after_ms=round(after * 1000),
         )
     except InvalidPolicy as error:
         raise SettingsError(f"STREAM_PAGE_AFTER, STREAM_PAGE_OF_LAST: {error}") from error

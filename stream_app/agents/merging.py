@@ -17,9 +17,10 @@ import msgspec
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidMessage, NewerFormat
 from contracts.partials import PartialAggregate, decode_partial
+from contracts.times import moment
 from stream_app.agents.holes import Holes
 from stream_app.agents.patience import Clock, Lost, until_done
-from stream_app.agents.ports import Batch, KnownBaselines, Source, Store
+from stream_app.agents.ports import Batch, KnownAlerts, KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
 from stream_app.alerting.judging import judged
 from stream_app.alerting.policy_config import PolicyConfig
@@ -54,12 +55,14 @@ class Merging:
         store: Store,
         publisher: Publisher,
         baselines: KnownBaselines,
+        alerts: KnownAlerts,
         telemetry: Telemetry,
         clock: Clock,
         cannot_go_on: Callable[[str], None] = lambda words: None,
     ) -> None:
         self._topic, self._config, self._source, self._store = topic, config, source, store
-        self._publisher, self._baselines, self._telemetry, self._clock = publisher, baselines, telemetry, clock
+        self._publisher, self._telemetry, self._clock = publisher, telemetry, clock
+        self._baselines, self._alerts = baselines, alerts
         self._cannot_go_on = cannot_go_on
         self._holes = Holes(topic, source, telemetry)
         self._mergers: dict[int, Merger] = {}
@@ -160,8 +163,11 @@ class Merging:
         version, began = (closing.model, closing.version), self._clock.seconds()
         try:
             known = merger.policy(*version)
-            before = PolicyState.from_bytes(known) if known else PolicyState()
-            found, state, alerts = judged(closing, before, self._config.rule, self._config.policy)
+            before = PolicyState.from_bytes(known) if known else self._alerts.state(*version)
+            # What was announced may be out: its repeat says the same, though somebody has muted it since.
+            if (mutes := merger.announced_mutes(closing)) is None:
+                mutes = self._alerts.mutes(*version, moment(closing.window_end))
+            found, state, alerts = judged(closing, before, self._config.rule, self._config.policy, mutes)
         except Exception:
             # A fault of ours with this version's windows. They wait; those behind it wait too; all others go on.
             log.exception("%s/%s: its window cannot be compared, next try in %g s", *version, _HELD_SECONDS)
@@ -169,7 +175,7 @@ class Merging:
             self._held[version] = began + _HELD_SECONDS
             return []
         self._held.pop(version, None)
-        await self._write(merger.number, epoch, merger.announce(closing))
+        await self._write(merger.number, epoch, merger.announce(closing, mutes))
         self._check(epoch)  # its acknowledgement may have come when the partition was another worker's
         await self._publisher.report(found)
         self._telemetry.report_delay.observe((self._clock.wall_ms() - closing.window_end) / 1000)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from contracts.baseline import Baseline
 from contracts.headers import Headers
+from contracts.mutes import Mute
+from stream_app.alerting.policy_state import PolicyState
 from stream_app.windowing.decoding import SourceRecord
 
 
@@ -110,6 +113,16 @@ class Outlet(Protocol):
         self, topic: str, value: bytes, *, key: bytes | None, partition: int, headers: Headers
     ) -> Awaitable[object]:
         """Put into the send buffer, in order by partition; awaiting the result waits for the acknowledgement."""
+
+
+class KnownAlerts(Protocol):
+    """What was said before this worker began, and what is not to be said."""
+
+    def state(self, model: str, version: str) -> PolicyState:
+        """The alert policy's state as far as `drift-alerts` tells it."""
+
+    def mutes(self, model: str, version: str, window_end: datetime) -> tuple[Mute, ...]:
+        """Those that are in force for a window that ends then."""
 
 
 class KnownBaselines(Protocol):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from contracts.baseline import Baseline
+from contracts.mutes import Mute
 from contracts.partials import Heartbeat, PartialAggregate, encode_partial
 from stream_app.windowing.closing import Closing, closing_of
 from stream_app.windowing.frontier import Frontier
@@ -162,9 +163,15 @@ class Merger:
                 thin = self._thin_after(thin, closing)
                 yield closing
 
-    def announce(self, closing: Closing) -> Records:
-        """To be durable before its report is out: a report is then repeated as it was, whatever comes in between."""
-        memory = self._versions[closing.model, closing.version].announce(closing.window_start)
+    def announced_mutes(self, closing: Closing) -> tuple[Mute, ...] | None:
+        """Those that the window was announced with; None where it was not. Its alerts may be out, decided by them."""
+        return self._versions[closing.model, closing.version].mutes(closing.window_start)
+
+    def announce(self, closing: Closing, mutes: tuple[Mute, ...] = ()) -> Records:
+        """To be durable before its report is out: report and alerts are then repeated as they were, whatever comes in
+        between. mutes: those that its alerts are decided by.
+        """
+        memory = self._versions[closing.model, closing.version].announce(closing.window_start, mutes)
         return [(self._closed_key(closing.model, closing.version, closing.window_start), memory)]
 
     def close(self, closing: Closing, policy: bytes | None = None) -> Records:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from contracts.mutes import Mute
 from contracts.partials import PartialAggregate
 from stream_app.windowing.closing import Closing
 from stream_app.windowing.merged_state import (
@@ -86,12 +87,22 @@ class VersionWindows:
             if announced.length == window.end - start and announced.rows == _rows(window):
                 self.announced.add(start)
 
-    def announce(self, start: int) -> bytes:
-        """A pending window is reported with the parts that it has now. To be stored before its report is out."""
+    def mutes(self, start: int) -> tuple[Mute, ...] | None:
+        """Those that an announced window's alerts are decided by; None where it is not announced."""
+        return decode_closed(self._closed[start]).mutes if start in self.announced else None
+
+    def announce(self, start: int, mutes: tuple[Mute, ...] = ()) -> bytes:
+        """A pending window is reported with the parts that it has now, and its alerts are decided by these mutes. To be
+        stored before its report is out.
+        """
         window = self._windows[start]
         self._closed[start] = encode_closed(
             ClosedWindow(
-                length=window.end - start, rows=_rows(window), reports=self.record.reports + 1, offset=self._seen
+                length=window.end - start,
+                rows=_rows(window),
+                reports=self.record.reports + 1,
+                offset=self._seen,
+                mutes=mutes,
             )
         )
         self.announced.add(start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,10 +13,12 @@ from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, decode_dead_letter
 from contracts.events import PredictionEvent, encode_event
 from contracts.headers import Headers
+from contracts.mutes import Mute, in_force
 from contracts.partials import PartialMessage, decode_partial
 from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Clock
 from stream_app.agents.publishing import Address, Addresses, Publisher
+from stream_app.alerting.policy_state import PolicyState
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.tumbling import WindowConfig
 from tests.builders import NOON_MS
@@ -235,6 +238,20 @@ class FakeBaselines:
             self.learn(baseline)
 
 
+class FakeAlerts:
+    """What the topic of alerts told, by version; and the mutes that are known."""
+
+    def __init__(self) -> None:
+        self.states: dict[tuple[str, str], PolicyState] = {}
+        self.known: list[Mute] = []
+
+    def state(self, model: str, version: str) -> PolicyState:
+        return self.states.get((model, version), PolicyState())
+
+    def mutes(self, model: str, version: str, window_end: datetime) -> tuple[Mute, ...]:
+        return in_force(self.known, model, version, window_end)
+
+
 class FakeClock:
     """Stands still but for pauses and for what a test adds. wall_set: seconds that the wall clock was set by."""
 
@@ -264,7 +281,7 @@ class Stand:
     def __init__(self, *baselines: Baseline) -> None:
         self.time = FakeClock()
         self.source, self.store, self.outlet = FakeSource(self.time), FakeStore(), FakeOutlet()
-        self.baselines, self.telemetry = FakeBaselines(*baselines), Telemetry()
+        self.baselines, self.alerts, self.telemetry = FakeBaselines(*baselines), FakeAlerts(), Telemetry()
         self.publisher = Publisher(self.outlet, ADDRESSES, "/test")
         self.owned = Owned(
             WindowConfig(10_000, 2_000),

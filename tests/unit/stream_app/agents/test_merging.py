@@ -42,7 +42,7 @@ def stand() -> Stand:
 def merging(stand: Stand, config: MergingConfig = CONFIG) -> Merging:
     agent = Merging(
         *("window-partials", config, stand.source, stand.store, stand.publisher),
-        *(stand.baselines, stand.telemetry, stand.time.clock),
+        *(stand.baselines, stand.alerts, stand.telemetry, stand.time.clock),
     )
     agent.restore([0])
     return agent
@@ -226,7 +226,7 @@ async def test_a_partial_of_a_later_format_ends_the_worker_and_is_neither_counte
 
     agent = Merging(
         *("window-partials", CONFIG, stand.source, stand.store, stand.publisher),
-        *(stand.baselines, stand.telemetry, stand.time.clock, cannot_go_on),
+        *(stand.baselines, stand.alerts, stand.telemetry, stand.time.clock, cannot_go_on),
     )
     agent.restore([0])
     messages = one_window(stand)

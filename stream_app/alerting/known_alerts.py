@@ -1,0 +1,72 @@
+"""KnownAlerts: what was said before, by the topic `drift-alerts`, and what is muted, by the topic `alert-mutes`.
+
+The alerts are read once, at a worker's start, for the versions whose stored state is gone (policy_rebuilt.py). The
+mutes are followed: one that is set counts at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+
+from contracts.alerts import decode_alert
+from contracts.errors import InvalidMessage
+from contracts.mutes import Mute, decode_mute, in_force
+from stream_app import present
+from stream_app.alerting.policy_rebuilt import Version, rebuilt
+from stream_app.alerting.policy_state import PolicyState
+from stream_app.errors import BrokerError
+from stream_app.following import Follower
+
+log = logging.getLogger(__name__)
+
+
+def learn(record: ConsumerRecord, mutes: dict[bytes, Mute]) -> None:
+    """Take up one record of `alert-mutes`. One that cannot be read is logged, and mutes nothing."""
+    key = record.key or b""
+    if record.value is None:
+        mutes.pop(key, None)
+        return
+    try:
+        mutes[key] = decode_mute(record.value)
+    except InvalidMessage as error:
+        log.error("%s/%s offset %s is passed over: %s", record.topic, record.partition, record.offset, error)
+
+
+class KnownAlerts:
+    """See the module's head. page_after: of the policy."""
+
+    def __init__(self, bootstrap: str, alerts: str, mutes: str, page_after: int) -> None:
+        self._bootstrap, self._topic, self._page_after = bootstrap, alerts, page_after
+        self._rebuilt: dict[Version, PolicyState] = {}
+        self._mutes: dict[bytes, Mute] = {}
+        self._follower = Follower(bootstrap, mutes, lambda record: learn(record, self._mutes))
+
+    async def start(self) -> None:
+        """Read both topics to their ends, then follow the mutes. Raises BrokerError."""
+        try:
+            alerts = []
+            async for record in present.records(self._bootstrap, self._topic):
+                try:
+                    alerts.append(decode_alert(record.value or b""))
+                except InvalidMessage as error:
+                    log.warning("%s/%s offset %s: %s", record.topic, record.partition, record.offset, error)
+        except KafkaError as error:
+            raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
+        self._rebuilt = rebuilt(alerts, self._page_after)
+        await self._follower.start()
+
+    async def stop(self) -> None:
+        """Stop following; what was read stays."""
+        await self._follower.stop()
+
+    def state(self, model: str, version: str) -> PolicyState:
+        """The policy's state as far as alerts tell, for a version that has no stored one."""
+        return self._rebuilt.get((model, version), PolicyState())
+
+    def mutes(self, model: str, version: str, window_end: datetime) -> tuple[Mute, ...]:
+        """Those that are in force for a window that ends then."""
+        return in_force(self._mutes.values(), model, version, window_end)

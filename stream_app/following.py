@@ -1,0 +1,78 @@
+"""Follower: a compacted topic, read from its beginning without a group, and on as it grows.
+
+Every process knows all of such a topic. Its end is asked for where what is not there then must not be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream_app.errors import BrokerError
+
+_RETRY_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Hands each record of a topic to `learn`, in the order of its partition. learn: must not raise."""
+
+    def __init__(self, bootstrap: str, topic: str, learn: Callable[[ConsumerRecord], None]) -> None:
+        self._bootstrap, self._topic, self._learn = bootstrap, topic, learn
+        self._consumer: AIOKafkaConsumer | None = None
+        self._follower: asyncio.Task[None] | None = None
+        self._applied: dict[TopicPartition, int] = {}
+        self._moved = asyncio.Condition()
+
+    async def start(self) -> None:
+        """Read the topic to its end, then follow it. Raises BrokerError."""
+        consumer = AIOKafkaConsumer(
+            self._topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        )
+        try:
+            await consumer.start()
+            self._consumer = consumer
+            self._follower = asyncio.create_task(self._follow(consumer), name=f"follow {self._topic}")
+            await self.refresh()
+        except KafkaError as error:
+            await consumer.stop()
+            await self.stop()
+            raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
+
+    async def stop(self) -> None:
+        """Stop following; what was read stays."""
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+            self._follower = None
+        if self._consumer is not None:
+            await self._consumer.stop()
+            self._consumer = None
+
+    async def refresh(self) -> None:
+        """Return when all that is on the topic now has been read. Raises KafkaError while no broker answers."""
+        if self._consumer is None:
+            raise BrokerError(f"the topic {self._topic} is not followed: call start() first")
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        async with self._moved:
+            await self._moved.wait_for(lambda: all(self._applied.get(tp, 0) >= end for tp, end in ends.items()))
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                fetched = await consumer.getmany(timeout_ms=1000)
+                reached = {tp: await consumer.position(tp) for tp in consumer.assignment()}
+            except KafkaError as error:
+                log.warning("the topic %s cannot be read (%s), trying again", self._topic, error)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            for records in fetched.values():
+                for record in records:
+                    self._learn(record)
+            async with self._moved:
+                self._applied = reached
+                self._moved.notify_all()
