@@ -10,6 +10,7 @@ DRIFT_REPORTED = "io.tidemark.drift.reported"
 DRIFT_ALERTED = "io.tidemark.drift.alerted"
 ALERTS_MUTED = "io.tidemark.alerts.muted"
 DEAD_LETTERED = "io.tidemark.record.dead-lettered"
+RESENT = "io.tidemark.record.resent"
 
 
 def cloud_event(kind: str, id_: str, source: str, *, time: str | None = None) -> Headers:

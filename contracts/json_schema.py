@@ -12,6 +12,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.events import FeatureValue, Label, PredictionEvent
 from contracts.mutes import Mute
 from contracts.reports import DriftReport
+from contracts.resent_letters import ResentLetter
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,6 +24,7 @@ MESSAGES: dict[str, Any] = {
     "drift-alert": DriftAlert,
     "mute": Mute,
     "dead-letter": DeadLetter,
+    "resent-letter": ResentLetter,
 }
 """File name of the schema -> the message's type. window-partials are MessagePack and private to stream_app."""
 

@@ -18,6 +18,7 @@ from contracts.histogram import Counts
 from contracts.mutes import Mute, decode_mute, encode_mute
 from contracts.partials import Heartbeat, PartialAggregate, decode_partial, encode_partial
 from contracts.reports import DriftReport, FeatureVerdict, Statistic, decode_report, encode_report, report_id
+from contracts.resent_letters import ResentLetter, decode_resent, encode_resent
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
 from stream_app.windowing.merged_state import (
     ClosedWindow,
@@ -239,6 +240,15 @@ MESSAGES = (
         encode_dead_letter,
         decode_dead_letter,
         "dead-letter",
+    ),
+    Message(
+        "resent-letter.json",
+        ResentLetter(
+            letter="drift-alerts/0/17", sink="webhook", alert=ALERT.id, how="delivered", at=NOON + timedelta(hours=5)
+        ),
+        encode_resent,
+        decode_resent,
+        "resent-letter",
     ),
     # What workers store; the windows of stage 1 and the parts of stage 2 are as window-partial.msgpack.
     Message("stored-partition.msgpack", META, encode_meta, decode_meta),
