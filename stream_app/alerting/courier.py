@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Protocol
 
 from contracts.alerts import DriftAlert, decode_alert
 from contracts.dead_letters import DeadLetter, Reason
 from contracts.errors import InvalidMessage
-from stream_app.alerting.errors import DeliveryError, NotAcknowledged, Refused, Retry
+from stream_app.alerting.errors import DeliveryError, NotAcknowledged, Retry
 from stream_app.alerting.lanes import Record
-from stream_app.alerting.retry import Limits, backoff, carry
+from stream_app.alerting.retry import Limits, backoff, carry, guarded
 from stream_app.alerting.sink import Sink
 from stream_app.alerting.telemetry import SinkTelemetry
 
@@ -73,17 +71,14 @@ class Courier:
             self._telemetry.unreadable()
             return await self._give_up(record, "unreadable", str(error), 0, stopping)
 
+        attempt = guarded(self._sink.deliver)
+
         async def deliver(alert: DriftAlert, body: bytes) -> None:
             try:
-                await self._sink.deliver(alert, body)
+                await attempt(alert, body)
             except DeliveryError:
                 self._telemetry.attempted(delivered=False)
                 raise
-            except Exception as error:
-                # A fault of the sink, which one alert may bring out: it must not stop those behind it. Where, but not
-                # the error's own text: nobody vouches that it holds no secret.
-                self._telemetry.attempted(delivered=False)
-                raise Refused(f"a fault of the sink: {type(error).__name__} at {_place(error)}") from error
             self._telemetry.attempted(delivered=True)
 
         def failed(attempts: int, why: Retry, wait: float) -> None:
@@ -126,8 +121,3 @@ class Courier:
             else:
                 _log.error("record %s is a dead letter now, %s: %s", letter.id, reason, letter.detail)
                 return True
-
-
-def _place(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
 
 from contracts.alerts import DriftAlert
-from stream_app.alerting.errors import Refused, Retry
+from stream_app.alerting.errors import DeliveryError, Refused, Retry
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,23 @@ def backoff(failures: int, limits: Limits, random: Callable[[], float]) -> float
     """
     doublings = min(failures - 1, 60)  # beyond this a float could overflow; the bound was reached long before
     return random() * min(limits.greatest_delay, limits.first_delay * 2.0**doublings)
+
+
+def guarded(deliver: Deliver) -> Deliver:
+    """A fault of the sink, which one alert may bring out, refuses that alert: it must not stop those behind it."""
+
+    async def attempt(alert: DriftAlert, body: bytes) -> None:
+        try:
+            await deliver(alert, body)
+        except DeliveryError:
+            raise
+        except Exception as error:
+            # Where, but not the error's own text: nobody vouches that it holds no secret.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            raise Refused(f"a fault of the sink: {type(error).__name__} at {where}") from error
+
+    return attempt
 
 
 async def carry(
