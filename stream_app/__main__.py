@@ -1,4 +1,4 @@
-"""`python -m stream_app`: worker, sink, topics, audit, status, replay. Settings come from the environment: STREAM_*."""
+"""`python -m stream_app`: worker, sink, topics, audit, status, replay, mute. Settings: STREAM_* of the environment."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from stream_app import admin, interactive
 from stream_app.audit import table as audit_table
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
+from stream_app.muting import command as muting
 from stream_app.replay.command import replay
 from stream_app.settings import StreamSettings, load_settings
 from stream_app.status import table as status_table
@@ -204,6 +205,8 @@ class _Seldom(logging.Filter):
 def _say(line: str) -> None:
     print(f"stream_app: {line}", file=sys.stderr)
 
+
+muting.add_to(cli, _ask, _say)
 
 if __name__ == "__main__":
     cli()

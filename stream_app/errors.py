@@ -5,6 +5,7 @@ StreamError
 ├── BrokerError        Kafka cannot be reached, or refused
 ├── TopicsError        a topic is missing or has another shape than it must have
 ├── StateError         a stored record that this version cannot read
+├── MuteError          a mute that cannot be, or is not there
 └── ReplayError        what is to be replayed, or an option of it, cannot be used
 """
 
@@ -29,6 +30,10 @@ class TopicsError(StreamError):
 
 class StateError(StreamError):
     """A stored record cannot be read, so no exact count can be taken up again."""
+
+
+class MuteError(StreamError):
+    """A mute that cannot be set, or one to be ended that is not there."""
 
 
 class ReplayError(StreamError):
