@@ -23,6 +23,7 @@ _PRIVATE = tuple(
         "100.64.0.0/10",  # RFC 6598: behind a carrier's or a cloud's translation
         "::1/128",
         "fc00::/7",  # RFC 4193, unique local
+        "fec0::/10",  # site-local, deprecated by RFC 3879
     )
 )
 # IPv6 addresses that carry an IPv4 address, to which a gateway would pass the packets on: network, lowest bit of the 32

@@ -104,7 +104,7 @@ class HttpPost:
             httpcore.URL(
                 scheme=self._url.raw_scheme, host=self._url.raw_host, port=self._url.port, target=self._url.raw_path
             ),
-            headers=list(sent.items()),
+            headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in sent.items()],
             content=body,
             extensions={"timeout": timeouts},
         )
@@ -134,18 +134,19 @@ class HttpPost:
             raise SinkSettingsError(f"{self._settings.variable('url')}: {error}") from None
 
     def _made_pool(self) -> httpcore.AsyncConnectionPool:
-        trust, most, idle = self._trust(), 100, 5.0
+        # no connection is used twice: alerts are rare, and each is judged anew
+        trust, most = self._trust(), 100
         if self._proxy is None:
             guard = Guard(self._settings.allow_private_addresses, self._settings.variable("allow_private_addresses"))
             return httpcore.AsyncConnectionPool(
-                ssl_context=trust, max_connections=most, keepalive_expiry=idle, network_backend=guard
+                ssl_context=trust, max_connections=most, max_keepalive_connections=0, network_backend=guard
             )
         return httpcore.AsyncHTTPProxy(
             self._proxy.origin,
             proxy_auth=self._proxy.auth,
             ssl_context=trust,
             max_connections=most,
-            keepalive_expiry=idle,
+            max_keepalive_connections=0,
         )
 
     def _trust(self) -> ssl.SSLContext | None:
