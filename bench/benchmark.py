@@ -20,6 +20,7 @@ class Options:
     seed: of everything that is drawn. quick: a smaller run that takes seconds. data: name of a data set. seconds:
     length of the load. rate, events: how much, events/s or in all. workers, partitions: how many. only: names of the
     parts to run, none: all. faults: name of a profile of faults. profile: also say where the time goes.
+    figure: file that a picture goes to.
     """
 
     seed: int = 1
@@ -33,9 +34,10 @@ class Options:
     only: tuple[str, ...] = ()
     faults: str | None = None
     profile: bool = False
+    figure: str | None = None
 
 
-Extra = Literal["data", "seconds", "rate", "events", "workers", "partitions", "only", "faults", "profile"]
+Extra = Literal["data", "seconds", "rate", "events", "workers", "partitions", "only", "faults", "profile", "figure"]
 EXTRA: tuple[Extra, ...] = get_args(Extra)
 """The options that only some benchmarks take; names of fields of `Options`."""
 

@@ -13,6 +13,7 @@ import typer
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.closing import CLOSING
 from bench.counting import COUNTING
+from bench.detection.run import DETECTION
 from bench.episodes import EPISODES
 from bench.growth.run import GROWTH
 from bench.latency.run import LATENCY
@@ -21,7 +22,18 @@ from bench.quiet import QUIET
 from bench.replay import REPLAY
 from bench.stream.run import STREAM
 
-BENCHMARKS: tuple[Benchmark, ...] = (QUIET, EPISODES, COUNTING, CLOSING, NEMESIS, STREAM, LATENCY, GROWTH, REPLAY)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    QUIET,
+    EPISODES,
+    DETECTION,
+    COUNTING,
+    CLOSING,
+    NEMESIS,
+    STREAM,
+    LATENCY,
+    GROWTH,
+    REPLAY,
+)
 
 
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
@@ -49,6 +61,7 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
         only: Annotated[str, typer.Option(help=_of("only", "Parts to run, with commas between."))] = "",
         faults: Annotated[str | None, typer.Option(help=_of("faults", "Which faults: all, dynamic or kill."))] = None,
         profile: Annotated[bool, typer.Option("--profile", help=_of("profile", "Say where the time goes."))] = False,
+        figure: Annotated[str | None, typer.Option(help=_of("figure", "File for a picture: .svg or .png."))] = None,
     ) -> None:
         """Take one measurement; without NAME list what can be measured, how long it takes and which options it has."""
         if not name:
@@ -68,6 +81,7 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
                 only=tuple(part.strip() for part in only.split(",") if part.strip()),
                 faults=faults,
                 profile=profile,
+                figure=figure,
             )
             benchmark = _named(name, benchmarks)
             _refuse_what_it_does_not_take(benchmark, options)

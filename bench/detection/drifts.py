@@ -161,7 +161,7 @@ def renamed_level(level: str | bool) -> Drift:
 
 
 def one_value(value: float, name: str) -> Drift:
-    """One single row."""
+    """One single row: the first that has a value."""
     return Drift(name, Truth(None, 0.0, value=value), _first(value))
 
 
@@ -222,7 +222,8 @@ def _relabelled(level: str | bool, to: str | bool) -> Callable[[Column, Rng], Co
 def _first(value: float | str | None) -> Callable[[Column, Rng], Column]:
     def apply(column: Column, rng: Rng) -> Column:
         drifted = column.copy()
-        drifted[0] = np.nan if value is None and drifted.dtype != object else value
+        known = [other is not None for other in column] if drifted.dtype == object else ~np.isnan(column)
+        drifted[int(np.argmax(known))] = np.nan if value is None and drifted.dtype != object else value
         return drifted
 
     return apply

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ from contracts.schema import Feature, FeatureSchema
 
 Numbers = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
-Column = Numbers | Texts
-"""Shape (rows,). Numbers: NaN is missing. Texts: str, or bool for booleans; None is missing."""
+Column = npt.NDArray[Any]
+"""Shape (rows,): Numbers, of which NaN is missing, or Texts: str, or bool for booleans, of which None is missing."""
 Rng = np.random.Generator
 
 
