@@ -163,6 +163,7 @@ async def test_an_alert_for_a_receiver_that_is_gone_is_a_dead_letter_and_the_nex
     await post.settled(1)
     (letter,) = await post.letters()
     assert (letter.reason, letter.topic, letter.offset) == ("undeliverable", f"{post.prefix}drift-alerts", 0)
+    assert (letter.sink, letter.attempts) == ("webhook", 3)
     assert decode_alert(letter.value or b"") == an_alert(1)
     assert re.match(r"sink webhook: 3 attempts in \d+ s, the limit of attempts; last: no answer: ", letter.detail)
     await eventually(lambda: is_free(port), 10, "the receiver's old port")
@@ -369,6 +370,18 @@ async def test_the_log_sink_prints_one_json_line_per_alert(post: Post) -> None:
     [
         ("pigeon", {}, "sink pigeon: there is no sink 'pigeon': choose one of log, file, webhook, "),
         ("webhook", {"SINK_WEBHOOK_SECRET": "topsecret"}, "sink webhook: SINK_WEBHOOK_SECRET: a webhook secret begins"),
+        (
+            "webhook",
+            {"SINK_BOOTSTRAP": "", "SINK_WEBHOOK_URL": "alerts.example.com", "SINK_WEBHOOK_SECRET": ""},
+            "sink webhook: SINK_BOOTSTRAP is not set; SINK_WEBHOOK_URL: a URL needs http:// or https:// in front, for "
+            "example https://alerts.example.com/tidemark; SINK_WEBHOOK_SECRET is not set\n",
+        ),
+        (
+            "webhook",
+            {"SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "false"},
+            "sink webhook: SINK_WEBHOOK_URL: the receiver's address 127.0.0.1 is private; "
+            "SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES=true allows private addresses\n",
+        ),
     ],
 )
 async def test_a_wrong_setting_ends_the_sink_with_one_line_and_status_2(
