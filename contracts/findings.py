@@ -10,6 +10,7 @@ CauseKind = Literal[
     "missing",
     "spike",
     "unit",
+    "ratio",
     "shift",
     "spread",
     "tail",
@@ -22,15 +23,17 @@ CauseKind = Literal[
     "out_of_range",
     "reshaped",
 ]
-"""reshaped: the histogram changed in a way that no simple cause explains."""
+"""unit: a factor that is known from mixed-up units; ratio: any other. vanished_level: one that the reference had;
+new_level: one that it had not. reshaped: the histogram changed in a way that no simple cause explains."""
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """What most likely happened to a feature, read from its two histograms.
 
     share: of the window's rows that are concerned, 0 to 1. value: the spike's value, the size of the shift, the limit
-    of a clip (in the feature's own units), or the name of the level; to: the new name of a renamed level. factor: of a
-    unit or a spread. unit: what the factor may stand for, "miles -> kilometres". explained: share of the change of the
+    of a clip, the point that a spread or a tail starts from (in the feature's own units); or the name of the level,
+    None where it is not known. to: the known level that took a vanished one's share. factor: of a unit, a ratio, a
+    spread or a tail. unit: what the factor may stand for, "miles -> kilometres". explained: share of the change of the
     histogram that the cause explains, 0 to 1. sentence: all of it in words, with its numbers.
     """
 

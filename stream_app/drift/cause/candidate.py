@@ -12,7 +12,8 @@ class Candidate:
     """gain: log-likelihood above that of "no change". penalty: for the freedom that the explanation took.
 
     share: of the known values that are concerned. value, factor, unit: as in contracts.findings.Cause. exact: whether
-    `value` is the very value, not just the middle of its bin. upper: of a tail or a clip, which side.
+    `value` is the very value, not just the middle of its bin. upper: of a tail or a clip, which side. in_part: only
+    some rows moved.
     """
 
     kind: CauseKind
@@ -23,6 +24,7 @@ class Candidate:
     factor: float | None = None
     unit: str | None = None
     exact: bool = True
+    in_part: bool = False
     upper: bool = True
 
     @property

@@ -12,9 +12,9 @@ from contracts.reports import Finding
 from stream_app.drift.cause.level_words import LevelWords
 from stream_app.drift.cause.points import Floats
 
-_NEW_SHARE, _NEW_ROWS = 0.005, 8
+_NEW_SHARE, _NEW_ROWS = 0.005, 5
 _KNOWN_SHARE, _EXPECTED, _LEFT_OVER = 0.01, 15.0, 0.1
-_CHANGED, _STANDARD_ERRORS = 0.02, 4.0
+_CHANGED, _STANDARD_ERRORS = 0.02, 3.0
 _TIE = 1e-9
 """Of two levels one grows by what the other shrinks by; rounding does not choose."""
 _SAME = 3.0
@@ -48,6 +48,8 @@ class Shares:
         """Levels that are all but gone, the most frequent first: below a tenth of what the others, after the level
         that took over most, have left of them."""
         grown = self.grown()
+        if np.count_nonzero(self.p[: self.named]) == 2:  # what one of two takes over, the other loses
+            grown = None
         taken = 0.0 if grown is None else (self.q[grown] - self.p[grown]) / max(1 - self.p[grown], 1e-9)
         expected = self.p[: self.named] * (1 - max(taken, self.unseen))
         known = (self.p[: self.named] >= _KNOWN_SHARE) & (self.n * expected >= _EXPECTED)
@@ -72,7 +74,7 @@ def categorical_cause(
     shares, words = Shares(reference, levels, window), LevelWords(name, levels)
     p, q, rows = shares.p, shares.q, window.known / window.rows
     gone = shares.gone()
-    if shares.unseen > _NEW_SHARE and shares.unseen_rows >= _NEW_ROWS:
+    if "unseen" in findings or (shares.unseen > _NEW_SHARE and shares.unseen_rows >= _NEW_ROWS):
         if gone and shares.as_much(shares.unseen, gone):
             sentence = words.renamed(gone, float(p[gone].sum()), float(q[gone].sum()), shares.unseen)
             return Cause(kind="renamed", sentence=sentence, share=shares.unseen * rows, value=levels.levels[gone[0]])

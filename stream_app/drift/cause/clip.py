@@ -13,6 +13,8 @@ from stream_app.drift.cause.points import Floats
 from stream_app.drift.cause.tables import Tables
 
 _SURPRISE = 2.0
+_MOST = 0.75
+"""Where more than this lies beyond a limit, it is no limit."""
 
 
 def clips(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Candidate]:
@@ -25,7 +27,7 @@ def clips(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Can
         gains = _gains(counts, before, likelihood)
         b = int(gains.argmax())
         beyond = float(before[b + 1 :].sum())
-        if not 0 < beyond < 1 or gains[b] <= 0:
+        if not 0 < beyond < _MOST or gains[b] <= 0 or counts[b] == likelihood.n:
             continue
         extreme = window.maximum if upper else window.minimum
         at = b if upper else counts.size - 1 - b

@@ -81,7 +81,11 @@ class Likelihood:
         whole = all_rows > gain - _AS_GOOD
         return np.where(whole, 1.0, share), np.where(whole, all_rows, gain)
 
+    def loud(self, shares: Floats) -> Floats:
+        """Shares with strays."""
+        loud: Floats = (1 - _STRAY) * shares + self.stray
+        return loud
+
     def _loud(self, shares: Floats) -> Floats:
         """Shares of the occupied bins with strays; along the last axis."""
-        loud: Floats = (1 - _STRAY) * shares[..., self._occupied] + self.stray
-        return loud
+        return self.loud(shares[..., self._occupied])

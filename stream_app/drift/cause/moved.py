@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.findings import CauseKind
+from contracts.histogram import Histogram
 from stream_app.drift.cause.candidate import Candidate
+from stream_app.drift.cause.extremes import against
 from stream_app.drift.cause.likelihood import Likelihood
 from stream_app.drift.cause.points import Floats, rounding
 from stream_app.drift.cause.tables import Distribution, Tables
@@ -41,8 +43,17 @@ class Movement:
 
     def candidate(self, size: float, share: float, gain: float, penalty: float) -> Candidate:
         """The explanation by this size."""
-        by = {"value": size} if self.kind == "shift" else {"value": self.value, "factor": size}
-        return Candidate(kind=self.kind, gain=gain, penalty=penalty, share=share * self.share, upper=self.upper, **by)
+        shift = self.kind == "shift"
+        return Candidate(
+            kind=self.kind,
+            gain=gain,
+            penalty=penalty,
+            share=share * self.share,
+            value=size if shift else self.value,
+            factor=None if shift else size,
+            upper=self.upper,
+            in_part=share < 1,
+        )
 
 
 def movements(tables: Tables) -> list[Movement]:
@@ -58,34 +69,40 @@ def movements(tables: Tables) -> list[Movement]:
     return [
         Movement("shift", np.unique(shifts), lambda by, edges: edges - by),
         Movement("spread", _FACTORS, lambda by, edges: median + (edges - median) / by, value=median),
-        Movement("unit", _FACTORS, lambda by, edges: edges / by, surprise=ratio),
+        Movement("ratio", _FACTORS, lambda by, edges: edges / by, surprise=ratio),
         *(_tail(tables, share, upper) for share in _TAILS for upper in (True, False)),
     ]
 
 
-def moved(tables: Tables, likelihood: Likelihood) -> list[Candidate]:
-    """The best explanation by each movement, of all rows and of a share of them."""
+def moved(tables: Tables, likelihood: Likelihood, window: Histogram, *, in_part: bool) -> list[Candidate]:
+    """The best explanation by each movement, of all rows and, if asked, of a share of them."""
     return [
         candidate
         for movement in movements(tables)
         for view in tables.views
-        for candidate in _best(movement, likelihood, view)
+        for candidate in _best(movement, tables, likelihood, window, view, in_part and movement.kind != "tail")
     ]
 
 
-def _best(movement: Movement, likelihood: Likelihood, view: Distribution) -> list[Candidate]:
+def _best(
+    movement: Movement, tables: Tables, likelihood: Likelihood, window: Histogram, view: Distribution, in_part: bool
+) -> list[Candidate]:
     def images(sizes: Floats) -> Floats:
         return view.images(movement.undo(sizes[:, None], view.edges))
+
+    def doubt(size: float, share: float) -> float:
+        by = np.array([[size]])
+        return against(lambda x: float(movement.undo(by, np.array([x]))[0, 0]), tables, window, share)
 
     sizes, free = movement.sizes, math.log(likelihood.n) + _SURPRISE + movement.surprise
     tried = images(sizes)
     size, gain = _refined(sizes, likelihood.gains(tried), lambda between: likelihood.gains(images(between)))
-    found = [movement.candidate(size, 1.0, gain, free)]
-    if movement.kind != "tail":
+    found = [movement.candidate(size, 1.0, gain, free + doubt(size, 1.0))]
+    if in_part:
         gains = likelihood.mixed(tried)[1]
         size, gain = _refined(sizes, gains, lambda between: likelihood.mixed(images(between))[1])
         share = float(likelihood.mixed(images(np.array([size])))[0][0])
-        found.append(movement.candidate(size, share, gain, free + _SURPRISE_IN_PART))
+        found.append(movement.candidate(size, share, gain, free + _SURPRISE_IN_PART + doubt(size, share)))
     return found
 
 

@@ -22,7 +22,7 @@ def numeric_cause(
     reference: Reference, bins: Bins, window: Histogram, findings: tuple[Finding, ...], name: str
 ) -> Cause | None:
     """reference, window: over `bins`, with at least one value each. None where their values do not differ."""
-    found = explain(reference, bins, window, with_units=name != SCORE)
+    found = explain(reference, bins, window, computed=name == SCORE)
     if found.best is not None:
         return _cause(found.best, found.explained, reference, bins, window, name)
     strange = window.out_of_range / window.known

@@ -1,4 +1,4 @@
-"""A reference histogram as values with weights, so that it can be pushed through a transform and counted again."""
+"""A histogram as values with weights, so that it can be pushed through a transform and counted again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from contracts.baseline import Reference
 from contracts.binning import Bins
 
 Floats = npt.NDArray[np.float64]
@@ -19,7 +18,7 @@ _FEWEST_EDGES = 4
 
 
 class Points(NamedTuple):
-    """x: rising values, shape (points,). weight: of each; they add up to 1."""
+    """x: rising values, shape (points,). weight: of each."""
 
     x: Floats
     weight: Floats
@@ -30,21 +29,22 @@ class Points(NamedTuple):
         return counted.astype(np.float64, copy=False)
 
 
-def points_of(reference: Reference, bins: Bins) -> Points:
-    """Nine points for each bin that holds something, evenly spread; one for a bin of a single value.
+def points_of(shares: Floats, bins: Bins) -> Points:
+    """Shares of bins, shape (bins.size,), as points.
+
+    Nine for each bin that holds something, evenly spread; one for a bin of a single value.
 
     Where the reference looks rounded (to wholes, tenths ...) its points are round, too: what a transform does to them
     then falls into the same bins as what it does to the values.
     """
-    counts = np.array(reference.counts, dtype=np.float64)
-    at = np.flatnonzero(counts)
+    at = np.flatnonzero(shares)
     low, high = extent(bins, at)
     spread = low[:, None] + (high - low)[:, None] * ((np.arange(PER_BIN) + 0.5) / PER_BIN)
     step = rounding(bins)
     if step:
         spread = np.clip(np.round(spread / step) * step, low[:, None], high[:, None])
     spread[bins.atoms[at]] = low[bins.atoms[at], None]
-    weights = np.repeat(counts[at] / max(counts.sum(), 1.0) / PER_BIN, PER_BIN)
+    weights = np.repeat(shares[at] / PER_BIN, PER_BIN)
     x, back = np.unique(spread.ravel(), return_inverse=True)
     return Points(x, np.bincount(back, weights).astype(np.float64, copy=False))
 

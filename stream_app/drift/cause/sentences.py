@@ -47,8 +47,8 @@ def _words(found: Candidate, before: float) -> str:
     rows = _rows(found.share)
     if found.kind == "spike":
         return _spike(found, before)
-    if found.kind == "unit":
-        return _unit(found)
+    if found.kind in ("unit", "ratio"):
+        return _ratio(found)
     if found.kind == "shift":
         who = "shifted" if found.share >= _ALL else f"{rows} look shifted"
         return f"{who} by {signed(value)}"
@@ -78,7 +78,7 @@ def _spike(found: Candidate, before: float) -> str:
     return f"{_rows(found.share)} are {text}"
 
 
-def _unit(found: Candidate) -> str:
+def _ratio(found: Candidate) -> str:
     factor, words = found.factor or 1.0, f" ({found.unit}?)" if found.unit else ""
     rows = _rows(found.share)
     if factor == -1:

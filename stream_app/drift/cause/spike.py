@@ -14,7 +14,7 @@ from stream_app.drift.cause.tables import Tables
 _NOT_ONE_VALUE = 20.0
 """Against a spike whose bin holds all that is out of range and yet two different values."""
 _WIDE = 6.0
-"""Against a spike in a wide bin that the reference never filled: a unit explains it, too."""
+"""Against a spike in a wide bin: a unit can explain it, too."""
 _FEW = 3
 
 
@@ -23,19 +23,20 @@ def spikes(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Ca
 
     gain = n (q_b ln(q_b / p_b) + (1 - q_b) ln((1 - q_b) / (1 - p_b))), the binomial deviance of the bin.
     """
-    n, stray = likelihood.n, likelihood.stray
-    p, q = np.maximum(likelihood.before, stray), likelihood.shares
+    n = likelihood.n
+    before, q = likelihood.before, likelihood.shares
+    p, loud = likelihood.loud(before), likelihood.loud(q)
     rest = 1 - q
     with np.errstate(divide="ignore", invalid="ignore"):
-        gains = np.where(q > 0, q * np.log(q / p), 0.0) + np.where(rest > 0, rest * np.log(rest / (1 - p)), 0.0)
-    gains = np.where((q > p) & (p < 1), likelihood.scale * n * gains, 0.0)
+        gains = np.where(q > 0, q * np.log(loud / p), 0.0) + np.where(rest > 0, rest * np.log(rest / (1 - p)), 0.0)
+    gains = np.where((q > p) & (before < 1), likelihood.scale * n * gains, 0.0)
     found = []
     for b in np.argsort(-gains, kind="stable")[:_FEW].tolist():
         if gains[b] <= 0:
             continue
         value, exact = value_of(b, tables, window)
         penalty = math.log(n) + 0.5 * math.log(q.size) + _objection(b, tables, window)
-        share = float((q[b] - likelihood.before[b]) / (1 - likelihood.before[b])) if likelihood.before[b] < 1 else 0.0
+        share = float((q[b] - before[b]) / (1 - before[b]))
         found.append(
             Candidate(kind="spike", gain=float(gains[b]), penalty=penalty, share=share, value=value, exact=exact)
         )
@@ -64,7 +65,8 @@ def value_of(b: int, tables: Tables, window: Histogram) -> tuple[float, bool]:
 
 
 def _objection(b: int, tables: Tables, window: Histogram) -> float:
-    if tables.counts[b] or tables.bins.atoms[b] or tables.occupied.size == 1:
+    """Against calling what a wide bin holds one value."""
+    if tables.narrow[b]:
         return 0.0
     alone = not window.counts[:b].any() and not window.counts[b + 1 :].any()
     return _NOT_ONE_VALUE if alone and window.minimum != window.maximum else _WIDE

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from contracts.baseline import Reference
 from contracts.binning import Bins
-from stream_app.drift.cause.points import Floats, Ints, extent, points_of
+from stream_app.drift.cause.images import images_of
+from stream_app.drift.cause.points import Floats, Ints, extent
 from stream_app.drift.cause.units import UNITS
 
 _KEPT = 256
 """Tables of so many references are remembered, 0.2 MB each: more features seldom alarm at once."""
+_WIDE = 8.0
+"""A bin of so many times the usual width can hold much more than one value."""
 _LATTICE = 0.5
 """A reference with more than this share on single values moves in steps."""
 
@@ -28,10 +32,8 @@ class Tables:
         self.counts = np.array(reference.counts, dtype=np.float64)
         self.before: Floats = self.counts / self.counts.sum()
         self.occupied: Ints = np.flatnonzero(self.counts)
-        points = points_of(reference, bins)
-        with np.errstate(over="ignore"):
-            self.images: Floats = np.array([points.counted(bins, unit.apply(points.x)) for unit in UNITS])
         self.exact = Distribution(bins, self.occupied, self.before)
+        self.images = images_of(UNITS, bins, self.before)
         self.views: tuple[Distribution, ...] = (self.exact,)
         if self.occupied.size > 2 and self.before[bins.atoms].sum() > _LATTICE:
             self.views += (_rounded(bins, self.occupied, self.before),)
@@ -44,7 +46,24 @@ class Tables:
         """Share of the reference below a value."""
         return float(np.interp(value, self.exact.x, self.exact.cumulative))
 
-    @property
+    @cached_property
+    def narrow(self) -> npt.NDArray[np.bool_]:
+        """Bins of the reference's range that hold one value or little more, shape (B,)."""
+        low, high = extent(self.bins, np.arange(self.bins.size))
+        occupied_width = np.median((high - low)[self.occupied])
+        return (self.bins.atoms | (self.counts > 0)) & (high - low <= _WIDE * occupied_width)
+
+    @cached_property
+    def top(self) -> tuple[float, float]:
+        """The reference's .9 quantile and its largest value."""
+        return float(self.quantile(np.array(0.9))), self.bins.highest
+
+    @cached_property
+    def bottom(self) -> tuple[float, float]:
+        """The reference's .1 quantile and its smallest value."""
+        return float(self.quantile(np.array(0.1))), self.bins.lowest
+
+    @cached_property
     def sd(self) -> float:
         """A standard deviation that outliers do not move: of the middle 80 %, or more where that is nothing."""
         for tail in (0.1, 0.02, 0.0):

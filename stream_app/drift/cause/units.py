@@ -11,8 +11,7 @@ from stream_app.drift.cause.points import Floats
 
 Number = TypeVar("Number", float, Floats)
 
-_COMMON = 2.0
-_RARE = 3.5
+_COMMON, _RARE, _SELDOM = 1.0, 4.0, 6.0
 
 
 class Unit(NamedTuple):
@@ -27,8 +26,8 @@ class Unit(NamedTuple):
         """What a value, or each of an array, becomes."""
         return values * self.factor + self.offset
 
-    def undo(self, value: float) -> float:
-        """The value that becomes `value`."""
+    def undo(self, value: Number) -> Number:
+        """The value that becomes `value`, or each of an array."""
         return (value - self.offset) / self.factor
 
 
@@ -54,7 +53,7 @@ _RATIOS: tuple[tuple[float, str, str, float], ...] = (
     (2.236936, "metres/s -> miles/h", "miles/h -> metres/s", _RARE),
     (1.943844, "metres/s -> knots", "knots -> metres/s", _RARE),
     (1.852, "nautical miles -> kilometres", "kilometres -> nautical miles", _RARE),
-    (1.150779, "knots -> miles/h", "miles/h -> knots", _RARE),
+    (1.150779, "knots -> miles/h", "miles/h -> knots", _SELDOM),
     (3.785412, "gallons -> litres", "litres -> gallons", _RARE),
     (4.184, "kilocalories -> kilojoules", "kilojoules -> kilocalories", _RARE),
     (6.894757, "psi -> kilopascals", "kilopascals -> psi", _RARE),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from contracts.baseline import Reference
 from contracts.binning import Bins
+from contracts.findings import CauseKind
 from contracts.histogram import Histogram
 from stream_app.drift.cause.candidate import Candidate
 from stream_app.drift.cause.clip import clips
@@ -18,6 +19,8 @@ from stream_app.drift.cause.unit import units
 
 _EXPLAINS = 0.2
 """An explanation of less than this share of the change is none ..."""
+_EXPLAINS_IN_PART: dict[CauseKind, float] = {"unit": 0.6, "shift": 0.9, "ratio": 0.9, "spread": 0.9}
+"""Some rows moved and the others stayed: a bold claim has to explain most of the change."""
 _LEFT = 4.0
 """... unless what it leaves unexplained is within so many standard deviations of chance."""
 
@@ -31,12 +34,14 @@ class Explained(NamedTuple):
     changed: bool
 
 
-def explain(reference: Reference, bins: Bins, window: Histogram, *, with_units: bool) -> Explained:
-    """reference: over `bins`, with at least one value; window: likewise. with_units: whether it can have a unit."""
+def explain(reference: Reference, bins: Bins, window: Histogram, *, computed: bool) -> Explained:
+    """reference: over `bins`, with at least one value; window: likewise. computed: by a model:
+    it has no unit."""
     tables, likelihood = tables_of(reference, bins), Likelihood(reference, window)
     chance = math.sqrt(max(likelihood.chance, 1.0))
     changed = likelihood.most > _LEFT * chance
-    tried = candidates(tables, likelihood, window, with_units=with_units)
+    tried = candidates(tables, likelihood, window, computed=computed)
+    tried = [candidate for candidate in tried if candidate.gain >= _enough(candidate, likelihood.most, _LEFT * chance)]
     best = max(tried, key=lambda candidate: candidate.merit, default=None)
     if best is None or best.merit <= 0:
         return Explained(None, 0.0, changed)
@@ -47,13 +52,18 @@ def explain(reference: Reference, bins: Bins, window: Histogram, *, with_units: 
     return Explained(best, explained, changed)
 
 
-def candidates(
-    tables: Tables, likelihood: Likelihood, window: Histogram, *, with_units: bool = True
-) -> list[Candidate]:
-    """Everything that could be said of this window. A reference of one single value can only be replaced."""
+def _enough(candidate: Candidate, most: float, chance: float) -> float:
+    """The gain below which a candidate says too little, of the `most` that there is."""
+    return min(_EXPLAINS_IN_PART[candidate.kind] * most, most - chance) if candidate.in_part else 0.0
+
+
+def candidates(tables: Tables, likelihood: Likelihood, window: Histogram, *, computed: bool = False) -> list[Candidate]:
+    """Everything that could be said of this window. One single value neither moves nor spreads."""
     found = spikes(tables, likelihood, window)
+    if window.minimum == window.maximum and tables.occupied.size > 1:
+        return found
+    found += [] if computed else units(tables, likelihood, window)
     if tables.occupied.size > 1:
-        found += units(tables, likelihood, window) if with_units else []
-        found += moved(tables, likelihood)
+        found += moved(tables, likelihood, window, in_part=not computed)
         found += clips(tables, likelihood, window)
     return found
