@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-if __name__ == "__main__" and sys.argv[1:2] in (["worker"], ["sink"]):
+if __name__ == "__main__" and sys.argv[1:2] in (["worker"], ["sink"]) and sys.argv[2:3] != ["replay"]:
     # Before the imports, which take most of a second: told to stop while they run, it stops, and that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from stream_app import admin, interactive
+from stream_app.alerting.command import sink
 from stream_app.audit import table as audit_table
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
@@ -38,6 +39,7 @@ cli = typer.Typer(
     help="Watches predictions for drift. Settings come from the environment: STREAM_BOOTSTRAP and other STREAM_*.",
 )
 cli.command()(replay)
+cli.add_typer(sink, name="sink", short_help="Deliver alerts to a sink; or send again what could not be delivered.")
 log = logging.getLogger("stream_app")
 _SELDOM_SECONDS = 30.0
 
@@ -46,14 +48,6 @@ _SELDOM_SECONDS = 30.0
 def worker() -> None:
     """Count predictions, compare windows and write alerts, until SIGTERM or SIGINT."""
     _run(_work)
-
-
-@cli.command()
-def sink(name: Annotated[str, typer.Argument(help="webhook or log")]) -> None:
-    """Deliver alerts to one sink, until SIGTERM or SIGINT."""
-    from stream_app.alerting.runner import run_sink  # a sink needs no Faust, a worker no sink: neither waits for it
-
-    raise typer.Exit(run_sink(name))
 
 
 @cli.command()
