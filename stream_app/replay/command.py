@@ -113,12 +113,49 @@ def replay(
     critical_rate_jump: Annotated[
         float | None, _option(_JUDGE, "So is a rate that rose by this much.", "--critical-rate-jump", "0..1", "0.5")
     ] = None,
+    critical_score_change: Annotated[
+        float | None,
+        _option(
+            _JUDGE,
+            "So is an expected change of the mean score by this much.",
+            "--critical-score-change",
+            "0..1",
+            "0.05",
+        ),
+    ] = None,
+    page_harmless: Annotated[
+        bool | None,
+        _option(
+            _JUDGE,
+            "Page for drift that hardly changes the mean score, too.",
+            "--page-harmless",
+            _FLAG,
+            "False",
+        ),
+    ] = None,
+    remind_after: Annotated[
+        str | None,
+        _option(
+            _JUDGE, "Say an incident that goes on again after this; 0s is never.", "--remind-after", "DURATION", "1d"
+        ),
+    ] = None,
+    mutes: Annotated[
+        Path | None,
+        _option(
+            _JUDGE,
+            "What is muted: JSON Lines as `mutes --all --json` prints them. Without it: the topic `alert-mutes` for a "
+            "replay of Kafka, nothing for a file.",
+            "--mutes",
+            "FILE",
+        ),
+    ] = None,
     compare: Annotated[
         list[str] | None,
         _option(
             _JUDGE,
             "Judge the same windows a second time, with these changed: preset, n-min, page-after, of-last, "
-            "resolve-after, critical-effect, critical-rate-jump. Such as preset=classic,page-after=3.",
+            "resolve-after, critical-effect, critical-rate-jump, critical-score-change, page-harmless, remind-after. "
+            "Such as preset=classic,page-after=3.",
             "--compare",
             "NAME=VALUE,...",
         ),
@@ -138,10 +175,11 @@ def replay(
     from stream_app.replay.request import Words
 
     durations = {"window_seconds": window, "lateness_seconds": lateness, "idle_seconds": idle}
-    durations |= {"max_future_seconds": max_future, "max_age_seconds": max_age}
+    durations |= {"max_future_seconds": max_future, "max_age_seconds": max_age, "remind_after_seconds": remind_after}
     numbers = {"preset": preset, "n_min": n_min, "page_after": page_after, "page_of_last": of_last}
-    numbers |= {"resolve_after": resolve_after}
+    numbers |= {"resolve_after": resolve_after, "page_harmless": page_harmless}
     sizes = {"critical_effect": critical_effect, "critical_rate_jump": critical_rate_jump}
+    sizes |= {"critical_score_change": critical_score_change}
     raise typer.Exit(
         _run(
             Words(
@@ -158,6 +196,7 @@ def replay(
                 durations={name: text for name, text in durations.items() if text is not None},
                 numbers={name: value for name, value in {**numbers, **sizes}.items() if value is not None},
                 compare=compare or (),
+                mutes=mutes,
                 strict=strict,
                 keep_cut=keep_cut,
                 output=output,

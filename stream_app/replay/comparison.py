@@ -49,7 +49,7 @@ class Findings:
         self._status[report.status] += 1
         self._transitions.update(transitions)
         self._critical += sum(
-            alert.severity == "critical" and alert.transition != "resolve" for alert in verdict.alerts
+            alert.severity == "critical" and alert.transition in ("raise", "escalate") for alert in verdict.alerts
         )
         self.rows += report.rows
 
@@ -69,6 +69,7 @@ class Findings:
             pages=self._transitions["raise"] + self._transitions["escalate"],
             critical=self._critical,
             resolves=self._transitions["resolve"],
+            reminders=self._transitions["remind"],
         )
 
     @property
@@ -115,6 +116,7 @@ def comparison_text(comparison: ComparisonLine) -> list[str]:
         ("with an alarm", asked.alarms, compared.alarms),
         ("pages", asked.pages, compared.pages),
         ("... critical", asked.critical, compared.critical),
+        ("said again", asked.reminders, compared.reminders),
         ("resolved", asked.resolves, compared.resolves),
     ]
     features = [(found.feature, found.asked, found.compared) for found in comparison.features[:_FEATURES]]

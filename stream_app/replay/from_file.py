@@ -24,7 +24,7 @@ class FileSource:
     def __init__(self, request: Request, path: Path, known: KnownBaselines) -> None:
         self._request, self._path = request, path
         self._baselines, _ = known.at(ALWAYS)
-        self.judges = Judges(request.plan.judgements, known.by_digest)
+        self.judges = Judges(request.plan.judgements, known.by_digest, mutes=request.mutes or ())
         self.replay = FileReplay(request.plan.windows, known.by_digest, self.judges)
         self.empty = f"{path} holds no event"
         self.place: Place = "row" if request.is_table else "line"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from contracts.mutes import Mute
 from contracts.topics import BASELINES
 from stream_app.errors import ReplayError
 from stream_app.replay import topic
@@ -29,11 +30,14 @@ class TopicSource:
         reader: TopicReader,
         spans: Mapping[int, Span],
         known: KnownBaselines,
+        mutes: Sequence[Mute],
         cut_until: int | None,
         now: Callable[[], int],
     ) -> None:
         self._request, self._reader, self._spans, self._now = request, reader, spans, now
-        self.judges = Judges(request.plan.judgements, known.by_digest, cut_until=cut_until, keep_cut=request.keep_cut)
+        self.judges = Judges(
+            request.plan.judgements, known.by_digest, mutes=mutes, cut_until=cut_until, keep_cut=request.keep_cut
+        )
         self.replay = ClockedReplay(
             request.plan,
             known,
@@ -57,6 +61,7 @@ class TopicSource:
         if not request.baselines or settings.topic(BASELINES) in existing:
             changes = await topic.baseline_changes(settings, existing, say)
         known = KnownBaselines(changes, given=request.baselines, strict=request.strict)
+        mutes = await topic.mutes(settings, existing) if request.mutes is None else request.mutes
         async with topic.opened(settings, topic.predictions(settings), existing) as reader:
             logs = await reader.logs(request.since, request.before)
             if request.offsets is not None:
@@ -64,7 +69,7 @@ class TopicSource:
             else:
                 spans = by_time(logs, since=request.since is not None, before=request.before is not None)
             _check(spans, logs, request)
-            yield cls(request, reader, spans, known, await _cut(request, reader, spans, logs), now)
+            yield cls(request, reader, spans, known, mutes, await _cut(request, reader, spans, logs), now)
 
     async def steps(self) -> AsyncIterator[list[Verdict]]:
         """What each step found. Raises StreamError."""

@@ -12,6 +12,7 @@ import msgspec
 
 from contracts.alerts import DriftAlert
 from contracts.baseline import Baseline
+from contracts.mutes import Mute
 from contracts.partials import Heartbeat, PartialAggregate
 from contracts.reports import DriftReport
 from contracts.times import milliseconds
@@ -60,8 +61,8 @@ class Verdict(NamedTuple):
 class Judge:
     """Stage 2 for one rule and policy. Every model is in one merger: versions do not meet in it."""
 
-    def __init__(self, judgement: Judgement, baselines: Mapping[str, Baseline]) -> None:
-        self._rule, self._policy = judgement.rule, judgement.policy
+    def __init__(self, judgement: Judgement, baselines: Mapping[str, Baseline], mutes: Sequence[Mute]) -> None:
+        self._rule, self._policy, self._mutes = judgement.rule, judgement.policy, mutes
         self._merger = Merger(0, MergerConfig(minimum_rows=judgement.rule.n_min), baselines)
         self._states: dict[Version, PolicyState] = {}
         self._taken = 0
@@ -95,7 +96,7 @@ class Judge:
 
     def _judged(self, closing: Closing) -> tuple[DriftReport, tuple[DriftAlert, ...]]:
         version = closing.model, closing.version
-        found = judged(closing, self._states.get(version, PolicyState()), self._rule, self._policy)
+        found = judged(closing, self._states.get(version, PolicyState()), self._rule, self._policy, self._mutes)
         self._states[version] = found.state
         self._merger.close(closing)
         return found.report, found.alerts
@@ -109,10 +110,11 @@ class Judges:
         judgements: Sequence[Judgement],
         baselines: Mapping[str, Baseline],
         *,
+        mutes: Sequence[Mute] = (),
         cut_until: int | None = None,
         keep_cut: bool = False,
     ) -> None:
-        self._judges = [Judge(judgement, baselines) for judgement in judgements]
+        self._judges = [Judge(judgement, baselines, mutes) for judgement in judgements]
         self._cut_until, self._keep_cut = cut_until, keep_cut
         self._cut: dict[WindowId, int] = {}
 

@@ -72,6 +72,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     pages: int
     critical: int
     resolves: int
+    reminders: int = 0
 
 
 class FeatureAlarms(msgspec.Struct, frozen=True):

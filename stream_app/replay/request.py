@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 
 from contracts.baseline import Baseline
-from contracts.errors import InvalidBaseline
+from contracts.errors import InvalidBaseline, InvalidMessage
+from contracts.mutes import Mute, decode_mute
 from stream_app.agents.configured import limits, window_config
 from stream_app.errors import ReplayError
 from stream_app.replay import spelling
 from stream_app.replay.judging import Plan
 from stream_app.replay.kinds import LINES, TABLES
-from stream_app.replay.settings import COMPARABLE, OPTIONS, has_broker, judging, settings_of
+from stream_app.replay.settings import COMPARABLE, OPTIONS, compared, described, has_broker, judging, settings_of
 from stream_app.replay.spelling import OffsetRange
 from stream_app.settings import StreamSettings
 from stream_app.windowing.typed import Version
@@ -36,6 +37,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     durations: Mapping[str, str] = {}
     numbers: Mapping[str, object] = {}
     compare: Sequence[str] = ()
+    mutes: Path | None = None
     strict: bool = False
     keep_cut: bool = False
     output: Path | None = None
@@ -44,7 +46,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """since, before: milliseconds UTC. offsets: by partition; None: all there is. names: of the plan's judgements.
 
-    settings: where the topics are. ask_broker: the baselines are to be found there, too.
+    mutes: None is those of the topic `alert-mutes`. settings: where the topics are. ask_broker: the baselines are to be
+    found there, too.
     """
 
     file: Path | None
@@ -62,6 +65,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     keep_cut: bool
     output: Path | None
     plan: Plan
+    mutes: tuple[Mute, ...] | None
     names: tuple[str, ...]
     settings: StreamSettings
     ask_broker: bool
@@ -77,10 +81,10 @@ def request_of(words: Words) -> Request:
     if words.compare:
         (compare,) = words.compare
         changes = spelling.pairs("--compare", compare.split(","), tuple(COMPARABLE))
-        other = {COMPARABLE[name]: value for name, value in changes.items()}
+        other = compared(changes)
         changed = settings_of({**given, **other}, broker=words.file is None, option="--compare")
         judgements.append(judging(changed, {**given, **other}, prefix=f"--compare {compare}"))
-        names = [_described(settings, other), compare]
+        names = [described(settings, other), compare]
     since = None if words.from_ is None else spelling.moment("--from", words.from_)
     before = None if words.to is None else spelling.moment("--to", words.to)
     if since is not None and before is not None and before <= since:
@@ -109,6 +113,7 @@ def request_of(words: Words) -> Request:
             limits=limits(settings),
             judgements=tuple(judgements),
         ),
+        mutes=_mutes(words),
         names=tuple(names),
         settings=settings,
         ask_broker=words.file is None or not baselines,
@@ -155,11 +160,6 @@ def _refuse(options: Mapping[str, object], why: str) -> None:
             raise ReplayError(f"{option} {why}")
 
 
-def _described(settings: StreamSettings, changes: Mapping[str, str]) -> str:
-    """The values of these settings, as --compare would name them."""
-    return ",".join(f"{name}={getattr(settings, field)}" for name, field in COMPARABLE.items() if field in changes)
-
-
 def _read_baselines(texts: Iterable[str]) -> dict[Version, Baseline]:
     """By the version they are for: that before the "=", else their own. Raises ReplayError.
 
@@ -182,6 +182,25 @@ def _read_baselines(texts: Iterable[str]) -> dict[Version, Baseline]:
             raise ReplayError(f"--baseline {text}: {baseline.key} has one already; give one for each version")
         found[key] = baseline
     return found
+
+
+def _mutes(words: Words) -> tuple[Mute, ...] | None:
+    """Those of the file that was named; None: those of the topic. A replay of a file has no topic of mutes."""
+    if words.mutes is None:
+        return None if words.file is None else ()
+    try:
+        lines = words.mutes.read_bytes().splitlines()
+    except OSError as error:
+        raise ReplayError(f"--mutes {words.mutes}: cannot be read: {error.strerror or error}") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found += [decode_mute(line)] if line.strip() else []
+        except InvalidMessage as error:
+            raise ReplayError(
+                f"--mutes {words.mutes}, line {number}: {error}; `python -m stream_app mutes --all --json` prints such"
+            ) from error
+    return tuple(found)
 
 
 def _read_baseline(path: Path) -> Baseline:

@@ -11,6 +11,7 @@ from stream_app.agents.configured import decision_rule, policy_config
 from stream_app.drift.rule import PRESETS
 from stream_app.errors import ReplayError
 from stream_app.replay.judging import Judgement
+from stream_app.replay.spelling import duration, spelt
 from stream_app.settings import PREFIX, StreamSettings, faults
 
 OPTIONS = {
@@ -26,6 +27,9 @@ OPTIONS = {
     "resolve_after": "--resolve-after",
     "critical_effect": "--critical-effect",
     "critical_rate_jump": "--critical-rate-jump",
+    "critical_score_change": "--critical-score-change",
+    "page_harmless": "--page-harmless",
+    "remind_after_seconds": "--remind-after",
 }
 """The settings that the command line can change."""
 COMPARABLE = {
@@ -38,11 +42,31 @@ COMPARABLE = {
         "resolve_after",
         "critical_effect",
         "critical_rate_jump",
+        "critical_score_change",
+        "page_harmless",
+        "remind_after_seconds",
     )
 }
 """Those of them that --compare can: they judge, and do not count."""
+_DURATION = "remind_after_seconds"
 _NOWHERE = "127.0.0.1:9"
 """Stands for the broker that a file does not need; nobody connects to it."""
+
+
+def compared(changes: Mapping[str, str]) -> dict[str, object]:
+    """What --compare changes, by field. Raises ReplayError."""
+    texts = {COMPARABLE[name]: value for name, value in changes.items()}
+    if (text := texts.get(_DURATION)) is not None:
+        return {**texts, _DURATION: duration("--compare remind-after", text)}
+    return dict(texts)
+
+
+def described(settings: StreamSettings, changes: Mapping[str, object]) -> str:
+    """The values that these settings have, as --compare would name them."""
+    shown = {field: getattr(settings, field) for field in changes}
+    if _DURATION in shown:
+        shown[_DURATION] = spelt(shown[_DURATION])
+    return ",".join(f"{name}={shown[field]}" for name, field in COMPARABLE.items() if field in shown)
 
 
 def has_broker() -> bool:
@@ -77,5 +101,12 @@ def judging(settings: StreamSettings, given: Mapping[str, object], *, prefix: st
             (f"{prefix}: " if prefix else "")
             + f"--page-after ({settings.page_after}), --of-last ({settings.page_of_last}): a feature cannot alarm in "
             f"{settings.page_after} of {settings.page_of_last} windows; lower the first or raise the second"
+        )
+    if 0 < settings.remind_after_seconds < settings.window_seconds and "remind_after_seconds" in given:
+        raise ReplayError(
+            (f"{prefix}: " if prefix else "")
+            + f"--remind-after ({spelt(settings.remind_after_seconds)}) is below --window "
+            f"({spelt(settings.window_seconds)}): an incident is looked at once a window; raise the first (0s: never "
+            "remind), or lower the second"
         )
     return Judgement(decision_rule(settings), policy_config(settings))

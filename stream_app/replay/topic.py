@@ -14,8 +14,10 @@ from aiokafka.errors import KafkaError
 
 from contracts.errors import InvalidBaseline, InvalidEvent
 from contracts.events import decode_envelope, event_time_ms
-from contracts.topics import BASELINES, PREDICTIONS
+from contracts.mutes import Mute
+from contracts.topics import ALERT_MUTES, BASELINES, PREDICTIONS
 from stream_app import admin, interactive
+from stream_app.alerting.known_alerts import learn
 from stream_app.baselines import said
 from stream_app.errors import BrokerError, TopicsError
 from stream_app.replay.known import Change
@@ -132,13 +134,29 @@ async def baseline_changes(settings: StreamSettings, existing: Mapping[str, int]
     """All that the topic `baselines` still says, in its order."""
     changes: list[Change] = []
     keys: dict[bytes, Version] = {}
-    async with opened(settings, settings.topic(BASELINES), existing) as reader:
-        spans = {
-            number: Span(log.start, log.end, True, False) for number, log in (await reader.logs(None, None)).items()
-        }
-        async for batch in reader.read(spans):
-            changes += changes_of(batch.records, keys, say)
+    async for records in _all(settings, settings.topic(BASELINES), existing):
+        changes += changes_of(records, keys, say)
     return changes
+
+
+async def mutes(settings: StreamSettings, existing: Mapping[str, int]) -> tuple[Mute, ...]:
+    """Every mute that the topic `alert-mutes` has; none where there is no such topic."""
+    name, found = settings.topic(ALERT_MUTES), dict[bytes, Mute]()
+    if name in existing:
+        async for records in _all(settings, name, existing):
+            for record in records:
+                learn(record, found)
+    return tuple(found.values())
+
+
+async def _all(
+    settings: StreamSettings, topic: str, existing: Mapping[str, int]
+) -> AsyncIterator[list[ConsumerRecord]]:
+    """All that a topic holds now, in lists of one partition each."""
+    async with opened(settings, topic, existing) as reader:
+        logs = await reader.logs(None, None)
+        async for batch in reader.read({number: Span(log.start, log.end, True, False) for number, log in logs.items()}):
+            yield batch.records
 
 
 def changes_of(records: Iterable[ConsumerRecord], keys: dict[bytes, Version], say: Say) -> Iterable[Change]:

@@ -471,7 +471,7 @@ def test_a_second_comparison_is_refused_and_not_taken_for_the_first(
 
 
 def test_severities_are_compared_where_nothing_else_differs(tmp_path: Path, baseline: Callable[..., list[str]]) -> None:
-    columns = rows(600, distance=dict.fromkeys(range(120, 600), 160.0))
+    columns = rows(600, distance=dict.fromkeys((i for i in range(120, 600) if i % 5), 160.0))
     file = write_csv(tmp_path / "events.csv", columns)
     words = ["--n-min", "50", "--critical-rate-jump", "1", "--critical-effect", "0.01"]
     result = replay("--file", file, *baseline(), *words, "--compare", "critical-effect=1")
@@ -724,7 +724,7 @@ def test_the_help_says_each_default_and_what_can_be_compared_and_read() -> None:
     options = {found.default: found for hint in hints for found in getattr(hint, "__metadata__", ())}
     for field, option in OPTIONS.items():
         default = StreamSettings.model_fields[field].default
-        wanted = default if field in COMPARABLE.values() else spelt(default)
+        wanted = spelt(default) if field.endswith("_seconds") else default
         assert options[option].help.endswith(f"Default: {wanted}."), option
     assert options["--preset"].metavar == "|".join(sorted(PRESETS))
     assert all(f" {name}" in options["--compare"].help for name in COMPARABLE)
