@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections import deque
 from pathlib import Path
 from typing import ClassVar, Self
@@ -40,6 +41,7 @@ class FileSink:
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
+        self._one = threading.Lock()  # models are delivered side by side, and each write is in a thread
         self._known: deque[str] = deque(maxlen=_KNOWN)
         self._file = self._opened()
 
@@ -72,6 +74,10 @@ class FileSink:
         os.close(self._file)
 
     def _write(self, alert: DriftAlert) -> None:
+        with self._one:
+            self._append(alert)
+
+    def _append(self, alert: DriftAlert) -> None:
         self._reopen_when_moved()
         if alert.id in self._known:
             return

@@ -98,7 +98,8 @@ class HttpPost:
             "read": self._settings.read_timeout_seconds,
             "write": self._settings.read_timeout_seconds,
         }
-        sent = {"user-agent": "tidemark/1", **self._authorization(), **headers}
+        given = {"host": self._url.netloc.decode(), "user-agent": "tidemark/1"}
+        sent = given | self._authorization() | dict(headers)
         request = self._pool.stream(
             "POST",
             httpcore.URL(
@@ -134,8 +135,8 @@ class HttpPost:
             raise SinkSettingsError(f"{self._settings.variable('url')}: {error}") from None
 
     def _made_pool(self) -> httpcore.AsyncConnectionPool:
-        # no connection is used twice: alerts are rare, and each is judged anew
-        trust, most = self._trust(), 100
+        # No connection is used twice: alerts are rare, and each is judged anew. Any number: the reader bounds them.
+        trust, most = self._trust(), None
         if self._proxy is None:
             guard = Guard(self._settings.allow_private_addresses, self._settings.variable("allow_private_addresses"))
             return httpcore.AsyncConnectionPool(

@@ -85,6 +85,15 @@ async def test_the_proxy_itself_may_be_private_and_is_told_the_receivers_name(en
     assert posted.headers["proxy-authorization"] == "Basic " + base64.b64encode(b"user:topsecret").decode()
 
 
+async def test_an_ipv6_address_is_named_in_brackets(environment: Environment) -> None:
+    async with receiving() as proxy:
+        environment({"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}"})
+        post = HttpPost(HttpSettings(url="http://[2606:2800:220:1::1]:8080/hook"))
+        await post.send(b"{}", {})
+        await post.close()
+    assert proxy.posted[0].headers["host"] == "[2606:2800:220:1::1]:8080"
+
+
 async def test_an_https_receiver_is_reached_through_a_tunnel_that_the_proxy_may_refuse(
     environment: Environment,
 ) -> None:

@@ -238,6 +238,19 @@ async def test_one_models_alerts_keep_their_order_through_failures_and_no_other_
 
 
 @every_sink
+async def test_alerts_of_many_models_at_once_all_arrive(kind, build, capsys) -> None:
+    alerts = [an_alert(model=f"model-{number}") for number in range(40)]
+    async with delivering(kind, build, capsys) as (sink, told, _):
+        lanes: Lanes[FakeRecord] = Lanes(Post(sink).courier.handle)
+        for offset, alert in enumerate(alerts):
+            lanes.add(FakeRecord.of(offset, alert))
+        await eventually(lambda: lanes.position == len(alerts), 10, "all alerts")
+        keys = told()
+    assert len(keys) == len(alerts)
+    assert len([alert for alert in alerts if names(alert) & set(keys)]) == len(alerts)
+
+
+@every_sink
 async def test_a_sink_says_where_alerts_go_and_shows_no_secret(kind, build, receiver: HttpReceiver) -> None:
     url = (
         "" if isinstance(TARGETS[kind.name], Local) else f"https://user:{MARK}@alerts.example.com:8443/{MARK}?t={MARK}"
