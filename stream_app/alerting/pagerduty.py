@@ -125,10 +125,11 @@ def _payload(alert: DriftAlert, told: int) -> dict[str, Any]:
 
 
 def _particulars(feature: AlertFeature) -> dict[str, Any]:
+    change = expected_change(feature)
     about = {
         "findings": findings(feature),
         "cause": cause(feature),
-        "expected_change": expected_change(feature),
+        "expected_change": None if change is None else change.removeprefix("expected: "),
         "since": instant(feature.since),
         "new": feature.new,
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from contracts.alerts import AlertFeature, DriftAlert
+from stream_app.alerting.wording import explanation
 
 CUT = "…"
 
@@ -19,24 +20,18 @@ def findings(feature: AlertFeature) -> str:
 
 def cause(feature: AlertFeature) -> str | None:
     """The cause's sentence, without the feature's name in front: every sink writes that itself."""
-    return None if feature.cause is None else feature.cause.sentence.removeprefix(f"{feature.feature}: ")
+    return next(iter(explanation(feature.feature, feature.cause, None)), None)
 
 
 def expected_change(feature: AlertFeature) -> str | None:
-    """`mean score -0.061, positive decisions -4.4 points`; None where no effect was estimated."""
-    if feature.model_effect is None:
-        return None
-    change = feature.model_effect.expected
-    score = f"mean score {change.score:+.3f}"
-    return score if change.positives is None else f"{score}, positive decisions {100 * change.positives:+.1f} points"
+    """`expected: mean score -.061, positive rate -4.4 points`; None where no effect was estimated."""
+    return next(iter(explanation(feature.feature, None, feature.model_effect)), None)
 
 
 def line(feature: AlertFeature) -> str:
-    """All of it in one line: `distance (values: effect 0.21, p 3e-41): cause; expected change: mean score -0.061`."""
-    change = expected_change(feature)
-    more = [part for part in (cause(feature), change and f"expected change: {change}") if part]
-    head = f"{feature.feature} ({findings(feature)})"
-    return f"{head}: {'; '.join(more)}" if more else head
+    """All of it in one line: `distance (values: effect 0.21, p 3e-41): cause; expected: mean score -.061`."""
+    more = explanation(feature.feature, feature.cause, feature.model_effect)
+    return ": ".join([f"{feature.feature} ({findings(feature)})", *(["; ".join(more)] if more else [])])
 
 
 def window(alert: DriftAlert) -> str:

@@ -81,12 +81,9 @@ class SlackSink:
 
 def message(alert: DriftAlert) -> Block:
     """The body of the POST. text: what notifications and screen readers use instead of the blocks."""
-    sentences = [alert.summary]
-    if alert.storm:
-        sentences.append("Most of the watched features drift at once: look for one common reason first.")
     blocks: list[Block] = [
         {"type": "header", "text": _plain(f"{_MARKS[alert.severity]} {title(alert)}", HEADER)},
-        {"type": "section", "text": _mrkdwn("\n".join(sentences), SECTION)},
+        {"type": "section", "text": _mrkdwn(alert.summary, SECTION)},
     ]
     if alert.features:
         named, more = first(alert.features, FIELDS if len(alert.features) <= FIELDS else FIELDS - 1)
@@ -98,7 +95,8 @@ def message(alert: DriftAlert) -> Block:
         f"model {alert.model}/{alert.version} | window {window(alert)} | incident {alert.incident} | id {alert.id}"
     )
     blocks.append({"type": "context", "elements": [_mrkdwn(context, CONTEXT)]})
-    return {"text": cut(f"{title(alert)}. {alert.summary}", FALLBACK, escaped), "blocks": blocks}
+    said = alert.summary.removeprefix(f"{alert.model}/{alert.version}: ")  # the title has it
+    return {"text": cut(f"{title(alert)}: {said}", FALLBACK, escaped), "blocks": blocks}
 
 
 def title(alert: DriftAlert) -> str:
@@ -126,8 +124,7 @@ def escaped(text: str) -> str:
 def _field(feature: AlertFeature, joined: bool) -> Block:
     """A feature: its name in bold, then a line each for findings, cause and expected change."""
     name = cut(f"{feature.feature}{' (new)' if joined else ''}", 200)
-    change = expected_change(feature)
-    lines = (findings(feature), cause(feature), change and f"expected: {change}")
+    lines = (findings(feature), cause(feature), expected_change(feature))
     rest = "\n".join(line for line in lines if line)
     # a star of the name's own would end the bold type
     head = f"*{escaped(name.replace('*', '∗'))}*\n"
