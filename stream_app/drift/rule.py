@@ -67,9 +67,10 @@ CALIBRATED = DecisionRule(
         "peak": Part(weight=0.1),
         "chi2": Part(weight=1.0),
         "level_shift": Part(floor=0.05),
-        "missing": _RATE,
+        # Half of what should be found: a rate that goes from 1 % to 3 %, a new level in 1 % of the rows
+        "missing": Part(weight=1.0, floor=0.01),
         "out_of_range": _RATE,
-        "unseen": _RATE,
+        "unseen": Part(weight=1.0, floor=0.005),
         "positives": _RATE,
     },
     values_q=0.01,

@@ -76,8 +76,9 @@ def test_families_span_all_panels() -> None:
 
 
 def test_a_rate_below_its_floor_does_not_alarm() -> None:
-    missing = a_measurement("missing", [1e-12, 1e-12], [0.019, 0.021], "missing")
-    assert decided(CALIBRATED, missing)[0].alarm.tolist() == [False, True]
+    for finding, below, above in (("missing", 0.009, 0.011), ("unseen", 0.004, 0.006), ("out_of_range", 0.019, 0.021)):
+        rate = a_measurement(finding, [1e-12, 1e-12], [below, above], finding)  # type: ignore[arg-type]
+        assert decided(CALIBRATED, rate)[0].alarm.tolist() == [False, True]
 
 
 def test_the_classic_preset_alarms_on_p_or_psi_of_each_feature_and_on_no_rate() -> None:
