@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bench.benchmark import Benchmark, Options, Say
-from bench.closing_material import HOUR_MS, closed, counted, drawn_baseline, drawn_rows, varying, widened
+from bench.closing_material import HOUR_MS, closed, counted, drawn_baseline, drawn_rows, varying
 from contracts.baseline import Baseline
 from contracts.partials import encode_partial
 from contracts.reports import encode_report
@@ -64,14 +64,13 @@ class _Size(msgspec.Struct, frozen=True):
 
 def run(options: Options, say: Say) -> ClosingFigures:
     """Measure it."""
-    baseline = drawn_baseline(options.seed, QUICK_REFERENCE_ROWS if options.quick else REFERENCE_ROWS)
+    rows = QUICK_REFERENCE_ROWS if options.quick else REFERENCE_ROWS
+    few, many = (drawn_baseline(options.seed, rows, features) for features in (23, 1000))
     rounds, usual = QUICK_ROUNDS if options.quick else ROUNDS, gc.get_threshold()
     collect_seldom()
     try:
-        sizes = {
-            features: _size(widened(baseline, features), features, options.seed, rounds) for features in (23, 1000)
-        }
-        causes = cause_times(widened(baseline, 23), options.seed)
+        sizes = {23: _size(few, 23, options.seed, rounds), 1000: _size(many, 1000, options.seed, rounds)}
+        causes = cause_times(few, options.seed)
     finally:
         gc.unfreeze()
         gc.set_threshold(*usual)
@@ -80,7 +79,7 @@ def run(options: Options, say: Say) -> ClosingFigures:
         **{f"report_kb_{n}": round(size.report_kb, 1) for n, size in sizes.items()},
         cause_ms=round(float(np.mean(causes)), 2),
         cause_most_ms=round(max(causes), 2),
-        state_kb_23=round(state_kb(widened(baseline, 23), 23, options.seed), 1),
+        state_kb_23=round(state_kb(few, 23, options.seed), 1),
     )
     for name, value in msgspec.structs.asdict(figures).items():
         say(f"{name:24}{value:10g}")

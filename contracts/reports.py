@@ -19,7 +19,7 @@ Null = Literal["sampling", "learnt"]
 """What a p-value holds a statistic against: chance alone, or how the reference's own windows vary by nature."""
 
 
-class Statistic(msgspec.Struct, frozen=True):
+class Statistic(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One test of one feature. value: of the statistic (a rate for rates). p_value: None where there is no test.
 
     reference: the same quantity in the reference, for rates. null: of the p-value.
@@ -32,7 +32,7 @@ class Statistic(msgspec.Struct, frozen=True):
     null: Null = "sampling"
 
 
-class FeatureVerdict(msgspec.Struct, frozen=True, kw_only=True):
+class FeatureVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What was found about one feature in one window.
 
     p_value: combined over the value tests. effect: the KS distance, or for categories the largest change of one

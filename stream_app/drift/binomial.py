@@ -16,8 +16,12 @@ def at_least(k: Ints, n: Ints, p: Floats) -> Floats:
     >>> at_least(np.array([0, 1, 3]), np.array([3, 3, 3]), np.array([.5, .5, .5])).round(9).tolist()
     [1.0, 0.875, 0.125]
     """
-    tail: Floats = np.asarray(special.betainc(np.maximum(k, 1), np.maximum(n - k + 1, 0), p), dtype=np.float64)
-    return np.where(k <= 0, 1.0, tail)
+    tail = np.ones(k.shape)
+    some = k > 0
+    if some.any():
+        k, n = k[some], n[some]
+        tail[some] = special.betainc(k, np.maximum(n - k + 1, 0), p[some])
+    return tail
 
 
 def two_sided(k: Ints, n: Ints, p: Floats) -> Floats:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from contracts.reports import Finding
-from stream_app.drift.false_discovery import benjamini_hochberg
+from stream_app.drift.false_discovery import discoveries
 from stream_app.drift.metric import Measured
 from stream_app.drift.panel import Flags, Floats
 from stream_app.drift.rule import DecisionRule
@@ -107,8 +107,8 @@ def _passed(family: Sequence[Floats], q: float, rule: DecisionRule) -> list[Flag
     if not family:
         return []
     flat = np.concatenate(family)
-    adjusted = flat if rule.correction == "none" else benjamini_hochberg(flat)
-    return np.split(adjusted < q, np.cumsum([p.size for p in family])[:-1])
+    passed = flat < q if rule.correction == "none" else discoveries(flat, q)
+    return np.split(passed, np.cumsum([p.size for p in family])[:-1])
 
 
 def _decision(question: Question, passed: Flags) -> Decision:

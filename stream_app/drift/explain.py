@@ -30,7 +30,7 @@ def explained(
 
     histograms: of the window, in the order of `ready.watched`, which is the verdicts' too.
     """
-    alarming = sorted((i for i, verdict in enumerate(verdicts) if verdict.alarm), key=lambda i: _rank(verdicts[i]))
+    alarming = sorted((i for i, verdict in enumerate(verdicts) if verdict.findings), key=lambda i: _rank(verdicts[i]))
     every = list(verdicts)
     for i in alarming[:MOST]:
         every[i] = _explained(verdicts[i], ready, histograms[i], i)
@@ -39,7 +39,7 @@ def explained(
 
 def ranked(verdicts: Iterable[FeatureVerdict]) -> list[FeatureVerdict]:
     """Those that alarm, the most important first."""
-    return sorted((verdict for verdict in verdicts if verdict.alarm), key=_rank)
+    return sorted((verdict for verdict in verdicts if verdict.findings), key=_rank)
 
 
 def _explained(verdict: FeatureVerdict, ready: PreparedBaseline, window: Histogram, at: int) -> FeatureVerdict:

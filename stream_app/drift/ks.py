@@ -56,7 +56,7 @@ class Ks:
         self._reference = panel.counted
         fullest = [int(reference.histogram.counts.argmax()) for reference in panel.references]
         self._fullest: Ints = panel.starts + np.array(fullest, dtype=np.int64)
-        outside = self._reference.n - self._reference.counts[self._fullest]
+        outside = self._reference.n - self._reference.at(self._fullest)
         self._outside_rate: Floats = (outside + 1) / (self._reference.n + 2)
         tables = [reference.bridge for reference in panel.references]
         self._tied: Ints = np.flatnonzero([table is not None for table in tables])
@@ -64,14 +64,14 @@ class Ks:
 
     def measure(self, window: PanelCounts) -> Measured:
         """value and size: D."""
-        n, m = window.n, self._reference.n
-        distance = window.panel.largest(np.abs(window.cumulative - self._reference.cumulative))
-        distance = np.where((n > 0) & (m > 0), distance, 0.0)
+        panel, n, m = window.panel, window.n, self._reference.n
+        ahead = window.ahead
+        distance = np.maximum(np.maximum.reduceat(ahead, panel.starts), -np.minimum.reduceat(ahead, panel.starts))
         x = np.sqrt(n * m / np.maximum(n + m, 1)) * distance
         p = special.kolmogorov(x)
         p[self._tied] = self._bridges.upper_tail(x[self._tied])
         few = n * self._outside_rate < _FEW
-        p[few] = binomial.two_sided((n - window.counts[self._fullest])[few], n[few], self._outside_rate[few])
+        p[few] = binomial.two_sided((n - window.at(self._fullest))[few], n[few], self._outside_rate[few])
         return Measured(distance, distance, np.where(distance > 0, p, 1.0))
 
 

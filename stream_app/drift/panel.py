@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 PanelKind = Literal["numeric", "categorical", "decision"]
-Number = TypeVar("Number", np.int64, np.float64)
+Number = TypeVar("Number", np.int64, np.float64, np.bool_)
 
 
 class Panel:
@@ -37,8 +37,13 @@ class Panel:
         self.references = tuple(references)
         self.sizes: Ints = np.array([reference.bins.size for reference in references], dtype=np.int64)
         self.starts: Ints = np.concatenate(([0], np.cumsum(self.sizes)[:-1]))
-        self.strange: Flags = np.concatenate([_strange(reference) for reference in references])
-        """Flat: bins that hold what the reference never had (out of its range, or UNSEEN)."""
+        self.ends: Ints = self.starts + self.sizes
+        usual = [_usual(reference) for reference in references]
+        self.usual: tuple[Ints, Ints] = (
+            self.starts + np.array([own.start for own in usual], dtype=np.int64),
+            self.starts + np.array([own.stop for own in usual], dtype=np.int64),
+        )
+        """First and last + 1 of each feature's bins that are no surprise: within its range, or of levels it had."""
         self.counted = PanelCounts(self, [reference.histogram for reference in references])
         """The references' own counts."""
 
@@ -60,10 +65,28 @@ class PanelCounts:
 
     def __init__(self, panel: Panel, histograms: Sequence[Histogram]) -> None:
         self.panel = panel
-        self.counts: Ints = np.concatenate([histogram.counts for histogram in histograms])
         self.missing: Ints = np.array([histogram.missing for histogram in histograms], dtype=np.int64)
-        self.n: Ints = panel.total(self.counts)
+        # Counts are summed up in place: of 1,000 features they fill megabytes, and writing those takes the time
+        self._below: Ints = np.empty(int(panel.ends[-1]) + 1, dtype=np.int64)
+        self._below[0] = 0
+        np.concatenate([histogram.counts for histogram in histograms], out=self._below[1:])
+        np.cumsum(self._below, out=self._below)
+        self.n: Ints = self.between(panel.starts, panel.ends)
         self.rows: Ints = self.n + self.missing
+
+    def between(self, first: Ints, last: Ints) -> Ints:
+        """How many values are in the flat bins from each of `first` up to, without it, each of `last`."""
+        counted: Ints = self._below[last] - self._below[first]
+        return counted
+
+    @cached_property
+    def counts(self) -> Ints:
+        """Known values in each bin, flat."""
+        return np.diff(self._below)
+
+    def at(self, bins: Ints) -> Ints:
+        """`counts` of a few bins, without making all of them."""
+        return self.between(bins, bins + 1)
 
     @cached_property
     def shares(self) -> Floats:
@@ -75,21 +98,36 @@ class PanelCounts:
     def cumulative(self) -> Floats:
         """Share of the known values in each bin and those below it, flat. Counts are summed before they are divided:
         equal counts give equal shares, to the last bit."""
-        below = np.cumsum(self.counts)
-        before = below[self.panel.starts] - self.counts[self.panel.starts]
-        cumulative: Floats = (below - self.panel.spread(before)) / self.panel.spread(np.maximum(self.n, 1))
+        own = self.panel.spread(self._below[self.panel.starts])
+        np.subtract(self._below[1:], own, out=own)
+        cumulative: Floats = own / self.panel.spread(np.maximum(self.n, 1))
         return cumulative
+
+    @cached_property
+    def ahead(self) -> Floats:
+        """`cumulative` less the references', flat; 0 for a feature without values on either side."""
+        ahead: Floats = self.cumulative - self.panel.counted.cumulative
+        nothing = (self.n == 0) | (self.panel.counted.n == 0)
+        if nothing.any():
+            ahead[self.panel.spread(nothing)] = 0.0
+        return ahead
+
+    @cached_property
+    def excess(self) -> Floats:
+        """Share of the known values in each bin less the references', flat; 0 as `ahead`, which ends at 0 for each
+        feature, so that the differences of its neighbours are those of the shares."""
+        ahead = self.ahead
+        excess = np.empty_like(ahead)
+        excess[0] = ahead[0]
+        np.subtract(ahead[1:], ahead[:-1], out=excess[1:])
+        return excess
 
     @cached_property
     def strange(self) -> Ints:
         """Known values that the reference never had."""
-        return self.panel.total(self.counts * self.panel.strange)
+        return self.n - self.between(*self.panel.usual)
 
 
-def _strange(reference: Reference) -> Flags:
-    flags = np.ones(reference.bins.size, dtype=np.bool_)
-    if isinstance(reference.bins, Bins):
-        flags[reference.bins.inside] = False
-    else:
-        flags[: reference.bins.unseen] = False
-    return flags
+def _usual(reference: Reference) -> slice:
+    """The bins of one feature that hold what the reference had (in its range, or not UNSEEN)."""
+    return reference.bins.inside if isinstance(reference.bins, Bins) else slice(0, reference.bins.unseen)

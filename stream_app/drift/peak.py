@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -38,9 +39,7 @@ class Peak:
     kinds: ClassVar[tuple[PanelKind, ...]] = ("numeric",)
 
     def __init__(self, panel: Panel) -> None:
-        self._shares = panel.counted.shares
-        self._m = panel.counted.n
-        self._p: Floats = (panel.counted.counts + 1) / panel.spread(self._m + 1)
+        self._p: Floats = (panel.counted.counts + 1) / panel.spread(panel.counted.n + 1)
         self._bins = panel.sizes.astype(np.float64)
         self._feature = panel.spread(np.arange(panel.sizes.size))
         # Just below Slud's limit, so that rounding cannot lose a bin
@@ -49,12 +48,12 @@ class Peak:
 
     def measure(self, window: PanelCounts) -> Measured:
         """value and size: the largest excess of a bin over its share in the reference."""
-        n, m = window.n, self._m
-        excess = np.where((n > 0) & (m > 0), window.panel.largest(window.shares - self._shares), 0.0)
-        limit = window.panel.spread(np.sqrt(n)) * self._limit
-        tested = np.flatnonzero(window.counts - window.panel.spread(n) * self._p > limit)
+        n, excess = window.n, window.excess
+        # Slud's z as shares: excess >= c_b / n - p > limit / sqrt(n), lowest where the rows are most
+        tested = np.flatnonzero(excess > self._limit / math.sqrt(max(n.max(), 1)))
         feature = self._feature[tested]
         p = np.ones(n.size)
-        tails = binomial.at_least(window.counts[tested], n[feature], self._p[tested])
+        tails = binomial.at_least(window.at(tested), n[feature], self._p[tested])
         np.minimum.at(p, feature, tails * self._bins[feature])
-        return Measured(excess, excess, np.where(excess > 0, p, 1.0))
+        largest = np.maximum(window.panel.largest(excess), 0.0)
+        return Measured(largest, largest, np.where(largest > 0, p, 1.0))

@@ -46,9 +46,9 @@ class Psi:
     def __init__(self, panel: Panel) -> None:
         self._numeric = panel.kind == "numeric"
         self._m = panel.counted.n
-        groups = [self._groups(reference.histogram.counts) for reference in panel.references]
-        self._starts: Ints = np.concatenate([start + first for start, first in zip(panel.starts, groups, strict=True)])
-        self._sizes: Ints = np.array([first.size for first in groups], dtype=np.int64)
+        self._starts: Ints = _tenths(panel) if self._numeric else np.arange(panel.ends[-1])
+        self._ends: Ints = np.append(self._starts[1:], panel.ends[-1])
+        self._sizes: Ints = np.diff(np.append(np.searchsorted(self._starts, panel.starts), self._starts.size))
         self._features: Ints = np.concatenate(([0], np.cumsum(self._sizes)[:-1]))
         self._reference = self._grouped(panel.counted)
 
@@ -69,18 +69,21 @@ class Psi:
         return Measured(psi, psi, np.where((groups > 1) & (psi > 0), p_value, 1.0), freedom=groups - 1)
 
     def _grouped(self, counts: PanelCounts) -> Ints:
-        return np.add.reduceat(counts.counts, self._starts)
+        return counts.between(self._starts, self._ends)
 
-    def _groups(self, reference: Ints) -> Ints:
-        """First bin of each group of one feature. A bin belongs to the tenth in which the middle of its mass lies."""
-        if not self._numeric:
-            return np.arange(reference.size)
-        occupied = np.flatnonzero(reference)
-        if not occupied.size:
-            return np.zeros(1, dtype=np.int64)
-        below = np.cumsum(reference) - reference
-        tenth = (GROUPS * (2 * below + reference))[occupied] // (
-            2 * int(reference.sum())
-        )  # integers: no ties by rounding
-        next_occupied = np.minimum(np.searchsorted(occupied, np.arange(reference.size)), occupied.size - 1)
-        return np.flatnonzero(np.diff(tenth[next_occupied], prepend=-1))
+
+def _tenths(panel: Panel) -> Ints:
+    """First bin, flat, of each group of numeric features. A bin belongs to the tenth in which the middle of its mass
+    lies, one without mass to that of the next bin with some, or of the last."""
+    reference = panel.counted
+    occupied = np.flatnonzero(reference.counts)
+    before = panel.spread(panel.starts)[occupied]
+    twice_middle = 2 * reference.between(before, occupied) + reference.at(occupied)
+    tenth = np.zeros(occupied.size + 1, dtype=np.int64)
+    tenth[:-1] = GROUPS * twice_middle // (2 * panel.spread(reference.n)[occupied])  # integers: no ties by rounding
+    last = np.searchsorted(occupied, panel.ends) - 1
+    following = np.searchsorted(occupied, np.arange(panel.ends[-1]))
+    of_bin = tenth[np.minimum(following, panel.spread(last))]  # a feature without values takes any: one group
+    first = np.diff(of_bin, prepend=-1) != 0
+    first[panel.starts] = True
+    return np.flatnonzero(first)

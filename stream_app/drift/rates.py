@@ -22,7 +22,8 @@ def two_sample_p(k: Ints, n: Ints, k_reference: Ints, m: Ints) -> Floats:
     """p that two samples have one rate, two-sided, by elements: k of n now, k_reference of m before.
 
     z = (k/n - k_r/m) / sqrt(p (1 - p)(1/n + 1/m)), p = (k + k_r)/(n + m). Where fewer than 10 (or all but fewer than
-    10) of the n are expected: exact binomial at (k_r + 1)/(m + 2), Laplace's estimate, which is never 0.
+    10) of the n are expected: exact binomial at (k_r + 1)/(m + 2), Laplace's estimate, which is never 0. Of equal rates
+    p is 1.
 
     Source: Armitage, Berry and Matthews, Statistical Methods in Medical Research (2002), 4.5; Laplace 1774.
 
@@ -37,8 +38,9 @@ def two_sample_p(k: Ints, n: Ints, k_reference: Ints, m: Ints) -> Floats:
     z = (k / n_ - k_reference / m_) / np.where(sd > 0, sd, 1.0)
     p = 2 * special.ndtr(-np.abs(z))
     laplace = (k_reference + 1) / (m + 2)
-    few = n * np.minimum(laplace, 1 - laplace) < _FEW
-    p[few] = binomial.two_sided(k[few], n[few], laplace[few])
+    few = (n * np.minimum(laplace, 1 - laplace) < _FEW) & (z != 0)
+    if few.any():
+        p[few] = binomial.two_sided(k[few], n[few], laplace[few])
     return p
 
 
@@ -167,5 +169,5 @@ class Positives:
     def measure(self, window: PanelCounts) -> Measured:
         """value: the rate in the window; size: its distance from the reference's."""
         reference = self._reference
-        counts = (window.counts[self._true], window.n, reference.counts[self._true], reference.n)
+        counts = (window.at(self._true), window.n, reference.at(self._true), reference.n)
         return _measured(*counts, two_sample_p(*counts))
