@@ -13,6 +13,8 @@ import typer
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.closing import CLOSING
 from bench.counting import COUNTING
+from bench.days.run import DAYS
+from bench.detection.causes import CAUSES
 from bench.detection.run import DETECTION
 from bench.episodes import EPISODES
 from bench.growth.run import GROWTH
@@ -25,7 +27,9 @@ from bench.stream.run import STREAM
 BENCHMARKS: tuple[Benchmark, ...] = (
     QUIET,
     EPISODES,
+    DAYS,
     DETECTION,
+    CAUSES,
     COUNTING,
     CLOSING,
     NEMESIS,
