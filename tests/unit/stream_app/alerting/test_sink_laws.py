@@ -200,8 +200,8 @@ async def test_one_models_alerts_keep_their_order_through_failures_and_no_other_
     kind, build, capsys
 ) -> None:
     """
-    flights   1 (held) ............ 1 (503) 1 (503) 1  2  3
-    payments      1  2
+    flights   1 (held, then 503)  1 (503)  1  2  3
+    payments       1  2
     """
     opened = asyncio.Event()
 
