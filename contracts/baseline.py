@@ -44,7 +44,7 @@ class Reference(msgspec.Struct, frozen=True, dict=True):
 
     counts: one per bin. bridge: None for a continuous feature (the Kolmogorov distribution fits) or a categorical one.
     natural: by the name of a metric, its null learnt from the reference's own windows. dependence: of the model's score
-    on this feature, None where there were no scores.
+    on this feature, None where there were no scores. singles: levels that occurred once, None where nobody counted.
     """
 
     bins: Bins | Levels
@@ -55,11 +55,12 @@ class Reference(msgspec.Struct, frozen=True, dict=True):
     bridge: BridgeTable | None = None
     natural: dict[str, LearntNull] = {}
     dependence: ScoreDependence | None = None
+    singles: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.counts) != self.bins.size:
             raise InvalidBaseline(f"{len(self.counts)} counts for {self.bins.size} bins")
-        if min(self.counts) < 0 or self.missing < 0:
+        if min(self.counts) < 0 or self.missing < 0 or (self.singles or 0) < 0:
             raise InvalidBaseline("a count is negative")
         if self.dependence is not None:
             self.dependence.check_bins(self.bins.size, levels=isinstance(self.bins, Levels))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -96,7 +98,8 @@ def _of_feature(column: pd.Series, feature: Feature, seed: int) -> Reference:
         if isinstance(values, list):
             histogram = Histogram(Levels.fit(values))
             histogram.add(values)
-            return Reference.of(histogram)
+            once = sum(count == 1 for level, count in Counter(values).items() if level is not None)
+            return msgspec.structs.replace(Reference.of(histogram), singles=once)
         return _of_numbers(values, seed)
     except InvalidReference as error:
         raise DataError(f"feature {feature.name!r}: {error}") from error

@@ -108,8 +108,9 @@ class Unseen:
     """Share of the known values of a level that the reference never had.
 
     One-sided, exact binomial, at (N1 + 1)/(m + 1): N1, the number of levels seen just once among m values, over m is
-    the Good-Turing estimate of the share of levels not seen yet. Of the levels in OTHER only the number L and the sum T
-    are known, and that none is more frequent than the rarest named one, c: at most L - (T - L)/(c - 1) occur once.
+    the Good-Turing estimate of the share of levels not seen yet. Where a reference was made without counting N1: of the
+    levels in OTHER only the number L and the sum T are known, and that none is more frequent than the rarest named one,
+    c: at most L - (T - L)/(c - 1) occur once.
 
     Source: Good, Biometrika 40(3/4), 1953.
 
@@ -139,6 +140,8 @@ class Unseen:
 
 def _seen_once(reference: Reference) -> int:
     """How many levels of one categorical feature the reference has just once, at most."""
+    if reference.singles is not None:
+        return reference.singles
     levels = reference.bins
     assert isinstance(levels, Levels)
     named, rest = reference.counts[: levels.other], len(levels.rest)

@@ -95,3 +95,15 @@ def test_the_window_of_a_feature_without_reference_is_not_out_of_range() -> None
     nothing = Reference.empty(Bins((0.5,), 0.0, 1.0))
     measured = measure(OutOfRange, "numeric", [nothing], [np.array([5.0, 6.0])])
     assert measured.size[0] == 0
+
+
+def test_a_new_level_is_found_among_many_rare_ones_that_were_all_seen_often() -> None:
+    names = [f"level {i}" for i in range(500)]
+    levels = Levels.fit([name for i, name in enumerate(names) for _ in range(600 - i)])
+    counts = (*(600 - i for i in range(50)), sum(600 - i for i in range(50, 500)), 0)
+    window = [names[i % 40] for i in range(1_980)] + ["new"] * 20
+    p = measure(
+        Unseen, "categorical", [Reference(levels, counts), Reference(levels, counts, singles=0)], [window] * 2
+    ).p
+    assert p is not None
+    assert p[1] < 1e-20 < p[0]
