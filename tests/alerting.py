@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.alerts import DriftAlert, alert_id, incident_id
+from contracts.findings import Cause, ModelEffect, ScoreChange
+from contracts.mutes import Mute
 from contracts.reports import DriftReport, FeatureVerdict, Finding, Statistic, Status, report_id
 from stream_app.alerting.policy import decide
 from stream_app.alerting.policy_config import PolicyConfig
@@ -30,8 +32,11 @@ def a_verdict(
     p_value: float = 1e-9,
     effect: float = 0.2,
     rates: Mapping[str, tuple[float, float]] | None = None,
+    change: float | None = None,
+    harmless: bool = False,
+    cause: Cause | None = None,
 ) -> FeatureVerdict:
-    """rates: name -> (in the window, in the reference)."""
+    """rates: name -> (in the window, in the reference). change: expected, of the mean score."""
     return FeatureVerdict(
         feature=feature,
         kind=kind,
@@ -44,7 +49,21 @@ def a_verdict(
             *(Statistic(name, now, 1e-9, before) for name, (now, before) in (rates or {}).items()),
         ),
         findings=findings,
+        cause=cause,
+        model_effect=None if change is None else ModelEffect(if_world_moved=ScoreChange(change, change / 2)),
+        harmless=harmless,
     )
+
+
+def harmless(feature: str = "distance") -> FeatureVerdict:
+    """It drifts, and the model does not mind."""
+    return a_verdict(feature, change=0.004, harmless=True)
+
+
+def a_mute(feature: str | None = None, *, first: int, last: int, version: str | None = None) -> Mute:
+    """Of the n-th to the m-th window."""
+    since, until = window(first), window(last) + HOUR
+    return Mute(model="flights", version=version, feature=feature, since=since, until=until)
 
 
 def a_report(
@@ -75,12 +94,15 @@ def a_report(
 
 
 def told(
-    reports: Sequence[DriftReport], config: PolicyConfig | None = None, state: PolicyState | None = None
+    reports: Sequence[DriftReport],
+    config: PolicyConfig | None = None,
+    state: PolicyState | None = None,
+    mutes: Sequence[Mute] = (),
 ) -> tuple[PolicyState, list[tuple[DriftAlert, ...]]]:
     """The policy over many reports: the last state, and the alerts of each."""
     state, alerts = state or PolicyState(), []
     for report in reports:
-        state, some = decide(state, report, config or PolicyConfig())
+        state, some = decide(state, report, config or PolicyConfig(), mutes)
         alerts.append(some)
     return state, alerts
 

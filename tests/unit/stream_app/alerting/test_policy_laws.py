@@ -1,44 +1,90 @@
-"""Laws of the policy over any sequence of windows."""
+"""Laws of the policy over any sequence of windows, with any settings and any mutes."""
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.alerts import DriftAlert
+from contracts.mutes import Mute
 from contracts.reports import DriftReport
 from stream_app.alerting.policy import decide
 from stream_app.alerting.policy_config import PolicyConfig
+from stream_app.alerting.policy_rebuilt import rebuilt
 from stream_app.alerting.policy_state import PolicyState
-from tests.alerting import a_report, a_verdict, told
+from tests.alerting import a_mute, a_report, a_verdict, told
 
-FEATURES = ("distance", "temp", "dewp", "seats")
-alarming = st.lists(st.sampled_from(FEATURES), unique=True, max_size=4)
-strength = st.sampled_from([1e-3, 1e-9, 1e-41, 0.0])
+FEATURES = ("distance", "temp", "dewp", "seats", "wind", "humid")
+SEVERITIES = ("info", "harmless", "warning", "critical")
+VERDICTS = [
+    a_verdict(name, p_value=p_value, effect=effect, findings=findings, change=change, harmless=change == 0.001)
+    for name in FEATURES
+    for p_value in (1e-3, 1e-41)
+    for effect, findings, change in [
+        (0.1, ("values",), None),
+        (0.3, ("values",), 0.02),
+        (0.1, ("values",), -0.2),
+        (0.1, ("values",), 0.001),
+        (0.3, ("values",), 0.001),
+        (0.1, ("missing",), 0.001),
+    ]
+]
+alarming = st.lists(st.sampled_from(VERDICTS), unique_by=lambda verdict: verdict.feature, max_size=6)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[DriftReport]:
-    reports = []
-    for number in range(1, draw(st.integers(1, 25)) + 1):
-        if draw(st.integers(0, 5)) == 0:
-            reports.append(a_report(number, status="insufficient"))
-        else:
-            verdicts = [a_verdict(name, p_value=draw(strength)) for name in draw(alarming)]
-            reports.append(a_report(number, *verdicts))
-    return reports
+    windows = draw(st.lists(st.one_of(st.none(), *[alarming] * 5), min_size=1, max_size=20))
+    return [
+        a_report(number, status="insufficient") if some is None else a_report(number, *some)
+        for number, some in enumerate(windows, 1)
+    ]
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> PolicyConfig:
     of_last = draw(st.integers(1, 5))
     return PolicyConfig(
-        page_after=draw(st.integers(1, of_last)), of_last=of_last, resolve_after=draw(st.integers(1, 4))
+        page_after=draw(st.integers(1, of_last)),
+        of_last=of_last,
+        resolve_after=draw(st.integers(1, 4)),
+        page_harmless=draw(st.booleans()),
+        remind_after_ms=draw(st.sampled_from([0, 1, 3_600_000, 5 * 3_600_000])),
     )
 
 
-@given(histories(), configs())
-def test_every_page_has_enough_alarms_behind_it(history: list[DriftReport], config: PolicyConfig) -> None:
-    _, alerts = told(history, config)
+@st.composite
+def mute(draw: st.DrawFn) -> Mute:
+    first = draw(st.integers(1, 25))
+    return a_mute(
+        draw(st.sampled_from([None, *FEATURES])),
+        first=first,
+        last=draw(st.integers(first, 26)),
+        version=draw(st.sampled_from([None, "3", "4"])),
+    )
+
+
+mutes = st.lists(mute(), max_size=4)
+
+
+def said(alerts: list[tuple[DriftAlert, ...]]) -> list[DriftAlert]:
+    return [alert for some in alerts for alert in some]
+
+
+def is_muted(some: list[Mute], report: DriftReport, feature: str) -> bool:
+    """Written anew, not the policy's."""
+    return any(
+        mute.feature in (None, feature)
+        and mute.version in (None, report.version)
+        and mute.since < report.window_end <= mute.until
+        for mute in some
+    )
+
+
+@given(histories(), configs(), mutes)
+def test_every_page_has_enough_alarms_behind_it(history, config, some_mutes) -> None:
+    _, alerts = told(history, config, mutes=some_mutes)
     for i, some in enumerate(alerts):
         compared = [report for report in history[: i + 1] if report.status != "insufficient"][-config.of_last :]
         for alert in some:
@@ -60,12 +106,13 @@ def test_isolated_alarms_never_page(order: list[str], config: PolicyConfig) -> N
     assert not any(told(history, config)[1])
 
 
-@given(histories(), configs())
-def test_raise_comes_first_and_one_resolve_ends_it(history: list[DriftReport], config: PolicyConfig) -> None:
-    _, alerts = told(history, config)
+@given(histories(), configs(), mutes)
+def test_raise_comes_first_and_one_resolve_ends_it(history, config, some_mutes) -> None:
+    """So at most one incident of a version is open, and raise and resolve alternate."""
+    state, alerts = told(history, config, mutes=some_mutes)
     assert all(len(some) <= 1 for some in alerts)
     incident = None
-    for alert in (alert for some in alerts for alert in some):
+    for alert in said(alerts):
         if alert.transition == "raise":
             assert incident is None
             incident = alert.incident
@@ -73,42 +120,104 @@ def test_raise_comes_first_and_one_resolve_ends_it(history: list[DriftReport], c
             assert alert.incident == incident
             if alert.transition == "resolve":
                 incident = None
+    assert (state.incident.id if state.incident else None) == incident
 
 
-@given(histories(), configs())
-def test_every_transition_has_an_id_of_its_own(history: list[DriftReport], config: PolicyConfig) -> None:
-    _, alerts = told(history, config)
-    ids = [alert.id for some in alerts for alert in some]
+@given(histories(), configs(), mutes)
+def test_every_transition_has_an_id_of_its_own(history, config, some_mutes) -> None:
+    ids = [alert.id for alert in said(told(history, config, mutes=some_mutes)[1])]
     assert len(ids) == len(set(ids))
 
 
 @given(histories(), configs())
 def test_a_feature_joins_an_incident_once(history: list[DriftReport], config: PolicyConfig) -> None:
-    _, alerts = told(history, config)
+    """Unless it was muted."""
     members: set[str] = set()
-    for alert in (alert for some in alerts for alert in some):
+    for alert in said(told(history, config)[1]):
         if alert.transition in ("raise", "resolve"):
             members = set()
         new = {feature.feature for feature in alert.features if feature.new}
         assert not new & members
-        assert bool(new) == (alert.transition != "resolve")
-        members |= new
-        assert {feature.feature for feature in alert.features} <= members
+        assert not new or alert.transition in ("raise", "escalate") or alert.storm
+        assert new or alert.transition != "raise"
+        members |= {feature.feature for feature in alert.features}
 
 
-@given(histories(), configs(), st.data())
+@given(histories(), configs(), mutes)
+def test_an_escalation_has_a_reason(history, config, some_mutes) -> None:
+    before = None
+    for alert in said(told(history, config, mutes=some_mutes)[1]):
+        if before is not None and alert.transition in ("escalate", "remind"):
+            rises = SEVERITIES.index(alert.severity) - SEVERITIES.index(before.severity)
+            new = any(feature.new for feature in alert.features)
+            assert rises >= 0
+            assert alert.storm >= before.storm
+            assert rises or new or alert.storm > before.storm or alert.transition == "remind"
+        before = alert
+
+
+@given(histories(), configs(), mutes)
+def test_nobody_is_reminded_more_often_than_after_the_cooldown(history, config, some_mutes) -> None:
+    before = None
+    for alert in said(told(history, config, mutes=some_mutes)[1]):
+        if alert.transition == "remind":
+            assert config.remind_after_ms
+            assert before is not None
+            assert (alert.window_start - before.window_start).total_seconds() * 1000 >= config.remind_after_ms
+        before = alert
+
+
+@given(histories(), configs(), mutes)
+def test_a_muted_feature_never_pages(history, config, some_mutes) -> None:
+    for report, some in zip(history, told(history, config, mutes=some_mutes)[1], strict=True):
+        for alert in some:
+            assert not any(is_muted(some_mutes, report, feature.feature) for feature in alert.features)
+
+
+@given(configs(), st.integers(1, 12), st.integers(1, 6), st.sampled_from([None, "distance"]))
+def test_what_still_drifts_when_its_mute_ends_pages_then(config, length, first, muted) -> None:
+    """The mute may begin before the first page or behind it."""
+    end = first + length
+    history = [a_report(number, "distance") for number in range(1, end + config.of_last + 1)]
+    _, alerts = told(history, config, mutes=[a_mute(muted, first=first, last=end - 1)])
+    behind = alerts[max(end, config.page_after) - 1]
+    assert [alert.transition for alert in behind] == (["escalate"] if first > config.page_after else ["raise"])
+
+
+@given(histories(), configs())
+def test_harmless_drift_alone_never_pages(history: list[DriftReport], config: PolicyConfig) -> None:
+    config = msgspec.structs.replace(config, page_harmless=False)
+    quiet = []
+    for report in history:
+        drifting = [a_verdict(name, effect=0.9, change=0.001, harmless=True) for name in report.alarms]
+        features = report.features and (*drifting, report.features[-1])
+        quiet.append(msgspec.structs.replace(report, features=features))
+    assert not any(told(quiet, config)[1])
+
+
+@given(histories(), configs(), mutes)
+def test_harmless_drift_is_in_no_alert_unless_it_is_wanted(history, config, some_mutes) -> None:
+    config = msgspec.structs.replace(config, page_harmless=False)
+    for report, some in zip(history, told(history, config, mutes=some_mutes)[1], strict=True):
+        assert not any(alert.severity == "harmless" for alert in some)
+        for feature in (feature for alert in some for feature in alert.features):
+            verdict = report.verdict(feature.feature)
+            assert verdict is None or not verdict.harmless or "missing" in verdict.findings
+
+
+@given(histories(), configs(), mutes, st.data())
 def test_the_same_reports_give_the_same_alerts_through_crashes_and_repeats(
-    history: list[DriftReport], config: PolicyConfig, data: st.DataObject
+    history, config, some_mutes, data: st.DataObject
 ) -> None:
     """After each window the state is stored, or the crash comes before that and the window is decided again."""
-    state, plain = told(history, config)
+    state, plain = told(history, config, mutes=some_mutes)
     again, alerts = PolicyState(), []
     for report in history:
         if data.draw(st.booleans()):
-            decide(again, report, config)  # lost with the process
-        again, some = decide(PolicyState.from_bytes(again.to_bytes()), report, config)
+            decide(again, report, config, some_mutes)  # lost with the process
+        again, some = decide(PolicyState.from_bytes(again.to_bytes()), report, config, some_mutes)
         if report.status != "insufficient":
-            assert decide(again, report, config) == (again, some)
+            assert decide(again, report, config, ()) == (again, some)  # decided is decided, whatever is muted since
         alerts.append(some)
     assert (again, alerts) == (state, plain)
 
@@ -120,3 +229,21 @@ def test_older_windows_change_nothing(history: list[DriftReport], config: Policy
     repeated, alerts = decide(state, report, config)
     assert repeated == state
     assert not alerts or alerts == state.alerts
+
+
+@given(histories(), configs(), mutes, st.data())
+def test_a_policy_that_lost_its_state_knows_what_is_open_and_raises_nothing_twice(
+    history, config, some_mutes, data: st.DataObject
+) -> None:
+    """The state is lost somewhere; what was written is read, and everything is counted again and goes on."""
+    lost = data.draw(st.integers(0, len(history)))
+    before, alerts = told(history[:lost], config, mutes=some_mutes)
+    written = said(alerts)
+    known = rebuilt(written, config.page_after).get(("flights", "3"), PolicyState())
+    incident = None if before.incident is None else before.incident.id
+    assert (None if known.incident is None else known.incident.id) == incident
+    fresh = [alert for alert in said(told(history, config, known, some_mutes)[1]) if alert not in written]
+    for alert in fresh:
+        assert all(alert.window_start > old.window_start for old in written)
+        assert (incident is None) if alert.transition == "raise" else (alert.incident == incident)
+        incident = None if alert.transition == "resolve" else alert.incident
