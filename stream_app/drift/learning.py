@@ -9,7 +9,9 @@
 natural.py holds later windows against it. Sampling: PSI and chi-square have f degrees of freedom (e = f, s2 = 2f), D^2
 the squared supremum of a Brownian bridge. A rate's squared difference has e = p (1 - p), for what the rest never had
 the rate at which something new is expected; these and the peak's excess have skew laws, and their gate is Fisher's
-combination of the windows' own p-values. The bounds keep a few wild windows from hiding everything after them.
+combination of the windows' own p-values. The peak also varies where KS or PSI does: in windows of a thousand rows chance
+hides how the fullest bin moves along, in larger ones later it would not. The bounds keep a few wild windows from hiding
+everything after them.
 
 Source: the F law is that of a mean square over another one, each with its own degrees of freedom (Satterthwaite,
 Biometrics Bulletin 2(6), 1946); the gate of p-values: Fisher, Statistical Methods for Research Workers, 21.1.
@@ -92,7 +94,10 @@ def learn(reference: Reference, windows: Sequence[Histogram], kind: PanelKind | 
     counts = PanelCounts(panel, [seen for _, seen in pairs])
     metrics = [metric(panel) for metric in METRICS if kind in metric.kinds and metric.name in LEARNABLE]
     found = {metric.name: _of_metric(metric, panel, counts) for metric in metrics}
-    return {name: null for name, null in found.items() if null is not None}
+    nulls = {name: null for name, null in found.items() if null is not None}
+    if "peak" in nulls and any(nulls[name].varies for name in ("ks", "psi") if name in nulls):
+        nulls["peak"] = msgspec.structs.replace(nulls["peak"], varies=nulls["peak"].mean > 0)
+    return nulls
 
 
 def _of_metric(metric: Metric, panel: Panel, windows: PanelCounts) -> LearntNull | None:
