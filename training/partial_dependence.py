@@ -52,7 +52,7 @@ class Sample:
         frame = features.iloc[chosen]
         self._at_once = int(np.clip(_CELLS_AT_ONCE // max(1, frame.size), 1, 64))
         self._tiled = pd.concat([frame] * self._at_once, ignore_index=True)
-        self.untouched = self._mean(ask(frame.reset_index(drop=True)))
+        [self.untouched] = self._answers(frame, 1)
 
     def set_to(self, feature: Feature, values: Sequence[Value | None]) -> list[Answer]:
         """An answer for each value; NaN asks about no value at all, None is not asked about."""
@@ -68,15 +68,20 @@ class Sample:
         """Answers to a few values at once; where the model refuses, each is asked alone to find out which it was."""
         frame = self._tiled.iloc[: len(values) * self.rows]
         one_each = np.concatenate([np.broadcast_to(np.array(value, dtype=object), self.rows) for value in values])
+        column = pd.Series(one_each, dtype=FRAME_DTYPES[feature.kind])
+        answers = self._answers(frame.assign(**{feature.name: column}), len(values))
+        if len(answers) < len(values):
+            return [answer for value in values for answer in self._batch(feature, [value])]
+        return answers
+
+    def _answers(self, frame: pd.DataFrame, values: int) -> list[Answer]:
+        """One answer for every `rows` rows; one for all of them, a refusal, where the model raised."""
         try:
             with _quietly():
-                column = pd.Series(one_each, dtype=FRAME_DTYPES[feature.kind])
-                scores = np.asarray(self._ask(frame.assign(**{feature.name: column})), dtype=np.float64)
+                scores = np.asarray(self._ask(frame), dtype=np.float64)
         except Exception as error:  # whatever somebody else's model raises is its answer
-            if len(values) > 1:
-                return [answer for value in values for answer in self._batch(feature, [value])]
             return [Answer(refusal=_reason(error))]
-        return [self._mean(part) for part in scores.reshape(len(values), self.rows)]
+        return [self._mean(part) for part in scores.reshape(values, self.rows)]
 
     def _mean(self, scores: Floats) -> Answer:
         if not np.isfinite(scores).all():

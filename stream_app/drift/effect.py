@@ -57,13 +57,14 @@ def model_effect(reference: Reference, window: Histogram, cause: Cause | None) -
 
 
 def is_harmless(effect: ModelEffect | None) -> bool:
-    """Whether the drift hardly moves the model's answers, whatever its cause: every number stated is below HARMLESS.
+    """Whether the drift hardly moves the model's answers: every number that may be the true one is below HARMLESS.
 
-    Where the model could not be asked nobody knows what an error does, so nothing is called harmless.
+    Where the cause is broken data that is "if the data broke"; else both, for nobody knows which. Where the model could
+    not be asked nobody knows what an error does, and nothing is harmless.
     """
     if effect is None or effect.if_data_broke is None:
         return False
-    changes = (effect.if_data_broke, effect.if_world_moved)
+    changes = [effect.if_data_broke] if effect.headline == "data" else [effect.if_data_broke, effect.if_world_moved]
     return all(abs(number) < HARMLESS for change in changes for number in (change.score, change.positives or 0.0))
 
 

@@ -140,6 +140,12 @@ def test_rows_without_a_value_that_the_reference_never_had_score_like_all_if_the
     )
 
 
+def test_where_the_cause_is_broken_data_only_what_broken_data_does_counts() -> None:
+    small, large = ScoreChange(0.009), ScoreChange(-0.011)
+    assert is_harmless(ModelEffect(if_world_moved=large, if_data_broke=small, headline="data"))
+    assert not is_harmless(ModelEffect(if_world_moved=small, if_data_broke=large, headline="data"))
+
+
 def test_harmless_is_what_hardly_moves_the_answers_whichever_way_it_came() -> None:
     small, large = ScoreChange(0.009, -0.009), ScoreChange(-0.011, 0.0)
     assert is_harmless(ModelEffect(if_world_moved=small, if_data_broke=small))
