@@ -15,6 +15,7 @@ from bench.closing import CLOSING
 from bench.counting import COUNTING
 from bench.days.run import DAYS
 from bench.detection.causes import CAUSES
+from bench.detection.effects import EFFECTS
 from bench.detection.run import DETECTION
 from bench.episodes import EPISODES
 from bench.growth.run import GROWTH
@@ -30,6 +31,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     DAYS,
     DETECTION,
     CAUSES,
+    EFFECTS,
     COUNTING,
     CLOSING,
     NEMESIS,
