@@ -20,8 +20,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import os
-import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +29,7 @@ import httpx
 
 from stream_app.alerting.errors import Refused, Retry, SinkSettingsError
 from stream_app.alerting.http_answer import judgement
+from stream_app.alerting.http_failure import failure_words
 from stream_app.alerting.http_guard import ForbiddenAddress, Guard, judge, literal
 from stream_app.alerting.http_proxy import proxy_for
 from stream_app.alerting.http_settings import HttpSettings
@@ -53,8 +52,7 @@ class HttpPost:
         explain: Explain | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        url = httpx.URL(settings.url.get_secret_value())
-        self._url = url.copy_with(path=url.path.rstrip("/") + path) if path else url
+        self._url = _appended(httpx.URL(settings.url.get_secret_value()), path)
         self._explain = explain
         self._clock = clock
         self._settings = settings
@@ -85,8 +83,9 @@ class HttpPost:
             raise Retry(f"no answer: {type(error).__name__} after at most {self._whole:g} s") from None
         except (httpcore.LocalProtocolError, UnicodeEncodeError):
             raise Refused("the request cannot be sent: a header holds what no header may") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
-            raise Retry(f"no answer: {self._words(error)}") from None
+        # OSError: what the TLS layer raises when a connection breaks behind httpcore's back
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
+            raise Retry(f"no answer: {failure_words(error, self._settings.variable('ca_bundle'))}") from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -162,30 +161,17 @@ class HttpPost:
                 f"{self._settings.variable('ca_bundle')}: {self._settings.ca_bundle} cannot be used: {what}"
             ) from None
 
-    def _words(self, error: Exception) -> str:
-        """Our own words: an error's text may quote what the receiver sent."""
-        if isinstance(error, httpcore.ProxyError):
-            return f"the proxy {self._proxy.origin if self._proxy else ''} refused the connection ({str(error)[:3]})"
-        what: str = type(error).__name__
-        # the pool raises its errors "from None": what was behind one is its argument
-        cause = next((given for given in error.args if isinstance(given, BaseException)), None)
-        while cause is not None:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                bundle = self._settings.variable("ca_bundle")
-                return f"its certificate is not trusted ({cause.verify_message}); {bundle} names other authorities"
-            if isinstance(cause, OSError) and (detail := _reason(cause)):
-                what = f"{type(error).__name__}: {detail}"
-            cause = cause.__cause__
-        return what
 
+def _appended(url: httpx.URL, path: str) -> httpx.URL:
+    """The URL with a path behind its own, in front of its query.
 
-def _reason(error: OSError) -> str | None:
-    """In the words of OpenSSL, of the resolver or of the system."""
-    if isinstance(error, ssl.SSLError):
-        return error.reason
-    if isinstance(error, socket.gaierror) or error.errno is None:
-        return error.strerror
-    return os.strerror(error.errno)
+    >>> _appended(httpx.URL("https://example.com/a%2Fb/?c=d"), "/api")
+    URL('https://example.com/a%2Fb/api?c=d')
+    """
+    if not path:
+        return url
+    own, mark, query = url.raw_path.partition(b"?")
+    return url.copy_with(raw_path=own.rstrip(b"/") + path.encode() + mark + query)
 
 
 async def _beginning(answer: httpcore.Response) -> bytes:
@@ -197,7 +183,7 @@ async def _beginning(answer: httpcore.Response) -> bytes:
                 read += part
                 if len(read) >= EXPLAINED:
                     break
-    except (TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+    except (TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
         pass  # what came is enough: the status is known, and the explanation an extra
     return bytes(read[:EXPLAINED])
 

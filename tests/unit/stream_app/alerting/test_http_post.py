@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from stream_app.alerting.errors import Refused, Retry, SinkSettingsError
 from stream_app.alerting.http_answer import judgement, retry_after
 from stream_app.alerting.http_post import EXPLAINED, HttpPost
 from stream_app.alerting.http_settings import HttpSettings
+from tests.certificates import certificates
 from tests.receivers import HttpReceiver, receiving, status
 
 
@@ -107,6 +109,19 @@ async def test_a_body_that_breaks_off_leaves_the_judgement_as_it_is(receiver: Ht
     with pytest.raises(Refused, match="400 Bad Request: half"):
         await post.send(b"", {})
     await post.close()
+
+
+async def test_a_receiver_that_breaks_tls_off_after_the_handshake_is_worth_another_attempt(tmp_path: Path) -> None:
+    """As one does that wants a certificate of the client: under TLS 1.3 the client learns it while it reads."""
+    tls = certificates(tmp_path, "127.0.0.1")
+    tls.server.verify_mode = ssl.CERT_REQUIRED
+    async with receiving(tls.server) as receiver:
+        url = f"https://127.0.0.1:{receiver.port}/"
+        post = HttpPost(HttpSettings(url=url, allow_private_addresses=True, ca_bundle=tls.authority))
+        with pytest.raises(Retry, match=r"^no answer: "):
+            await post.send(b"{}", {})
+        await post.close()
+    assert receiver.posted == []
 
 
 @pytest.mark.parametrize("body", [None, "", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"])

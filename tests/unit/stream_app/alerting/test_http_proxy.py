@@ -105,7 +105,7 @@ async def test_an_https_receiver_is_reached_through_a_tunnel_that_the_proxy_may_
             await post.send(b"{}", {"authorization": "topsecret"})
         await post.close()
     assert [posted.line for posted in proxy.posted] == ["CONNECT alerts.example.com:443 HTTP/1.1"]
-    assert str(caught.value) == f"no answer: the proxy http://127.0.0.1:{proxy.port} refused the connection (407)"
+    assert str(caught.value) == "no answer: the proxy refused the connection (407)"
     assert "authorization" not in proxy.posted[0].headers
 
 
