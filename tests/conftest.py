@@ -1,1 +1,14 @@
 """What every test may use: nothing that needs a server (tests/integration has those)."""
+
+from pathlib import Path
+
+import pytest
+
+_ON_SERVERS = [Path(__file__).parent / room for room in ("integration", "e2e")]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`make test`) one of them has all tests on servers, so that there is one set of servers."""
+    for item in items:
+        if any(item.path.is_relative_to(room) for room in _ON_SERVERS):
+            item.add_marker(pytest.mark.xdist_group("servers"))
