@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,13 +15,14 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from contracts.alerts import DriftAlert
+from contracts.alerts import DriftAlert, encode_alert
 from stream_app.alerting.alertmanager import AlertmanagerSettings, AlertmanagerSink
 from stream_app.alerting.errors import Refused, Retry
 from tests.incidents import ESCALATE, HARMLESS, LIFE, RAISE, REMIND, RESOLVE, STORM
 from tests.servers.alertmanager import Alertmanager
-from tests.servers.verbs import NoServers
+from tests.servers.verbs import Broker, NoServers
 from tests.waiting import eventually
 
 
@@ -235,6 +236,34 @@ async def test_a_window_of_the_future_fires_now(alertmanager: Alertmanager, own:
         assert labels(await firing(alertmanager, own(RAISE).incident)) == ["warning"]
         await deliver(sink, own(RESOLVE, window_end=ahead))
         assert await firing(alertmanager, own(RAISE).incident) == []
+
+
+async def test_the_sink_as_a_process_carries_an_incident_from_kafka_to_its_end(
+    alertmanager: Alertmanager,
+    notified: Notified,
+    own: Any,
+    kafka: Broker,
+    namespace: str,
+    fresh_topic: Callable[..., Awaitable[str]],
+    run_service: Callable[..., object],
+) -> None:
+    topic = await fresh_topic("drift-alerts")
+    await fresh_topic("dead-letters")
+    incident = own(RAISE).incident
+    run_service(
+        "sink",
+        *("stream_app", "sink", "alertmanager"),
+        SINK_BOOTSTRAP=kafka.bootstrap,
+        SINK_TOPIC_PREFIX=namespace,
+        SINK_ALERTMANAGER_URL=alertmanager.url,
+        SINK_ALERTMANAGER_ALLOW_PRIVATE_ADDRESSES="true",
+    )
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        for step, alert in enumerate((own(RAISE), own(ESCALATE), own(RESOLVE)), 1):
+            await producer.send_and_wait(topic, encode_alert(alert), key=alert.model.encode())
+            await eventually(lambda told=step: len(notified.about(incident)) >= told, 40, f"notification {step}")
+    assert notified.about(incident)[-1] == [("critical", "resolved")]
+    assert await firing(alertmanager, incident) == []
 
 
 async def test_what_alertmanager_does_not_take_is_refused_and_a_wrong_prefix_is_named(
