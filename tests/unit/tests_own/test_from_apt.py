@@ -21,7 +21,7 @@ def tool(folder: Path, name: str, script: str) -> None:
 
 def test_a_machine_without_apt_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoServers, match=r"some-server is not installed, and without apt-get and dpkg-deb .* install it"):
+    with pytest.raises(NoServers, match=r"some-server is not installed, and without apt-get and dpkg-deb .*install it"):
         unpacked("some-server")
 
 
