@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import ssl
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from stream_app.alerting.http_answer import judgement, retry_after
 from stream_app.alerting.http_post import EXPLAINED, HttpPost
 from stream_app.alerting.http_settings import HttpSettings
 from tests.certificates import certificates
-from tests.receivers import HttpReceiver, receiving, status
+from tests.receivers import HttpReceiver, listening, receiving, status
 
 
 @pytest.fixture
@@ -111,17 +111,26 @@ async def test_a_body_that_breaks_off_leaves_the_judgement_as_it_is(receiver: Ht
     await post.close()
 
 
-async def test_a_receiver_that_breaks_tls_off_after_the_handshake_is_worth_another_attempt(tmp_path: Path) -> None:
-    """As one does that wants a certificate of the client: under TLS 1.3 the client learns it while it reads."""
+async def test_tls_that_is_broken_after_its_handshake_is_worth_another_attempt(tmp_path: Path) -> None:
+    """On the way to the client everything behind the server's side of the handshake is replaced by noise."""
     tls = certificates(tmp_path, "127.0.0.1")
-    tls.server.verify_mode = ssl.CERT_REQUIRED
     async with receiving(tls.server) as receiver:
-        url = f"https://127.0.0.1:{receiver.port}/"
-        post = HttpPost(HttpSettings(url=url, allow_private_addresses=True, ca_bundle=tls.authority))
-        with pytest.raises(Retry, match=r"^no answer: "):
-            await post.send(b"{}", {})
-        await post.close()
-    assert receiver.posted == []
+
+        async def garbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+            there_writer.write(await reader.read(65536))  # the client's hello
+            writer.write(await there_reader.read(65536))  # the server's hello, certificate and end
+            there_writer.write(await reader.read(65536))  # the client's end
+            writer.write(b"\x17\x03\x03\x00\x20" + b"?" * 32)
+            await reader.read()
+            there_writer.close()
+
+        async with listening(garbling) as port:
+            url = f"https://127.0.0.1:{port}/"
+            post = HttpPost(HttpSettings(url=url, allow_private_addresses=True, ca_bundle=tls.authority))
+            with pytest.raises(Retry, match=r"^no answer: SSLError: "):
+                await post.send(b"{}", {})
+            await post.close()
 
 
 @pytest.mark.parametrize("body", [None, "", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"])

@@ -218,15 +218,15 @@ async def test_one_models_alerts_keep_their_order_through_failures_and_no_other_
         for offset, alert in enumerate(flights):
             lanes.add(FakeRecord.of(offset, alert))
         if over_http:
-            await eventually(lambda: receiver.posted, 5, "the first attempt, which is held")
+            await eventually(lambda: receiver.posted, 20, "the first attempt, which is held")
         for offset, alert in enumerate(payments, start=3):
             lanes.add(FakeRecord.of(offset, alert))
-        await eventually(lambda: lanes.in_hand <= len(flights), 5, "the other model's alerts")
+        await eventually(lambda: lanes.in_hand <= len(flights), 20, "the other model's alerts")
         if over_http:
             assert lanes.in_hand == len(flights)
         receiver.answers.append(status(503))
         opened.set()
-        await eventually(lambda: lanes.position == 5, 5, "all alerts")
+        await eventually(lambda: lanes.position == 5, 20, "all alerts")
         keys = told()
     of_flights = [key for key in keys if any(key in names(alert) for alert in flights)]
     of_payments = [key for key in keys if any(key in names(alert) for alert in payments)]
@@ -244,7 +244,7 @@ async def test_alerts_of_many_models_at_once_all_arrive(kind, build, capsys) -> 
         lanes: Lanes[FakeRecord] = Lanes(Post(sink).courier.handle)
         for offset, alert in enumerate(alerts):
             lanes.add(FakeRecord.of(offset, alert))
-        await eventually(lambda: lanes.position == len(alerts), 10, "all alerts")
+        await eventually(lambda: lanes.position == len(alerts), 20, "all alerts")
         keys = told()
     assert len(keys) == len(alerts)
     assert len([alert for alert in alerts if names(alert) & set(keys)]) == len(alerts)
@@ -340,7 +340,7 @@ async def test_a_receiver_that_never_finishes_its_answer_is_left_in_time(kind, b
     receiver.answers.append(answer)
     async with build(kind, url_of(receiver), connect_timeout_seconds=0.2, read_timeout_seconds=0.3) as sink:
         with pytest.raises(Retry, match="no answer"):
-            await asyncio.wait_for(sink.deliver(an_alert(), encode_alert(an_alert())), 5)
+            await asyncio.wait_for(sink.deliver(an_alert(), encode_alert(an_alert())), 10)
 
 
 @every_http_sink
@@ -352,7 +352,7 @@ async def test_a_receiver_that_accepts_and_never_shakes_hands_is_left_after_the_
         url = f"https://127.0.0.1:{port}/"
         async with build(kind, url, connect_timeout_seconds=0.3, read_timeout_seconds=60) as sink:
             with pytest.raises(Retry, match="no answer: ConnectTimeout"):
-                await asyncio.wait_for(sink.deliver(an_alert(), encode_alert(an_alert())), 5)
+                await asyncio.wait_for(sink.deliver(an_alert(), encode_alert(an_alert())), 10)
 
 
 @every_http_sink
@@ -360,7 +360,7 @@ async def test_a_receiver_that_accepts_and_never_shakes_hands_is_left_after_the_
 async def test_an_endless_body_is_not_waited_for(kind, build, receiver, code: int) -> None:
     receiver.answers.append(dripping_body(code))
     async with build(kind, url_of(receiver)) as sink:
-        attempt = asyncio.wait_for(sink.deliver(an_alert(), encode_alert(an_alert())), 4)
+        attempt = asyncio.wait_for(sink.deliver(an_alert(), encode_alert(an_alert())), 10)
         if code == 200:
             await attempt
         else:
