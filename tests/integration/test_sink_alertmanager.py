@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,46 +19,30 @@ from contracts.alerts import DriftAlert, encode_alert
 from stream_app.alerting.alertmanager import AlertmanagerSettings, AlertmanagerSink
 from stream_app.alerting.errors import Refused, Retry
 from tests.incidents import ESCALATE, HARMLESS, LIFE, RAISE, REMIND, RESOLVE, STORM
+from tests.receivers import HttpReceiver, listening
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.verbs import Broker, NoServers
 from tests.waiting import eventually
 
 
-class Notified(ThreadingHTTPServer):
-    """Whom Alertmanager tells: keeps the body of each POST."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
-        super().__init__(("127.0.0.1", 0), _Keep)
+class Notified(HttpReceiver):
+    """Whom Alertmanager tells."""
 
     def about(self, incident: str) -> list[list[tuple[str, str]]]:
         """The notifications of an incident, as (severity, status) of each alert in them."""
+        told = [json.loads(posted.body)["alerts"] for posted in self.posted]
         return [
-            sorted((alert["labels"]["severity"], alert["status"]) for alert in body["alerts"])
-            for body in self.told
-            if any(alert["labels"]["incident"] == incident for alert in body["alerts"])
+            sorted((alert["labels"]["severity"], alert["status"]) for alert in alerts)
+            for alerts in told
+            if any(alert["labels"]["incident"] == incident for alert in alerts)
         ]
 
 
-class _Keep(BaseHTTPRequestHandler):
-    server: Notified
-
-    def do_POST(self) -> None:
-        self.server.told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None: ...
-
-
 @pytest.fixture(scope="module")
-def notified() -> Iterator[Notified]:
-    with Notified() as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield server
-        server.shutdown()
+async def notified() -> AsyncIterator[Notified]:
+    receiver = Notified()
+    async with listening(receiver.talk) as receiver.port:
+        yield receiver
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +50,7 @@ def alertmanager(notified: Notified, tmp_path_factory: pytest.TempPathFactory) -
     """Without one the tests fail, and say how to get it; they never skip."""
     directory: Path = tmp_path_factory.mktemp("alertmanager")
     try:
-        server = Alertmanager(directory, f"http://127.0.0.1:{notified.server_port}/")
+        server = Alertmanager(directory, f"http://127.0.0.1:{notified.port}/")
         server.start()
     except NoServers as error:
         raise pytest.fail.Exception(f"Alertmanager: {error}", pytrace=False) from None
@@ -280,7 +262,7 @@ async def test_an_alertmanager_that_is_away_is_worth_another_attempt_and_forgets
     notified: Notified, tmp_path: Path, own: Any
 ) -> None:
     """Its alerts live in its memory: after a restart an incident fires again with its next alert."""
-    server = Alertmanager(tmp_path, f"http://127.0.0.1:{notified.server_port}/")
+    server = Alertmanager(tmp_path, f"http://127.0.0.1:{notified.port}/")
     server.start()
     try:
         async with sink_to(server) as sink:
