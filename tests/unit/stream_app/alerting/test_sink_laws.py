@@ -267,7 +267,9 @@ async def test_a_sink_says_where_alerts_go_and_shows_no_secret(kind, build, rece
 
 
 @every_http_sink
-@pytest.mark.parametrize("answer", [408, 429, 500, 502, 503, 504, hang_up, echo_nonsense], ids=str)
+@pytest.mark.parametrize(
+    "answer", [408, 429, 500, 502, 503, 504, hang_up, echo_nonsense], ids=lambda a: getattr(a, "__name__", str(a))
+)
 async def test_what_may_pass_is_tried_again_with_backoff_and_jitter(
     kind, build, receiver, answer: int | Answer
 ) -> None:
