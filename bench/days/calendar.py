@@ -1,4 +1,4 @@
-"""The flights of 2013 by day: a model and its baseline from January to March, and a window's counts for each day."""
+"""The flights of 2013 by day: a model and its baseline from the first months, and a window's counts for each day."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Day:
 
 
 class Calendar:
-    """A model fitted to January to March, and any day of the year as a window over its baseline's bins."""
+    """A model fitted to the first months, and any day of the year as a window over its baseline's bins."""
 
-    def __init__(self, seed: int) -> None:
-        rows = pd.concat([Flights().later(month) for month in MONTHS], ignore_index=True)
+    def __init__(self, seed: int, months: Sequence[int] = MONTHS) -> None:
+        rows = pd.concat([Flights().later(month) for month in months], ignore_index=True)
         schema, labels = DESCRIPTION.schema, labels_of(rows, "late")
         samples = Samples(DESCRIPTION, Path(DESCRIPTION.file), feature_frame(rows, schema), labels)
         self.fitted: Fitted = fit(samples, "hgb", seed, None, Stopwatch())
@@ -71,7 +71,7 @@ class Calendar:
         return self._days(change(self._rows), scored)
 
     def later(self, month: int) -> list[Day]:
-        """The days of a month, 4 to 12."""
+        """The days of a month after those."""
         rows = Flights().later(month)
         return self._days(rows, np.ones(len(rows), dtype=np.bool_))
 

@@ -20,6 +20,7 @@ SAMPLING = msgspec.structs.replace(CALIBRATED, natural=False)
 RULES = {"learnt": CALIBRATED, "sampling": SAMPLING}
 LEARNT_DAYS = 60
 MONTHS_AFTER = range(4, 13)
+NINE_MONTHS, AUTUMN = range(1, 10), range(10, 13)
 
 BUGS = {
     "distance x1.609 on a third": Drift("unit", ("distance",), 1.609344, 1 / 3),
@@ -37,7 +38,8 @@ class FlightFigures(msgspec.Struct, frozen=True):
 
     cross_validated: each day of January to March against the other 89. alarming: its days that alarm with the learnt
     null. split: 60 random days learnt from, the other 30 judged, over some splits. later: by month, learnt from all of
-    January to March. bugs_found: share of the judged days of one split on which the injected feature alarms with the
+    January to March. autumn_after_nine_months: October to December, learnt from January to September; None in a quick
+    run. bugs_found: share of the judged days of one split on which the injected feature alarms with the
     learnt null. blizzard_paged: 8 and 9 February. snow_of_march_8_found: whether that day alarms.
     """
 
@@ -50,11 +52,12 @@ class FlightFigures(msgspec.Struct, frozen=True):
     split_sampling: DayFigures
     later_learnt: dict[str, DayFigures]
     later_sampling: dict[str, DayFigures]
+    autumn_after_nine_months: DayFigures | None
     bugs_found: dict[str, float]
 
 
-def flights(seed: int, splits: int, say: Say) -> FlightFigures:
-    """Measure it all."""
+def flights(seed: int, splits: int, nine_months: bool, say: Say) -> FlightFigures:
+    """Measure it all, or without the nine months."""
     calendar = Calendar(seed)
     crossed = {name: _cross_validated(calendar, rule) for name, rule in RULES.items()}
     days = alarming(crossed["learnt"])
@@ -71,6 +74,7 @@ def flights(seed: int, splits: int, say: Say) -> FlightFigures:
     for name, found in split.items():
         say(f"  {name:9} {found.alarm_share:6.1%} of {found.days} days alarm")
     later = _later(calendar, say)
+    autumn = _autumn(seed, say) if nine_months else None
     bugs = _bugs(calendar, seed)
     say("\nbugs injected into the days judged of one split: share of days found with the learnt null")
     for name, share in bugs.items():
@@ -86,6 +90,7 @@ def flights(seed: int, splits: int, say: Say) -> FlightFigures:
         split_sampling=split["sampling"],
         later_learnt=later["learnt"],
         later_sampling=later["sampling"],
+        autumn_after_nine_months=autumn,
         bugs_found=bugs,
     )
 
@@ -134,6 +139,17 @@ def _later(calendar: Calendar, say: Say) -> dict[str, dict[str, DayFigures]]:
     for name, by_month in found.items():
         say(f"  {name:9}" + "".join(f"{one.alarm_share:6.0%} ({one.pages:2})" for one in by_month.values()))
     return found
+
+
+def _autumn(seed: int, say: Say) -> DayFigures:
+    calendar = Calendar(seed, NINE_MONTHS)
+    taught = learnt(calendar.baseline, calendar.known)
+    days = [day for month in AUTUMN for day in calendar.later(month)]
+    found = [Judged(day, judged(taught, day, CALIBRATED)) for day in days]
+    say(f"\nlearnt from January to September: {figures(found).alarm_share:.0%} of the days to December alarm")
+    for line in lines(alarming(found)):
+        say(line)
+    return figures(found)
 
 
 def _bugs(calendar: Calendar, seed: int) -> dict[str, float]:

@@ -28,8 +28,8 @@ def run(options: Options, say: Say) -> DaysFigures:
     if unknown := [part for part in options.only if part not in PARTS]:
         raise BenchError(f"--only {unknown[0]}: choose of {', '.join(PARTS)}")
     wanted, began = options.only or PARTS, time.process_time()
-    splits, references, windows = (2, 1, 50) if options.quick else (10, 4, 250)
-    of_flights = flights(options.seed, splits, say) if "flights" in wanted else None
+    splits, references, windows = (2, 1, 50) if options.quick else (10, 3, 150)
+    of_flights = flights(options.seed, splits, not options.quick, say) if "flights" in wanted else None
     of_windows = cost(options.seed, references, windows, say) if "made-up" in wanted else None
     return DaysFigures(of_flights, of_windows, round(time.process_time() - began, 1))
 

@@ -2,16 +2,17 @@
 
     v_w   = 1/n_w + 1/m_w            n_w rows in window w, m_w in the rest
     e, s2 = mean and variance of statistic / v under sampling alone
-    gate  = (mean(statistic / v) / e - 1) sqrt(W e^2 / s2) > 2.33      closed: windows differ no more than samples do
+    gate  : mean(statistic / v) / e is larger than sampling alone makes it, p < .01; closed: the p of sampling stays
     tau^2 = max(0, mean(statistic) / e - mean(v))                      variance between windows, in units of 1/rows
     x_w   = statistic / (v + tau^2),   M = mean(x_w),   a = M^2 / var(x_w) within bounds
 
-natural.py holds later windows against it. Sampling: PSI and chi-square have f degrees of freedom (e = f, s2 = 2f), D^2
-the squared supremum of a Brownian bridge. A rate's squared difference has e = p (1 - p), for what the rest never had
-the rate at which something new is expected; these and the peak's excess have skew laws, and their gate is Fisher's
-combination of the windows' own p-values. The peak also varies where KS or PSI does: in windows of a thousand rows chance
-hides how the fullest bin moves along, in larger ones later it would not. The bounds keep a few wild windows from hiding
-everything after them.
+natural.py holds later windows against it. Sampling: PSI and chi-square have f degrees of freedom (e = f, s2 = 2f),
+D^2 is the squared supremum of a Brownian bridge; their mean over W windows is taken for gamma distributed (exact for
+chi-squares; the normal law, without their skewness, opens twice as often). A rate's squared difference has
+e = p (1 - p), or for what the rest never had the rate at which something new is expected. Rates and the peak's excess
+have laws without simple moments: their gate is Fisher's combination of the windows' own p-values. The peak varies too
+where KS or PSI does: in windows of a thousand rows chance hides how the fullest bin moves along, in larger ones it
+would not. The bounds of a keep a few wild windows from hiding everything after them.
 
 Source: the F law is that of a mean square over another one, each with its own degrees of freedom (Satterthwaite,
 Biometrics Bulletin 2(6), 1946); the gate of p-values: Fisher, Statistical Methods for Research Workers, 21.1.
@@ -42,9 +43,8 @@ FEWEST_WINDOWS = 20
 RECOMMENDED_WINDOWS = 60
 FEWEST_VALUES = 30
 """Rows a window needs for a statistic; groups and levels of PSI and chi-square are too sparse below."""
-_OPEN = 2.33
 _OPEN_P = 0.01
-"""Both gates open for one feature in a hundred whose windows are samples of one distribution."""
+"""The gate opens for one statistic in a hundred of windows that are samples of one distribution."""
 _LEAST_SHAPE = 0.25
 _MOST_SHAPE = 2.5
 _RATE_SHAPES = (0.15, 0.5)
@@ -151,7 +151,8 @@ def _opens(name: str, measured: Measured, ratio: Floats, used: Flags, panel: Pan
         spread = 2 / np.maximum(measured.freedom, 1)
     else:
         return _combined(measured.p[used])
-    return bool((ratio[used] - 1).sum() / np.sqrt(spread[used].sum()) > _OPEN)
+    shape = ratio[used].size ** 2 / spread[used].sum()
+    return bool(special.gammaincc(shape, shape * ratio[used].mean()) < _OPEN_P)
 
 
 def _combined(p: Floats) -> bool:
