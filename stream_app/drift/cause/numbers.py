@@ -6,6 +6,8 @@ import math
 
 _PLAIN = 1e9
 _SMALL = 1e-4
+_NOTHING = 1e-300
+"""The smallest number above 0 is an edge of a bin; nobody means it."""
 
 
 def number(value: float) -> str:
@@ -19,7 +21,7 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "infinity" if value > 0 else "-infinity"
     size = abs(value)
-    if size == 0:
+    if size < _NOTHING:
         return "0"
     if size >= _PLAIN or size < _SMALL:
         digits, _, exponent = f"{value:.2e}".partition("e")

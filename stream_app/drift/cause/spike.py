@@ -35,7 +35,7 @@ def spikes(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Ca
         if gains[b] <= 0:
             continue
         value, exact = value_of(b, tables, window)
-        penalty = math.log(n) + 0.5 * math.log(q.size) + _objection(b, tables, window)
+        penalty = math.log(n) + math.log(q.size) + _objection(b, tables, window)
         share = float((q[b] - before[b]) / (1 - before[b]))
         found.append(
             Candidate(kind="spike", gain=float(gains[b]), penalty=penalty, share=share, value=value, exact=exact)

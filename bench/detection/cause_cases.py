@@ -1,0 +1,153 @@
+"""Every injected drift of every feature, and whether the cause that the stream states of it is the true one."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bench.detection.drifts import Drift, Truth, level_drifts, numeric_drifts
+from bench.detection.features import FEATURES, Mixed, NumericFeature, Rng
+from bench.detection.reference import SAMPLE_ROWS, Drawn
+from bench.detection.share import Share
+from bench.detection.windows import Windows
+from contracts.binning import Binning, Bins
+from contracts.findings import Cause
+
+UNIT_IS_RIGHT = 0.02
+"""Relative error of a factor: 1.609 and 1.609344 are one unit."""
+SHIFT_IS_RIGHT = 0.25
+"""Relative error of a shift."""
+_MOST_CONFUSED = 4
+_TEMPERATURE = "fahrenheit"
+"""The one feature that can be converted to degrees Celsius."""
+_GROUPS = {
+    "missing": "missing in {share:.0%} of rows",
+    "spike": "= 0, -1 or the median in {share:.0%} of rows",
+    "shift": "shift of .2 to 1 sd",
+    "spread": "spread x1.5 or x0.6",
+    "tail": "upper tail x2",
+    "clip": "clip at the 90 % or 70 % quantile",
+    "new_level": "new level in 1, 5 or 20 % of rows",
+    "renamed": "renamed level",
+    "vanished_level": "a level's rows go to the largest one",
+    "grown_level": "a level takes 10 or 30 % of rows",
+}
+
+
+@dataclass
+class Tally:
+    """What was said. windows: injected; the others are of those in which the drifted feature alarms. share_errors: of
+    the share of rows concerned, where the cause was right and the share is known."""
+
+    windows: int = 0
+    alarmed: int = 0
+    right: int = 0
+    taken_for: Counter[str] = field(default_factory=Counter)
+    share_errors: list[float] = field(default_factory=list)
+
+    def add(self, cause: Cause | None, truth: Truth, bins: Binning) -> None:
+        """A window in which the feature alarms."""
+        self.alarmed += 1
+        if not says(cause, truth, bins):
+            self.taken_for["nothing" if cause is None else cause.kind] += 1
+            return
+        self.right += 1
+        if truth.kind in ("unit", "spike", "new_level") and cause is not None and cause.share is not None:
+            self.share_errors.append(abs(cause.share - truth.share))
+
+    @property
+    def accuracy(self) -> Share:
+        """Named right, of those that alarm."""
+        return Share(self.right, self.alarmed)
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """All of them together."""
+    together = Tally()
+    for tally in tallies:
+        together.windows += tally.windows
+        together.alarmed += tally.alarmed
+        together.right += tally.right
+        together.taken_for += tally.taken_for
+        together.share_errors += tally.share_errors
+    return together
+
+
+def drifts_of(feature: Mixed, drawn: Drawn) -> tuple[Drift, ...]:
+    """What is injected into a feature."""
+    sample = drawn.by_name[feature.name][:SAMPLE_ROWS]
+    if isinstance(feature, NumericFeature):
+        drifts = numeric_drifts(np.asarray(sample, dtype=np.float64))
+        return tuple(drift for drift in drifts if "F -> C" not in drift.name or feature.name == _TEMPERATURE)
+    return level_drifts(np.asarray(sample, dtype=object))
+
+
+def tallies(drawn: Drawn, seed: int, rows: int, windows: int) -> dict[tuple[str, str], Tally]:
+    """By row of the table and name of the drift; so many windows of `rows` rows of each drift of each feature.
+
+    The drifted feature is judged as the stream does it, beside the nineteen others.
+    """
+    reports, found = Windows(drawn.baseline), dict[tuple[str, str], Tally]()
+    for feature in FEATURES:
+        bins = drawn.baseline.features[feature.name].bins
+        for drift in drifts_of(feature, drawn):
+            tally = found.setdefault((group_of(drift), drift.name), Tally())
+            rng = np.random.default_rng([seed, rows, *feature.name.encode(), *drift.name.encode()])
+            for _ in range(windows):
+                tally.windows += 1
+                alarms, cause = _judged(reports, feature, drift, rng, rows)
+                if alarms:
+                    tally.add(cause, drift.truth, bins)
+    return found
+
+
+def group_of(drift: Drift) -> str:
+    """The row of the table that a drift belongs to."""
+    kind = drift.truth.kind
+    return drift.name if kind is None or kind == "unit" else _GROUPS[kind].format(share=drift.truth.share)
+
+
+def says(cause: Cause | None, truth: Truth, bins: Binning) -> bool:
+    """Whether a stated cause is the true one: its kind, and a unit's factor, a spike's bin, a shift's size, a known
+    level's name."""
+    if cause is None or cause.kind != truth.kind:
+        return False
+    if truth.factor is not None and truth.kind == "unit":
+        return cause.factor is not None and math.isclose(cause.factor, truth.factor, rel_tol=UNIT_IS_RIGHT)
+    if truth.kind == "spike" and isinstance(bins, Bins):
+        return _bin(bins, cause.value) == _bin(bins, truth.value)
+    if truth.kind == "shift":
+        return math.isclose(_number(cause.value), _number(truth.value), rel_tol=SHIFT_IS_RIGHT)
+    return truth.kind not in ("grown_level", "vanished_level", "renamed") or cause.value == truth.value
+
+
+def table(sizes: Sequence[int], found: Sequence[dict[tuple[str, str], Tally]]) -> Iterator[str]:
+    """As Markdown, two columns for each number of rows."""
+    heads = [f"n = {rows:,}: right / alarmed / injected | taken for" for rows in sizes]
+    yield f"| injected | {' | '.join(heads)} |"
+    yield "|" + "---|" * (1 + 2 * len(sizes))
+    for group in dict.fromkeys(group for group, _ in found[0]):
+        cells = []
+        for tally in (merged(tally for (of, _), tally in size.items() if of == group) for size in found):
+            rate = f" ({tally.accuracy.rate:.1%})" if tally.alarmed else ""
+            cells.append(f"{tally.right} / {tally.alarmed} / {tally.windows}{rate}")
+            cells.append(", ".join(f"{kind} {count}" for kind, count in tally.taken_for.most_common(_MOST_CONFUSED)))
+        yield f"| {group} | {' | '.join(cells)} |"
+
+
+def _judged(reports: Windows, feature: Mixed, drift: Drift, rng: Rng, rows: int) -> tuple[bool, Cause | None]:
+    column = drift.apply(feature.column(rng, rows), rng)
+    verdict = reports.report(reports.quiet(rng, rows, {feature.name: column})).verdict(feature.name)
+    return (verdict.alarm, verdict.cause) if verdict is not None else (False, None)
+
+
+def _bin(bins: Bins, value: float | str | None) -> int:
+    return int(bins.edge_array.searchsorted(_number(value), side="right"))
+
+
+def _number(value: float | str | None) -> float:
+    return value if isinstance(value, float) else math.nan
