@@ -1,0 +1,205 @@
+"""Natural variation of a baseline: cut by time, learnt for features, score and decisions, told to who asked for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner, Result
+
+from contracts.baseline import Baseline
+from tests.unit.training.rows import DESCRIPTION, described, some_loans
+from training.__main__ import app
+from training.baseline import Origin
+from training.data import load
+from training.errors import DataError
+from training.fit import fit
+from training.natural import Scored, natural_lines, with_natural_variation
+from training.reference import fit_to_reference, read_reference
+from training.stopwatch import Stopwatch
+from training.times import Times
+
+HOUR = 3_600_000
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def hourly_loans(hours: int = 25, per_hour: int = 220, effect: float = 0.0, seed: int = 3) -> pd.DataFrame:
+    """Loans of so many hours, in time order; each hour has its own mean income."""
+    rng = np.random.default_rng(seed)
+    table = some_loans(hours * per_hour, seed)
+    hour = np.repeat(np.arange(hours), per_hour)
+    table["income"] += 10 * effect * rng.normal(size=hours)[hour]
+    start = pd.Timestamp("2026-01-01T00:00:00Z")
+    table["at"] = (start + pd.to_timedelta(hour, unit="h") + pd.to_timedelta(7, unit="min")).astype("str")
+    table["score"] = rng.random(len(table)).round(6)
+    return table
+
+
+def written(folder: Path, table: pd.DataFrame) -> Path:
+    file = folder / "reference.csv"
+    table.to_csv(file, index=False)
+    return file
+
+
+def taught(file: Path, *, time: str = "at", score: str | None = "score") -> Baseline:
+    read = read_reference(file, None, score, time, timed=True)
+    threshold = None if score is None else 0.5
+    return fit_to_reference(read, "loans", "7", threshold=threshold, code_revision="", seed=0, now=NOW, window=HOUR)
+
+
+def test_the_windows_are_those_of_the_column_and_what_is_learnt_is_in_the_baseline(tmp_path: Path) -> None:
+    baseline = taught(written(tmp_path, hourly_loans(effect=0.5)))
+    assert baseline.natural is not None
+    assert (baseline.natural.column, baseline.natural.window_seconds) == ("at", 3600)
+    assert (baseline.natural.windows, baseline.natural.learnt) == (25, True)
+    assert baseline.features["income"].natural["ks"].varies
+    assert baseline.features["income"].natural["ks"].windows == 25
+    assert not baseline.features["region"].natural["chi2"].varies
+    assert set(baseline.score.natural) == {"ks", "psi", "peak", "missing", "out_of_range"}
+    assert set(baseline.natural_positives) == {"positives"}
+    assert Baseline.from_bytes(baseline.to_bytes()) == baseline
+
+
+def test_the_time_column_is_no_feature(tmp_path: Path) -> None:
+    baseline = taught(written(tmp_path, hourly_loans()))
+    assert "at" not in baseline.schema.names
+
+
+def test_the_order_of_the_rows_does_not_matter_to_what_is_learnt(tmp_path: Path) -> None:
+    table = hourly_loans(effect=0.5)
+    (tmp_path / "other").mkdir()
+    one = taught(written(tmp_path, table))
+    other = taught(written(tmp_path / "other", table.sample(frac=1, random_state=1)))
+    assert one.features["income"].natural["psi"] == other.features["income"].natural["psi"]
+    assert one.natural_positives == other.natural_positives
+
+
+def test_below_twenty_windows_nothing_is_learnt_and_the_number_is_said(tmp_path: Path) -> None:
+    baseline = taught(written(tmp_path, hourly_loans(hours=19)))
+    natural = baseline.natural
+    assert natural is not None
+    assert (natural.windows, natural.learnt) == (19, False)
+    assert "19 windows of 200 rows or more, it takes at least 20 and 60 are recommended" in natural.why_not
+    assert not any(reference.natural for reference in [*baseline.features.values(), baseline.score])
+    assert baseline.natural_positives == {}
+
+
+def test_thin_windows_are_merged_forward_and_counted_so(tmp_path: Path) -> None:
+    natural = taught(written(tmp_path, hourly_loans(hours=61, per_hour=100))).natural
+    assert natural is not None
+    assert natural.windows == 30, "two hours each, the last one is left out"
+
+
+def test_a_baseline_without_scores_learns_of_its_features(tmp_path: Path) -> None:
+    baseline = taught(written(tmp_path, hourly_loans().drop(columns="score")), score=None)
+    assert baseline.features["income"].natural["ks"].windows == 25
+    assert baseline.score.natural == {}
+    assert baseline.natural_positives == {}
+
+
+def test_the_score_is_learnt_at_the_times_of_the_rows_that_the_model_was_not_fitted_on(tmp_path: Path) -> None:
+    description = replace(DESCRIPTION, time="at")
+    table = hourly_loans(hours=30, per_hour=300, effect=1.5).drop(columns="score")
+    folder = described(tmp_path, table.sample(frac=1, random_state=2), description)
+    samples = load(folder, timed=True)
+    assert samples.times is not None
+    fitted = fit(samples, "logistic", 0, None, Stopwatch())
+    assert len(fitted.validation_rows) == len(fitted.scores)
+    assert (samples.labels[fitted.validation_rows] == fitted.labels).all()
+    baseline = fitted.references.baseline(Origin("loans", "1", NOW, "", ""), fitted.threshold, fitted.positives)
+    scored = Scored(fitted.scores, fitted.validation_rows)
+    found = with_natural_variation(baseline, samples.features, scored, samples.times, HOUR)
+    assert found.score.natural["ks"].varies, "income moves the score with it"
+    assert found.score.natural["ks"].windows == 30
+    # the same scores at the times of other rows do not vary
+    wrong = Scored(fitted.scores, np.random.default_rng(0).permutation(fitted.validation_rows))
+    assert not with_natural_variation(baseline, samples.features, wrong, samples.times, HOUR).score.natural["ks"].varies
+
+
+def test_what_was_learnt_is_told(tmp_path: Path) -> None:
+    times = Times("at", np.array([0]), assumed_utc=True)
+    few = natural_lines(taught(written(tmp_path, hourly_loans(effect=0.5))), times)
+    assert few[0] == "natural     variation learnt from 25 windows of 1h; 60 or more are recommended"
+    assert "income" in few[1]
+    assert few[2] == "            times in 'at' have no zone: taken as UTC"
+    assert natural_lines(taught(written(tmp_path, hourly_loans(hours=5))), times)[0].startswith(
+        "natural     variation not learnt: the reference holds 5 windows"
+    )
+
+
+def run(*arguments: str | Path) -> Result:
+    environment = {"TRAINING_BOOTSTRAP": ""}
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+
+
+def baseline_command(folder: Path, table: pd.DataFrame, *options: str | Path) -> Result:
+    out = folder / "baseline.json"
+    file = written(folder, table)
+    return run("baseline", "--reference", file, "--model", "m", "--version", "1", "--out", out, *options)
+
+
+def test_the_command_learns_and_says_so(tmp_path: Path) -> None:
+    result = baseline_command(tmp_path, hourly_loans(effect=0.5), "--time", "at", "--window", "1h")
+    assert result.exit_code == 0, result.output
+    assert "variation learnt from 25 windows of 1h" in result.output
+    baseline = Baseline.from_bytes((tmp_path / "baseline.json").read_bytes())
+    assert baseline.natural is not None
+    assert baseline.natural.learnt
+
+
+def test_too_few_windows_are_no_error_but_are_said(tmp_path: Path) -> None:
+    result = baseline_command(tmp_path, hourly_loans(), "--time", "at", "--window", "1d")
+    assert result.exit_code == 0, result.output
+    assert "variation not learnt: the reference holds 2 windows of 200 rows or more" in result.output
+
+
+def test_the_time_of_the_description_is_the_default(tmp_path: Path) -> None:
+    toml = tmp_path / "dataset.toml"
+    toml.write_text(DESCRIPTION.to_toml().replace('label = "defaulted"', 'label = "defaulted"\ntime = "at"'))
+    result = baseline_command(tmp_path, hourly_loans(), "--schema", toml, "--window", "1h")
+    assert result.exit_code == 0, result.output
+    assert "variation learnt from 25 windows" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--time", "at"], "--time at needs --window"),
+        (["--window", "1h"], "name their column with --time"),
+        (["--time", "at", "--window", "1 fortnight"], "from 10s to 7d, such as 30m or 1d"),
+        (["--time", "when", "--window", "1h"], "no column 'when' that is named as the time"),
+        (["--time", "region", "--window", "1h"], "time 'region'"),
+        (["--time", "income", "--window", "1h"], "time 'income'"),
+    ],
+)
+def test_what_is_wrong_with_the_time_is_one_line(tmp_path: Path, options: list[str], says: str) -> None:
+    result = baseline_command(tmp_path, hourly_loans(hours=3), *options)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.strip().splitlines()
+    assert says in line
+
+
+def test_a_time_that_is_also_a_feature_is_refused(tmp_path: Path) -> None:
+    toml = tmp_path / "dataset.toml"
+    toml.write_text(DESCRIPTION.to_toml())
+    result = baseline_command(tmp_path, hourly_loans(hours=3), "--schema", toml, "--time", "income", "--window", "1h")
+    assert result.exit_code == 2
+    assert "column 'income' is the time and also a feature: remove it from the features" in result.stderr
+
+
+def test_training_with_a_window_needs_a_time_in_the_description(tmp_path: Path) -> None:
+    folder = described(tmp_path, hourly_loans(hours=3))
+    with pytest.raises(DataError, match='the description names none: add time = "COLUMN"'):
+        load(folder, timed=True)
+    result = run("train", "--data", folder, "--model", "m", "--window", "1h")
+    assert result.exit_code == 2
+    assert "--window needs the rows' times" in result.stderr
+
+
+def test_a_time_that_is_not_asked_for_is_not_read(tmp_path: Path) -> None:
+    table = hourly_loans(hours=3).assign(at="whenever")
+    assert baseline_command(tmp_path, table, "--score-column", "score").exit_code == 0
