@@ -43,7 +43,9 @@ PREDICTIONS = Topic(
 )
 LABELS = Topic("labels", "prediction id", 8, "delete", 90 * _DAY_MS, "api", "performance, collect", _BROKER_TIME)
 PERFORMANCE = Topic("performance", "model", 1, "delete", 365 * _DAY_MS, "stage 2 of the labels", "retrain, anyone")
-BASELINES = Topic("baselines", "model/version", 1, "compact", None, "training, api", "stage 1, stage 2", _LARGE)
+# 10 kB a feature where values have all 17 digits: room for 1,600 of them.
+_BASELINE = {"max.message.bytes": str(16 * _MIB)}
+BASELINES = Topic("baselines", "model/version", 1, "compact", None, "training, api", "stage 1, stage 2", _BASELINE)
 # Its full name has the app id in it (stream_app/settings.py): what one group of workers says is for that group alone.
 WINDOW_PARTIALS = Topic("window-partials", "model", 4, "delete", _DAY_MS, "stage 1", "stage 2", _LARGE)
 DRIFT_REPORTS = Topic("drift-reports", "model", 1, "delete", 90 * _DAY_MS, "stage 2", "retrain, anyone", _LARGE)
