@@ -12,7 +12,7 @@ from scipy import special
 from contracts.baseline import BridgeTable
 from contracts.binning import EQUAL_MASS_BINS
 from contracts.reports import Finding
-from stream_app.drift import binomial
+from stream_app.drift import two_samples
 from stream_app.drift.metric import Measured
 from stream_app.drift.panel import Floats, Ints, Panel, PanelCounts, PanelKind
 
@@ -31,9 +31,9 @@ class Ks:
 
     D on bins is at most the exact D on raw values, and less by no more than the mass of the largest bin that is no
     atom. Null: with n and m values, sqrt(nm/(n+m)) D is the supremum of a Brownian bridge: the Kolmogorov
-    distribution for a continuous feature, the reference's bridge table for one with ties. With fewer than 10 rows
-    expected outside the fullest bin (a constant feature: none), p is that of the number of rows outside it, two-sided
-    binomial at (k + 1)/(m + 2) for k of m in the reference.
+    distribution for a continuous feature, the reference's bridge table for one with ties. Where the smaller sample
+    expects fewer than 10 rows outside the fullest bin (a constant feature: none), p is that of the number of rows
+    outside it, by the exact test of two_samples.py.
 
     Source: Smirnov 1939; Billingsley, Convergence of Probability Measures (1999), section 14.
 
@@ -56,8 +56,8 @@ class Ks:
         self._reference = panel.counted
         fullest = [int(reference.histogram.counts.argmax()) for reference in panel.references]
         self._fullest: Ints = panel.starts + np.array(fullest, dtype=np.int64)
-        outside = self._reference.n - self._reference.at(self._fullest)
-        self._outside_rate: Floats = (outside + 1) / (self._reference.n + 2)
+        self._outside: Ints = self._reference.n - self._reference.at(self._fullest)
+        self._outside_rate: Floats = (self._outside + 1) / (self._reference.n + 2)
         tables = [reference.bridge for reference in panel.references]
         self._tied: Ints = np.flatnonzero([table is not None for table in tables])
         self._bridges = _Bridges([table for table in tables if table is not None])
@@ -70,8 +70,10 @@ class Ks:
         x = np.sqrt(n * m / np.maximum(n + m, 1)) * distance
         p = special.kolmogorov(x)
         p[self._tied] = self._bridges.upper_tail(x[self._tied])
-        few = n * self._outside_rate < _FEW
-        p[few] = binomial.two_sided((n - window.at(self._fullest))[few], n[few], self._outside_rate[few])
+        few = np.minimum(n, m) * self._outside_rate < _FEW
+        if few.any():
+            outside = n - window.at(self._fullest)
+            p[few] = two_samples.two_sided(outside[few], n[few], self._outside[few], m[few])
         return Measured(distance, distance, np.where(distance > 0, p, 1.0))
 
 

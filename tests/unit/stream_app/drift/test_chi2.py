@@ -11,7 +11,7 @@ from contracts.binning import Levels
 from stream_app.drift.chi2 import ChiSquare
 from stream_app.drift.level_shift import LevelShift
 from stream_app.drift.panel import Panel, PanelCounts
-from tests.drift import measure, size_under_the_null
+from tests.drift import a_reference, measure, size_under_the_null
 
 
 def of_counts(reference: list[int], window: list[int]) -> tuple[float, float]:
@@ -35,7 +35,7 @@ def test_it_is_the_chi_square_of_the_two_row_table() -> None:
 
 
 def test_levels_that_expect_fewer_than_five_rows_share_a_cell_with_the_rest() -> None:
-    reference, window = [500, 300, 150, 40, 7, 3, 0], [50, 25, 17, 3, 2, 1, 2]
+    reference, window = [500, 300, 150, 40, 7, 3, 0], [50, 25, 17, 3, 2, 1, 2]  # 43 rows, a tenth of them expected
     expected = scipy_says((500, 50), (300, 25), (150, 17), (50, 8))
     assert of_counts(reference, window) == pytest.approx(expected, rel=1e-9)
 
@@ -62,6 +62,19 @@ def test_the_test_keeps_its_level_however_many_levels_there_are(levels: int, row
     windows = [rng.choice(names, rows).tolist() for _ in range(400 if rows == 300 else 150)]
     size = size_under_the_null(ChiSquare, "categorical", rng.choice(names, 50_000).tolist(), windows, 0.05)
     assert size < 0.1  # with a cell of its own OTHER of 500 levels alarms in most windows of 3,000
+
+
+@pytest.mark.parametrize("rows", [1_000, 20_000])
+@pytest.mark.parametrize("levels", [4, 60, 500])
+def test_a_small_reference_does_not_make_large_windows_alarm(levels: int, rows: int) -> None:
+    rng = np.random.default_rng(levels)
+    names, shares = np.array([f"level {i}" for i in range(levels)]), 1 / np.arange(1, levels + 1)
+    shares /= shares.sum()
+    references = [a_reference(rng.choice(names, 1_000, p=shares).tolist()) for _ in range(150)]
+    windows = [rng.choice(names, rows, p=shares).tolist() for _ in references]
+    p = measure(ChiSquare, "categorical", references, windows).p
+    assert p is not None
+    assert (p < 0.05).mean() < 0.11  # most of them where the reference alone says what is pooled
 
 
 def test_level_shift_is_the_largest_change_of_a_share() -> None:
