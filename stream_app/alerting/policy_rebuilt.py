@@ -22,7 +22,8 @@ Version = tuple[str, str]
 def rebuilt(alerts: Iterable[DriftAlert], page_after: int) -> dict[Version, PolicyState]:
     """By model version, the state after its last alert. alerts: in any order, repeats among them.
 
-    page_after: of the policy; the features of an alert had alarmed in so many windows, at least.
+    What was read from the topic is there: a window that is counted again does not repeat its alert. page_after: of the
+    policy; the features of an alert had alarmed in so many windows, at least.
     """
     states: dict[Version, PolicyState] = {}
     known = {alert.id: alert for alert in alerts}
@@ -34,7 +35,7 @@ def rebuilt(alerts: Iterable[DriftAlert], page_after: int) -> dict[Version, Poli
 
 def _after(state: PolicyState, alert: DriftAlert, page_after: int) -> PolicyState:
     if alert.transition == "resolve":
-        return PolicyState(decided=alert.window_start, alerts=(alert,))
+        return PolicyState(decided=alert.window_start)
     before = state.incident
     same = before is not None and before.id == alert.incident
     # An escalation whose raise is not on the topic any more begins where it is first heard of.
@@ -48,9 +49,7 @@ def _after(state: PolicyState, alert: DriftAlert, page_after: int) -> PolicyStat
     paging = {feature.feature: _tracked(feature, page_after) for feature in alert.features}
     earlier = (entry for entry in state.tracked if same and entry.feature not in paging)
     left = (msgspec.structs.replace(entry, alarms=(False,)) for entry in earlier)
-    return PolicyState(
-        decided=alert.window_start, alerts=(alert,), incident=incident, tracked=(*paging.values(), *left)
-    )
+    return PolicyState(decided=alert.window_start, incident=incident, tracked=(*paging.values(), *left))
 
 
 def _tracked(feature: AlertFeature, page_after: int) -> Tracked:

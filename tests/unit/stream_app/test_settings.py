@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from contracts.topics import PREDICTIONS, TOPICS
 from stream_app.agents.configured import decision_rule, policy_config
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.drift.rule import PRESETS
 from stream_app.errors import SettingsError
 from stream_app.settings import StreamSettings, load_settings
@@ -39,10 +40,13 @@ def test_the_default_preset_is_one_that_exists() -> None:
         ("STREAM_LATENESS_SECONDS", "-1"),
         *(
             (f"STREAM_{name}_SECONDS", value)
-            for name in ("LATENESS", "IDLE", "MAX_FUTURE", "MAX_AGE")
+            for name in ("LATENESS", "IDLE", "MAX_FUTURE", "MAX_AGE", "REMIND_AFTER")
             for value in TOO_LONG
         ),
         ("STREAM_N_MIN", "0"),
+        ("STREAM_CRITICAL_SCORE_CHANGE", "0"),
+        ("STREAM_PAGE_HARMLESS", "perhaps"),
+        ("STREAM_REMIND_AFTER_SECONDS", "-1"),
         ("STREAM_APP_ID", "with a blank"),
         ("STREAM_LOG_LEVEL", "loud"),
         ("STREAM_METRICS_PORT", "65536"),
@@ -102,3 +106,39 @@ def test_a_preset_that_does_not_exist_is_named_with_those_that_do() -> None:
 def test_a_policy_that_contradicts_itself_is_named() -> None:
     with pytest.raises(SettingsError, match="STREAM_PAGE_AFTER"):
         policy_config(settings(page_after=4, page_of_last=3))
+
+
+def test_a_cooldown_below_the_windows_length_is_refused_and_the_default_is_not() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^STREAM_REMIND_AFTER_SECONDS=30 is below STREAM_WINDOW_SECONDS=60: .*0: never remind"
+    ):
+        policy_config(settings(remind_after_seconds=30))
+    assert policy_config(settings(remind_after_seconds=60)).remind_after_ms == 60_000
+    assert policy_config(settings(remind_after_seconds=0)).remind_after_ms == 0
+    assert policy_config(settings(window_seconds=7 * 86400)).remind_after_ms == 86_400_000
+
+
+def test_every_number_of_the_policy_is_a_setting() -> None:
+    config = policy_config(
+        settings(
+            page_after=1,
+            page_of_last=4,
+            resolve_after=5,
+            critical_effect=0.1,
+            critical_rate_jump=0.2,
+            critical_score_change=0.3,
+            page_harmless=True,
+            remind_after_seconds=90,
+        )
+    )
+    assert config == PolicyConfig(
+        page_after=1,
+        of_last=4,
+        resolve_after=5,
+        critical_effect=0.1,
+        critical_rate_jump=0.2,
+        critical_score_change=0.3,
+        page_harmless=True,
+        remind_after_ms=90_000,
+    )
+    assert policy_config(settings()) == PolicyConfig(remind_after_ms=86_400_000)

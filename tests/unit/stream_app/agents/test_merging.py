@@ -11,11 +11,14 @@ import pytest
 from contracts.alerts import decode_alert
 from contracts.baseline import Baseline
 from contracts.events import encode_event, event_decoder
+from contracts.mutes import Mute
 from contracts.partials import Heartbeat, PartialMessage, encode_partial
 from contracts.reports import decode_report
 from contracts.window import WindowCounts
 from stream_app.agents.merging import Merging, MergingConfig
 from stream_app.alerting.policy_config import PolicyConfig
+from stream_app.alerting.policy_rebuilt import rebuilt
+from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.rule import CALIBRATED
 from stream_app.windowing.merged_state import (
     ClosedKey,
@@ -292,3 +295,50 @@ async def test_a_batch_taken_before_a_rebalance_changes_nothing(stand: Stand) ->
     stand.source.epoch = 1
     await merging(stand).handle(batch(one_window(stand), epoch=0))
     assert stand.outlet.sent == stand.store.writes == []
+
+
+async def test_a_version_without_stored_state_goes_on_where_its_alerts_ended(stand: Stand) -> None:
+    await merging(stand).handle(batch(one_window(stand)))
+    raised = decode_alert(stand.outlet.sent[-1].value)
+    lost = Stand(*stand.baselines.by_version.values())
+    lost.alerts.states = rebuilt([raised], page_after=1)
+    agent, baseline = merging(lost), stand.baselines.by_version["flights", "1"]
+    await agent.handle(batch(one_window(lost)))
+    await agent.handle(batch([a_partial(baseline, 0, 300, window=1), *beats(2)], first=4))
+    assert topics(lost) == ["drift-reports", "drift-reports"]
+
+
+async def test_what_is_stored_is_believed_rather_than_the_alerts(stand: Stand) -> None:
+    agent, baseline = merging(stand), stand.baselines.by_version["flights", "1"]
+    await agent.handle(batch(one_window(stand)))
+    stand.alerts.states = {("flights", "1"): PolicyState()}
+    await agent.handle(batch([a_partial(baseline, 0, 300, window=1), *beats(2)], first=4))
+    assert topics(stand).count("drift-alerts") == 1
+
+
+async def test_a_muted_window_gets_its_report_and_no_alert(stand: Stand) -> None:
+    stand.alerts.known = [Mute(model="flights", since=NOON, until=NOON + timedelta(seconds=10))]
+    agent, baseline = merging(stand), stand.baselines.by_version["flights", "1"]
+    await agent.handle(batch(one_window(stand)))
+    assert topics(stand) == ["drift-reports"]
+    await agent.handle(batch([a_partial(baseline, 0, 300, window=1), *beats(2)], first=4))
+    assert topics(stand) == ["drift-reports", "drift-reports", "drift-alerts"]
+
+
+@pytest.mark.parametrize("muted_first", [True, False])
+async def test_an_alert_is_decided_by_the_mutes_that_there_were_when_its_report_went_out(
+    stand: Stand, muted_first: bool
+) -> None:
+    """The worker dies behind the report; until the next one comes to it the mute is set, or is ended."""
+
+    def crash() -> None:
+        stand.source.epoch += 1
+
+    mute = Mute(model="flights", since=NOON, until=NOON + timedelta(hours=1))
+    stand.alerts.known = [mute] if muted_first else []
+    stand.outlet.before_ack["drift-reports"] = crash
+    await merging(stand).handle(batch(one_window(stand)))
+    stand.outlet.before_ack.clear()
+    stand.alerts.known = [] if muted_first else [mute]
+    await merging(stand).handle(batch(one_window(stand), epoch=1))
+    assert topics(stand) == ["drift-reports", "drift-reports", *([] if muted_first else ["drift-alerts"])]
