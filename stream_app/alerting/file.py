@@ -7,6 +7,7 @@ repeats is not written twice, as long as it is among the last of the file.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 from collections import deque
@@ -84,7 +85,7 @@ class FileSink:
         line, before = encode_alert(alert) + b"\n", os.fstat(self._file).st_size
         try:
             if os.write(self._file, line) < len(line):
-                raise OSError(28, "No space left for the whole line")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file)
         except OSError:
             os.ftruncate(self._file, before)  # half a line would spoil the next one

@@ -114,7 +114,7 @@ def _payload(alert: DriftAlert, told: int) -> dict[str, Any]:
     if more:
         details["features_left_out"] = more
     return {
-        "summary": cut(alert.summary, SUMMARY),
+        "summary": cut(alert.summary or alert.transition, SUMMARY),
         "source": cut(f"{alert.model}/{alert.version}", SUMMARY),
         "severity": _SEVERITIES[alert.severity],
         "timestamp": instant(alert.window_end),
@@ -141,5 +141,5 @@ def _explained(status: int, body: bytes) -> str:
     >>> _explained(400, b'{"errors":["Length of \\'routing_key\\' is incorrect"]}')
     'it does not know the routing key: check SINK_PAGERDUTY_ROUTING_KEY'
     """
-    known = status != 400 or b"routing_key" not in body
-    return "" if known else "it does not know the routing key: check SINK_PAGERDUTY_ROUTING_KEY"
+    unknown = status == 400 and any(name in body.lower() for name in (b"routing_key", b"routing key"))
+    return "it does not know the routing key: check SINK_PAGERDUTY_ROUTING_KEY" if unknown else ""

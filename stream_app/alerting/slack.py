@@ -83,7 +83,7 @@ def message(alert: DriftAlert) -> Block:
     """The body of the POST. text: what notifications and screen readers use instead of the blocks."""
     blocks: list[Block] = [
         {"type": "header", "text": _plain(f"{_MARKS[alert.severity]} {title(alert)}", HEADER)},
-        {"type": "section", "text": _mrkdwn(alert.summary, SECTION)},
+        {"type": "section", "text": _mrkdwn(alert.summary or title(alert), SECTION)},
     ]
     if alert.features:
         named, more = first(alert.features, FIELDS if len(alert.features) <= FIELDS else FIELDS - 1)
