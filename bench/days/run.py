@@ -9,6 +9,7 @@ import msgspec
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.days.cost import CostFigures, cost
 from bench.days.flights import FlightFigures, flights
+from bench.offline import dataset_of
 
 PARTS = ("flights", "made-up")
 
@@ -23,7 +24,7 @@ class DaysFigures(msgspec.Struct, frozen=True):
 
 def run(options: Options, say: Say) -> DaysFigures:
     """Measure it. Raises BenchError."""
-    if options.data != "flights":
+    if dataset_of(options.data).description.name != "flights":
         raise BenchError(f"--data {options.data}: only flights has days that differ by nature")
     if unknown := [part for part in options.only if part not in PARTS]:
         raise BenchError(f"--only {unknown[0]}: choose of {', '.join(PARTS)}")
