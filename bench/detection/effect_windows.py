@@ -59,8 +59,8 @@ class Outcome:
 class EffectWindows:
     """The held-out rows of one data set. Every window is drawn from them without replacement."""
 
-    def __init__(self, model: OfflineModel, seed: int) -> None:
-        self._model = model
+    def __init__(self, model: OfflineModel, seed: int, rows: int = WINDOW_ROWS) -> None:
+        self._model, self._window_rows = model, rows
         frame = model.dataset.quiet(seed)
         self._schema = model.dataset.description.schema
         self._frame = feature_frame(frame, self._schema)
@@ -76,11 +76,11 @@ class EffectWindows:
                 yield Injection(f"{name} {drift.name}", (name,), _alone(drift))
         for first, second in pairwise(numeric):
             for share in _SWAPPED:
-                yield Injection(f"{first} <-> {second} on {share:.0%}", (first, second), _swap(share))
+                yield Injection(f"{first} <-> {second} on {share:.0%}", (first, second), swap(share))
 
     def broken(self, injection: Injection, generator: Rng) -> Outcome | None:
         """What one drift does; None where it does not alarm."""
-        chosen = generator.choice(len(self._rows), WINDOW_ROWS, replace=False)
+        chosen = generator.choice(len(self._rows), self._window_rows, replace=False)
         rows, frame = self._rows.take(chosen), self._frame.iloc[chosen].reset_index(drop=True)
         places = [self._at[name] for name in injection.features]
         columns = list(rows.columns)
@@ -109,8 +109,8 @@ class EffectWindows:
         """What a random drift of a random feature does when whole rows are drawn; None where it does not alarm."""
         name = str(generator.choice(list(self._at)))
         tilt = float(generator.choice(_TILTS)) * float(generator.choice((-1, 1)))
-        weights = np.exp(tilt * _heights(self._rows.columns[self._at[name]], generator))
-        chosen = generator.choice(len(self._rows), WINDOW_ROWS, p=weights / weights.sum())
+        weights = np.exp(tilt * heights(self._rows.columns[self._at[name]], generator))
+        chosen = generator.choice(len(self._rows), self._window_rows, p=weights / weights.sum())
         rows = self._rows.take(chosen)
         for verdict in self._verdicts(rows, (name,)):
             effect = verdict.model_effect
@@ -135,7 +135,9 @@ def _alone(drift: Drift) -> Apply:
     return lambda columns, generator: [drift.apply(columns[0], generator)]
 
 
-def _swap(share: float) -> Apply:
+def swap(share: float) -> Apply:
+    """Two features change places in a random share of the rows."""
+
     def apply(columns: Sequence[Column], generator: Rng) -> Sequence[Column]:
         first, second = columns
         hit = generator.random(len(first)) < share
@@ -144,7 +146,7 @@ def _swap(share: float) -> Apply:
     return apply
 
 
-def _heights(column: Column, generator: Rng) -> npt.NDArray[np.float64]:
+def heights(column: Column, generator: Rng) -> npt.NDArray[np.float64]:
     """0 to 1 for each row: the rank of its value; of levels, 1 for those of one frequent level."""
     if column.dtype == object:
         levels, counts = np.unique([str(value) for value in column], return_counts=True)

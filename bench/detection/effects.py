@@ -151,16 +151,16 @@ def table(found: dict[str, Agreement]) -> list[str]:
         ('"if the world moved", when the data broke', [f"{a.world_moved:.3f}" for a in columns]),
         ("sign right, true effect above .001", [f"{a.sign_right:.1%}" for a in columns]),
         ("stated / true, 10, 50, 90 %, above .005", [" ".join(f"{r:.2f}" for r in a.ratio) for a in columns]),
-        (f"both numbers below {HARMLESS:g}", [f"{a.small:.1%}" for a in columns]),
+        (f"harmless by its numbers (below {HARMLESS:g})", [f"{a.small:.1%}" for a in columns]),
         (f"  truly below {TRULY_SMALL:g} / worst", [f"{a.small_truly:.1%} / {a.small_worst:.4f}" for a in columns]),
-        ("  called harmless by the report", [f"{a.harmless:.1%}" for a in columns]),
-        (f"drifts of {TRULY_SMALL:g} and more / called small", [f"{a.large} / {a.large_missed}" for a in columns]),
+        ("  and by the report (no missing, unseen, out of range)", [f"{a.harmless:.1%}" for a in columns]),
+        (f"drifts of {TRULY_SMALL:g} and more / of them harmless", [f"{a.large} / {a.large_missed}" for a in columns]),
         ("whole rows drawn, windows that alarm", [f"{a.moves}" for a in columns]),
         ('  "if the world moved", rank correlation', [f"{a.moves_world:.3f}" for a in columns]),
         ('  "if the data broke"', [f"{a.moves_data:.3f}" for a in columns]),
     ]
-    head = f"{'':52}" + "".join(f"{name:>20}" for name in found)
-    return [head, *(f"{name:52}" + "".join(f"{cell:>20}" for cell in cells) for name, cells in rows)]
+    head = f"{'':56}" + "".join(f"{name:>20}" for name in found)
+    return [head, *(f"{name:56}" + "".join(f"{cell:>20}" for cell in cells) for name, cells in rows)]
 
 
 def _broke(outcome: Outcome) -> float:
@@ -172,10 +172,10 @@ def _world(outcome: Outcome) -> float:
 
 
 def _rank(outcomes: Sequence[Outcome], stated: Which, true: Which = lambda outcome: outcome.true.score) -> float:
-    if len(outcomes) < 3:
-        return 0.0
-    found = stats.spearmanr([stated(outcome) for outcome in outcomes], [true(outcome) for outcome in outcomes])
-    return round(float(found.statistic), 4)
+    pair = [stated(outcome) for outcome in outcomes], [true(outcome) for outcome in outcomes]
+    if any(len(set(numbers)) < 2 for numbers in pair):
+        return 0.0  # nothing to rank
+    return round(float(stats.spearmanr(*pair).statistic), 4)
 
 
 def _share(holds: Sequence[bool]) -> float:
