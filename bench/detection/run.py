@@ -19,6 +19,8 @@ from bench import closing
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.detection import others, quiet
 from bench.detection.accidents import accidents
+from bench.detection.causes import cause_accuracy
+from bench.detection.effects import effect_rank_correlation
 from bench.detection.exactness import exactness
 from bench.detection.features import columns
 from bench.detection.figures import (
@@ -55,7 +57,7 @@ class Size:
 
 
 WHOLE = Size(20, 4, quiet=500, power=100, beside=25, others=50, accidents=20, exactness=10, figure=50)
-QUICK = Size(2, 1, quiet=150, power=40, beside=8, others=15, accidents=4, exactness=3, figure=25)
+QUICK = Size(2, 1, quiet=150, power=20, beside=5, others=10, accidents=2, exactness=3, figure=20)
 
 
 class Material:
@@ -178,6 +180,14 @@ def _figure(material: Material) -> dict[str, Any]:
     return {}
 
 
+def _causes(material: Material) -> dict[str, Any]:
+    return {"cause_accuracy": cause_accuracy(material.options, material.say).cause_accuracy}
+
+
+def _effects(material: Material) -> dict[str, Any]:
+    return {"effect_rank_correlation": min(effect_rank_correlation(material.options, material.say).values())}
+
+
 def _closing(material: Material) -> dict[str, Any]:
     found = closing.run(material.options, material.say)
     return {name: getattr(found, name) for name in ("close_ms_23", "close_ms_1000", "state_kb_23")}
@@ -197,6 +207,8 @@ _PARTS: dict[str, Callable[[Material], dict[str, Any]]] = {
     "accidents": _accidents,
     "exactness": _exactness,
     "figure": _figure,
+    "causes": _causes,
+    "effects": _effects,
     "closing": _closing,
 }
 
