@@ -54,7 +54,7 @@ def natural_lines(baseline: Baseline, times: Times | None) -> list[str]:
     if not natural.learnt:
         return [f"natural     variation not learnt: {natural.why_not}", *lines]
     more = f"; {RECOMMENDED_WINDOWS} or more are recommended" if natural.windows < RECOMMENDED_WINDOWS else ""
-    references = {**baseline.features, "score": baseline.score}
+    references = baseline.features | ({"score": baseline.score} if baseline.score.natural else {})
     varying = [
         name for name, reference in references.items() if any(null.varies for null in reference.natural.values())
     ]
