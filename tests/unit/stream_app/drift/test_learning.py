@@ -15,8 +15,9 @@ from contracts.binning import Bins, Levels
 from contracts.histogram import Histogram
 from contracts.variation import LearntNull
 from contracts.window import WindowCounts
+from stream_app.drift.bridge_moments import square_moments
 from stream_app.drift.ks import fit_bridge
-from stream_app.drift.learning import FEWEST_VALUES, FEWEST_WINDOWS, learn, square_moments, with_learnt_nulls
+from stream_app.drift.learning import FEWEST_VALUES, FEWEST_WINDOWS, learn, with_learnt_nulls
 from stream_app.drift.natural import LEARNABLE
 from tests.builders import a_baseline
 from tests.drift import counted
