@@ -13,9 +13,11 @@ from bench.detection.features import FEATURES, SCORE, NumericFeature, columns
 from bench.detection.power import Trial
 from bench.detection.reference import SAMPLE_ROWS
 from bench.detection.windows import counted
+from contracts.histogram import Histogram
 from contracts.partials import PartialAggregate, decode_partial, encode_partial
-from contracts.reports import FeatureVerdict
 from contracts.window import WindowCounts
+from stream_app.drift.ks import Ks
+from stream_app.drift.panel import Panel, PanelCounts
 
 ROWS = 2_000
 _CUTS = 7
@@ -71,19 +73,16 @@ def _binned(trial: Trial, rng: np.random.Generator) -> list[tuple[float, str]]:
     for feature in FEATURES:
         if not isinstance(feature, NumericFeature):
             continue
-        before = np.asarray(trial.reference.by_name[feature.name], dtype=np.float64)
+        before = trial.reference.by_name[feature.name]
+        panel = Panel("numeric", [trial.reference.baseline.features[feature.name]])
+        on_bins = Ks(panel)
         for drift in numeric_drifts(before[:SAMPLE_ROWS]):
-            after = np.asarray(drift.apply(feature.column(rng, ROWS), rng), dtype=np.float64)
+            after = drift.apply(feature.column(rng, ROWS), rng)
             known = after[~np.isnan(after)]
             if known.size:
                 exact = stats.ks_2samp(before[~np.isnan(before)], known, method="asymp").statistic
-                verdict = trial.windows.report(trial.windows.quiet(rng, ROWS, {feature.name: after})).verdict(
-                    feature.name
-                )
-                errors.append((abs(float(exact) - _ks(verdict)), f"{feature.name}, {drift.name}"))
+                window = Histogram(panel.references[0].bins)
+                window.add(after)
+                binned = on_bins.measure(PanelCounts(panel, [window])).value[0]
+                errors.append((abs(float(exact) - float(binned)), f"{feature.name}, {drift.name}"))
     return errors
-
-
-def _ks(verdict: FeatureVerdict | None) -> float:
-    assert verdict is not None
-    return next(statistic.value for statistic in verdict.statistics if statistic.name == "ks")
