@@ -189,6 +189,7 @@ class Merging:
         for alert in alerts:
             self._telemetry.alerts.labels(alert.transition).inc()
         named = f": {', '.join(found.alarms)}" if found.alarms else ""
+        named += f"; muted: {', '.join(mute.subject for mute in mutes)}" if mutes else ""
         log.info("%s: %s, %s rows%s", found.id, found.status, found.rows, named)
         return written
 
