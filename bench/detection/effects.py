@@ -22,7 +22,6 @@ DRIFTS = 50
 """Drifts that alarm, drawn at random from all kinds and features: what the goal is about."""
 ALL_DRIFTS = 200
 MOVES, QUICK_MOVES = 120, 40
-GOAL = 0.9
 TRULY_SMALL = 2 * HARMLESS
 _DRAWS = 400
 
@@ -186,6 +185,5 @@ EFFECTS = Benchmark(
     "effects",
     "does the stated effect on the model agree with scoring the drifted rows again? flights and payments, offline",
     run,
-    lasts="a minute or two; --quick: 40 s",
-    held=lambda figures: min(figures.effect_rank_correlation.values()) >= GOAL,
+    lasts="2 minutes; --quick: 1 minute",
 )
