@@ -42,12 +42,14 @@ from stream_app.drift.rule import CALIBRATED, CLASSIC
 
 @dataclass(frozen=True)
 class Size:
-    """How much is drawn. references: for quiet windows; trials: of them, for all else. The others are windows: quiet
-    ones for each reference and number of rows, then for each trial and feature or size of a shift."""
+    """How much is drawn. references: for quiet windows; trials: of them, for all else. quiet, classic: windows of each
+    reference and number of rows, for the two presets. The others: windows of each trial and feature, or size of shift.
+    """
 
     references: int
     trials: int
     quiet: int
+    classic: int
     power: int
     beside: int
     others: int
@@ -56,8 +58,8 @@ class Size:
     figure: int
 
 
-WHOLE = Size(20, 4, quiet=500, power=100, beside=25, others=50, accidents=20, exactness=10, figure=50)
-QUICK = Size(2, 1, quiet=150, power=20, beside=5, others=10, accidents=2, exactness=3, figure=20)
+WHOLE = Size(20, 4, quiet=500, classic=100, power=100, beside=25, others=50, accidents=20, exactness=10, figure=50)
+QUICK = Size(2, 1, quiet=150, classic=50, power=20, beside=5, others=10, accidents=2, exactness=3, figure=20)
 
 
 class Material:
@@ -120,12 +122,9 @@ def run(options: Options, say: Say) -> DetectionFigures:
 
 
 def _quiet(material: Material) -> dict[str, Any]:
-    baselines = [drawn.baseline for drawn in material.drawn]
-    rows = [
-        found
-        for n in quiet.ROWS
-        for found in quiet.false_alarms(baselines, material.options.seed, n, material.size.quiet)
-    ]
+    baselines, size = [drawn.baseline for drawn in material.drawn], material.size
+    windows = ((CALIBRATED, size.quiet), (CLASSIC, size.classic))
+    rows = [found for n in quiet.ROWS for found in quiet.false_alarms(baselines, material.options.seed, n, windows)]
     _say(material, quiet_table(rows))
     rates = {
         rule.name: {found.rows: round(found.alarms.rate, 5) for found in rows if found.rule == rule.name}
