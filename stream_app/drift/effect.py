@@ -81,7 +81,12 @@ def _if_world_moved(
     mean = np.repeat(np.array(means), np.diff([*starts, before.size - 1]))
     known = float(before[:-1].sum())
     everywhere = float(before[:-1] @ mean) / known if known else 0.0
-    return float((after - before) @ np.append(mean, everywhere if missing is None else missing))
+    return _rounded(float((after - before) @ np.append(mean, everywhere if missing is None else missing)))
+
+
+def _rounded(change: float) -> float:
+    """To 4 significant digits: a report is read by people, and the estimate is no better."""
+    return float(f"{change:.4g}")
 
 
 def _if_data_broke(
@@ -121,9 +126,9 @@ class _Partial:
             bin_, mean = spot
             share = (after[bin_] - before[bin_]) / max(1e-12, 1 - before[bin_])
             if share > 0:
-                return None if np.isnan(mean) else float(share * (mean - self._sample))
+                return None if np.isnan(mean) else _rounded(share * (mean - self._sample))
         everywhere = np.append(self._of_bins(), self._missing)
-        return float((after - before) @ np.where(np.isnan(everywhere), self._sample, everywhere))
+        return _rounded(float((after - before) @ np.where(np.isnan(everywhere), self._sample, everywhere)))
 
     def _of_bins(self) -> Floats:
         """At each bin's middle; the outer two at their only edge. Shape (bins,)."""
