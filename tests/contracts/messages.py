@@ -12,6 +12,7 @@ import msgspec
 from contracts.alerts import AlertFeature, DriftAlert, alert_id, decode_alert, encode_alert, incident_id
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, decode_dead_letter, encode_dead_letter
+from contracts.dependence import ScoreDependence
 from contracts.events import Label, decode_event, encode_event
 from contracts.findings import Cause, ModelEffect, ScoreChange
 from contracts.histogram import Counts
@@ -195,6 +196,30 @@ class Message(NamedTuple):
 
 _label_decoder = msgspec.json.Decoder(Label)
 
+_PLAIN = a_baseline(rows=200)
+BASELINE = msgspec.structs.replace(
+    _PLAIN,
+    features=_PLAIN.features
+    | {
+        "distance": msgspec.structs.replace(
+            _PLAIN.features["distance"],
+            dependence=ScoreDependence(
+                bin_starts=(0, 80),
+                bin_scores=(0.21, 0.25),
+                bin_positives=(0.125, 0.25),
+                missing_score=0.2,
+                missing_positives=0.0,
+                at=(-10.0, 100.0, 1_000.0),
+                partial=(0.2, 0.21, 0.24),
+                partial_positives=(0.1, 0.15, 0.2),
+                sample_score=0.225,
+                sample_positives=0.175,
+                refused="no value (ValueError: Input X contains NaN)",
+            ),
+        )
+    },
+)
+
 MESSAGES = (
     Message("prediction-event.json", an_event(sequence=42), encode_event, decode_event, "prediction-event"),
     Message(
@@ -213,7 +238,7 @@ MESSAGES = (
         _label_decoder.decode,
         "label",
     ),
-    Message("baseline.json", a_baseline(rows=200), Baseline.to_bytes, Baseline.from_bytes, "baseline"),
+    Message("baseline.json", BASELINE, Baseline.to_bytes, Baseline.from_bytes, "baseline"),
     Message("window-partial.msgpack", PARTIAL, encode_partial, decode_partial),
     Message(
         "heartbeat.msgpack",
