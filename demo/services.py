@@ -78,6 +78,8 @@ class Installation:
             "STREAM_IDLE_SECONDS": str(self.idle),
             "STREAM_MAX_AGE_SECONDS": str(self.max_age),
             "STREAM_SESSION_TIMEOUT_SECONDS": str(self.session),
+            # The bug of the flights' story moves the mean score by .001: by default nobody is woken for that.
+            "STREAM_PAGE_HARMLESS": "true",
             "SINK_BOOTSTRAP": self.bootstrap,
             "SINK_WEBHOOK_URL": self.receiver_url,
             "SINK_WEBHOOK_SECRET": self.secret,
