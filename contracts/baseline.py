@@ -7,6 +7,7 @@ with the reference's share of positives, the reference performance, and where al
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import cached_property
 from typing import Literal
 
@@ -121,6 +122,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def __post_init__(self) -> None:
         if not self.model or not self.version:
             raise InvalidBaseline("model and version must not be empty")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise InvalidBaseline(f"the threshold is {self.threshold}: it must be finite, or nothing is ever decided")
         monitored = [feature.name for feature in self.schema.monitored]
         if sorted(monitored) != sorted(self.features):
             odd = sorted(set(monitored) ^ set(self.features))

@@ -42,7 +42,8 @@ class Histogram:
         self.maximum: float | None = None
 
     def add(self, values: Sequence[float | None] | Sequence[str | bool | None] | npt.NDArray[np.float64]) -> None:
-        """Count values. Numeric: None and NaN are missing; infinities fall into the outer bins."""
+        """Count values. Numeric: None and NaN are missing. Infinities fall into the outer bins;
+        minimum and maximum are of the finite values."""
         if isinstance(self.bins, Levels):
             counts, missing = self.bins.count(values)  # type: ignore[arg-type]
         else:
@@ -51,6 +52,8 @@ class Histogram:
             if rising.size and math.isnan(rising[-1]):
                 rising = rising[: rising.searchsorted(np.nan)]
             counts, missing = self.bins.count(rising), len(values) - rising.size
+            if rising.size and (math.isinf(rising[0]) or math.isinf(rising[-1])):
+                rising = rising[np.isfinite(rising)]  # an infinite extreme would be null in a report
             if rising.size:
                 self.stretch(float(rising[0]), float(rising[-1]))
         self.counts += counts

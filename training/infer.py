@@ -63,6 +63,9 @@ def _guess_text(name: str, present: pd.Series) -> Guess:
         return Guess(name, None, "times")
     levels = int(present.astype("str").nunique())
     if levels > _IDENTIFIER_LEVELS and levels > _IDENTIFIER_SHARE * len(present):
+        odd = present[pd.to_numeric(present, errors="coerce").isna()]
+        if 0 < len(odd) < len(present) / 2:
+            return Guess(name, None, f"numbers, but {str(odd.iloc[0])!r} in row {odd.index[0] + 1}: repair that")
         return Guess(name, None, f"{levels} different texts in {len(present)} rows: an identifier?")
     return Guess(name, "categorical", f"text, {levels} levels")
 

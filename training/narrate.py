@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contracts.baseline import Baseline
+from stream_app.drift.notes import few_rows
 from training.infer import Guess
 from training.natural import natural_lines
 from training.times import Times
@@ -31,6 +32,7 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {plan.alias}",
         f"baseline    {trained.baseline.digest}: {_watched(trained.baseline)}; "
         + (f"published to {published}" if published else "not published: TRAINING_BOOTSTRAP is not set"),
+        *_few_lines(trained.baseline),
         *_effect_lines(trained.baseline),
         *natural_lines(trained.baseline, samples.times),
         f"took        {sum(trained.seconds.values()):.1f} s: {steps}",
@@ -52,6 +54,7 @@ def baseline_lines(baseline: Baseline, destinations: list[str], times: Times | N
     score = f"{baseline.score.histogram.rows:,} scores" if baseline.score.histogram.rows else "no scores: not monitored"
     return [
         f"baseline    {baseline.digest} of {baseline.key}: {baseline.rows:,} rows, {_watched(baseline)}; {score}",
+        *_few_lines(baseline),
         *_effect_lines(baseline),
         *natural_lines(baseline, times),
         *destinations,
@@ -61,6 +64,10 @@ def baseline_lines(baseline: Baseline, destinations: list[str], times: Times | N
 def _watched(baseline: Baseline) -> str:
     tied = sum(reference.bridge is not None for reference in baseline.features.values())
     return f"{len(baseline.features)} features monitored, {tied} with ties"
+
+
+def _few_lines(baseline: Baseline) -> list[str]:
+    return [f"warning     {said}"] if (said := few_rows(baseline.rows)) else []
 
 
 def _effect_lines(baseline: Baseline) -> list[str]:

@@ -1,7 +1,8 @@
 """What is said of features that alarm beyond their p-values: the likely cause, the effect on the model, and their rank.
 
-Rank: by the absolute expected change of the mean score, then by p. A feature whose effect is not known ranks where it
-would just not be harmless: behind those known to matter, before those known not to.
+Rank: by the absolute expected change of the mean score, then by p. What has no such change ranks where it would just
+not be harmless, behind features known to matter and before those known not to: a feature whose effect is not known, and
+the score and the decisions, which show that something happened and not what.
 """
 
 from __future__ import annotations
@@ -53,6 +54,6 @@ def _explained(verdict: FeatureVerdict, ready: PreparedBaseline, window: Histogr
 
 
 def _rank(verdict: FeatureVerdict) -> tuple[float, float, float]:
-    effect = verdict.model_effect
+    effect = None if verdict.kind in ("score", "decision") else verdict.model_effect
     change = HARMLESS if effect is None else abs(effect.expected.score)
     return -change, verdict.p_value, -verdict.effect

@@ -5,24 +5,27 @@ from __future__ import annotations
 from functools import lru_cache
 
 from contracts.baseline import Baseline
-from contracts.binning import EQUAL_MASS_BINS
+from stream_app.drift.explain import MOST
 from stream_app.drift.rule import DecisionRule
 
-FEW_ROWS = 2 * EQUAL_MASS_BINS
-"""Rows of a reference below which a bin holds less than two."""
+FEW_ROWS = 500
+"""Rows of a reference that find a shift by half a standard deviation in 9 of 10 windows (docs/statistics.md)."""
 
 
-def notes(baseline: Baseline, rule: DecisionRule, window_seconds: float) -> tuple[str, ...]:
-    """window_seconds: length of the windows that are compared."""
+def notes(baseline: Baseline, rule: DecisionRule, window_seconds: float, alarms: int) -> tuple[str, ...]:
+    """window_seconds: length of the window that was compared. alarms: how many features alarm in it."""
     natural = _natural(baseline, window_seconds) if rule.natural else ""
-    said = (rule.known_false_alarms, _few_rows(baseline), natural, _effects(baseline))
+    storm = f"{alarms} features alarm: causes and effects are of the strongest {MOST}" if alarms > MOST else ""
+    said = (rule.known_false_alarms, few_rows(baseline.rows), natural, _effects(baseline), storm)
     return tuple(sentence for sentence in said if sentence)
 
 
-def _few_rows(baseline: Baseline) -> str:
-    if baseline.rows >= FEW_ROWS:
+def few_rows(rows: int) -> str:
+    """What is to be said of a reference of so many rows: nothing, or that they are few."""
+    if rows >= FEW_ROWS:
         return ""
-    return f"the baseline has {baseline.rows} rows: below {FEW_ROWS} only large changes can be told from chance"
+    counted = "1 row" if rows == 1 else f"{rows} rows"
+    return f"the baseline has {counted}: with fewer than {FEW_ROWS} a shift by half a sd is often missed"
 
 
 def _natural(baseline: Baseline, window_seconds: float) -> str:

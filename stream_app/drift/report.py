@@ -79,5 +79,5 @@ def report(
         alarms=tuple(verdict.feature for verdict in alarming),
         features=verdicts,
         partitions=dict(partitions),
-        notes=notes(baseline, rule, (window_end - window_start) / 1000),
+        notes=notes(baseline, rule, (window_end - window_start) / 1000, len(alarming)),
     )

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from contracts.baseline import SCORE, Baseline
+from contracts.errors import InvalidBaseline
 from contracts.schema import Feature, FeatureSchema
 from contracts.window import WindowCounts
 from stream_app.drift.report import compare
@@ -18,6 +19,7 @@ from training.baseline import count_references
 from training.columns import countable, feature_frame
 from training.errors import DataError
 from training.infer import Guess, guess_columns, guessed_schema
+from training.narrate import baseline_lines
 from training.reference import fit_to_reference, read_reference
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -162,6 +164,27 @@ def test_columns_are_taken_for_what_they_look_like() -> None:
     }
     assert all(guess.why for guess in guesses)
     assert guessed_schema(guesses).names == ("amount", "count", "paid", "agreed", "city")
+
+
+@pytest.mark.parametrize("threshold", [np.nan, np.inf])
+def test_a_threshold_that_is_not_finite_is_refused(csv: Path, threshold: float) -> None:
+    with pytest.raises(InvalidBaseline, match="it must be finite, or nothing is ever decided"):
+        baseline_of(csv, threshold=threshold)
+
+
+def test_a_baseline_of_few_rows_is_made_with_a_warning(tmp_path: Path) -> None:
+    for rows, warned in ((10, True), (499, True), (500, False)):
+        file = tmp_path / f"{rows}.csv"
+        scored_loans(rows).to_csv(file, index=False)
+        said = "\n".join(baseline_lines(baseline_of(file), []))
+        assert (f"warning     the baseline has {rows} rows: with fewer than 500" in said) == warned
+
+
+def test_a_column_of_numbers_with_a_text_among_them_is_left_out_and_the_text_is_named() -> None:
+    table = pd.DataFrame({"amount": [*(f"{i}.5" for i in range(400)), "n/a?"]})
+    (guess,) = guess_columns(table, {})
+    assert guess.kind is None
+    assert guess.why == "numbers, but 'n/a?' in row 401: repair that"
 
 
 def test_a_table_without_any_feature_says_how_to_describe_it() -> None:
