@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from bench.detection.drifts import Drift, Truth, level_drifts, numeric_drifts
-from bench.detection.features import FEATURES, Mixed, NumericFeature, Rng
+from bench.detection.features import FEATURES, Mixed, NumericFeature
 from bench.detection.reference import SAMPLE_ROWS, Drawn
 from bench.detection.share import Share
 from bench.detection.windows import Windows
@@ -65,6 +66,17 @@ class Tally:
         return Share(self.right, self.alarmed)
 
 
+class Injected(NamedTuple):
+    """What a tally is of. group: row of the table; drift: its name; feature: into which it was injected."""
+
+    group: str
+    drift: str
+    feature: str
+
+
+Found = dict[Injected, Tally]
+
+
 def merged(tallies: Iterable[Tally]) -> Tally:
     """All of them together."""
     together = Tally()
@@ -86,23 +98,30 @@ def drifts_of(feature: Mixed, drawn: Drawn) -> tuple[Drift, ...]:
     return level_drifts(np.asarray(sample, dtype=object))
 
 
-def tallies(drawn: Drawn, seed: int, rows: int, windows: int) -> dict[tuple[str, str], Tally]:
-    """By row of the table and name of the drift; so many windows of `rows` rows of each drift of each feature.
+def tallies(drawn: Drawn, seed: int, rows: int, windows: int) -> Found:
+    """So many windows of `rows` rows of each drift of each feature.
 
     The drifted feature is judged as the stream does it, beside the nineteen others.
     """
-    reports, found = Windows(drawn.baseline), dict[tuple[str, str], Tally]()
+    reports, found = Windows(drawn.baseline), Found()
     for feature in FEATURES:
-        bins = drawn.baseline.features[feature.name].bins
         for drift in drifts_of(feature, drawn):
-            tally = found.setdefault((group_of(drift), drift.name), Tally())
-            rng = np.random.default_rng([seed, rows, *feature.name.encode(), *drift.name.encode()])
-            for _ in range(windows):
-                tally.windows += 1
-                alarms, cause = _judged(reports, feature, drift, rng, rows)
-                if alarms:
-                    tally.add(cause, drift.truth, bins)
+            injected = Injected(group_of(drift), drift.name, feature.name)
+            found[injected] = tally_of(reports, feature, drift, seed, rows, windows)
     return found
+
+
+def tally_of(reports: Windows, feature: Mixed, drift: Drift, seed: int, rows: int, windows: int) -> Tally:
+    """One drift of one feature."""
+    tally, bins = Tally(), reports.baseline.features[feature.name].bins
+    rng = np.random.default_rng([seed, rows, *feature.name.encode(), *drift.name.encode()])
+    for _ in range(windows):
+        tally.windows += 1
+        column = drift.apply(feature.column(rng, rows), rng)
+        verdict = reports.report(reports.quiet(rng, rows, {feature.name: column})).verdict(feature.name)
+        if verdict is not None and verdict.alarm:
+            tally.add(verdict.cause, drift.truth, bins)
+    return tally
 
 
 def group_of(drift: Drift) -> str:
@@ -125,24 +144,18 @@ def says(cause: Cause | None, truth: Truth, bins: Binning) -> bool:
     return truth.kind not in ("grown_level", "vanished_level", "renamed") or cause.value == truth.value
 
 
-def table(sizes: Sequence[int], found: Sequence[dict[tuple[str, str], Tally]]) -> Iterator[str]:
+def table(sizes: Sequence[int], found: Sequence[Found]) -> Iterator[str]:
     """As Markdown, two columns for each number of rows."""
     heads = [f"n = {rows:,}: right / alarmed / injected | taken for" for rows in sizes]
     yield f"| injected | {' | '.join(heads)} |"
     yield "|" + "---|" * (1 + 2 * len(sizes))
-    for group in dict.fromkeys(group for group, _ in found[0]):
+    for group in dict.fromkeys(injected.group for injected in found[0]):
         cells = []
-        for tally in (merged(tally for (of, _), tally in size.items() if of == group) for size in found):
+        for tally in (merged(tally for injected, tally in size.items() if injected.group == group) for size in found):
             rate = f" ({tally.accuracy.rate:.1%})" if tally.alarmed else ""
             cells.append(f"{tally.right} / {tally.alarmed} / {tally.windows}{rate}")
             cells.append(", ".join(f"{kind} {count}" for kind, count in tally.taken_for.most_common(_MOST_CONFUSED)))
         yield f"| {group} | {' | '.join(cells)} |"
-
-
-def _judged(reports: Windows, feature: Mixed, drift: Drift, rng: Rng, rows: int) -> tuple[bool, Cause | None]:
-    column = drift.apply(feature.column(rng, rows), rng)
-    verdict = reports.report(reports.quiet(rng, rows, {feature.name: column})).verdict(feature.name)
-    return (verdict.alarm, verdict.cause) if verdict is not None else (False, None)
 
 
 def _bin(bins: Bins, value: float | str | None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from contracts.histogram import Histogram
 from stream_app.drift.cause.tables import Tables
 
-MOST_DOUBT = 10.0
+_MOST_DOUBT = 12.0
 """What one extreme can speak against a transform, in log-likelihood: it may be a stray of its own."""
 _STEEP = 4.0
 _BY_CHANCE = 3.0
@@ -54,8 +54,8 @@ def _doubt(origin: float, tables: Tables, rows: float, *, high: bool) -> float:
     beyond = origin - far if high else far - origin
     if beyond > 0:
         slack = max(abs(far - near), _ROUNDING * abs(far), 1e-300)
-        return min(MOST_DOUBT, _STEEP * max(0.0, beyond / slack - 1))
+        return min(_MOST_DOUBT, _STEEP * max(0.0, beyond / slack - 1))
     if -beyond <= _ROUNDING * abs(far):
         return 0.0
     further = 1 - tables.below(float(np.nextafter(origin, np.inf))) if high else tables.below(origin)
-    return min(MOST_DOUBT, max(0.0, rows * further - _BY_CHANCE))
+    return min(_MOST_DOUBT, max(0.0, rows * further - _BY_CHANCE))

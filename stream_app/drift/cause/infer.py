@@ -34,7 +34,8 @@ def infer(reference: Reference, window: Histogram, findings: tuple[Finding, ...]
     if now - was > _ROSE and now - was > _STANDARD_ERRORS * _error(before, window):
         return Cause(kind="missing", sentence=sentences.missing(name, was, now), share=(now - was) / (1 - was))
     found = None
-    if before.known and window.known:
+    only_missing = "missing" in findings and not {"values", "out_of_range", "unseen"}.intersection(findings)
+    if not only_missing and before.known and window.known:
         if isinstance(reference.bins, Levels):
             found = categorical_cause(reference, reference.bins, window, findings, name)
         else:

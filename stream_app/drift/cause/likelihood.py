@@ -23,7 +23,7 @@ class Likelihood:
 
     def __init__(self, reference: Reference, window: Histogram) -> None:
         counts = np.array(reference.counts, dtype=np.float64)
-        m = max(counts.sum(), 1.0)
+        m = self._m = max(float(counts.sum()), 1.0)
         self.counts: Floats = window.counts.astype(np.float64)
         self.n = float(self.counts.sum())
         self.before: Floats = counts / m
@@ -53,6 +53,12 @@ class Likelihood:
         """What the window's own shares gain when nothing has changed, on average; its standard deviation is about the
         root of it."""
         return 0.5 * float(np.minimum(1.0, self.n * self.before).sum())
+
+    @property
+    def blur(self) -> float:
+        """What the noise of the reference's own shares does to a gain: two images of one truth differ by about its
+        root. Each occupied bin's share is known to 1 / sqrt(its count), so it is n / m for each."""
+        return self.n / self._m * float((self.before > 0).sum())
 
     def gains(self, images: Floats) -> Floats:
         """Gain of each explanation; images: shares, shape (explanations, B)."""

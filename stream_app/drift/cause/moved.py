@@ -9,7 +9,7 @@ import numpy as np
 
 from contracts.histogram import Histogram
 from stream_app.drift.cause.candidate import Candidate
-from stream_app.drift.cause.extremes import MOST_DOUBT, against
+from stream_app.drift.cause.extremes import against
 from stream_app.drift.cause.likelihood import Likelihood
 from stream_app.drift.cause.movements import Movement, movements, tails
 from stream_app.drift.cause.points import Floats
@@ -18,6 +18,10 @@ from stream_app.drift.cause.tables import Distribution, Tables
 _SURPRISE, _SURPRISE_IN_PART = 2.0, 8.0
 _LOOKS, _BETWEEN = 2, 9
 _WORTH_LOOKING = 6.0
+_ALIKE, _DECIDES, _ASKED = 0.01, 12.0, 32
+"""Gains that differ by less are the same, and by more are not overruled by the extremes."""
+_CHOSEN = 2.0
+"""Standard deviations by which the best of many sizes fits the noise of the reference."""
 
 
 def moved(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Candidate]:
@@ -46,21 +50,16 @@ class _Fit:
     ) -> None:
         self._movement, self._view = movement, view
         self._tables, self._likelihood, self._window = tables, likelihood, window
-        self._free = math.log(likelihood.n) + movement.surprise
+        self._free = math.log(likelihood.n) + movement.surprise + _CHOSEN * math.sqrt(likelihood.blur)
 
     def of_all(self) -> Candidate:
-        size, gain = _best(
-            self._movement.sizes,
-            lambda sizes: self._likelihood.gains(self._images(sizes)),
-            lambda size: self._doubt(size, 1.0),
-        )
+        asked = 0.0 if self._movement.kind == "tail" else 1.0
+        size, gain = self._best(lambda sizes: self._likelihood.gains(self._images(sizes)), asked)
         penalty = self._free + _SURPRISE + self._doubt(size, 1.0)
         return self._movement.candidate(size, 1.0, gain, penalty)
 
     def in_part(self) -> Candidate:
-        size, gain = _best(
-            self._movement.sizes, lambda sizes: self._likelihood.mixed(self._images(sizes))[1], lambda size: 0.0
-        )
+        size, gain = self._best(lambda sizes: self._likelihood.mixed(self._images(sizes))[1], 0.0)
         share = float(self._likelihood.mixed(self._images(np.array([size])))[0][0])
         penalty = self._free + _SURPRISE_IN_PART + self._doubt(size, share)
         return self._movement.candidate(size, share, gain, penalty)
@@ -71,24 +70,30 @@ class _Fit:
     def _doubt(self, size: float, share: float) -> float:
         return against(lambda value: self._movement.undone(size, value), self._tables, self._window, share)
 
+    def _best(self, gains_of: Callable[[Floats], Floats], share: float) -> tuple[float, float]:
+        """The best size and its gain; where it is worth it, with looks between its neighbours."""
+        sizes = self._movement.sizes
+        gains = gains_of(sizes)
+        best = self._choice(sizes, gains, share)
+        for _ in range(_LOOKS if gains[best] > _WORTH_LOOKING else 0):
+            between = np.linspace(sizes[max(best - 1, 0)], sizes[min(best + 1, sizes.size - 1)], _BETWEEN)
+            sizes = np.unique(np.append(between, sizes[best]))
+            gains = gains_of(sizes)
+            best = self._choice(sizes, gains, share)
+        return float(sizes[best]), float(gains[best])
 
-def _best(sizes: Floats, gains_of: Callable[[Floats], Floats], doubt: Callable[[float], float]) -> tuple[float, float]:
-    """The best size and its gain; where it is worth it, with looks between its neighbours."""
-    tried = gains_of(sizes)
-    best = _choice(sizes, tried, doubt)
-    size, gain = float(sizes[best]), float(tried[best])
-    for _ in range(_LOOKS if gain > _WORTH_LOOKING else 0):
-        sizes = np.append(np.linspace(sizes[max(best - 1, 0)], sizes[min(best + 1, sizes.size - 1)], _BETWEEN), size)
-        sizes.sort()
-        tried = gains_of(sizes)
-        best = _choice(sizes, tried, doubt)
-        size, gain = float(sizes[best]), float(tried[best])
-    return size, gain
-
-
-def _choice(sizes: Floats, gains: Floats, doubt: Callable[[float], float]) -> int:
-    """The index of the size with the greatest gain less doubt. Doubts are only asked where they can decide."""
-    near = np.flatnonzero(gains > gains.max() - MOST_DOUBT)
-    if near.size == 1:
-        return int(near[0])
-    return int(max(near, key=lambda i: float(gains[i]) - doubt(float(sizes[i]))))
+    def _choice(self, sizes: Floats, gains: Floats, share: float) -> int:
+        """The index of the size with the greatest gain less doubt (of a share of 0 there is none); of those alike, the
+        nearest to the likely one. Doubts are only asked where they can decide."""
+        top = float(gains.max())
+        slack = max(_ALIKE, self._movement.slack * top)
+        near = np.flatnonzero(gains > top - max(_DECIDES, slack))
+        likely = self._movement.likely
+        distance = np.zeros(near.size) if likely is None else np.abs(sizes[near] - likely)
+        near = near[np.lexsort((distance, -np.round(gains[near], 1)))][:_ASKED]
+        if near.size == 1 or (likely is None and not share):
+            return int(near[0])
+        doubts = [min(_DECIDES, self._doubt(float(sizes[i]), share)) if share else 0.0 for i in near]
+        merits = gains[near] - doubts
+        alike = near[merits > merits.max() - slack]
+        return int(alike[0] if likely is None else alike[np.abs(sizes[alike] - likely).argmin()])

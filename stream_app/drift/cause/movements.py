@@ -21,7 +21,10 @@ _STEPS = np.arange(1.0, 13.0)
 _FACTORS = np.concatenate((np.geomspace(0.1, 0.93, 16), np.geomspace(1.07, 10.0, 16)))
 _TAIL_FACTORS = np.array([0.5, 0.7, 1.3, 1.6, 2.0, 3.0, 5.0])
 _TAILS = (0.05, 0.1, 0.2, 0.4)
-_RATIO, _RATIO_ACROSS_ZERO = 1.0, 2.0
+_SLACK, _MANY_OUTSIDE = 0.005, 0.3
+"""Where many values are out of range, in bins as wide as the reference, counts do not tell how far they moved."""
+_RATIO, _RATIO_ACROSS_ZERO, _RATIO_FAR_OFF, _NARROW = 1.0, 2.0, 5.0, 0.1
+"""Surprises. Where all values lie far from 0 a ratio looks like a shift, and a shift is the simpler word."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Movement:
 
     sizes: those that are tried, rising. undo: where the values that end at `edges` come from, for each size; shapes
     (sizes, 1) and (edges,) to (sizes, edges). surprise: the log-likelihood that it has to bring more than others.
-    share: of the values that can move. value: what does not move, if anything. upper: of a tail.
+    share: of the values that can move. value: what does not move, if anything. upper: of a tail. likely: the size that
+    the extremes speak for; it chooses where the counts cannot: between gains that differ by a share of `slack`.
     """
 
     kind: CauseKind
@@ -40,6 +44,8 @@ class Movement:
     share: float = 1.0
     value: float | None = None
     upper: bool = True
+    likely: float | None = None
+    slack: float = 0.0
 
     def undone(self, size: float, value: float) -> float:
         """Where one value comes from."""
@@ -75,15 +81,24 @@ def movements(tables: Tables, window: Histogram) -> list[Movement]:
     low, high = tables.bins.lowest, tables.bins.highest
     pairs = [(low, window.minimum), (high, window.maximum)]
     ends = [(before, now) for before, now in pairs if now is not None and math.isfinite(now)]
-    shifts = np.concatenate((shifts, [now - before for before, now in ends]))
+    by = [now - before for before, now in ends]
     ratios = [now / before for before, now in ends if before * now > 0]
-    factors = np.unique(np.concatenate((_FACTORS, [by for by in ratios if _FACTORS[0] < by < _FACTORS[-1]])))
-    across_zero = low < 0 < high
+    ratios = [ratio for ratio in ratios if _FACTORS[0] < ratio < _FACTORS[-1]]
+    slack = _SLACK if window.out_of_range > _MANY_OUTSIDE * window.known else 0.0
+    surprise = _RATIO_ACROSS_ZERO if low < 0 < high else _RATIO_FAR_OFF if sd < _NARROW * abs(median) else _RATIO
     return [
-        Movement("shift", np.unique(shifts), lambda by, edges: edges - by),
+        Movement("shift", _with(shifts, by), lambda by, edges: edges - by, likely=_middle(by), slack=slack),
         Movement("spread", _FACTORS, lambda by, edges: median + (edges - median) / by, value=median),
-        Movement("ratio", factors, lambda by, edges: edges / by, _RATIO_ACROSS_ZERO if across_zero else _RATIO),
+        Movement("ratio", _with(_FACTORS, ratios), lambda by, edges: edges / by, surprise, likely=_middle(ratios)),
     ]
+
+
+def _with(sizes: Floats, more: list[float]) -> Floats:
+    return np.unique(np.concatenate((sizes, more, [np.mean(more)] if more else [])))
+
+
+def _middle(sizes: list[float]) -> float | None:
+    return float(np.mean(sizes)) if sizes else None
 
 
 def tails(tables: Tables) -> list[Movement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,14 @@ from contracts.binning import Bins
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-PER_BIN = 9
+PER_BIN, _MOST = 9, 64
 _STEPS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01)
 _FEWEST_EDGES = 4
+_NEARLY = 1e-6
 
 
 class Points(NamedTuple):
-    """x: rising values, shape (points,). weight: of each."""
+    """x: rising, shape (points,). weight: of each."""
 
     x: Floats
     weight: Floats
@@ -32,21 +34,26 @@ class Points(NamedTuple):
 def points_of(shares: Floats, bins: Bins) -> Points:
     """Shares of bins, shape (bins.size,), as points.
 
-    Nine for each bin that holds something, evenly spread; one for a bin of a single value.
-
-    Where the reference looks rounded (to wholes, tenths ...) its points are round, too: what a transform does to them
-    then falls into the same bins as what it does to the values.
+    One for a bin of a single value; nine for any other that holds something, evenly spread. Where the reference looks
+    rounded (to wholes, tenths ...) they are its round values, up to 64 of a bin: what a transform does to them then
+    falls into the same bins as what it does to the values.
     """
-    at = np.flatnonzero(shares)
-    low, high = extent(bins, at)
-    spread = low[:, None] + (high - low)[:, None] * ((np.arange(PER_BIN) + 0.5) / PER_BIN)
-    step = rounding(bins)
-    if step:
-        spread = np.clip(np.round(spread / step) * step, low[:, None], high[:, None])
-    spread[bins.atoms[at]] = low[bins.atoms[at], None]
-    weights = np.repeat(shares[at] / PER_BIN, PER_BIN)
-    x, back = np.unique(spread.ravel(), return_inverse=True)
-    return Points(x, np.bincount(back, weights).astype(np.float64, copy=False))
+    at, step = np.flatnonzero(shares), rounding(bins)
+    x, weight = [], []
+    for low, high, share, single in zip(*extent(bins, at), shares[at], bins.atoms[at], strict=True):
+        values = np.array([low]) if single else _spread(low, high, step)
+        x.append(values)
+        weight.append(np.full(values.size, share / values.size))
+    return Points(np.concatenate(x), np.concatenate(weight)) if x else Points(np.empty(0), np.empty(0))
+
+
+def _spread(low: float, high: float, step: float | None) -> Floats:
+    """Values from `low` to `high` as the reference may have them."""
+    if step is not None:
+        first, last = math.ceil(low / step - _NEARLY), math.floor(high / step + _NEARLY)
+        if last >= first:
+            return np.unique(np.round(np.linspace(first, last, min(last - first + 1, _MOST)))) * step
+    return low + (high - low) * ((np.arange(PER_BIN) + 0.5) / PER_BIN)
 
 
 def extent(bins: Bins, at: Ints) -> tuple[Floats, Floats]:
@@ -63,6 +70,6 @@ def rounding(bins: Bins) -> float | None:
         return None
     for step in _STEPS:
         steps = values / step
-        if np.all(np.abs(steps - np.round(steps)) < 1e-6):
+        if np.all(np.abs(steps - np.round(steps)) < _NEARLY):
             return step
     return None

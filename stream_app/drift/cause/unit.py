@@ -13,15 +13,14 @@ from stream_app.drift.cause.units import UNITS, Unit
 
 _LEAST, _NEARLY_ALL = 0.005, 0.999
 _EVIDENCE = 10.0
-"""Whatever else is said: to accuse a unit takes more than a chance of one in 10,000 ..."""
+"""Whatever else is said: to accuse a unit takes more than a chance of one in 10,000."""
 _MOST, _MOST_SURPRISE = 0.67, 3.0
 """A bug hits some rows or all of them; most of them seldom."""
 
 
 def units(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Candidate]:
     """Every unit, of all rows and with the share of rows that fits it best."""
-    # ... and more than the noise of the reference itself: a symmetric one and its mirror image differ by that
-    evidence = _EVIDENCE + likelihood.n / float(tables.counts.sum()) * tables.occupied.size
+    evidence = _EVIDENCE + likelihood.blur  # a symmetric reference and its mirror image differ by its noise
     bit = 0.5 * math.log(likelihood.n)  # for the choice of one unit among many, and again for a share
     found = []
     for unit, gain in zip(UNITS, likelihood.gains(tables.images).tolist(), strict=True):

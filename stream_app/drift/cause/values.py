@@ -22,6 +22,7 @@ _EXPLAINS = 0.2
 """An explanation of less than this share of the change is none ..."""
 _EXPLAINS_IN_PART: dict[CauseKind, float] = {"unit": 0.75, "shift": 0.9, "ratio": 0.9, "spread": 0.9}
 """... and of some rows alone: that they moved while the others stayed is a bold claim ..."""
+_NEARLY_ALL = 0.9
 _LEFT = 4.0
 """... unless what it leaves unexplained is within so many standard deviations of chance."""
 
@@ -42,7 +43,11 @@ def explain(reference: Reference, bins: Bins, window: Histogram, *, computed: bo
     changed = likelihood.most > chance
     found = simple(tables, likelihood, window, computed=computed)
     best = _best(found, likelihood.most, chance)
-    if not computed and tables.occupied.size > 1 and (best is None or best.gain < likelihood.most - chance):
+    if (
+        not computed
+        and tables.occupied.size > 1
+        and (best is None or best.gain < min(_NEARLY_ALL * likelihood.most, likelihood.most - chance))
+    ):
         best = _best([*found, *moved_in_part(tables, likelihood, window)], likelihood.most, chance)
     if best is None:
         return Explained(None, 0.0, changed)
