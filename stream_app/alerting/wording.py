@@ -12,7 +12,7 @@ from stream_app.alerting.policy_state import Tracked
 
 NAMED = 3
 """So many features are named with their numbers; the alert's `features` has them all."""
-_BROKEN = "most of it looks like broken data: an upstream source, a join or the pipeline"
+_BROKEN = "most causes look like broken data (an upstream source, a join, the pipeline) rather than a changed world"
 _EITHER = "an upstream source, a join or the pipeline broke, or the world has changed"
 
 _RATE_WORDS: dict[Finding, str] = {
