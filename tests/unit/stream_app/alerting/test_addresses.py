@@ -54,6 +54,20 @@ PRIVATE = st.sampled_from(
         ("2001:db8::1", "never"),
         ("2001::1", "never"),
         ("fec0::1", "private"),
+        # 127.0.0.1 where RFC 6052 puts it behind a prefix of 48 bits, with a public address in the last 32
+        ("64:ff9b:1:7f00:0:100:5db8:d822", "private"),
+        # clouds' metadata beyond 169.254.169.254
+        ("100.100.100.200", "never"),
+        ("168.63.129.16", "never"),
+        ("192.0.0.192", "never"),
+        ("fd00:ec2::254", "never"),
+        ("fd20:ce::254", "never"),
+        ("::ffff:100.100.100.200", "never"),
+        # outside of what IANA has given out: translated (RFC 2765), ISATAP without a prefix, segment routing
+        ("::ffff:0:127.0.0.1", "never"),
+        ("::5efe:127.0.0.1", "never"),
+        ("5f00::1", "never"),
+        ("4000::1", "never"),
     ],
 )
 def test_an_address_is_public_private_or_never_used(text: str, expected: str) -> None:
