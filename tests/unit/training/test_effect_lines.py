@@ -48,7 +48,10 @@ def fitted(folder: Path, model: Model | None = None, score: str | None = None) -
 
 
 def lines(baseline: Baseline) -> list[str]:
-    return baseline_lines(baseline, [])[1:]
+    """The line about effects, and those that go on from it."""
+    told = baseline_lines(baseline, [])
+    first = next(i for i, line in enumerate(told) if line.startswith("effect"))
+    return [line for i, line in enumerate(told) if i == first or (i > first and line.startswith(" " * 12))]
 
 
 def test_a_model_that_answers_everything_is_one_line(tmp_path: Path) -> None:
