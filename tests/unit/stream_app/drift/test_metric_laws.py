@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from contracts.baseline import Reference
 from contracts.binning import Levels
 from contracts.histogram import Histogram
+from stream_app.drift.ks import Ks
 from stream_app.drift.metric import Measured, Metric
 from stream_app.drift.metrics import METRICS
 from stream_app.drift.panel import Panel, PanelCounts, PanelKind
+from stream_app.drift.psi import Psi
+from stream_app.drift.rates import OutOfRange
 from tests.drift import a_reference, counted, measure
 
 ROWS = 400
@@ -103,6 +106,22 @@ def test_the_size_does_not_fall_while_more_rows_move_to_one_value(
         sizes.append(float(measure(metric, kind, [reference], [window]).size[0]))
     assert sizes[0] == 0
     assert (np.diff(sizes) >= -1e-12).all()
+
+
+@pytest.mark.parametrize("metric", [Ks, OutOfRange, Psi])
+@few
+@given(seed=seeds, shifts=st.lists(st.floats(0, 80), min_size=2, max_size=6))
+def test_the_size_does_not_fall_while_a_shift_of_all_rows_grows(
+    metric: type[Metric], seed: int, shifts: list[float]
+) -> None:
+    if metric is Psi:  # of several modes one may be shifted onto another, and PSI falls
+        values = np.random.default_rng(seed).normal(50, 10, ROWS)
+    else:
+        values = np.array(rows_of("numeric", seed), dtype=np.float64)
+    reference = a_reference(values, draws=500)
+    sizes = [float(measure(metric, "numeric", [reference], [values + by]).size[0]) for by in sorted(shifts)]
+    # A group of PSI may win or lose single rows by chance while the shift is small
+    assert (np.diff(sizes) >= (-0.02 if metric is Psi else -1e-12)).all()
 
 
 @every_metric
