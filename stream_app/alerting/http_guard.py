@@ -39,7 +39,8 @@ def literal(host: str) -> Address | None:
     (IPv4Address('127.0.0.1'), IPv4Address('127.0.0.1'), None)
     """
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        # resolvers take a dot behind an address, as one behind a name
+        found = socket.getaddrinfo(host.rstrip("."), None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
         return None
     return ipaddress.ip_address(found[0][4][0])

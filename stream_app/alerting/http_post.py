@@ -38,6 +38,8 @@ EXPLAINED = 4096
 """Bytes of an answer that `explain` is given, at most."""
 _EXPLAIN_SECONDS = 1.0
 
+_log = logging.getLogger(__name__)
+
 Explain = Callable[[int, bytes], str]
 
 
@@ -59,6 +61,8 @@ class HttpPost:
         # a read timeout counts from the last byte: without a whole a dripping receiver could hold on for ever
         self._whole = settings.connect_timeout_seconds + settings.read_timeout_seconds
         self._check_host()
+        if self._url.scheme == "http" and not settings.allow_private_addresses:  # so the receiver is a public one
+            _log.warning("%s is http: alerts cross the internet for all to read; use https", settings.variable("url"))
         self._proxy = proxy_for(self._url)
         self._pool = self._made_pool()
         # its debug lines quote the answer's headers, and those of a redirect may repeat the URL

@@ -20,13 +20,18 @@ _ADVICE = (
     "a proxy of the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) cannot be used: give an http:// or https:// "
     "URL, or unset it, or name the receiver in NO_PROXY"
 )
+# httpcore asks for it without brackets, and no proxy can tell address and port apart
+_NO_IPV6 = (
+    "an IPv6 address in the URL is not reached through a proxy: give the receiver's name there, or the address in "
+    "brackets in NO_PROXY"
+)
 
 
 class Proxy(NamedTuple):
-    """origin: scheme, host and port, no secret in it. auth: user and password."""
+    """origin: scheme, host and port, no secret in it. auth: user and password, in UTF-8 (RFC 7617)."""
 
     origin: str
-    auth: tuple[str, str] | None
+    auth: tuple[bytes, bytes] | None
 
 
 def proxy_for(url: httpx.URL) -> Proxy | None:
@@ -43,5 +48,7 @@ def proxy_for(url: httpx.URL) -> Proxy | None:
         raise SinkSettingsError(_ADVICE) from None
     if proxy.scheme not in ("http", "https") or not proxy.host:
         raise SinkSettingsError(_ADVICE)
-    auth = (proxy.username, proxy.password) if proxy.userinfo else None
+    if ":" in url.host:
+        raise SinkSettingsError(_NO_IPV6)
+    auth = (proxy.username.encode(), proxy.password.encode()) if proxy.userinfo else None
     return Proxy(f"{proxy.scheme}://{proxy.netloc.decode()}", auth)

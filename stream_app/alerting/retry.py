@@ -93,7 +93,8 @@ async def carry(
             return Outcome("undeliverable", attempts, str(error))
         except Retry as error:
             spent = clock() - began
-            wait = max(backoff(attempts, limits, random), error.after or 0.0)
+            # a sum: of many models that are asked to wait as long, no two come back at the same moment
+            wait = (error.after or 0.0) + backoff(attempts, limits, random)
             tried = f"{attempts} attempt{'s' if attempts > 1 else ''} in {spent:.0f} s"
             if attempts >= limits.attempts:
                 return Outcome("undeliverable", attempts, f"{tried}, the limit of attempts; last: {error}")

@@ -128,6 +128,7 @@ async def test_the_systems_resolver_reads_every_spelling_of_an_address() -> None
         ("127.0.0.1", "127.0.0.1"),
         ("0x7f000001", "127.0.0.1"),
         ("0177.1", "127.0.0.1"),
+        ("127.0.0.1.", "127.0.0.1"),
         ("::1", "::1"),
         ("alerts.example.com", None),
         ("localhost", None),

@@ -146,6 +146,22 @@ def test_a_bundle_that_is_none_is_one_line_that_names_its_setting(tmp_path: Path
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "private", "warned"),
+    [
+        ("http://alerts.example.com/topsecret", False, True),
+        ("https://alerts.example.com/topsecret", False, False),
+        ("http://alertmanager:9093", True, False),
+    ],
+)
+def test_alerts_that_would_cross_the_internet_unencrypted_are_warned_of(
+    caplog: pytest.LogCaptureFixture, url: str, private: bool, warned: bool
+) -> None:
+    HttpPost(HttpSettings(url=url, allow_private_addresses=private))
+    said = ["URL is http: alerts cross the internet for all to read; use https"] if warned else []
+    assert [record.getMessage() for record in caplog.records] == said
+
+
 @pytest.mark.parametrize("code", [100, 299, 300, 304, 399, 400, 407, 409, 418, 451, 499, 599, 600, 999])
 def test_every_status_has_a_meaning(code: int) -> None:
     failure = judgement(code, "3", 0.0)

@@ -62,7 +62,7 @@ def test_a_proxys_password_is_kept_apart_from_what_is_shown(environment: Environ
     assert post.destination == "https://alerts.example.com through the proxy http://proxy:3128"
     found = proxy_for(httpx.URL("https://alerts.example.com/"))
     assert found is not None
-    assert found.auth == ("user", "topsecret")
+    assert found.auth == (b"user", b"topsecret")
 
 
 @pytest.mark.parametrize("proxy", ["gopher://user:topsecret@proxy", "socks5://user:topsecret@proxy", "http://a:b:c"])
@@ -75,23 +75,24 @@ def test_a_proxy_that_cannot_be_used_is_one_line_that_shows_no_password(environm
 
 async def test_the_proxy_itself_may_be_private_and_is_told_the_receivers_name(environment: Environment) -> None:
     async with receiving() as proxy:
-        environment({"HTTP_PROXY": f"http://user:topsecret@127.0.0.1:{proxy.port}"})
+        environment({"HTTP_PROXY": f"http://user:tops%C3%A9cret@127.0.0.1:{proxy.port}"})
         post = HttpPost(HttpSettings(url="http://alerts.example.com/hook"))
         await post.send(b"{}", {})
         await post.close()
     (posted,) = proxy.posted
     assert posted.line == "POST http://alerts.example.com/hook HTTP/1.1"
     assert posted.headers["host"] == "alerts.example.com"
-    assert posted.headers["proxy-authorization"] == "Basic " + base64.b64encode(b"user:topsecret").decode()
+    assert posted.headers["proxy-authorization"] == "Basic " + base64.b64encode("user:topsécret".encode()).decode()
 
 
-async def test_an_ipv6_address_is_named_in_brackets(environment: Environment) -> None:
-    async with receiving() as proxy:
-        environment({"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}"})
-        post = HttpPost(HttpSettings(url="http://[2606:2800:220:1::1]:8080/hook"))
-        await post.send(b"{}", {})
-        await post.close()
-    assert proxy.posted[0].headers["host"] == "[2606:2800:220:1::1]:8080"
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_ipv6_address_is_not_asked_of_a_proxy_and_no_proxy_may_name_it(environment, scheme: str) -> None:
+    settings = HttpSettings(url=f"{scheme}://[2606:2800:220:1::1]:8080/hook")
+    environment({"ALL_PROXY": "http://proxy:3128"})
+    with pytest.raises(SinkSettingsError, match="in brackets in NO_PROXY"):
+        HttpPost(settings)
+    environment({"ALL_PROXY": "http://proxy:3128", "NO_PROXY": "[2606:2800:220:1::1]"})
+    assert HttpPost(settings).destination == f"{scheme}://[2606:2800:220:1::1]:8080"
 
 
 async def test_an_https_receiver_is_reached_through_a_tunnel_that_the_proxy_may_refuse(
@@ -124,7 +125,7 @@ async def test_a_certificate_is_verified_through_the_tunnel_too(environment: Env
     assert [posted.headers["host"] for posted in receiver.posted] == ["other.example.com"]
 
 
-@pytest.mark.parametrize("host", ["10.0.0.1", "0xa9fea9fe", "[::ffff:10.0.0.1]", "127.1"])
+@pytest.mark.parametrize("host", ["10.0.0.1", "0xa9fea9fe", "[::ffff:10.0.0.1]", "127.1", "127.0.0.1."])
 def test_an_address_in_the_url_is_judged_behind_a_proxy_as_well(environment: Environment, host: str) -> None:
     environment({"ALL_PROXY": "http://proxy:3128"})
     with pytest.raises(SinkSettingsError, match="receiver's address"):
