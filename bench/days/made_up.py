@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from bench.detection.features import FEATURES, SCHEMA, SCORE, THRESHOLD, Column, Rng, named
+from bench.detection.features import FEATURES, SCHEMA, SCORE, THRESHOLD, Column, Numbers, Rng, named
 from bench.detection.reference import frame_of
 from bench.detection.windows import Windows
 from contracts.baseline import Baseline
@@ -27,13 +27,18 @@ _CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Source:
-    """The twenty features of bench.detection, of which some have an effect in each window: all its values of the
-    feature are moved by the same N(0, .2 sd). baseline: of sixty such windows, with what is learnt from them.
+    """The twenty features of bench.detection, of which some have an effect in each window. baseline: of sixty such
+    windows, with what is learnt from them.
+
+    All values that a window has of such a feature are moved by the same N(0, .2 sd), or multiplied by the exponential
+    of N(0, .2 sd / mean) where they cannot be negative: moving those would put them out of their range.
     """
 
     def __init__(self, rng: Rng, seed: int, varying: Sequence[str]) -> None:
         self._varying = tuple(varying)
-        self._sd = {name: float(np.nanstd(named(name).column(rng, 20_000))) for name in varying}
+        self._samples: dict[str, Numbers] = {
+            name: np.asarray(named(name).column(rng, 20_000), dtype=np.float64) for name in varying
+        }
         self.baseline = self._learnt(rng, seed)
         self._windows = Windows(self.baseline)
         self.report = self._windows.report
@@ -43,7 +48,14 @@ class Source:
         return self._windows.quiet(rng, rows, self._moved(rng, rows) | (drifted or {}))
 
     def _moved(self, rng: Rng, rows: int) -> dict[str, Column]:
-        return {name: named(name).column(rng, rows) + rng.normal(0, EFFECT) * self._sd[name] for name in self._varying}
+        return {name: self._with_effect(rng, name, rows) for name in self._varying}
+
+    def _with_effect(self, rng: Rng, name: str, rows: int) -> Column:
+        values, sample = np.asarray(named(name).column(rng, rows), dtype=np.float64), self._samples[name]
+        sd, mean = float(np.nanstd(sample)), float(np.nanmean(sample))
+        if np.nanmin(sample) >= 0:
+            return values * np.exp(rng.normal(0, EFFECT * sd / mean))
+        return values + rng.normal(0, EFFECT * sd)
 
     def _learnt(self, rng: Rng, seed: int) -> Baseline:
         rows = WINDOWS * ROWS
