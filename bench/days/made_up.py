@@ -54,7 +54,7 @@ class Source:
         values, sample = np.asarray(named(name).column(rng, rows), dtype=np.float64), self._samples[name]
         sd, mean = float(np.nanstd(sample)), float(np.nanmean(sample))
         if np.nanmin(sample) >= 0:
-            return values * np.exp(rng.normal(0, EFFECT * sd / mean))
+            return values * float(np.exp(rng.normal(0, EFFECT * sd / mean)))
         return values + rng.normal(0, EFFECT * sd)
 
     def _learnt(self, rng: Rng, seed: int) -> Baseline:
