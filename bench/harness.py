@@ -22,6 +22,7 @@ from bench.growth.run import GROWTH
 from bench.latency.run import LATENCY
 from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
+from bench.references import REFERENCES_NEEDED
 from bench.replay import REPLAY
 from bench.stream.run import STREAM
 
@@ -34,6 +35,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     EFFECTS,
     COUNTING,
     CLOSING,
+    REFERENCES_NEEDED,
     NEMESIS,
     STREAM,
     LATENCY,
