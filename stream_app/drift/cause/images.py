@@ -24,11 +24,10 @@ def images_of(units: Sequence[Unit], bins: Bins, before: Floats) -> Floats:
     x = np.column_stack((low, np.nextafter(high, np.inf))).ravel()
     below = np.column_stack((above - before[spread], above)).ravel()
     images = np.empty((len(units), bins.size))
-    with np.errstate(over="ignore"):
-        for image, unit in zip(images, units, strict=True):
-            image[:] = points.counted(bins, unit.apply(points.x))
-            if spread.size:
-                crossed = np.interp(unit.undo(bins.edge_array), x, below)
-                crossed = crossed if unit.factor > 0 else below[-1] - crossed
-                image += np.diff(crossed, prepend=0.0, append=below[-1])
+    for image, unit in zip(images, units, strict=True):
+        image[:] = points.counted(bins, unit.apply(points.x))
+        if spread.size:
+            crossed = np.interp(unit.undo(bins.edge_array), x, below)
+            crossed = crossed if unit.factor > 0 else below[-1] - crossed
+            image += np.diff(crossed, prepend=0.0, append=below[-1])
     return images

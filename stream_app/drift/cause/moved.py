@@ -80,12 +80,16 @@ class _Fit:
             sizes = np.unique(np.append(between, sizes[best]))
             gains = gains_of(sizes)
             best = self._choice(sizes, gains, share)
-        return float(sizes[best]), float(gains[best])
+        gain = float(gains[best])
+        return float(sizes[best]), gain if math.isfinite(gain) else 0.0
 
     def _choice(self, sizes: Floats, gains: Floats, share: float) -> int:
         """The index of the size with the greatest gain less doubt (of a share of 0 there is none); of those alike, the
         nearest to the likely one. Doubts are only asked where they can decide."""
+        gains = np.where(np.isnan(gains), -np.inf, gains)  # sizes that throw values out of all numbers
         top = float(gains.max())
+        if top == -np.inf:
+            return 0
         slack = max(_ALIKE, self._movement.slack * top)
         near = np.flatnonzero(gains > top - max(_DECIDES, slack))
         likely = self._movement.likely

@@ -67,13 +67,13 @@ class Movement:
 
 
 def movements(tables: Tables, window: Histogram) -> list[Movement]:
-    """What is tried on this reference; nothing where its values do not vary.
+    """What is tried on this reference; nothing where its values do not vary, or beyond all measure.
 
     Sizes that move its extremes to the window's are among it: where its values are few and those of the window fall
     between them, the counts alone do not tell the size.
     """
     sd, median = tables.sd, float(tables.quantile(np.array([0.5]))[0])
-    if sd == 0:
+    if not 0 < sd < math.inf:
         return []
     shifts = np.concatenate((-sd * _SHIFTS, sd * _SHIFTS))
     if step := rounding(tables.bins):
@@ -81,7 +81,7 @@ def movements(tables: Tables, window: Histogram) -> list[Movement]:
     low, high = tables.bins.lowest, tables.bins.highest
     pairs = [(low, window.minimum), (high, window.maximum)]
     ends = [(before, now) for before, now in pairs if now is not None and math.isfinite(now)]
-    by = [now - before for before, now in ends]
+    by = [now - before for before, now in ends if math.isfinite(now - before)]
     ratios = [now / before for before, now in ends if before * now > 0]
     ratios = [ratio for ratio in ratios if _FACTORS[0] < ratio < _FACTORS[-1]]
     slack = _SLACK if window.out_of_range > _MANY_OUTSIDE * window.known else 0.0
@@ -103,7 +103,7 @@ def _middle(sizes: list[float]) -> float | None:
 
 def tails(tables: Tables) -> list[Movement]:
     """Longer and shorter tails on both sides, from several quantiles on; nothing where values do not vary."""
-    if tables.sd == 0:
+    if not 0 < tables.sd < math.inf:
         return []
     return [_tail(tables, share, upper) for share in _TAILS for upper in (True, False)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from contracts.baseline import SCORE, Reference
@@ -22,6 +24,13 @@ def numeric_cause(
     reference: Reference, bins: Bins, window: Histogram, findings: tuple[Finding, ...], name: str
 ) -> Cause | None:
     """reference, window: over `bins`, with at least one value each. None where their values do not differ."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinite and huge values move out of all bins
+        return _numeric_cause(reference, bins, window, findings, name)
+
+
+def _numeric_cause(
+    reference: Reference, bins: Bins, window: Histogram, findings: tuple[Finding, ...], name: str
+) -> Cause | None:
     found = explain(reference, bins, window, computed=name == SCORE)
     if found.best is not None:
         return _cause(found.best, found.explained, reference, bins, window, name)
@@ -67,9 +76,10 @@ def _cause(best: Candidate, explained: float, reference: Reference, bins: Bins, 
 def median_of(shares: Floats, bins: Bins, low: float | None, high: float | None) -> float:
     """The value that half of the mass lies below, from a histogram; low, high: of the values."""
     below = np.cumsum(shares)
-    at = int(np.searchsorted(below, 0.5))
+    at = int(np.searchsorted(below, 0.5 * below[-1]))
     edges = np.concatenate(([-np.inf], bins.edge_array, [np.inf]))
-    start = edges[at] if low is None else max(edges[at], low)
-    stop = edges[at + 1] if high is None else min(np.nextafter(edges[at + 1], -np.inf), high)
-    inside = (0.5 - (below[at] - shares[at])) / shares[at]
-    return float(start + (stop - start) * inside) if stop > start else float(stop)
+    start = max(edges[at], -np.inf if low is None else low)
+    stop = min(np.nextafter(edges[at + 1], -np.inf), np.inf if high is None else high)
+    if not math.isfinite(stop - start):
+        return float(start if math.isfinite(start) else stop)
+    return float(start + (stop - start) * (0.5 * below[-1] - (below[at] - shares[at])) / shares[at])
