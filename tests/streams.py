@@ -182,7 +182,7 @@ class Stream:
 def random_events(
     count: int, start: datetime, per_second: float, *, model: str = "flights", seed: int = 0
 ) -> list[PredictionEvent[Any]]:
-    """Events like the reference of `a_baseline()`, evenly over event time; one in fifty lacks its distance.
+    """Events like the reference of `a_baseline()`, evenly over event time; one in 125 lacks its distance.
 
     Their ids are those of one API process for each model and seed.
     """
@@ -197,7 +197,7 @@ def random_events(
             score=float(score[i]),
             decision=bool(score[i] >= 0.5),
             features={
-                "distance": None if i % 50 == 0 else float(distance[i]),
+                "distance": None if i % 125 == 0 else float(distance[i]),
                 "seats": float(seats[i]),
                 "carrier": str(carrier[i]),
             },

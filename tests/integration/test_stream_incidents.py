@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,8 +41,7 @@ async def window(stream: Stream, model: str, start: datetime, number: int, *, sh
 
 
 def with_distance(event: PredictionEvent[Any], shift: float) -> PredictionEvent[Any]:
-    """One in fifty has none, which alone would be drift."""
-    distance = event.features["distance"] or 100.0
+    distance = event.features["distance"] or 100.0  # a few have none
     return msgspec.structs.replace(event, features={**event.features, "distance": distance + shift})
 
 
@@ -118,6 +118,8 @@ async def test_what_is_muted_pages_nobody_until_its_mute_is_ended(stream: Stream
     reports = await stream.reported(3 * ROWS)
     assert all("distance" in report.alarms for report in reports)
     assert await alerts(stream, "flights") == []
+    assert '"type":"alert"' not in await stream.command("replay")
+    assert '"type":"alert"' in await stream.command("replay", "--mutes", os.devnull)
 
     await stream.command("unmute", "flights", "--feature", "distance")
     assert "is not muted" in await stream.command("unmute", "flights", status=2)
