@@ -53,8 +53,9 @@ DRIFT_ALERTS = Topic("drift-alerts", "model", 1, "delete", 90 * _DAY_MS, "alert 
 ALERT_MUTES = Topic("alert-mutes", "model, version, feature", 1, "compact", None, "operator", "stage 2, replay")
 MODEL_EVENTS = Topic("model-events", "model", 1, "delete", 365 * _DAY_MS, "training, api", "anyone")
 DEAD_LETTERS = Topic("dead-letters", "origin", 1, "delete", 30 * _DAY_MS, "every reader", "operator, replay", _LARGE)
-# Kept as long as the letters, and each is younger than its letter: so none goes before the letter does.
-RESENT_LETTERS = Topic("resent-letters", "sink, origin", 1, "delete", 30 * _DAY_MS, "sink replay", "sink replay")
+# Kept longer than the letters, which would be sent again without them: a broker deletes whole segments, so a letter may
+# outlive its 30 days by the week that its segment takes.
+RESENT_LETTERS = Topic("resent-letters", "sink, origin", 1, "delete", 90 * _DAY_MS, "sink replay", "sink replay")
 
 TOPICS = (
     PREDICTIONS,

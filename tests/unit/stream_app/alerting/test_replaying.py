@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from contracts.alerts import DriftAlert
 from contracts.dead_letters import DeadLetter
+from contracts.topics import DEAD_LETTERS, RESENT_LETTERS
 from stream_app.alerting.command import sink as commands
 from stream_app.alerting.replaying import SOURCE, DeadAlert, Place, Plan, Selection, dead_alert, plan
 from stream_app.alerting.sink import SINKS
@@ -133,3 +134,9 @@ def test_no_sink_has_the_name_of_a_command_beside_the_sinks() -> None:
     named = {(command.name or command.callback.__name__) for command in commands.registered_commands}  # type: ignore[union-attr]
     assert named == {"run", "replay"}
     assert named.isdisjoint(sink.name for sink in SINKS)
+
+
+def test_what_was_sent_again_is_remembered_longer_than_its_letter_can_last() -> None:
+    """A broker deletes whole segments: a letter may lie there for as long again as its segment takes to fill."""
+    segment = 7 * 24 * 3600 * 1000  # Kafka's default of segment.ms
+    assert (RESENT_LETTERS.retention_ms or 0) > (DEAD_LETTERS.retention_ms or 0) + segment
