@@ -18,10 +18,9 @@ from functools import partial
 
 import msgspec
 
-from contracts.alerts import DriftAlert
 from stream_app.alerting import particulars
 from stream_app.alerting.courier import pause
-from stream_app.alerting.errors import DeliveryError, Retry, SinkError, SinkSettingsError
+from stream_app.alerting.errors import SinkError, SinkSettingsError
 from stream_app.alerting.replaying import DeadAlert, Plan, Selection, plan
 from stream_app.alerting.replaying_topics import Settled, found, settling
 from stream_app.alerting.retry import Limits, carry, guarded
@@ -141,19 +140,8 @@ class Run:
             reason = "stopped" if self._stopping.is_set() else "an earlier alert of its model waits for its receiver"
             self._say(_line(one, f"not tried: {reason}"))
             return
-        away = False
-        attempt = guarded(self._sink.deliver)
-
-        async def deliver(alert: DriftAlert, body: bytes) -> None:
-            nonlocal away
-            try:
-                await attempt(alert, body)
-            except DeliveryError as error:
-                away = isinstance(error, Retry)
-                raise
-
         outcome = await carry(
-            deliver,
+            guarded(self._sink.deliver),
             one.alert,
             one.body,
             limits=self._limits,
@@ -169,7 +157,7 @@ class Run:
             return
         self._tally.failed += 1
         self._say(_line(one, f"failed: {outcome.detail}"))
-        if away:
+        if outcome.away:
             self._held_up.add(one.alert.model)
 
 

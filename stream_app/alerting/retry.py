@@ -23,11 +23,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one alert. detail: why it could not be delivered."""
+    """What became of one alert. detail: why it could not be delivered. away: not because it was refused."""
 
     kind: Literal["delivered", "undeliverable", "interrupted"]
     attempts: int
     detail: str = ""
+    away: bool = False
 
 
 class Deliver(Protocol):
@@ -97,10 +98,10 @@ async def carry(
             wait = (error.after or 0.0) + backoff(attempts, limits, random)
             tried = f"{attempts} attempt{'s' if attempts > 1 else ''} in {spent:.0f} s"
             if attempts >= limits.attempts:
-                return Outcome("undeliverable", attempts, f"{tried}, the limit of attempts; last: {error}")
+                return Outcome("undeliverable", attempts, f"{tried}, the limit of attempts; last: {error}", away=True)
             if spent + wait > limits.give_up_after:
                 why = f"{tried}, another {wait:.0f} s would pass the limit of {limits.give_up_after:g} s"
-                return Outcome("undeliverable", attempts, f"{why}; last: {error}")
+                return Outcome("undeliverable", attempts, f"{why}; last: {error}", away=True)
             failed(attempts, error, wait)
             if await pause(wait):
                 return Outcome("interrupted", attempts, str(error))

@@ -18,6 +18,7 @@ from stream_app.alerting import broker
 from stream_app.alerting.courier import Courier, pause
 from stream_app.alerting.errors import SinkSettingsError
 from stream_app.alerting.reader import AlertReader
+from stream_app.alerting.replaying import SOURCE
 from stream_app.alerting.retry import Limits
 from stream_app.alerting.settings import SinkSettings, both, load
 from stream_app.alerting.sink import Sink, sink_named
@@ -84,7 +85,7 @@ async def _run(sink: Sink, settings: SinkSettings, telemetry: SinkTelemetry) -> 
         _log.info("sink %s: %s -> %s", sink.name, alerts, sink.destination)
         courier = Courier(
             sink,
-            broker.KafkaDeadLetters(producer, letters, f"/tidemark/stream_app/sink/{sink.name}"),
+            broker.KafkaDeadLetters(producer, letters, f"{SOURCE}{sink.name}"),
             _limits(settings),
             telemetry,
             random=random.random,

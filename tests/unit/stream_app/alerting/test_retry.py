@@ -49,7 +49,7 @@ async def test_a_refusal_is_final() -> None:
 
 async def test_the_limit_of_attempts_is_kept_and_named() -> None:
     outcome, sink, _ = await carried(*[Retry("the receiver answered 503")] * 9)
-    assert (outcome.kind, outcome.attempts, len(sink.attempts)) == ("undeliverable", 5, 5)
+    assert (outcome.kind, outcome.attempts, outcome.away, len(sink.attempts)) == ("undeliverable", 5, True, 5)
     assert outcome.detail == "5 attempts in 8 s, the limit of attempts; last: the receiver answered 503"
 
 
@@ -57,6 +57,7 @@ async def test_the_limit_of_time_is_kept_and_named() -> None:
     limits = Limits(attempts=1000, give_up_after=10.0, first_delay=1.0, greatest_delay=60.0)
     outcome, _, clock = await carried(*[Retry("away")] * 99, limits=limits)
     assert clock.waits == [0.5, 1.0, 2.0, 4.0]
+    assert outcome.away
     assert outcome.detail == "5 attempts in 8 s, another 8 s would pass the limit of 10 s; last: away"
 
 
