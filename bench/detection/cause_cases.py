@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from bench.detection.drifts import Drift, Truth, level_drifts, numeric_drifts
+from bench.detection.drifts import Drift, Truth, level_drifts, numeric_drifts, scaled
 from bench.detection.features import FEATURES, Mixed, NumericFeature
 from bench.detection.reference import SAMPLE_ROWS, Drawn
 from bench.detection.share import Share
@@ -20,15 +20,18 @@ from contracts.findings import Cause
 
 UNIT_IS_RIGHT = 0.02
 """Relative error of a factor: 1.609 and 1.609344 are one unit."""
-SHIFT_IS_RIGHT = 0.25
-"""Relative error of a shift."""
+RATIO_IS_RIGHT, SHIFT_IS_RIGHT = 0.1, 0.25
+"""Relative errors of other sizes."""
 _MOST_CONFUSED = 4
 _TEMPERATURE = "fahrenheit"
 """The one feature that can be converted to degrees Celsius."""
+_CONSTANT = "constant"
+_NO_UNIT = 1.3
 _GROUPS = {
     "missing": "missing in {share:.0%} of rows",
     "spike": "= 0, -1 or the median in {share:.0%} of rows",
     "shift": "shift of .2 to 1 sd",
+    "ratio": "all rows x1.3, no unit's factor",
     "spread": "spread x1.5 or x0.6",
     "tail": "upper tail x2",
     "clip": "clip at the 90 % or 70 % quantile",
@@ -94,7 +97,8 @@ def drifts_of(feature: Mixed, drawn: Drawn) -> tuple[Drift, ...]:
     sample = drawn.by_name[feature.name][:SAMPLE_ROWS]
     if isinstance(feature, NumericFeature):
         drifts = numeric_drifts(np.asarray(sample, dtype=np.float64))
-        return tuple(drift for drift in drifts if "F -> C" not in drift.name or feature.name == _TEMPERATURE)
+        possible = (drift for drift in drifts if "F -> C" not in drift.name or feature.name == _TEMPERATURE)
+        return (*possible, _ratio(_NO_UNIT)) if feature.name != _CONSTANT else tuple(possible)
     return level_drifts(np.asarray(sample, dtype=object))
 
 
@@ -124,6 +128,11 @@ def tally_of(reports: Windows, feature: Mixed, drift: Drift, seed: int, rows: in
     return tally
 
 
+def _ratio(factor: float) -> Drift:
+    """All rows times a factor that is none of a unit: prices rose."""
+    return replace(scaled(factor, 1.0), name=f"ratio x{factor:g}", truth=Truth("ratio", factor=factor))
+
+
 def group_of(drift: Drift) -> str:
     """The row of the table that a drift belongs to."""
     kind = drift.truth.kind
@@ -135,8 +144,9 @@ def says(cause: Cause | None, truth: Truth, bins: Binning) -> bool:
     level's name."""
     if cause is None or cause.kind != truth.kind:
         return False
-    if truth.factor is not None and truth.kind == "unit":
-        return cause.factor is not None and math.isclose(cause.factor, truth.factor, rel_tol=UNIT_IS_RIGHT)
+    if truth.factor is not None and truth.kind in ("unit", "ratio"):
+        error = UNIT_IS_RIGHT if truth.kind == "unit" else RATIO_IS_RIGHT
+        return cause.factor is not None and math.isclose(cause.factor, truth.factor, rel_tol=error)
     if truth.kind == "spike" and isinstance(bins, Bins):
         return _bin(bins, cause.value) == _bin(bins, truth.value)
     if truth.kind == "shift":

@@ -14,14 +14,16 @@ from stream_app.drift.cause.likelihood import Likelihood
 from stream_app.drift.cause.movements import Movement, movements, tails
 from stream_app.drift.cause.points import Floats
 from stream_app.drift.cause.tables import Distribution, Tables
+from stream_app.drift.cause.units import near_a_unit
 
 _SURPRISE, _SURPRISE_IN_PART = 2.0, 8.0
 _LOOKS, _BETWEEN = 2, 9
 _WORTH_LOOKING = 6.0
 _ALIKE, _DECIDES, _ASKED = 0.01, 12.0, 32
 """Gains that differ by less are the same, and by more are not overruled by the extremes."""
-_CHOSEN = 2.0
-"""Standard deviations by which the best of many sizes fits the noise of the reference."""
+_CHOSEN, _NEAR_A_UNIT = 1.0, 2.0
+"""Standard deviations of the reference's noise that the best of many sizes has to make up for; more where a unit is so
+near that the noise may be all that is between them."""
 
 
 def moved(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Candidate]:
@@ -50,12 +52,16 @@ class _Fit:
     ) -> None:
         self._movement, self._view = movement, view
         self._tables, self._likelihood, self._window = tables, likelihood, window
-        self._free = math.log(likelihood.n) + movement.surprise + _CHOSEN * math.sqrt(likelihood.blur)
+        self._free = math.log(likelihood.n) + movement.surprise
+        self._noise = math.sqrt(likelihood.blur)
 
     def of_all(self) -> Candidate:
         asked = 0.0 if self._movement.kind == "tail" else 1.0
         size, gain = self._best(lambda sizes: self._likelihood.gains(self._images(sizes)), asked)
         penalty = self._free + _SURPRISE + self._doubt(size, 1.0)
+        penalty += (
+            _NEAR_A_UNIT if self._movement.kind in ("ratio", "spread") and near_a_unit(size) else _CHOSEN
+        ) * self._noise
         return self._movement.candidate(size, 1.0, gain, penalty)
 
     def in_part(self) -> Candidate:

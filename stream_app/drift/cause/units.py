@@ -12,9 +12,10 @@ from stream_app.drift.cause.points import Floats
 
 Number = TypeVar("Number", float, Floats)
 
-_COMMON, _USUAL, _RARE, _SELDOM = 0.5, 2.0, 5.0, 7.0
+_COMMON, _USUAL, _RARE, _SELDOM = 0.0, 2.5, 6.0, 8.0
 """Surprises: how much log-likelihood a mix-up of this kind has to bring beyond what chance would."""
 _IMPLAUSIBLE = 5.0
+_NEAR = 0.05
 _FAHRENHEIT, _CELSIUS, _KELVIN = (-130.0, 250.0), (-90.0, 120.0), (180.0, 400.0)
 
 
@@ -85,3 +86,16 @@ UNITS: tuple[Unit, ...] = (
     Unit("Celsius -> Kelvin", 1.0, 273.15, _USUAL, _CELSIUS),
 )
 """To add one: a line above."""
+
+
+def near_a_unit(factor: float) -> bool:
+    """Whether a factor is that of a unit but for its noise.
+
+    >>> near_a_unit(1.58), near_a_unit(1.3), near_a_unit(0.0102)
+    (True, False, True)
+    """
+    return any(
+        unit.offset == 0 and unit.surprise < _SELDOM and abs(math.log(factor / unit.factor)) < _NEAR
+        for unit in UNITS
+        if unit.factor > 0
+    )
