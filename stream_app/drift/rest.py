@@ -17,7 +17,14 @@ def rest_of(reference: Reference, part: Histogram) -> Reference:
     counts = np.array(reference.counts, dtype=np.int64) - part.counts
     bins = _narrowed(reference.bins, counts) if isinstance(reference.bins, Bins) else reference.bins
     missing = reference.missing - part.missing
-    return Reference(bins, tuple(counts.tolist()), missing, bridge=reference.bridge, dependence=reference.dependence)
+    return Reference(
+        bins,
+        tuple(counts.tolist()),
+        missing,
+        bridge=reference.bridge,
+        dependence=reference.dependence,
+        singles=reference.singles,
+    )
 
 
 def seen_by(rest: Reference, window: Histogram) -> Histogram:
