@@ -98,19 +98,24 @@ class PanelCounts:
     def cumulative(self) -> Floats:
         """Share of the known values in each bin and those below it, flat. Counts are summed before they are divided:
         equal counts give equal shares, to the last bit."""
-        own = self.panel.spread(self._below[self.panel.starts])
-        np.subtract(self._below[1:], own, out=own)
-        cumulative: Floats = own / self.panel.spread(np.maximum(self.n, 1))
-        return cumulative
+        return self._cumulative()
 
     @cached_property
     def ahead(self) -> Floats:
         """`cumulative` less the references', flat; 0 for a feature without values on either side."""
-        ahead: Floats = self.cumulative - self.panel.counted.cumulative
+        ahead = self._cumulative()
+        ahead -= self.panel.counted.cumulative
         nothing = (self.n == 0) | (self.panel.counted.n == 0)
         if nothing.any():
             ahead[self.panel.spread(nothing)] = 0.0
         return ahead
+
+    def _cumulative(self) -> Floats:
+        own = self.panel.spread(self._below[self.panel.starts])
+        np.subtract(self._below[1:], own, out=own)
+        cumulative = own.astype(np.float64)  # divided as integers they would take twice as long
+        cumulative /= self.panel.spread(np.maximum(self.n, 1).astype(np.float64))
+        return cumulative
 
     @cached_property
     def excess(self) -> Floats:
