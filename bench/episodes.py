@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
-from bench.offline import OfflineModel, Rows, dataset_of, pages
+from bench.offline import HARMLESS_TOO, OfflineModel, Rows, dataset_of, pages
 from contracts.reports import DriftReport
 from demo.datasets.dataset import Episode
 from demo.scenario import Plan
@@ -73,7 +73,7 @@ def draw(model: OfflineModel, quiet: pd.DataFrame, episode: Episode, plan: Plan,
 
 def summarise(episode: Episode, runs: list[list[DriftReport]]) -> EpisodeFigures:
     """The figures of these runs."""
-    first_pages = [(paged[0] if (paged := pages(run)) else None) for run in runs]
+    first_pages = [(paged[0] if (paged := pages(run, HARMLESS_TOO)) else None) for run in runs]
     named = [() if page is None else tuple(feature.feature for feature in page.features) for page in first_pages]
 
     def share(held: list[bool]) -> float:

@@ -107,11 +107,15 @@ class OfflineModel:
         return [self.report(rows.take(slice(at, at + rows_per_window)), first + i) for i, at in enumerate(cuts)]
 
 
-def pages(reports: Iterable[DriftReport]) -> list[DriftAlert]:
-    """What the default alert policy makes of these windows: incidents raised or escalated."""
+_DEFAULT, HARMLESS_TOO = PolicyConfig(), PolicyConfig(page_harmless=True)
+"""The second as in the demo: whether a page comes is then up to the statistics alone, not to what the model minds."""
+
+
+def pages(reports: Iterable[DriftReport], policy: PolicyConfig = _DEFAULT) -> list[DriftAlert]:
+    """What the alert policy makes of these windows: incidents raised or escalated."""
     state, alerts = PolicyState(), []
     for found in reports:
-        state, new = decide(state, found, PolicyConfig())
+        state, new = decide(state, found, policy)
         alerts += [alert for alert in new if alert.transition != "resolve"]
     return alerts
 
