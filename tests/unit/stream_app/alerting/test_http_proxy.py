@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import Callable, Mapping
 
 import httpx
 import pytest
 
-from stream_app.alerting.errors import Retry, SinkSettingsError
+from stream_app.alerting.errors import DeliveryError, Retry, SinkSettingsError
 from stream_app.alerting.http_post import HttpPost
 from stream_app.alerting.http_proxy import proxy_for
 from stream_app.alerting.http_settings import HttpSettings
 from tests.certificates import certificates
-from tests.receivers import HttpReceiver, listening, receiving, status
+from tests.receivers import HttpReceiver, echo_nonsense, hang_up, listening, receiving, status
 
 Environment = Callable[[Mapping[str, str]], None]
 
@@ -108,6 +109,24 @@ async def test_an_https_receiver_is_reached_through_a_tunnel_that_the_proxy_may_
     assert [posted.line for posted in proxy.posted] == ["CONNECT alerts.example.com:443 HTTP/1.1"]
     assert str(caught.value) == "no answer: the proxy refused the connection (407)"
     assert "authorization" not in proxy.posted[0].headers
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_no_secret_is_logged_on_the_way_through_a_proxy(environment, caplog, scheme: str) -> None:
+    caplog.set_level(logging.DEBUG)
+    pair = base64.b64encode(b"user:topsecret").decode()
+    said = {"location": "http://topsecret/", "x-said": pair}
+    async with receiving() as proxy:
+        environment({"ALL_PROXY": f"http://user:topsecret@127.0.0.1:{proxy.port}"})
+        post = HttpPost(HttpSettings(url=f"{scheme}://user:topsecret@alerts.example.com/topsecret"))
+        for answer in (status(407, said, phrase="topsecret"), status(302, said), echo_nonsense, hang_up):
+            proxy.answers.append(answer)
+            with pytest.raises(DeliveryError) as caught:
+                await post.send(b"topsecret", {"x-key": "topsecret"})
+            assert "topsecret" not in str(caught.value)
+        await post.close()
+    assert "connect_tcp.started" in caplog.text
+    assert [secret for secret in ("topsecret", pair) if secret in caplog.text] == []
 
 
 async def test_a_certificate_is_verified_through_the_tunnel_too(environment: Environment, tmp_path) -> None:

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from contracts.alerts import decode_alert, encode_alert
+from stream_app.alerting.command import sink as commands
 from stream_app.alerting.errors import Retry, SinkSettingsError
 from stream_app.alerting.log import LogSink
 from stream_app.alerting.settings import SinkSettings, load
@@ -48,6 +50,11 @@ def test_every_sink_has_a_name_that_can_be_typed_and_no_other_sink_has() -> None
 def test_an_unknown_sink_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(SinkSettingsError, match="no sink 'pigeon': choose one of log, file, webhook, slack, "):
         sink_named("pigeon")
+
+
+def test_the_help_of_the_command_names_every_sink() -> None:
+    shown = CliRunner().invoke(commands, ["run", "--help"], env={"COLUMNS": "200"}).stdout
+    assert [sink.name for sink in SINKS if sink.name not in re.findall(r"[a-z]+", shown)] == []
 
 
 @pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.name)
