@@ -29,7 +29,7 @@ class EvidentlyDefaults:
     """rows: of the reference that it is given, the first so many (with up to 1,000 it takes other tests)."""
 
     def __init__(self, reference: Drawn, rows: int) -> None:
-        self.names = (f"Evidently, {rows:,} reference rows",)
+        self.names = (f"Evidently, m = {rows:,}",)
         self._columns = {name: _series(column[:rows]) for name, column in reference.by_name.items()}
 
     def flags(self, feature: str, column: Column) -> tuple[bool, ...]:

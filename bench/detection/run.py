@@ -17,7 +17,7 @@ import numpy as np
 
 from bench import closing
 from bench.benchmark import BenchError, Benchmark, Options, Say
-from bench.detection import others, quiet
+from bench.detection import kinds, others, quiet
 from bench.detection.accidents import accidents
 from bench.detection.causes import cause_accuracy
 from bench.detection.effects import effect_rank_correlation
@@ -146,6 +146,12 @@ def _power(material: Material) -> dict[str, Any]:
     return {case.key: round(ours.mean(), 5) for case, (ours, *_) in found if case.key in fields}
 
 
+def _kinds(material: Material) -> dict[str, Any]:
+    many = kinds.QUICK_ROWS if material.options.quick else kinds.ROWS
+    _say(material, kinds.table({n: kinds.kinds(material.trials, material.options.seed, n, 1) for n in many}))
+    return {}
+
+
 def _others(material: Material) -> dict[str, Any]:
     _say(material, beside_table([found for n in others.ROWS for found in material.beside(n)]))
     return {}
@@ -202,6 +208,7 @@ _FORMATS = (".svg", ".png", ".pdf")
 _PARTS: dict[str, Callable[[Material], dict[str, Any]]] = {
     "quiet": _quiet,
     "power": _power,
+    "kinds": _kinds,
     "others": _others,
     "accidents": _accidents,
     "exactness": _exactness,
