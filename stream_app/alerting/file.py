@@ -1,7 +1,7 @@
 """The file sink: one JSON line per alert, appended and on the disk before the alert counts as delivered.
 
 The file may be moved away at any time, as log rotation does: the next alert makes a new one. An alert that a crash
-repeats is not written twice, as long as it is among the last of the file.
+repeats is not written twice, as long as it is among the last of the file, whichever process wrote it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import stat
 import threading
 from collections import deque
 from pathlib import Path
@@ -44,6 +45,8 @@ class FileSink:
         self._path = path.absolute()
         self._one = threading.Lock()  # models are delivered side by side, and each write is in a thread
         self._known: deque[str] = deque(maxlen=_KNOWN)
+        self._seen = 0
+        """Bytes of the file whose alerts are known."""
         self._file = self._opened()
 
     @classmethod
@@ -80,9 +83,10 @@ class FileSink:
 
     def _append(self, alert: DriftAlert) -> None:
         self._reopen_when_moved()
+        before = self._read_on(self._file)  # a sink that stood by takes over what another one has begun
         if alert.id in self._known:
             return
-        line, before = encode_alert(alert) + b"\n", os.fstat(self._file).st_size
+        line = encode_alert(alert) + b"\n"
         try:
             if os.write(self._file, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -91,6 +95,7 @@ class FileSink:
             os.ftruncate(self._file, before)  # half a line would spoil the next one
             raise
         self._known.append(alert.id)
+        self._seen = before + len(line)
 
     def _reopen_when_moved(self) -> None:
         ours = os.fstat(self._file)
@@ -105,16 +110,28 @@ class FileSink:
     def _opened(self) -> int:
         file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            size = os.fstat(file).st_size
-            tail = os.pread(file, _TAIL_BYTES, max(0, size - _TAIL_BYTES)) if size else b""
-            if tail and not tail.endswith(b"\n"):
-                os.write(file, b"\n")  # a power cut tore the last line off: it stays, as a line of its own
-            self._remember(tail)
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")  # whose end could be read, or be on a disk
+            self._seen = 0
+            self._read_on(file)
             _make_durable(self._path.parent)
         except BaseException:
             os.close(file)
             raise
         return file
+
+    def _read_on(self, file: int) -> int:
+        """Learn the alerts that were written since the last look; returns the file's size."""
+        size = os.fstat(file).st_size
+        if size <= self._seen:
+            self._seen = size
+            return size
+        tail = os.pread(file, _TAIL_BYTES, max(self._seen, size - _TAIL_BYTES))
+        if not tail.endswith(b"\n"):
+            size += os.write(file, b"\n")  # a power cut tore the last line off: it stays, as a line of its own
+        self._remember(tail)
+        self._seen = size
+        return size
 
     def _remember(self, tail: bytes) -> None:
         for line in tail.splitlines():

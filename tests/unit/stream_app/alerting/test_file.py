@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,31 @@ def test_an_alert_that_comes_again_is_not_written_again_also_after_a_restart(pat
     deliver(again, an_alert(1), an_alert(2))
     close(again)
     assert lines(path) == [an_alert(1), an_alert(2)]
+
+
+def test_a_sink_that_stood_by_knows_what_the_one_before_it_has_written(path: Path) -> None:
+    first, spare = FileSink(path), FileSink(path)
+    deliver(first, an_alert(1), an_alert(2))
+    deliver(spare, an_alert(2), an_alert(3))
+    deliver(first, an_alert(3), an_alert(4))
+    close(first)
+    close(spare)
+    assert lines(path) == [an_alert(number) for number in (1, 2, 3, 4)]
+
+
+def test_a_file_that_is_cut_off_is_written_from_its_new_end(path: Path) -> None:
+    sink = FileSink(path)
+    deliver(sink, an_alert(1))
+    path.write_bytes(b"")
+    deliver(sink, an_alert(2), an_alert(3))
+    close(sink)
+    assert lines(path) == [an_alert(2), an_alert(3)]
+
+
+def test_what_is_no_regular_file_is_refused_at_the_start(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="no regular file"):
+        FileSink(path)
 
 
 def test_a_file_that_was_moved_away_is_followed_by_a_new_one(path: Path) -> None:
