@@ -45,7 +45,7 @@ def replay(
     ] = None,
     ids: Annotated[
         list[str] | None,
-        typer.Option("--id", metavar="ID", help="Only this alert, or the alerts of this incident; may be repeated."),
+        typer.Option("--id", metavar="ID", help="Only this: an alert, an incident or a dead letter; may be repeated."),
     ] = None,
     attempts: Annotated[int, typer.Option(min=1, help="Attempts for each alert.")] = 3,
     again: Annotated[bool, typer.Option("--again", help="Also what an earlier replay has delivered.")] = False,
