@@ -27,7 +27,7 @@ from contracts.reports import Finding
 from demo.datasets.flights import KILOMETRES_PER_MILE
 from demo.drift import Drift, inject
 from stream_app.drift.cause.infer import infer
-from stream_app.drift.cause.tables import Tables, tables_of
+from stream_app.drift.cause.tables import Tables
 
 SIZES = (9_600, 1_000)
 WINDOWS, QUICK_WINDOWS = 10, 1
@@ -38,6 +38,7 @@ _LEVELS = ("new level", "renamed", "a level")
 _BROKEN = ("unit", "ratio", "spike", "missing", "new_level", "renamed", "clip")
 _VALUES: tuple[Finding, ...] = ("values",)
 _REPEATS, _MANY = 5, 20
+_STRETCHES = (0.02, 0.3, 0.5, 0.7)
 
 
 class CauseFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,19 +156,25 @@ def _quiet(drawn: Drawn, options: Options) -> tuple[int, int, int]:
 
 
 def _cost(drawn: Drawn, seed: int) -> tuple[float, float, float]:
-    """Milliseconds of processor time, best of several: of a cause, mean and largest of the features; of the tables."""
+    """Milliseconds of processor time, best of several: of a cause, mean and largest; of the tables of a feature.
+
+    Each numeric feature once with a third of its rows in another unit, and once so that everything is tried in vain:
+    only a few stretches of its values are left.
+    """
     rng, causes, made = np.random.default_rng([seed, 3]), [], []
-    drift = scaled(KILOMETRES_PER_MILE, 0.33)
     for feature in FEATURES:
         reference = drawn.baseline.features[feature.name]
         if not isinstance(feature, NumericFeature) or not isinstance(reference.bins, Bins):
             continue
-        bins = reference.bins
-        window = Histogram(bins)
-        window.add(np.asarray(drift.apply(feature.column(rng, SIZES[0]), rng), dtype=np.float64))
-        made.append(best(partial(Tables, reference, bins), _REPEATS))
-        tables_of(reference, bins)
-        causes.append(best(partial(infer, reference, window, _VALUES, feature.name), _REPEATS))
+        rising = np.sort(feature.column(rng, 4 * SIZES[0]))
+        stretches = np.concatenate([rising[int(at * rising.size) :][: SIZES[0] // 4] for at in _STRETCHES])
+        unit = scaled(KILOMETRES_PER_MILE, 0.33).apply(feature.column(rng, SIZES[0]), rng)
+        made.append(best(partial(Tables, reference, reference.bins), _REPEATS))
+        for column in (unit, stretches):
+            window = Histogram(reference.bins)
+            window.add(np.asarray(column, dtype=np.float64))
+            infer(reference, window, _VALUES, feature.name)  # the tables are made at the first
+            causes.append(best(partial(infer, reference, window, _VALUES, feature.name), _REPEATS))
     return float(np.mean(causes)), max(causes), float(np.mean(made))
 
 

@@ -57,7 +57,7 @@ class _Fit:
 
     def of_all(self) -> Candidate:
         asked = 0.0 if self._movement.kind == "tail" else 1.0
-        size, gain = self._best(lambda sizes: self._likelihood.gains(self._images(sizes)), asked)
+        size, gain = self._best(self._movement.sizes, lambda sizes: self._likelihood.gains(self._images(sizes)), asked)
         penalty = self._free + _SURPRISE + self._doubt(size, 1.0)
         penalty += (
             _NEAR_A_UNIT if self._movement.kind in ("ratio", "spread") and near_a_unit(size) else _CHOSEN
@@ -65,7 +65,8 @@ class _Fit:
         return self._movement.candidate(size, 1.0, gain, penalty)
 
     def in_part(self) -> Candidate:
-        size, gain = self._best(lambda sizes: self._likelihood.mixed(self._images(sizes))[1], 0.0)
+        every_other = self._movement.sizes[::2]
+        size, gain = self._best(every_other, lambda sizes: self._likelihood.mixed(self._images(sizes))[1], 0.0)
         share = float(self._likelihood.mixed(self._images(np.array([size])))[0][0])
         penalty = self._free + _SURPRISE_IN_PART + self._doubt(size, share)
         return self._movement.candidate(size, share, gain, penalty)
@@ -76,9 +77,8 @@ class _Fit:
     def _doubt(self, size: float, share: float) -> float:
         return against(lambda value: self._movement.undone(size, value), self._tables, self._window, share)
 
-    def _best(self, gains_of: Callable[[Floats], Floats], share: float) -> tuple[float, float]:
+    def _best(self, sizes: Floats, gains_of: Callable[[Floats], Floats], share: float) -> tuple[float, float]:
         """The best size and its gain; where it is worth it, with looks between its neighbours."""
-        sizes = self._movement.sizes
         gains = gains_of(sizes)
         best = self._choice(sizes, gains, share)
         for _ in range(_LOOKS if gains[best] > _WORTH_LOOKING else 0):

@@ -15,7 +15,7 @@ Number = TypeVar("Number", float, Floats)
 _COMMON, _USUAL, _RARE, _SELDOM = 0.0, 2.5, 6.0, 8.0
 """Surprises: how much log-likelihood a mix-up of this kind has to bring beyond what chance would."""
 _IMPLAUSIBLE = 5.0
-_NEAR = 0.05
+_NEAR = 0.025
 _FAHRENHEIT, _CELSIUS, _KELVIN = (-130.0, 250.0), (-90.0, 120.0), (180.0, 400.0)
 
 
@@ -91,7 +91,7 @@ UNITS: tuple[Unit, ...] = (
 def near_a_unit(factor: float) -> bool:
     """Whether a factor is that of a unit but for its noise.
 
-    >>> near_a_unit(1.58), near_a_unit(1.3), near_a_unit(0.0102)
+    >>> near_a_unit(1.63), near_a_unit(1.3), near_a_unit(0.0102)
     (True, False, True)
     """
     return any(
