@@ -36,6 +36,8 @@ from stream_app.topic_layout import check_layout
 cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    # a plain traceback: typer's own may show the values of variables, a sink's secrets too
+    pretty_exceptions_enable=False,
     help="Watches predictions for drift. Settings come from the environment: STREAM_BOOTSTRAP and other STREAM_*.",
 )
 cli.command()(replay)

@@ -44,9 +44,10 @@ def proxy_for(url: httpx.URL) -> Proxy | None:
         return None
     try:
         proxy = httpx.URL(text if "://" in text else f"http://{text}")
-    except httpx.InvalidURL:
+        host = proxy.host
+    except (httpx.InvalidURL, UnicodeError):
         raise SinkSettingsError(_ADVICE) from None
-    if proxy.scheme not in ("http", "https") or not proxy.host:
+    if proxy.scheme not in ("http", "https") or not host:
         raise SinkSettingsError(_ADVICE)
     if ":" in url.host:
         raise SinkSettingsError(_NO_IPV6)

@@ -39,10 +39,11 @@ class HttpSettings(BaseSettings):
             raise ValueError(f"a URL needs http:// or https:// in front, for example {_EXAMPLE}")
         try:
             url = httpx.URL(text)
+            host = url.host
             url.raw_host.decode().encode("idna")  # as the resolver will, whose UnicodeError nobody catches
         except (httpx.InvalidURL, UnicodeError):
             raise ValueError(f"not a URL, for example {_EXAMPLE}") from None
         port = 0 if url.port is None else url.port
-        if url.scheme not in ("http", "https") or not url.host or "%" in url.host or port > 65535:
+        if url.scheme not in ("http", "https") or not host or "%" in host or port > 65535:
             raise ValueError(f"a URL needs http:// or https:// and a valid host: {_EXAMPLE}")
         return value

@@ -66,7 +66,9 @@ def test_a_proxys_password_is_kept_apart_from_what_is_shown(environment: Environ
     assert found.auth == (b"user", b"topsecret")
 
 
-@pytest.mark.parametrize("proxy", ["gopher://user:topsecret@proxy", "socks5://user:topsecret@proxy", "http://a:b:c"])
+@pytest.mark.parametrize(
+    "proxy", ["gopher://user:topsecret@proxy", "socks5://user:topsecret@proxy", "http://a:b:c", "http://xn--"]
+)
 def test_a_proxy_that_cannot_be_used_is_one_line_that_shows_no_password(environment, proxy: str) -> None:
     environment({"HTTPS_PROXY": proxy})
     with pytest.raises(SinkSettingsError, match="HTTPS_PROXY") as caught:

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.alerts import decode_alert, encode_alert
+from stream_app.__main__ import cli
 from stream_app.alerting.command import sink as commands
 from stream_app.alerting.errors import Retry, SinkSettingsError
 from stream_app.alerting.log import LogSink
@@ -57,6 +58,10 @@ def test_the_help_of_the_command_names_every_sink() -> None:
     assert [sink.name for sink in SINKS if sink.name not in re.findall(r"[a-z]+", shown)] == []
 
 
+def test_the_traceback_of_a_fault_shows_no_variables_which_may_hold_secrets() -> None:
+    assert not cli.pretty_exceptions_enable
+
+
 @pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.name)
 async def test_every_sink_is_built_from_the_environment_and_hides_its_secrets(
     sink, environment, tmp_path: Path
@@ -90,6 +95,7 @@ def test_a_webhooks_destination_is_scheme_host_and_port() -> None:
         ({"SINK_WEBHOOK_URL": "http://exa mple"}, "SINK_WEBHOOK_URL: a URL needs"),
         ({"SINK_WEBHOOK_URL": "http://host:99999/topsecret"}, "SINK_WEBHOOK_URL: a URL needs"),
         ({"SINK_WEBHOOK_URL": "http://host:port"}, "SINK_WEBHOOK_URL: not a URL"),
+        ({"SINK_WEBHOOK_URL": "http://xn--/topsecret"}, "SINK_WEBHOOK_URL: not a URL"),
         ({"SINK_WEBHOOK_URL": ""}, "SINK_WEBHOOK_URL is not set"),
         ({"SINK_WEBHOOK_SECRET": "topsecret"}, "SINK_WEBHOOK_SECRET: a webhook secret begins with whsec_"),
         ({"SINK_WEBHOOK_SECRET": "whsec_topsecret!"}, "SINK_WEBHOOK_SECRET: what follows whsec_ is not base64"),
