@@ -120,15 +120,19 @@ class _Partial:
         self._missing = np.nan if missing is None else missing
 
     def change(self, before: Floats, after: Floats, cause: Cause | None) -> float | None:
-        """Expected change of the mean. None where the rows went to where the model gives no answer."""
+        """Expected change of the mean. None where rows came or went that the model gives no answer for: a few of them
+        are taken to score like all."""
         spot = self._spot(cause)
         if spot is not None:
             bin_, mean = spot
             share = (after[bin_] - before[bin_]) / max(1e-12, 1 - before[bin_])
             if share > 0:
                 return None if np.isnan(mean) else _rounded(share * (mean - self._sample))
-        everywhere = np.append(self._of_bins(), self._missing)
-        return _rounded(float((after - before) @ np.where(np.isnan(everywhere), self._sample, everywhere)))
+        everywhere, moved = np.append(self._of_bins(), self._missing), after - before
+        refused = np.isnan(everywhere)
+        if np.abs(moved[refused]).sum() >= HARMLESS:  # each of these rows may change the score by as much as 1
+            return None
+        return _rounded(float(moved @ np.where(refused, self._sample, everywhere)))
 
     def _of_bins(self) -> Floats:
         """At each bin's middle; the outer two at their only edge. Shape (bins,)."""

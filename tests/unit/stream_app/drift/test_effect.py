@@ -132,6 +132,38 @@ def test_where_the_model_gave_no_answer_nothing_is_stated_of_rows_that_went_ther
     assert of(model_effect(reference, window((0, 20, 20, 20, 0), missing=40), cause("missing"))).if_data_broke is None
 
 
+# levels "a", "b", the others, and unseen ones, which the model refuses
+REFUSING = ScoreDependence(
+    bin_starts=(0, 1),
+    bin_scores=(0.2, 0.4),
+    partial=(0.2, 0.4, None, None),
+    sample_score=0.3,
+    refused="unseen levels: ValueError",
+)
+LEVELS = Levels(("a", "b"))
+OF_LEVELS = Reference(LEVELS, (500, 500, 0, 0), dependence=REFUSING)
+
+
+@pytest.mark.parametrize("kind", ["renamed", "shift", None])
+def test_half_of_the_rows_where_the_model_gives_no_answer_is_not_harmless(kind: CauseKind | None) -> None:
+    renamed = window((500, 0, 0, 500), bins=LEVELS)
+    found = of(model_effect(OF_LEVELS, renamed, None if kind is None else cause(kind, "b")))
+    assert found.if_data_broke is None
+    assert not is_harmless(found)
+
+
+def test_rows_that_left_where_the_model_gives_no_answer_leave_nothing_to_state_either() -> None:
+    reference = Reference(LEVELS, (500, 400, 0, 0), missing=100, dependence=REFUSING)
+    assert of(model_effect(reference, window((500, 500, 0, 0), bins=LEVELS), None)).if_data_broke is None
+
+
+def test_a_few_rows_where_the_model_gives_no_answer_score_like_all() -> None:
+    """8 of 1,000 rows leave "b" (.4) for what is refused: .008 (.3 - .4)."""
+    found = of(model_effect(OF_LEVELS, window((500, 492, 0, 8), bins=LEVELS), None))
+    assert found.if_data_broke is not None
+    assert found.if_data_broke.score == pytest.approx(0.008 * (0.3 - 0.4))
+
+
 def test_rows_without_a_value_that_the_reference_never_had_score_like_all_if_the_world_moved() -> None:
     told = ScoreDependence(bin_starts=(0, 2, 3), bin_scores=(0.5, 0.6, 0.9))
     reference = Reference(BINS, (0, 30, 30, 30, 0), dependence=told)
