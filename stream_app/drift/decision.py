@@ -39,7 +39,7 @@ class Question(NamedTuple):
     """One question about each of F features, and what speaks for a finding; arrays of shape (F,).
 
     tested: whether the rule uses any p here. p: before the correction for many tests. size: of the first metric
-    asked. exceeded: beyond a size that alarms whatever p is.
+    asked. exceeded: a value beyond the one that alarms whatever p is.
     """
 
     finding: Finding
@@ -96,7 +96,7 @@ def _question(measurements: Sequence[Measurement], rule: DecisionRule) -> Questi
             above = measured.size > part.floor
             material = above if material is None else material | above
         if part.alarm_above is not None:
-            exceeded |= measured.size > part.alarm_above
+            exceeded |= measured.value > part.alarm_above
     if material is None:  # a rule without a floor holds every change for material
         material = np.ones(size.shape, dtype=np.bool_)
     return Question(measurements[0].finding, tested, p, size, material, exceeded)

@@ -12,8 +12,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What one metric has to say in a rule.
 
     weight: its share of a feature's p-value, p / weight; 0: its p is not used. Rates count with weight 1 or 0.
-    floor: the size above which a change matters; None: the metric has no opinion on that. alarm_above: the size above
-    which a feature alarms whatever the p-values say; None: never.
+    floor: the size above which a change matters; None: the metric has no opinion on that. alarm_above: the value, as
+    people read it, above which a feature alarms whatever the p-values say; None: never.
     """
 
     weight: float = 0.0

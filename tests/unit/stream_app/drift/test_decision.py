@@ -6,9 +6,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from contracts.baseline import Reference
+from contracts.binning import Levels
 from contracts.reports import Finding
 from stream_app.drift.decision import Decision, Measurement, decide, questions
 from stream_app.drift.metric import Measured
+from stream_app.drift.panel import Panel, PanelCounts
+from stream_app.drift.psi import Psi
 from stream_app.drift.rule import CALIBRATED, CLASSIC, PRESETS, DecisionRule, Part
 
 
@@ -88,6 +92,21 @@ def test_the_classic_preset_alarms_on_p_or_psi_of_each_feature_and_on_no_rate() 
     values, rate = decided(CLASSIC, ks, psi, missing)
     assert values.alarm.tolist() == [True, False, True]
     assert not rate.alarm.any()
+
+
+def test_the_classic_preset_holds_psi_itself_against_its_limit_for_levels_too() -> None:
+    """50 levels, windows of 200 rows: PSI is .2 on average when nothing changes, and its excess over that mean is 0."""
+    rng = np.random.default_rng(0)
+    levels = Levels(tuple(f"level {i}" for i in range(50)))
+    shares = np.full(50, 1 / 50)
+    reference = Reference(levels, (*rng.multinomial(10_000, shares).tolist(), 0, 0))
+    panel = Panel("categorical", [reference] * 300)
+    drawn = [Reference(levels, (*rng.multinomial(200, shares).tolist(), 0, 0)).histogram for _ in range(300)]
+    psi = Psi(panel).measure(PanelCounts(panel, drawn))
+    (values,) = decided(CLASSIC, Measurement("psi", "values", psi))
+    assert values.alarm.tolist() == (psi.value > 0.2).tolist()
+    assert 60 < values.alarm.sum() < 240
+    assert (psi.size > 0.2).sum() == 0
 
 
 def test_a_metric_without_a_part_decides_nothing() -> None:
