@@ -79,11 +79,13 @@ def decide(
 def _now(heard: list[Tracked], report: DriftReport, config: PolicyConfig) -> _Now:
     """heard: the tracked features that are not muted."""
     paging = [entry for entry in heard if _persists(entry, config) and (config.page_harmless or not entry.harmless)]
+    pages = {entry.feature for entry in paging}
     alarming = [entry for entry in paging if entry.alarms[-1]]
+    besides = [entry for entry in heard if entry.alarms[-1] and entry.feature not in pages]
     watched = sum(verdict.feature not in _NOT_FEATURES for verdict in report.features)
     count = sum(entry.feature not in _NOT_FEATURES for entry in paging)
     return _Now(
-        paging=Paging(paging, [entry for entry in alarming if untold(entry)], count, watched),
+        paging=Paging(paging, [entry for entry in alarming if untold(entry)], besides, count, watched),
         severity=_highest(paging),
         rising=_highest(alarming),
         storm=count >= STORM_FEATURES and 2 * count > watched,

@@ -18,7 +18,8 @@ class Tracked(msgspec.Struct, frozen=True, kw_only=True):
 
     alarms: whether it alarmed in each of the last compared windows, newest last. since: start of the first alarm of
     the present run; a run ends when no alarm is left in `alarms`. owed: it was muted in this run, and nobody was told
-    of it since. The rest is what its newest alarm said; of critical and harmless at most one is true.
+    of it since. seen: start of the window of its newest alarm; None, of an older version: not known. The rest is what
+    that alarm said; of critical and harmless at most one is true.
     """
 
     feature: str
@@ -34,6 +35,7 @@ class Tracked(msgspec.Struct, frozen=True, kw_only=True):
     owed: bool = False
     cause: Cause | None = None
     model_effect: ModelEffect | None = None
+    seen: UtcTime | None = None
 
     @property
     def severity(self) -> Severity:

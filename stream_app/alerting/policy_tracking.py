@@ -59,6 +59,7 @@ def _tracked(
         owed=owed,
         cause=verdict.cause,
         model_effect=verdict.model_effect,
+        seen=report.window_start,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from contracts.alerts import Severity
@@ -88,9 +88,15 @@ def worsened(report: DriftReport, features: Sequence[Tracked], before: Severity,
     return f"{_subject(report)}: drift was {before} and is {now}: {_described(features)}, {_window(report)}"
 
 
-def reminded(report: DriftReport, features: Sequence[Tracked], opened: datetime) -> str:
-    """It goes on since the window that began at `opened`."""
-    return f"{_subject(report)}: drift goes on since {_time(opened)} in {_described(features)}, {_window(report)}"
+def reminded(report: DriftReport, paging: Sequence[Tracked], besides: Sequence[Tracked], opened: datetime) -> str:
+    """It goes on since the window that began at `opened`. besides: what alarms in this window and does not page."""
+    ranked = sorted([entry for entry in paging if entry.alarms[-1]] + list(besides), key=_rank(report))
+    names = {entry.feature for entry in besides}
+    alarming = _listed([(e.feature, f"{_no_page(e)}; {e.words}" if e.feature in names else e.words) for e in ranked])
+    earlier = _described([entry for entry in paging if not entry.alarms[-1]])
+    now = f" in {alarming}" if alarming else ""
+    before = f"; still paging: {earlier}" if earlier else ""
+    return f"{_subject(report)}: drift goes on since {_time(opened)}{now}{before}, {_window(report)}"
 
 
 def resolved(report: DriftReport, features: Sequence[str], opened: datetime, clean: int) -> str:
@@ -101,7 +107,25 @@ def resolved(report: DriftReport, features: Sequence[str], opened: datetime, cle
 
 
 def _described(features: Sequence[Tracked]) -> str:
-    return _listed([(entry.feature, entry.words) for entry in features])
+    return _listed([(entry.feature, _as_seen(entry)) for entry in features])
+
+
+def _as_seen(entry: Tracked) -> str:
+    """Numbers of an earlier window are not told as this one's."""
+    if entry.alarms[-1]:
+        return entry.words
+    when = "an earlier window" if entry.seen is None else f"the window of {_time(entry.seen)}"
+    return f"last seen in {when}: {entry.words}"
+
+
+def _no_page(entry: Tracked) -> str:
+    return "does not page: harmless" if entry.harmless else "does not page yet"
+
+
+def _rank(report: DriftReport) -> Callable[[Tracked], int]:
+    """As the report ranks what alarms in it."""
+    rank = {feature: i for i, feature in enumerate(report.alarms)}
+    return lambda entry: rank.get(entry.feature, len(rank))
 
 
 def _subject(report: DriftReport) -> str:

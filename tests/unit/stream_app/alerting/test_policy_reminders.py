@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 
+from contracts.mutes import Mute
+from contracts.reports import FeatureVerdict
 from stream_app.alerting.policy_config import InvalidPolicy, PolicyConfig
-from tests.alerting import a_mute, a_report, told, transitions, window
+from stream_app.alerting.policy_state import PolicyState
+from tests.alerting import a_mute, a_report, a_verdict, harmless, told, transitions, window
 
 HOUR_MS = 3_600_000
 
@@ -62,3 +68,48 @@ def test_nobody_is_reminded_of_what_is_muted() -> None:
 def test_a_cooldown_below_nought_is_refused() -> None:
     with pytest.raises(InvalidPolicy, match=r"remind_after_ms=-1: .*0 \(never\)"):
         PolicyConfig(remind_after_ms=-1)
+
+
+def reminded_of(*verdicts: FeatureVerdict | str, mutes: Sequence[Mute] = ()) -> str:
+    """What a reminder of window 3 says, where distance alarmed in windows 1 and 2 and these in window 3."""
+    before = [a_report(n, a_verdict("distance", effect=0.1)) for n in (1, 2)]
+    _, alerts = told([*before, a_report(3, *verdicts)], after(1), mutes=mutes)
+    (alert,) = alerts[2]
+    assert alert.transition == "remind"
+    return alert.summary
+
+
+def test_a_reminder_has_first_what_alarms_now_and_dates_the_numbers_of_what_does_not() -> None:
+    assert reminded_of(a_verdict("country", effect=0.3)) == (
+        "flights/3: drift goes on since 2026-01-01T13:00:00Z in country (does not page yet; values: KS .30, p 1e-09); "
+        "still paging: distance (last seen in the window of 2026-01-01T13:00:00Z: values: KS .10, p 1e-09), "
+        "window 2026-01-01T14:00:00Z to 2026-01-01T15:00:00Z"
+    )
+
+
+def test_a_reminder_of_a_window_without_alarms_says_which_one_had_them() -> None:
+    assert reminded_of() == (
+        "flights/3: drift goes on since 2026-01-01T13:00:00Z; "
+        "still paging: distance (last seen in the window of 2026-01-01T13:00:00Z: values: KS .10, p 1e-09), "
+        "window 2026-01-01T14:00:00Z to 2026-01-01T15:00:00Z"
+    )
+
+
+def test_a_reminder_tells_what_pages_and_alarms_with_its_numbers_of_now() -> None:
+    said = reminded_of(a_verdict("distance", effect=0.2, change=0.03), harmless("temp"))
+    assert "in distance (values: KS .20, p 1e-09; expected: mean score +.030" in said
+    assert "temp (does not page: harmless; values: KS .20" in said
+    assert "last seen" not in said
+
+
+def test_a_reminder_does_not_tell_what_is_muted() -> None:
+    assert "country" not in reminded_of("country", mutes=[a_mute("country", first=1, last=9)])
+
+
+def test_a_state_of_an_older_version_does_not_know_which_window_had_the_alarm() -> None:
+    state, _ = told([a_report(n, "distance") for n in (1, 2)], after(1))
+    stored = msgspec.json.decode(state.to_bytes())
+    for entry in stored["tracked"]:
+        del entry["seen"]
+    _, alerts = told([a_report(3)], after(1), PolicyState.from_bytes(msgspec.json.encode(stored)))
+    assert "still paging: distance (last seen in an earlier window: values: KS .20" in alerts[0][0].summary
