@@ -56,7 +56,7 @@ async def run(dataset: Dataset, directory: Path, *, seed: int, rate: float, plan
         result = summary(story, audit, checks)
         path = home / "summary.json"
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        print_result(console, story, audit, checks, path)
+        print_result(console, story, audit, checks, path, launch.installation.alerts_file)
         return bool(result["held"])
 
 

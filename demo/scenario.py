@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from demo.datasets.dataset import Dataset
+from demo.datasets.dataset import Dataset, TrueCause
 
 QUIET = "quiet"
 
@@ -34,7 +34,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Phase:
-    """One act. first: its first window. blames: what an alert should name, the first one first; empty when quiet."""
+    """One act. first: its first window. blames: what an alert should name, the first one first; empty when quiet.
+    cause: what really happened and an alert should say, where one sentence can."""
 
     name: str
     title: str
@@ -42,6 +43,7 @@ class Phase:
     windows: int
     rows: pd.DataFrame
     blames: tuple[str, ...] = ()
+    cause: TrueCause | None = None
 
     @property
     def window_numbers(self) -> range:
@@ -70,7 +72,9 @@ def plot(dataset: Dataset, plan: Plan, seed: int) -> tuple[Phase, ...]:
         if len(rows) < wanted:
             raise ValueError(f"episode {episode.name!r}: {wanted} rows wanted, it has {len(rows)}: plan fewer windows")
         first = phases[-1].first + phases[-1].windows
-        phases.append(Phase(episode.name, episode.title, first, plan.episode_windows, rows, episode.blames))
+        phases.append(
+            Phase(episode.name, episode.title, first, plan.episode_windows, rows, episode.blames, episode.cause)
+        )
     return tuple(phases)
 
 

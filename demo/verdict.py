@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
+from demo.causes import causes, finds
+from demo.datasets.dataset import TrueCause
 from demo.scenario import Phase
 from demo.story import Delivered, Story
+
+_PAGES = ("raise", "escalate")
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -74,6 +78,7 @@ def expectations(story: Story, audit: Audit) -> tuple[Expectation, ...]:
         Expectation("a worker was killed with SIGKILL and came back", bool(story.kill), story.kill or "it was not"),
     ]
     checks += [_paged(story, phase) for phase in story.phases if phase.blames]
+    checks += [_caused(story, phase, phase.cause) for phase in story.phases if phase.cause]
     checks.append(
         Expectation(
             "every answered prediction is accounted for",
@@ -88,7 +93,7 @@ def expectations(story: Story, audit: Audit) -> tuple[Expectation, ...]:
 def _paged(story: Story, phase: Phase) -> Expectation:
     """The page of an episode: at its second window, and it names the culprit first (or all of several)."""
     second = phase.first + 1
-    pages = [seen for seen in story.alerts_of(phase) if seen.alert.transition in ("raise", "escalate")]
+    pages = [seen for seen in story.alerts_of(phase) if seen.alert.transition in _PAGES]
     promise = f"{phase.name}: the page comes at its second window and names {', '.join(phase.blames)}"
     if not pages:
         return Expectation(promise, False, "no page")
@@ -99,6 +104,15 @@ def _paged(story: Story, phase: Phase) -> Expectation:
     blamed = set(phase.blames) <= set(named) and (len(phase.blames) > 2 or named[0] in phase.blames)
     window = story.number(first.alert.window_start) - phase.first + 1
     return Expectation(promise, at_second and blamed, f"window {window}: {', '.join(named)}")
+
+
+def _caused(story: Story, phase: Phase, true: TrueCause) -> Expectation:
+    """The first page of an episode says what really happened."""
+    truth = f"{true.feature} times {true.factor:.4g} in {100 * true.share:.0f} % of the rows"
+    promise = f"{phase.name}: the alert names the cause, {truth}"
+    pages = [seen.alert for seen in story.alerts_of(phase) if seen.alert.transition in _PAGES]
+    held, found = finds(pages[0], true) if pages else (False, "no page")
+    return Expectation(promise, held, found)
 
 
 def raw_quiet_alarms(story: Story) -> int:
@@ -138,6 +152,8 @@ def summary(story: Story, audit: Audit, checks: tuple[Expectation, ...]) -> dict
                 "severity": seen.alert.severity,
                 "window": story.number(seen.alert.window_start),
                 "features": [feature.feature for feature in seen.alert.features],
+                "causes": causes(seen.alert),
+                "summary": seen.alert.summary,
                 "delay_events": events,
                 "delay_seconds": None if seconds is None else round(seconds, 2),
             }

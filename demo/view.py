@@ -11,11 +11,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from contracts.alerts import DriftAlert
 from contracts.reports import DriftReport
+from demo.causes import cause_words, score_change
 from demo.story import Delivered, Story
 from demo.verdict import Audit, Expectation, delay
 
 _SHOWN_FEATURES = 4
+_SHOWN_CAUSES = 3
+
+HARMLESS_PAGES = (
+    "harmless: hardly moves the model's answers; by default that pages nobody, the demo sets STREAM_PAGE_HARMLESS=true."
+)
 
 
 class View:
@@ -80,10 +87,35 @@ def alert_line(story: Story, seen: Delivered) -> str:
     return f"webhook: {seen.alert.transition} ({seen.alert.severity}) after window {window}: {features}{suffix}"
 
 
+def causes_table(alerts: Sequence[DriftAlert]) -> Table:
+    """The first causes of each alert, with the change of the mean score to expect; of a resolve its summary."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("alert", no_wrap=True)
+    table.add_column("likely cause", overflow="fold")
+    table.add_column("expected", no_wrap=True)
+    for alert in alerts:
+        name: str = alert.transition
+        for feature in alert.features[:_SHOWN_CAUSES]:
+            change = score_change(feature)
+            expected = "" if change is None else f"mean score {round(change, 3) + 0:+.3f}"
+            table.add_row(name, Text(cause_words(feature)), expected)
+            name = ""
+        if not alert.features:
+            table.add_row(name, Text(alert.summary))
+        elif (more := len(alert.features) - _SHOWN_CAUSES) > 0:
+            table.add_row("", Text(f"and {more} more"))
+    return table
+
+
 def print_result(
-    console: Console, story: Story, audit: Audit, checks: Sequence[Expectation], summary_path: Path
+    console: Console,
+    story: Story,
+    audit: Audit,
+    checks: Sequence[Expectation],
+    summary_path: Path,
+    alerts_path: Path,
 ) -> None:
-    """The final tables: windows, alerts with their delays, accounts, promises, and what to try next."""
+    """The final tables: windows, alerts with delays and causes, accounts, promises, and what to try next."""
     console.rule("windows", align="left")
     console.print(windows_table(story))
     console.rule("alerts delivered to the webhook, signatures verified", align="left")
@@ -97,6 +129,11 @@ def print_result(
         table.add_row(seen.alert.transition, seen.alert.severity, features, f"{events:,}", f"{seconds:.1f}")
     console.print(table)
     console.print("[dim]delay: from the first drifted event to the webhook; a window holds 1,000 events.[/dim]")
+    if any(seen.alert.severity == "harmless" for seen in story.alerts):
+        console.print(HARMLESS_PAGES, style="dim", highlight=False)
+    console.rule("what the alerts say", align="left")
+    console.print(causes_table([seen.alert for seen in story.alerts]))
+    console.print(Text(f"each alert whole, with its summary: {alerts_path}", style="dim"), soft_wrap=True)
     console.rule("accounts", align="left")
     answered = len(story.tally.answered)
     console.print(

@@ -11,7 +11,18 @@ from typing import Protocol
 
 import pandas as pd
 
+from contracts.findings import CauseKind
 from training.description import Description
+
+
+@dataclass(frozen=True)
+class TrueCause:
+    """What an episode does to one feature, as an alert should name it. share: of the rows, 0 to 1."""
+
+    feature: str
+    kind: CauseKind
+    factor: float
+    share: float
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,7 @@ class Episode:
     """One stretch of drift. make(quiet, seed) turns fresh quiet rows into drifted ones, or brings rows of its own.
 
     blames: features that an alert should name, the first one first. own_rows: make ignores the quiet rows.
+    cause: what an alert should say of it, where one sentence can.
     """
 
     name: str
@@ -26,6 +38,7 @@ class Episode:
     blames: tuple[str, ...]
     make: Callable[[pd.DataFrame, int], pd.DataFrame]
     own_rows: bool = False
+    cause: TrueCause | None = None
 
 
 class Dataset(Protocol):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.schema import Feature
-from demo.datasets.dataset import Episode
+from demo.datasets.dataset import Episode, TrueCause
 from demo.drift import Drift, inject
 from training.description import Description
 
@@ -70,6 +70,7 @@ class Flights:
                 "distances of a third of the flights arrive in kilometres",
                 ("distance",),
                 lambda quiet, seed: inject(quiet, bug, seed),
+                cause=TrueCause("distance", "unit", KILOMETRES_PER_MILE, 1 / 3),
             ),
             Episode(
                 "summer",

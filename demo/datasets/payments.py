@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.schema import Feature
-from demo.datasets.dataset import Episode
+from demo.datasets.dataset import Episode, TrueCause
 from demo.drift import Drift, inject
 from training.description import Description
 
@@ -106,6 +106,7 @@ class Payments:
                 "amounts of a third of the payments arrive in cents",
                 ("amount", "amount_ratio"),
                 lambda quiet, seed: inject(quiet, bug, seed),
+                cause=TrueCause("amount_ratio", "unit", 100.0, 1 / 3),
             ),
             Episode(
                 "better-credit",

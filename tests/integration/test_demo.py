@@ -23,4 +23,7 @@ def test_the_demo_keeps_every_promise_and_writes_its_summary(tmp_path: Path) -> 
     assert summary["alerts"][0]["features"][0] == "distance"
     assert (summary["answered"], summary["counted"], summary["balanced"]) == (8_000, 8_000, True)
     assert (summary["late"], summary["dead_lettered"], summary["false_alarms"]) == (0, 0, 0)
+    cause = summary["alerts"][0]["causes"][0]
+    assert (cause["feature"], cause["kind"], cause["factor"]) == ("distance", "unit", 1.609344)
+    assert cause["sentence"] in ended.stdout
     assert {"setup", "training", "servers", "traffic", "all"} <= set(summary["seconds"])

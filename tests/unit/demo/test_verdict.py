@@ -8,12 +8,15 @@ from datetime import timedelta
 import msgspec
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from contracts.alerts import AlertFeature, DriftAlert
+from contracts.findings import Cause, ModelEffect, ScoreChange
 from contracts.reports import DriftReport
+from demo.datasets.dataset import TrueCause
 from demo.load import Tally
 from demo.scenario import Phase, Plan
-from demo.story import Story
+from demo.story import Delivered, Story
 from demo.verdict import Audit, expectations, read_audit, summary
 from tests.builders import NOON
 from tests.contracts.messages import ALERT, REPORT
@@ -22,7 +25,7 @@ PLAN = Plan(rows_per_window=10, quiet_windows=3, episode_windows=2)
 ROWS = pd.DataFrame()
 PHASES = (
     Phase("quiet", "nothing happens", 0, 3, ROWS),
-    Phase("bug", "a unit bug", 3, 2, ROWS, ("distance",)),
+    Phase("bug", "a unit bug", 3, 2, ROWS, ("distance",), TrueCause("distance", "unit", 1.609, 1 / 3)),
     Phase("summer", "another season", 5, 2, ROWS, ("temp", "dewp", "humid")),
 )
 AUDIT = Audit(counted=70, late=0, dead_lettered=0, balanced=True)
@@ -35,10 +38,23 @@ def a_report(window: int, *, rows: int = 10, status: str = "quiet", alarms: tupl
     )
 
 
-def an_alert(window: int, *features: str, transition: str = "raise") -> DriftAlert:
+EFFECT = ModelEffect(if_world_moved=ScoreChange(-0.0012))
+UNIT = Cause(kind="unit", sentence="distance: 34 % of rows look multiplied by 1.61", share=0.34, factor=1.609344)
+
+
+def an_alert(window: int, *features: str, transition: str = "raise", cause: Cause | None = UNIT) -> DriftAlert:
     start = NOON + window * PLAN.window
     named = tuple(
-        AlertFeature(feature=name, findings=("values",), p_value=1e-9, effect=0.2, since=NOON, new=True)
+        AlertFeature(
+            feature=name,
+            findings=("values",),
+            p_value=1e-9,
+            effect=0.2,
+            since=NOON,
+            new=True,
+            cause=cause,
+            model_effect=EFFECT,
+        )
         for name in features
     )
     return msgspec.structs.replace(
@@ -81,10 +97,6 @@ def no_kill(story: Story) -> None:
     story.kill = ""
 
 
-def no_page(story: Story) -> None:
-    story.alerts.pop(0)
-
-
 def page_too_early(story: Story) -> None:
     story.alerts.pop(0)
     story.deliver(an_alert(3, "distance"), 33.0)
@@ -111,7 +123,6 @@ def an_answer_unaccounted_for(story: Story) -> None:
         short_window,
         page_when_quiet,
         no_kill,
-        no_page,
         page_too_early,
         another_feature_first,
         one_weather_feature_not_named,
@@ -122,6 +133,47 @@ def test_a_broken_promise_is_called_broken(break_it: Callable[[Story], None]) ->
     story = a_story()
     break_it(story)
     assert [check.held for check in expectations(story, AUDIT)].count(False) == 1
+
+
+def test_without_a_page_there_is_no_cause_either_and_both_promises_are_broken() -> None:
+    story = a_story()
+    story.alerts.pop(0)
+    assert [check.found for check in expectations(story, AUDIT) if not check.held] == ["no page", "no page"]
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        pytest.param(None, id="none"),
+        pytest.param(replace(UNIT, kind="ratio"), id="of another kind"),
+        pytest.param(replace(UNIT, factor=1.57), id="with a factor nearby"),
+        pytest.param(replace(UNIT, factor=None), id="without a factor"),
+        pytest.param(replace(UNIT, share=1.0), id="of all rows"),
+        pytest.param(replace(UNIT, share=None), id="without a share"),
+    ],
+)
+def test_an_alert_with_another_cause_breaks_the_promise_to_name_it_and_no_other(cause: Cause | None) -> None:
+    story = a_story()
+    story.alerts[0] = Delivered(an_alert(4, "distance", cause=cause), 41.5, 70)
+    broken = [check for check in expectations(story, AUDIT) if not check.held]
+    assert [check.promise for check in broken] == [
+        "bug: the alert names the cause, distance times 1.609 in 33 % of the rows"
+    ]
+    assert broken[0].found == ("distance: no cause is named" if cause is None else UNIT.sentence)
+
+
+def test_the_summary_has_the_causes_and_the_expected_changes_of_each_alert() -> None:
+    first = summary(a_story(), AUDIT, expectations(a_story(), AUDIT))["alerts"][0]
+    assert first["causes"][0] == {
+        "feature": "distance",
+        "kind": "unit",
+        "sentence": UNIT.sentence,
+        "factor": 1.609344,
+        "share": 0.34,
+        "expected_score_change": -0.0012,
+    }
+    assert [cause["feature"] for cause in first["causes"]] == first["features"] == ["distance", "score"]
+    assert first["summary"] == ALERT.summary
 
 
 def test_unbalanced_accounts_are_called_so() -> None:
