@@ -15,9 +15,12 @@ from stream_app.drift.cause.tables import Tables
 
 _MOST_DOUBT = 12.0
 """What one extreme can speak against a transform, in log-likelihood: it may be a stray of its own."""
+IMPOSSIBLE = 1e6
+"""Where half of the moved rows should lie beyond the extreme: one stray makes an extreme larger, never smaller."""
 _STEEP = 4.0
 _BY_CHANCE = 3.0
 """So many rows beyond the extreme are missing by chance in 5 % of the cases, exp(-3)."""
+_HALF = 0.5
 _ROUNDING = 5e-4
 """Units are known to so many digits by those who convert them."""
 
@@ -48,7 +51,7 @@ def _doubt(origin: float, tables: Tables, rows: float, *, high: bool) -> float:
     highest values, or among its lowest.
 
     Beyond the reference's own extreme: by how many times its outer tenth. Within: how many of the moved rows should
-    have gone further.
+    have gone further; more than half of them cannot.
     """
     near, far = tables.top if high else tables.bottom
     beyond = origin - far if high else far - origin
@@ -58,4 +61,5 @@ def _doubt(origin: float, tables: Tables, rows: float, *, high: bool) -> float:
     if -beyond <= _ROUNDING * abs(far):
         return 0.0
     further = 1 - tables.below(float(np.nextafter(origin, np.inf))) if high else tables.below(origin)
-    return min(_MOST_DOUBT, max(0.0, rows * further - _BY_CHANCE))
+    doubt = max(0.0, rows * further - _BY_CHANCE)
+    return IMPOSSIBLE if doubt and further > _HALF else min(_MOST_DOUBT, doubt)

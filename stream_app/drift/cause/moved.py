@@ -54,6 +54,7 @@ class _Fit:
         self._tables, self._likelihood, self._window = tables, likelihood, window
         self._free = math.log(likelihood.n) + movement.surprise
         self._noise = math.sqrt(likelihood.blur)
+        self._median = float(tables.quantile(np.array(0.5)))
 
     def of_all(self) -> Candidate:
         asked = 0.0 if self._movement.kind == "tail" else 1.0
@@ -77,6 +78,16 @@ class _Fit:
     def _doubt(self, size: float, share: float) -> float:
         return against(lambda value: self._movement.undone(size, value), self._tables, self._window, share)
 
+    def _possible(self, sizes: Floats, gains: Floats) -> Floats:
+        """The gains without those of sizes that would throw the median beyond the window's extremes: in one wide bin
+        the counts do not mind. Where no size is left, all of them."""
+        low, high = self._window.minimum, self._window.maximum
+        if low is None or high is None:
+            return gains
+        origins = self._movement.undo(sizes[:, None], np.array([low, high]))
+        there = (origins[:, 0] <= self._median) & (self._median <= origins[:, 1])
+        return np.where(there, gains, -np.inf) if there.any() else gains
+
     def _best(self, sizes: Floats, gains_of: Callable[[Floats], Floats], share: float) -> tuple[float, float]:
         """The best size and its gain; where it is worth it, with looks between its neighbours."""
         gains = gains_of(sizes)
@@ -93,6 +104,8 @@ class _Fit:
         """The index of the size with the greatest gain less doubt (of a share of 0 there is none); of those alike, the
         nearest to the likely one. Doubts are only asked where they can decide."""
         gains = np.where(np.isnan(gains), -np.inf, gains)  # sizes that throw values out of all numbers
+        if share:
+            gains = self._possible(sizes, gains)
         top = float(gains.max())
         if top == -np.inf:
             return 0

@@ -64,13 +64,21 @@ def _cause(best: Candidate, explained: float, reference: Reference, bins: Bins, 
         before = float(tables_of(reference, bins).before[at])
     return Cause(
         kind=best.kind,
-        sentence=sentences.of(name, best, before),
+        sentence=sentences.of(name, best, before) + _reach(best, bins, window),
         share=best.share * window.known / window.rows,
         value=best.value,
         factor=best.factor,
         unit=best.unit,
         explained=explained,
     )
+
+
+def _reach(best: Candidate, bins: Bins, window: Histogram) -> str:
+    """From where to where the values lie now: what is known of a shift that took many beyond the reference."""
+    outside = window.out_of_range > _OUT_OF_RANGE * window.known
+    if best.kind != "shift" or best.in_part or not outside or window.minimum is None or window.maximum is None:
+        return ""
+    return sentences.reach((window.minimum, window.maximum), bins.lowest, bins.highest)
 
 
 def median_of(shares: Floats, bins: Bins, low: float | None, high: float | None) -> float:

@@ -100,10 +100,25 @@ def out_of_range(name: str, share: float, lowest: float, highest: float, furthes
     'temp: 31 % of values are out of range, up to 93 (the reference: 10.9 to 60.1)'
     """
     low, high = furthest
+    if low > highest or high < lowest:
+        return f"{subject(name)}: all values are out of range{reach(furthest, lowest, highest)}"
     ends = [f"down to {number(low)}"] if low < lowest else []
     ends += [f"up to {number(high)}"] if high > highest else []
-    reference = f"(the reference: {number(lowest)} to {number(highest)})"
+    reference = f"(the reference: {_range(lowest, highest)})"
     return f"{subject(name)}: {percent(share)} of values are out of range, {' and '.join(ends)} {reference}"
+
+
+def reach(now: tuple[float, float], lowest: float, highest: float) -> str:
+    """now: the window's smallest and largest value; lowest, highest: the reference's.
+
+    >>> reach((60.9, 68.0), -9.94, 57.2)
+    ': now 60.9 to 68 (the reference: -9.94 to 57.2)'
+    """
+    return f": now {_range(*now)} (the reference: {_range(lowest, highest)})"
+
+
+def _range(low: float, high: float) -> str:
+    return number(low) if low == high else f"{number(low)} to {number(high)}"
 
 
 def reshaped(name: str, median_before: float, median: float, moved: float) -> str:

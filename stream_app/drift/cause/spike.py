@@ -1,4 +1,9 @@
-"""A share of the rows set to one value: a default fill, a stuck sensor."""
+"""A share of the rows set to one value: a default fill, a stuck sensor.
+
+"All rows are 70" has to be true. A histogram knows one value where a bin holds no other, or where the window's smallest
+and largest value are the same; in a narrow bin of the reference it knows it nearly ("about"). What lies in a wide bin,
+as those beyond the reference are, may be any number of values: there is no spike to be told of there.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,6 @@ from stream_app.drift.cause.candidate import Candidate
 from stream_app.drift.cause.likelihood import Likelihood
 from stream_app.drift.cause.tables import Tables
 
-_NOT_ONE_VALUE = 20.0
-"""Against a spike whose bin holds all that is out of range and yet two different values."""
-_WIDE = 6.0
-"""Against a spike in a wide bin: a unit can explain it, too."""
 _FEW = 3
 
 
@@ -32,10 +33,11 @@ def spikes(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Ca
     gains = np.where((q > p) & (before < 1), likelihood.scale * n * gains, 0.0)
     found = []
     for b in np.argsort(-gains, kind="stable")[:_FEW].tolist():
-        if gains[b] <= 0:
+        known = value_of(b, tables, window) if gains[b] > 0 else None
+        if known is None:
             continue
-        value, exact = value_of(b, tables, window)
-        penalty = math.log(n) + math.log(q.size) + _objection(b, tables, window)
+        value, exact = known
+        penalty = math.log(n) + math.log(q.size)
         share = float((q[b] - before[b]) / (1 - before[b]))
         found.append(
             Candidate(kind="spike", gain=float(gains[b]), penalty=penalty, share=share, value=value, exact=exact)
@@ -43,30 +45,18 @@ def spikes(tables: Tables, likelihood: Likelihood, window: Histogram) -> list[Ca
     return found
 
 
-def value_of(b: int, tables: Tables, window: Histogram) -> tuple[float, bool]:
-    """The value of a spike in bin b, and whether it is known exactly.
+def value_of(b: int, tables: Tables, window: Histogram) -> tuple[float, bool] | None:
+    """The value of a spike in bin b, and whether it is known exactly; None where the bin can hold many values.
 
-    Where nothing lies beyond the bin the window's extreme is in it: taken for the value. Else the middle of what the
-    bin can hold.
+    Of a narrow bin of the reference it is the middle, which is not exact.
     """
-    bins, counts = tables.bins, window.counts
-    edges = bins.edge_array
-    if bins.atoms[b]:
+    edges = tables.bins.edge_array
+    if tables.bins.atoms[b]:
         return float(edges[b - 1]), True
     if window.minimum is not None and window.minimum == window.maximum:
         return window.minimum, True
-    if not tables.counts[b]:
-        for extreme, beyond in ((window.maximum, counts[b + 1 :]), (window.minimum, counts[:b])):
-            if extreme is not None and not beyond.any() and math.isfinite(extreme):
-                return extreme, True
+    if not tables.narrow[b]:
+        return None
     low = edges[b - 1] if b > 0 else edges[0]
     high = edges[b] if b < edges.size else edges[-1]
     return float(low + (high - low) / 2), False
-
-
-def _objection(b: int, tables: Tables, window: Histogram) -> float:
-    """Against calling what a wide bin holds one value."""
-    if tables.narrow[b]:
-        return 0.0
-    alone = not window.counts[:b].any() and not window.counts[b + 1 :].any()
-    return _NOT_ONE_VALUE if alone and window.minimum != window.maximum else _WIDE

@@ -22,6 +22,8 @@ _EXPLAINS = 0.2
 """An explanation of less than this share of the change is none ..."""
 _EXPLAINS_IN_PART: dict[CauseKind, float] = {"unit": 0.75, "shift": 0.9, "ratio": 0.9, "spread": 0.9}
 """... and of some rows alone: that they moved while the others stayed is a bold claim ..."""
+_EXPLAINS_ABOUT = 0.5
+"""... nor is a value that is only nearly known, of less than this: a hill near it, not a fill ..."""
 _NEARLY_ALL = 0.9
 _LEFT = 4.0
 """... unless what it leaves unexplained is within so many standard deviations of chance."""
@@ -58,11 +60,12 @@ def explain(reference: Reference, bins: Bins, window: Histogram, *, computed: bo
 
 
 def simple(tables: Tables, likelihood: Likelihood, window: Histogram, *, computed: bool) -> list[Candidate]:
-    """What is tried first. One single value neither moves nor spreads, and is not what became of many."""
+    """What is tried first. One single value neither moves nor spreads; and a window of one is just that value: it is
+    not what became of many, and of one other value nobody knows by which way it came."""
     found = spikes(tables, likelihood, window)
-    several = tables.occupied.size > 1
-    if several and window.minimum == window.maximum:
+    if window.minimum == window.maximum:
         return found
+    several = tables.occupied.size > 1
     if not computed:
         found += units(tables, likelihood, window)
     if several:
@@ -78,4 +81,8 @@ def _best(found: Iterable[Candidate], most: float, chance: float) -> Candidate |
 
 def _enough(candidate: Candidate, most: float, chance: float) -> float:
     """The gain below which a candidate says too little of the `most` that there is."""
-    return min(_EXPLAINS_IN_PART[candidate.kind] * most, most - chance) if candidate.in_part else 0.0
+    if candidate.in_part:
+        return min(_EXPLAINS_IN_PART[candidate.kind] * most, most - chance)
+    if candidate.kind == "spike" and not candidate.exact:
+        return min(_EXPLAINS_ABOUT * most, most - chance)
+    return 0.0

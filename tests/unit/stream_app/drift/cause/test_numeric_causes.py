@@ -7,6 +7,7 @@ import pytest
 
 from contracts.baseline import SCORE
 from contracts.findings import Cause
+from stream_app.drift.cause.numbers import number
 from stream_app.drift.cause.units import UNITS
 from tests.causes import cause_of, some
 
@@ -99,9 +100,47 @@ def test_a_spike_on_a_value_that_was_frequent_before_tells_both_shares() -> None
     assert cause.sentence == "stops: 25 % of rows are 0 (5 % in the reference)"
 
 
-def test_a_constant_feature_that_takes_another_value_is_a_spike_there() -> None:
-    cause = found(np.full(ROWS, 7.0), some(0.3, np.full(WINDOW, 11.0), np.full(WINDOW, 7.0)))
-    assert (cause.kind, cause.value) == ("spike", 11.0)
+@pytest.mark.parametrize("value", [2.0, 11.3, 100.0, -1.0])
+def test_a_constant_that_takes_another_value_is_just_that_value_whatever_the_factor(value: float) -> None:
+    cause = found(np.full(ROWS, 1.0), np.full(WINDOW, value), name="version")
+    assert (cause.kind, cause.value, cause.share) == ("spike", value, 1.0)
+    assert cause.sentence == f"version: all rows are {value:g}"
+
+
+def test_what_lies_in_a_bin_beyond_the_reference_is_not_known_to_be_one_value() -> None:
+    constant = found(np.full(ROWS, 7.0), some(0.3, np.full(WINDOW, 11.0), np.full(WINDOW, 7.0)), name="size")
+    assert constant.kind == "out_of_range"
+    assert constant.sentence == "size: 30 % of values are out of range, up to 11 (the reference: 7)"
+    crowd = np.random.default_rng(3).uniform(1060, 1090, WINDOW)  # of many values, where a tenth could be one
+    assert found(pressures(ROWS, 1), some(0.1, crowd, pressures(WINDOW, 2))).kind != "spike"
+
+
+@pytest.mark.parametrize("sds", [3.0, 4.0, 5.0, 7.0, -5.0])
+def test_a_shift_by_several_standard_deviations_is_no_spike_though_it_fills_one_bin(sds: float) -> None:
+    temperatures = np.round(np.random.default_rng(1).normal(37, 10, ROWS) * 1.8) / 1.8
+    fresh = np.round(np.random.default_rng(2).normal(37, 10, 1_000) * 1.8) / 1.8
+    cause = found(temperatures, fresh + 10 * sds, name="temp")
+    assert cause.kind == "shift"
+    assert cause.value == pytest.approx(10 * sds, rel=0.1)
+    ends = f"now {number(fresh.min() + 10 * sds)} to {number(fresh.max() + 10 * sds)} (the reference: "
+    assert ends in cause.sentence
+
+
+def test_one_day_of_another_season_is_shifted_to_where_its_values_lie() -> None:
+    winter = np.round(np.random.default_rng(1).normal(25, 14, ROWS) * 1.8) / 1.8
+    day = np.round(np.random.default_rng(2).normal(74, 2.5, 1_000) * 1.8) / 1.8 + 20
+    cause = found(winter, day, name="dewp")
+    assert cause.kind == "shift"
+    assert isinstance(cause.value, float)
+    assert day.min() <= np.median(winter) + cause.value <= day.max()
+    assert not cause.of_data
+
+
+def test_a_hill_of_values_near_one_another_is_not_told_as_one_value() -> None:
+    rng = np.random.default_rng(2)
+    reference = np.round(np.random.default_rng(1).normal(55, 18, ROWS), 2)
+    hills = np.concatenate((rng.normal(93.6, 0.4, 200), rng.normal(83, 2, 400), rng.normal(50, 3, 400)))
+    assert found(reference, np.round(hills, 2)).kind != "spike"
 
 
 @pytest.mark.parametrize("by", [-8.0, 3.0, 20.0, 400.0])
