@@ -17,7 +17,9 @@ from contracts.times import UtcTime
 
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True):
-    """version: None is every version of the model. feature: None is the whole model. reason: for people."""
+    """version: None is every version of the model. feature: None is the whole model. reason: for people. ended: by
+    somebody who ordered it, before its time.
+    """
 
     model: str
     version: str | None = None
@@ -25,6 +27,7 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
     since: UtcTime
     until: UtcTime
     reason: str = ""
+    ended: bool = False
     v: Literal[1] = 1
 
     @property

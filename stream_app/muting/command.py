@@ -48,7 +48,7 @@ def add_to(cli: typer.Typer, ask: Ask, say: Say) -> None:
             former = subject.found(await topic.read())
             await topic.write(wanted, now.isoformat())
             print(
-                f"muted: {wanted.subject}, in windows that end after {_time(wanted.since)} until {_time(wanted.until)}"
+                f"muted: {wanted.subject}, in windows that end between {_time(wanted.since)} and {_time(wanted.until)}"
             )
             if former is not None and former.until > now:
                 print(f"in place of the mute until {_time(former.until)}")
@@ -63,9 +63,14 @@ def add_to(cli: typer.Typer, ask: Ask, say: Say) -> None:
         async def order(settings: StreamSettings) -> int:
             now = datetime.now(UTC)
             topic = await MuteTopic.opened(settings, say)
-            over = ended(Subject(model, version, feature), await topic.read(), now)
+            mutes = await topic.read()
+            over = ended(Subject(model, version, feature), mutes, now)
             await topic.write(over, now.isoformat())
-            print(f"no longer muted: {over.subject}")
+            if (former := mutes[over.key]).until > now:
+                print(f"no longer muted: {over.subject}")
+            else:
+                between = f"between {_time(former.since)} and {_time(former.until)}"
+                print(f"nothing was muted now; taken back: the mute of {over.subject} in windows that end {between}")
             return 0
 
         ask(order)

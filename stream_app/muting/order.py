@@ -63,16 +63,16 @@ def mute_of(
 
 
 def ended(subject: Subject, mutes: Mapping[bytes, Mute], now: datetime) -> Mute:
-    """The mute of this subject as it is to be from now on: over. Raises MuteError where there is none.
+    """The mute of this subject as it is to be from now on: over. Raises MuteError where there is none, or none any more.
 
     It stays on the topic, for a replay of the windows that it was about. One whose time is past altogether, of windows
     of the past, is about none from now on.
     """
     mute = subject.found(mutes)
-    if mute is None or mute.until <= mute.since:
+    if mute is None or mute.until <= mute.since or mute.ended:
         there = "; ".join(_words(other) for other in standing(mutes.values(), now))
         raise MuteError(f"{_of(subject)} is not muted" + (f": there is {there}" if there else ": nothing is"))
-    return msgspec.structs.replace(mute, until=max(mute.since, now) if mute.until > now else mute.since)
+    return msgspec.structs.replace(mute, until=max(mute.since, now) if mute.until > now else mute.since, ended=True)
 
 
 def standing(mutes: Iterable[Mute], now: datetime) -> list[Mute]:

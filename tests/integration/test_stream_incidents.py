@@ -109,7 +109,7 @@ async def test_what_is_muted_pages_nobody_until_its_mute_is_ended(stream: Stream
     start = stream.fresh_hour()
     since, until = (start - timedelta(hours=1)).isoformat(), (start + timedelta(hours=1)).isoformat()
     said = await stream.command("mute", "flights", "--feature", "distance", "--since", since, "--until", until)
-    assert said.startswith("muted: distance of flights, in windows that end after ")
+    assert said.startswith("muted: distance of flights, in windows that end between ")
     listed = await stream.command("mutes", "--all", "--json")
     assert json.loads(listed)["feature"] == "distance"
     for number in range(3):
@@ -122,6 +122,8 @@ async def test_what_is_muted_pages_nobody_until_its_mute_is_ended(stream: Stream
     assert '"type":"alert"' in await stream.command("replay", "--mutes", os.devnull)
 
     await stream.command("unmute", "flights", "--feature", "distance")
+    again = await stream.command("unmute", "flights", "--feature", "distance", status=2)
+    assert "distance of flights is not muted: nothing is" in again
     assert "is not muted" in await stream.command("unmute", "flights", status=2)
     for number in (3, 4):
         await window(stream, "flights", start, number, shift=40)

@@ -74,6 +74,18 @@ def test_a_mute_that_is_ended_covers_what_it_covered_until_now_and_nothing_more(
     assert not over.covers("flights", "3", NOW + HOUR + timedelta(milliseconds=1))
 
 
+def test_a_mute_that_was_ended_cannot_be_ended_again_and_covers_what_it_did() -> None:
+    over = ended(FLIGHTS, known(ordered(for_="8h")), NOW + HOUR)
+    for later in (NOW + HOUR, NOW + 2 * HOUR):
+        with pytest.raises(MuteError, match=r"^flights is not muted: nothing is$"):
+            ended(FLIGHTS, known(over), later)
+
+
+def test_a_mute_that_was_ended_before_its_time_is_marked_and_a_new_one_in_its_place_is_not() -> None:
+    assert ended(FLIGHTS, known(ordered(for_="8h")), NOW + HOUR).ended
+    assert not ordered(for_="8h").ended
+
+
 def test_a_mute_that_is_ended_before_it_begins_or_that_is_about_the_past_covers_nothing() -> None:
     to_come = ordered(since="2026-02-02T00:00:00Z", for_="1d")
     past = ordered(since="2013-02-08T00:00:00Z", for_="1d")
