@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from contracts.alerts import DriftAlert, Severity
@@ -40,6 +40,7 @@ class AlertmanagerSettings(HttpSettings):
 
     model_config = SettingsConfigDict(env_prefix="SINK_ALERTMANAGER_")
 
+    url: SecretStr = Field(examples=["https://alertmanager.example.com"])
     # Longer than the time between two reminders: an incident that is silent for so long stops firing.
     hold_seconds: float = Field(_WEEK, gt=0, le=_CENTURY)
 

@@ -15,6 +15,7 @@ from collections import deque
 from pathlib import Path
 from typing import ClassVar, Self
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.alerts import DriftAlert, decode_alert, encode_alert
@@ -32,7 +33,7 @@ class FileSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SINK_FILE_", frozen=True, env_ignore_empty=True)
 
-    path: Path
+    path: Path = Field(examples=["var/alerts.jsonl"])
 
 
 class FileSink:

@@ -18,7 +18,7 @@ class HttpSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    url: SecretStr
+    url: SecretStr = Field(examples=[_EXAMPLE])
     connect_timeout_seconds: Seconds = 5.0
     read_timeout_seconds: Seconds = Field(15.0, description="from the request to the answer's head")
     # Whom to trust instead of the public authorities: a PEM file.

@@ -10,7 +10,7 @@ import logging
 from typing import Any, ClassVar, Self
 
 import msgspec
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.alerts import AlertFeature, DriftAlert, Severity
@@ -37,7 +37,7 @@ class PagerDutySettings(HttpSettings):
     model_config = SettingsConfigDict(env_prefix="SINK_PAGERDUTY_")
 
     url: SecretStr = SecretStr("https://events.pagerduty.com/v2/enqueue")
-    routing_key: SecretStr
+    routing_key: SecretStr = Field(examples=["0123456789abcdef0123456789abcdef"])
 
     @field_validator("routing_key")
     @classmethod

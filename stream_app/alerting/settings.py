@@ -22,7 +22,9 @@ class SinkSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SINK_", frozen=True, env_ignore_empty=True)
 
-    bootstrap: str = Field(validation_alias=AliasChoices("SINK_BOOTSTRAP", "STREAM_BOOTSTRAP"))
+    bootstrap: str = Field(
+        validation_alias=AliasChoices("SINK_BOOTSTRAP", "STREAM_BOOTSTRAP"), examples=["127.0.0.1:9092"]
+    )
     topic_prefix: str = Field(
         "", pattern=r"^[A-Za-z0-9._-]*$", validation_alias=AliasChoices("SINK_TOPIC_PREFIX", "STREAM_TOPIC_PREFIX")
     )
@@ -41,12 +43,14 @@ class SinkSettings(BaseSettings):
 
 
 def load(settings: type[Class]) -> Class:
-    """Read settings from the environment. Raises SinkSettingsError, one line that names each wrong variable."""
+    """Read settings from the environment. Raises SinkSettingsError, one line that names each wrong variable.
+
+    A setting without a default has an example in its Field: it is what the line tells where nothing is set.
+    """
     try:
         return settings()
     except ValidationError as error:
-        prefix = str(settings.model_config.get("env_prefix", ""))
-        raise SinkSettingsError("; ".join(_words(prefix, problem) for problem in error.errors())) from None
+        raise SinkSettingsError("; ".join(_words(settings, problem) for problem in error.errors())) from None
 
 
 def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
@@ -64,10 +68,12 @@ def both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[Firs
     return made, second()
 
 
-def _words(prefix: str, problem: Any) -> str:
+def _words(settings: type[BaseSettings], problem: Any) -> str:
     """The value itself is left out: it may be a secret."""
-    name = str(problem["loc"][0])
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    name = str(problem["loc"][0])  # an alias where the field has one
     variable = name if name.isupper() else f"{prefix}{name}".upper()
     if problem["type"] == "missing":
-        return f"{variable} is not set"
+        examples = settings.model_fields[variable.removeprefix(prefix).lower()].examples or []
+        return f"{variable} is not set" + "".join(f": for example {variable}={example}" for example in examples[:1])
     return f"{variable}: {problem['msg'].removeprefix('Value error, ')}"

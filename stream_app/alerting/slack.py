@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import msgspec
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from contracts.alerts import AlertFeature, DriftAlert, Severity
@@ -49,6 +50,8 @@ class SlackSettings(HttpSettings):
     """`SINK_SLACK_*`. The URL is the incoming webhook's: whoever has it can post."""
 
     model_config = SettingsConfigDict(env_prefix="SINK_SLACK_")
+
+    url: SecretStr = Field(examples=["https://hooks.slack.com/services/..."])
 
 
 class SlackSink:

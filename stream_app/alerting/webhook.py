@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, Self
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.alerts import DriftAlert
@@ -15,7 +15,7 @@ from stream_app.alerting.errors import Refused
 from stream_app.alerting.http_post import HttpPost
 from stream_app.alerting.http_settings import HttpSettings
 from stream_app.alerting.settings import load
-from stream_app.alerting.signature import parse_secret, sign
+from stream_app.alerting.signature import PREFIX, parse_secret, sign
 
 # a header value, and no dot: the specification forbids it, because the dot separates the parts that are signed
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -26,7 +26,7 @@ class WebhookSettings(HttpSettings):
 
     model_config = SettingsConfigDict(env_prefix="SINK_WEBHOOK_")
 
-    secret: SecretStr
+    secret: SecretStr = Field(examples=[f"{PREFIX}$(openssl rand -base64 32)"])
     # While a secret is replaced alerts are signed with both, and a receiver that knows either accepts them.
     secret_next: SecretStr | None = None
 

@@ -373,8 +373,9 @@ async def test_the_log_sink_prints_one_json_line_per_alert(post: Post) -> None:
         (
             "webhook",
             {"SINK_BOOTSTRAP": "", "SINK_WEBHOOK_URL": "alerts.example.com", "SINK_WEBHOOK_SECRET": ""},
-            "sink webhook: SINK_BOOTSTRAP is not set; SINK_WEBHOOK_URL: a URL needs http:// or https:// in front, for "
-            "example https://alerts.example.com/tidemark; SINK_WEBHOOK_SECRET is not set\n",
+            "sink webhook: SINK_BOOTSTRAP is not set: for example SINK_BOOTSTRAP=127.0.0.1:9092; SINK_WEBHOOK_URL: a URL "
+            "needs http:// or https:// in front, for example https://alerts.example.com/tidemark; SINK_WEBHOOK_SECRET "
+            "is not set: for example SINK_WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)\n",
         ),
         (
             "webhook",

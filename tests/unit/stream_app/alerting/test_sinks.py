@@ -143,14 +143,33 @@ def test_a_wrong_setting_of_a_sink_is_one_line_that_names_it_and_shows_no_secret
 
 def test_everything_that_is_missing_is_named_at_once(environment) -> None:
     environment({})
-    with pytest.raises(SinkSettingsError, match="SINK_WEBHOOK_URL is not set; SINK_WEBHOOK_SECRET is not set"):
+    with pytest.raises(SinkSettingsError, match="SINK_WEBHOOK_URL is not set: .*; SINK_WEBHOOK_SECRET is not set: "):
         load(WebhookSettings)
+
+
+@pytest.mark.parametrize(
+    ("sink", "needed"),
+    [
+        ("file", ["SINK_FILE_PATH"]),
+        ("webhook", ["SINK_WEBHOOK_URL", "SINK_WEBHOOK_SECRET"]),
+        ("slack", ["SINK_SLACK_URL"]),
+        ("pagerduty", ["SINK_PAGERDUTY_ROUTING_KEY"]),
+        ("alertmanager", ["SINK_ALERTMANAGER_URL"]),
+    ],
+)
+def test_what_is_missing_is_told_with_an_example_of_it(environment, sink: str, needed: list[str]) -> None:
+    environment({})
+    with pytest.raises(SinkSettingsError) as caught:
+        sink_named(sink).from_environment()
+    told = str(caught.value).split("; ")
+    assert [line.split(" is not set: for example ")[0] for line in told] == needed
+    assert all(re.search(rf"{name}=\S", line) for name, line in zip(needed, told, strict=True))
 
 
 @pytest.mark.parametrize(
     ("variables", "line"),
     [
-        ({}, "SINK_BOOTSTRAP is not set"),
+        ({}, "SINK_BOOTSTRAP is not set: for example SINK_BOOTSTRAP=127.0.0.1:9092"),
         ({"SINK_BOOTSTRAP": "localhost"}, "SINK_BOOTSTRAP: 'localhost' is not host:port"),
         ({"SINK_BOOTSTRAP": "a:1,b:99999"}, "SINK_BOOTSTRAP: 'b:99999' has no port between 1 and 65535"),
         ({"SINK_BOOTSTRAP": "a..b:1"}, "SINK_BOOTSTRAP: 'a..b' is no name of a host"),
