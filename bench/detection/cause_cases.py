@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.detection.drifts import Drift, Truth, level_drifts, numeric_drifts, scaled
+from bench.detection.drifts import Drift, Truth, filled, level_drifts, numeric_drifts, scaled, shifted
 from bench.detection.features import FEATURES, Mixed, NumericFeature
 from bench.detection.reference import SAMPLE_ROWS, Drawn
 from bench.detection.share import Share
@@ -27,6 +27,9 @@ _TEMPERATURE = "fahrenheit"
 """The one feature that can be converted to degrees Celsius."""
 _CONSTANT = "constant"
 _NO_UNIT = 1.3
+_FAR = (3.0, 4.0, 5.0, -5.0)
+"""Standard deviations that take most of a feature into one bin beyond the reference: another season."""
+FAR_GROUP = "shift of 3 to 5 sd"
 _GROUPS = {
     "missing": "missing in {share:.0%} of rows",
     "spike": "= 0, -1 or the median in {share:.0%} of rows",
@@ -96,9 +99,13 @@ def drifts_of(feature: Mixed, drawn: Drawn) -> tuple[Drift, ...]:
     """What is injected into a feature."""
     sample = drawn.by_name[feature.name][:SAMPLE_ROWS]
     if isinstance(feature, NumericFeature):
-        drifts = numeric_drifts(np.asarray(sample, dtype=np.float64))
-        possible = (drift for drift in drifts if "F -> C" not in drift.name or feature.name == _TEMPERATURE)
-        return (*possible, _ratio(_NO_UNIT)) if feature.name != _CONSTANT else tuple(possible)
+        numbers = np.asarray(sample, dtype=np.float64)
+        possible = [
+            drift for drift in numeric_drifts(numbers) if "F -> C" not in drift.name or feature.name == _TEMPERATURE
+        ]
+        if feature.name == _CONSTANT:
+            return tuple(_of_a_constant(drift, float(numbers[0])) for drift in possible)
+        return (*possible, *(shifted(numbers, sds) for sds in _FAR), _ratio(_NO_UNIT))
     return level_drifts(np.asarray(sample, dtype=object))
 
 
@@ -128,6 +135,14 @@ def tally_of(reports: Windows, feature: Mixed, drift: Drift, seed: int, rows: in
     return tally
 
 
+def _of_a_constant(drift: Drift, value: float) -> Drift:
+    """All of a constant times a factor is another constant: nobody can know how it came by its value."""
+    truth = drift.truth
+    if truth.kind != "unit" or truth.share < 1 or truth.factor is None:
+        return drift
+    return replace(filled(value * truth.factor, 1.0), name=drift.name)
+
+
 def _ratio(factor: float) -> Drift:
     """All rows times a factor that is none of a unit: prices rose."""
     return replace(scaled(factor, 1.0), name=f"ratio x{factor:g}", truth=Truth("ratio", factor=factor))
@@ -136,6 +151,8 @@ def _ratio(factor: float) -> Drift:
 def group_of(drift: Drift) -> str:
     """The row of the table that a drift belongs to."""
     kind = drift.truth.kind
+    if kind == "shift" and drift.name in {f"shift {sds:+g} sd" for sds in _FAR}:
+        return FAR_GROUP
     return drift.name if kind is None or kind == "unit" else _GROUPS[kind].format(share=drift.truth.share)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.benchmark import Options
-from bench.detection.cause_cases import Injected, Tally, drifts_of, group_of, merged, says, table, tally_of
+from bench.detection.cause_cases import FAR_GROUP, Injected, Tally, drifts_of, group_of, merged, says, table, tally_of
 from bench.detection.drifts import Truth, filled, scaled
 from bench.detection.features import named
 from bench.detection.reference import Drawn
@@ -73,6 +73,20 @@ def test_every_drift_has_its_row_of_the_table(drawn: Drawn) -> None:
     assert "renamed level" in names["flag"]
     lines = list(table([1_000], [{Injected("x100 on 10%", "x100 on 10%", "miles"): Tally(5, 4, 3)}]))
     assert lines[-1] == "| x100 on 10% | 3 / 4 / 5 (75.0%) |  |"
+
+
+def test_shifts_that_leave_the_reference_are_injected_and_named(drawn: Drawn) -> None:
+    far = [drift for drift in drifts_of(named("miles"), drawn) if group_of(drift) == FAR_GROUP]
+    assert {drift.name for drift in far} == {"shift +3 sd", "shift +4 sd", "shift +5 sd", "shift -5 sd"}
+    assert "shift of .2 to 1 sd" in {group_of(drift) for drift in drifts_of(named("miles"), drawn)}
+    tally = tally_of(Windows(drawn.baseline), named("miles"), far[2], 1, 1_000, 3)
+    assert (tally.alarmed, tally.right) == (3, 3)
+
+
+def test_what_became_of_all_of_a_constant_is_a_value_and_no_unit(drawn: Drawn) -> None:
+    truths = {drift.name: drift.truth for drift in drifts_of(named("constant"), drawn)}
+    assert truths["x100 on 100%"] == Truth("spike", value=700.0)
+    assert truths["x100 on 33%"].kind == "unit"
 
 
 def test_the_benchmark_is_listed_by_its_name() -> None:
