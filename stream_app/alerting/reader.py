@@ -20,10 +20,11 @@ IN_HAND = 200
 
 
 class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """handle: as in Lanes. now: seconds since the epoch, for the age of waiting alerts."""
+    """handle: as in Lanes. sink: its name. now: seconds since the epoch, for the age of waiting alerts."""
 
     def __init__(
         self,
+        sink: str,
         consumer: AIOKafkaConsumer,
         topic: str,
         handle: Callable[[Record, asyncio.Event], Awaitable[bool]],
@@ -31,6 +32,7 @@ class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         now: Callable[[], float],
         in_hand: int = IN_HAND,
     ) -> None:
+        self._sink = sink
         self._consumer = consumer
         self._topic = topic
         self._handle = handle
@@ -40,6 +42,7 @@ class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._lanes: dict[TopicPartition, Lanes[Record]] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._trouble = False
+        self._standing_by = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set; then attempts under way end, and what is finished is committed."""
@@ -65,7 +68,14 @@ class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         await self._leave([partition for partition in revoked if partition in self._lanes])
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Lanes are made by the first record."""
+        """Lanes are made by the first record. One that has nothing to read says so: it would look alive, and deaf."""
+        if not set(assigned):
+            if not self._standing_by:
+                _log.info("another sink %s holds the alerts of this group; standing by", self._sink)
+            self._standing_by = True
+        elif self._standing_by:
+            _log.info("sink %s takes over", self._sink)
+            self._standing_by = False
 
     async def _read(self) -> None:
         room = self._in_hand - sum(lanes.in_hand for lanes in self._lanes.values())

@@ -91,7 +91,7 @@ async def _run(sink: Sink, settings: SinkSettings, telemetry: SinkTelemetry) -> 
             random=random.random,
             clock=time.monotonic,
         )
-        await AlertReader(consumer, alerts, courier.handle, telemetry, time.time).run(stopping)
+        await AlertReader(sink.name, consumer, alerts, courier.handle, telemetry, time.time).run(stopping)
 
 
 def _limits(settings: SinkSettings) -> Limits:

@@ -63,7 +63,7 @@ def mute_of(
 
 
 def ended(subject: Subject, mutes: Mapping[bytes, Mute], now: datetime) -> Mute:
-    """The mute of this subject as it is to be from now on: over. Raises MuteError where there is none, or none any more.
+    """The mute of this subject as it is to be from now on: over. Raises MuteError where there is none or was one.
 
     It stays on the topic, for a replay of the windows that it was about. One whose time is past altogether, of windows
     of the past, is about none from now on.

@@ -26,6 +26,7 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 SECRET = "whsec_" + base64.b64encode(b"topsecret" * 4).decode()
+STANDS_BY = "another sink webhook holds the alerts of this group; standing by"
 FAST = {"SINK_FIRST_DELAY_SECONDS": "0.05", "SINK_GREATEST_DELAY_SECONDS": "0.2"}
 
 
@@ -306,10 +307,18 @@ async def test_a_second_sink_of_the_same_name_takes_over_when_the_first_ends(pos
     first = post.start_sink(receiver.url)
     await post.write(an_alert(1))
     await arrived(receiver, 1)
-    post.start_sink(receiver.url)
+    assert STANDS_BY not in log_of(first)
+    second = post.start_sink(receiver.url)
+    # either of the two may be given the partition when the group is divided anew
+    await eventually(lambda: STANDS_BY in log_of(first) + log_of(second), 90, "one of the two to stand by")
     await post.write(an_alert(2))
     await arrived(receiver, 2, within=90)
-    assert await asyncio.to_thread(first.terminate, 20) == 0
+    idle, busy = (first, second) if STANDS_BY in log_of(first) else (second, first)
+    assert STANDS_BY not in log_of(busy)
+    assert "takes over" not in log_of(idle)
+    assert await asyncio.to_thread(busy.terminate, 20) == 0
+    await eventually(lambda: "sink webhook takes over" in log_of(idle), 90, "the other to take over")
+    assert log_of(idle).count(STANDS_BY) == 1
     await post.write(an_alert(3))
     alerts = await arrived(receiver, 3, within=90)
     assert {alert.id for alert in alerts} == {an_alert(number).id for number in (1, 2, 3)}
@@ -373,9 +382,9 @@ async def test_the_log_sink_prints_one_json_line_per_alert(post: Post) -> None:
         (
             "webhook",
             {"SINK_BOOTSTRAP": "", "SINK_WEBHOOK_URL": "alerts.example.com", "SINK_WEBHOOK_SECRET": ""},
-            "sink webhook: SINK_BOOTSTRAP is not set: for example SINK_BOOTSTRAP=127.0.0.1:9092; SINK_WEBHOOK_URL: a URL "
-            "needs http:// or https:// in front, for example https://alerts.example.com/tidemark; SINK_WEBHOOK_SECRET "
-            "is not set: for example SINK_WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)\n",
+            "sink webhook: SINK_BOOTSTRAP is not set: for example SINK_BOOTSTRAP=127.0.0.1:9092; SINK_WEBHOOK_URL: a "
+            "URL needs http:// or https:// in front, for example https://alerts.example.com/tidemark; "
+            "SINK_WEBHOOK_SECRET is not set: for example SINK_WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)\n",
         ),
         (
             "webhook",

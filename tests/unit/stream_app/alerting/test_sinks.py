@@ -143,7 +143,7 @@ def test_a_wrong_setting_of_a_sink_is_one_line_that_names_it_and_shows_no_secret
 
 def test_everything_that_is_missing_is_named_at_once(environment) -> None:
     environment({})
-    with pytest.raises(SinkSettingsError, match="SINK_WEBHOOK_URL is not set: .*; SINK_WEBHOOK_SECRET is not set: "):
+    with pytest.raises(SinkSettingsError, match=r"SINK_WEBHOOK_URL is not set: .*; SINK_WEBHOOK_SECRET is not set: "):
         load(WebhookSettings)
 
 
