@@ -53,8 +53,8 @@ def replay(
 ) -> None:
     """Send again what could not be delivered, in order, each alert through the sink that gave it up.
 
-    Exit status 0: all of it is delivered. 1: some is not, and stays for the next replay. 2: a setting is wrong, or
-    Kafka does not answer.
+    Exit status 0: all of it is delivered. 1: some is not, and stays for the next replay. 2: a setting is wrong, no dead
+    letter has an id, or Kafka does not answer.
     """
     from stream_app.alerting.replaying import Selection
     from stream_app.alerting.replaying_run import Options, replay_dead_alerts

@@ -100,9 +100,21 @@ def plan(
     return Plan(send, outdated, len(wanted) - len(left))
 
 
+def unknown_ids(dead: Iterable[DeadAlert], useless: Iterable[str], selection: Selection) -> list[str]:
+    """The ids asked for that nothing dead has, among what else is asked for. useless: letters that hold no alert."""
+    known = set(useless).union(*(_ids(one) for one in dead if _among(one, selection)))
+    return [name for name in dict.fromkeys(selection.ids) if name not in known]
+
+
 def _matches(one: DeadAlert, selection: Selection) -> bool:
-    return (
-        (selection.sink is None or one.sink == selection.sink)
-        and (selection.since is None or one.written >= selection.since)
-        and (not selection.ids or not {one.letter, one.alert.id, one.alert.incident}.isdisjoint(selection.ids))
+    return _among(one, selection) and (not selection.ids or not _ids(one).isdisjoint(selection.ids))
+
+
+def _among(one: DeadAlert, selection: Selection) -> bool:
+    return (selection.sink is None or one.sink == selection.sink) and (
+        selection.since is None or one.written >= selection.since
     )
+
+
+def _ids(one: DeadAlert) -> set[str]:
+    return {one.letter, one.alert.id, one.alert.incident}

@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -21,7 +21,7 @@ import msgspec
 from stream_app.alerting import particulars
 from stream_app.alerting.courier import pause
 from stream_app.alerting.errors import SinkError, SinkSettingsError
-from stream_app.alerting.replaying import DeadAlert, Plan, Selection, plan
+from stream_app.alerting.replaying import DeadAlert, Plan, Selection, plan, unknown_ids
 from stream_app.alerting.replaying_topics import Settled, found, settling
 from stream_app.alerting.retry import Limits, carry, guarded
 from stream_app.alerting.settings import SinkSettings, load
@@ -50,8 +50,8 @@ class Tally(msgspec.Struct):
 
 
 def replay_dead_alerts(options: Options) -> int:
-    """The exit status. 0: all that was asked for is delivered or was before. 1: something was not. 2: a setting, a name
-    or the broker is wrong, said in one line on standard error.
+    """The exit status. 0: all that was asked for is delivered or was before. 1: something was not. 2: a setting, an id
+    or the broker is wrong, said in one line on standard error. A dry run finds out the same, and sends nothing.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it is in our own line
@@ -66,6 +66,8 @@ async def _replay(options: Options, settings: SinkSettings, say: Callable[[str],
     if options.selection.sink is not None:
         sink_named(options.selection.sink)
     now = await found(settings)
+    if unknown := unknown_ids(now.dead, now.useless, options.selection):
+        raise SinkError(_nobodys(unknown, options.selection))
     newest_only = {sink.name for sink in SINKS if sink.newest_only}
     planned = plan(now.dead, now.settled, now.newest, newest_only, options.selection)
     to_send = sum(map(len, planned.send.values()))
@@ -73,6 +75,8 @@ async def _replay(options: Options, settings: SinkSettings, say: Callable[[str],
     for letter, why in now.useless.items():
         say(f"no alert that could be sent: {letter} ({why})")
     if options.dry_run:
+        async with AsyncExitStack() as stack:
+            _sinks(planned, stack)
         for one in planned.outdated:
             say(_line(one, "outdated: its incident has had a later alert"))
         for one in (one for alerts in planned.send.values() for one in alerts):
@@ -95,10 +99,7 @@ async def _carry_out(options: Options, settings: SinkSettings, planned: Plan, sa
         loop.add_signal_handler(number, stop, number)
     tally = Tally()
     async with AsyncExitStack() as stack:
-        sinks: dict[str, Sink] = {}
-        for name in planned.send:  # all of them before the first alert: a wrong setting stops nothing half-way
-            sinks[name] = _built(name)
-            stack.push_async_callback(sinks[name].close)
+        sinks = _sinks(planned, stack)
         settled = await stack.enter_async_context(settling(settings))
         for one in planned.outdated:
             await settled.put(one, "outdated")
@@ -161,6 +162,15 @@ class Run:
             self._held_up.add(one.alert.model)
 
 
+def _sinks(planned: Plan, stack: AsyncExitStack) -> dict[str, Sink]:
+    """All of them before the first alert: a wrong setting stops nothing half-way. Raises SinkSettingsError."""
+    sinks: dict[str, Sink] = {}
+    for name in planned.send:
+        sinks[name] = _built(name)
+        stack.push_async_callback(sinks[name].close)
+    return sinks
+
+
 def _built(name: str) -> Sink:
     try:
         return sink_named(name).from_environment()
@@ -175,6 +185,13 @@ def _limits(options: Options, settings: SinkSettings) -> Limits:
         first_delay=settings.first_delay_seconds,
         greatest_delay=min(_GREATEST_DELAY, settings.greatest_delay_seconds),
     )
+
+
+def _nobodys(ids: Sequence[str], selection: Selection) -> str:
+    """Nothing is sent then: whoever names ids has one in mind."""
+    of = f" of sink {selection.sink}" if selection.sink else ""
+    since = f" since {selection.since.isoformat()}" if selection.since else ""
+    return f"no dead letter{of}{since} has this id: {', '.join(ids)}; --dry-run without --id lists what there is"
 
 
 def _line(one: DeadAlert, what: str) -> str:

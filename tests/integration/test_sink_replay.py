@@ -258,10 +258,25 @@ async def test_a_setting_that_is_wrong_is_said_before_anything_is_sent(office: O
     told = await office.replay(SINK_WEBHOOK_URL="")
     assert (told.exit_status, http.posted) == (2, [])
     assert told.err == (
-        "sink replay: SINK_WEBHOOK_URL is not set (there are dead letters of sink webhook; --sink replays one alone)\n"
+        "sink replay: SINK_WEBHOOK_URL is not set: for example SINK_WEBHOOK_URL=https://alerts.example.com/tidemark "
+        "(there are dead letters of sink webhook; --sink replays one alone)\n"
     )
+    dry = await office.replay("--dry-run", SINK_WEBHOOK_URL="")
+    assert (dry.exit_status, dry.err) == (2, told.err)
+    private = await office.replay("--dry-run", SINK_WEBHOOK_ALLOW_PRIVATE_ADDRESSES="false")
+    assert private.exit_status == 2
+    assert "SINK_WEBHOOK_URL: the receiver's address 127.0.0.1 is private" in private.err
+    assert "would be sent" not in dry.out + private.out
     assert (await office.replay("--sink", "pagerduty", SINK_WEBHOOK_URL="")).exit_status == 0
     assert (await office.replay("--sink", "pigeon")).err.startswith("sink replay: there is no sink 'pigeon'")
+
+
+async def test_an_id_that_no_dead_letter_has_is_said_and_nothing_is_sent(office: Office, http: HttpReceiver) -> None:
+    await office.dead((1, an_alert(1), "webhook"))
+    for more in ((), ("--dry-run",)):
+        told = await office.replay("--id", an_alert(1).id, "--id", "nope", *more)
+        assert (told.exit_status, told.out, http.posted) == (2, "", [])
+        assert told.err == "sink replay: no dead letter has this id: nope; --dry-run without --id lists what there is\n"
 
 
 async def test_sigterm_ends_the_alert_under_way_notes_it_and_leaves_the_rest(

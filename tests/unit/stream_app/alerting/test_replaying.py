@@ -13,7 +13,7 @@ from contracts.alerts import DriftAlert
 from contracts.dead_letters import DeadLetter
 from contracts.topics import DEAD_LETTERS, RESENT_LETTERS
 from stream_app.alerting.command import sink as commands
-from stream_app.alerting.replaying import SOURCE, DeadAlert, Place, Plan, Selection, dead_alert, plan
+from stream_app.alerting.replaying import SOURCE, DeadAlert, Place, Plan, Selection, dead_alert, plan, unknown_ids
 from stream_app.alerting.sink import SINKS
 from tests.alerting import an_alert
 from tests.builders import NOON
@@ -54,6 +54,16 @@ def test_a_letter_names_its_sink_and_one_from_before_is_told_by_its_source() -> 
         )
         if isinstance(one, DeadAlert)
     ] == ["webhook", "slack"]
+
+
+def test_an_id_is_of_an_alert_an_incident_or_a_letter_and_any_other_is_unknown() -> None:
+    one, other = dead(1), dead(2, sink="slack", hours=1)
+    wanted = (one.letter, one.alert.id, one.alert.incident, other.letter, "broken", "nope", "nope")
+    assert unknown_ids([one, other], ["broken"], Selection(ids=wanted)) == ["nope"]
+    assert unknown_ids([one, other], [], Selection(ids=(one.letter, other.letter), sink="slack")) == [one.letter]
+    late = Selection(ids=(one.letter, other.letter), since=NOON + timedelta(hours=1))
+    assert unknown_ids([one, other], [], late) == [one.letter]
+    assert unknown_ids([one], [], EVERYTHING) == []
 
 
 def test_a_letter_about_another_topics_record_is_nothing_to_a_replay() -> None:
