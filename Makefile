@@ -35,7 +35,7 @@ demo: $(VENV)/ready ## the whole loop on real servers, from training to a delive
 	@$(RUN) demo run --data $(DATA)
 
 test: $(VENV)/ready ## every test, against real Kafka and Redis
-	@$(VENV)/bin/pytest -n 2 --dist loadgroup
+	@$(VENV)/bin/pytest -n 2
 
 unit: $(VENV)/ready ## the unit tests alone
 	@$(VENV)/bin/pytest -n 2 tests/unit tests/contracts contracts stream_app training api
