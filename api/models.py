@@ -19,8 +19,9 @@ import msgspec
 
 from api.errors import ModelRefused, RegistryAway
 from contracts.baseline import Baseline
+from contracts.compiled import MAX_BYTES
 from contracts.errors import InvalidBaseline
-from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
+from contracts.model_files import BASELINE_FILE, COMPILED_FILE, SKOPS_TRUSTED_TYPES
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,10 @@ def _mlflow() -> Any:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version, loaded. cached: it came from the local copy, not from the registry. files: what was fetched."""
+    """One version, loaded. cached: it came from the local copy, not from the registry. files: what was fetched.
+
+    compiled: its compiled form as stored, not read yet; None where it has none.
+    """
 
     name: str
     version: str
@@ -53,6 +57,7 @@ class ModelVersion:
     estimator: Any
     cached: bool = False
     files: Path | None = None
+    compiled: bytes | None = None
 
 
 class Champion(msgspec.Struct, frozen=True):
@@ -154,7 +159,8 @@ class ModelStore:
             raise ModelRefused(f"{key}: {BASELINE_FILE}: {error}") from error
         if baseline.key != key:
             raise ModelRefused(f"{key} carries the baseline of {baseline.key}: fit one to this version")
-        return ModelVersion(self._name, version, baseline, _estimator(folder, key), cached)
+        compiled = _start_of(folder / COMPILED_FILE, MAX_BYTES + 1)
+        return ModelVersion(self._name, version, baseline, _estimator(folder, key), cached, compiled=compiled)
 
     def _remembered(self) -> Champion | None:
         file = self._cache / _CHAMPION
@@ -171,6 +177,14 @@ class ModelStore:
         replacement.replace(self._cache / _CHAMPION)
         if before is not None and before.folder != champion.folder:
             shutil.rmtree(self._cache / _top(before), ignore_errors=True)
+
+
+def _start_of(file: Path, size: int) -> bytes | None:
+    """At most so many bytes of a file; None where there is none."""
+    if not file.is_file():
+        return None
+    with file.open("rb") as opened:
+        return opened.read(size)
 
 
 def _top(champion: Champion) -> str:

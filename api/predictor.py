@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from api.batcher import Batcher
+from api.compiled import is_compiled
 from api.errors import NoModel, OutboxClosed, ScoringFailed
 from api.health import Health
 from api.outbox import Outbox
@@ -87,6 +88,7 @@ class Predictor:
         if before is not None:
             self._telemetry.model_info.remove(before.baseline.model, before.baseline.version, before.scorer.kind)
         self._telemetry.model_info.labels(served.baseline.model, served.baseline.version, served.scorer.kind).set(1)
+        self._telemetry.compiled.set(is_compiled(served.scorer))
 
     async def submit(self, job: Job) -> Event:
         """The committed event of a request. Raises ScoringFailed or OutboxClosed, and then there is no event."""

@@ -92,7 +92,14 @@ def build_router(services: Services) -> APIRouter:
     )
     async def model() -> Response:
         served = services.predictor.current()
-        info = model_info(served.baseline, services.alias, served.scorer.kind, served.since, cached=served.cached)
+        info = model_info(
+            served.baseline,
+            services.alias,
+            served.scorer.kind,
+            served.since,
+            cached=served.cached,
+            scorer_note=served.scorer_note,
+        )
         return _json(msgspec.json.encode(info))
 
     @router.get("/health/live", summary="Whether the process runs", tags=["health"])

@@ -46,7 +46,8 @@ class PredictionAnswer(msgspec.Struct, frozen=True, gc=False):
 
 class ModelInfo(msgspec.Struct, frozen=True):
     """The version that answers. since: when this process began to answer with it. cached: from the local copy, because
-    the registry was away. baseline: digest of the reference that drift is measured against.
+    the registry was away. baseline: digest of the reference that drift is measured against. scorer: `compiled-trees`,
+    `compiled-linear`, or the model's own `predict_proba` or `predict`; scorer_note: why that one.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     code_revision: str
     performance: dict[str, float]
     schema: FeatureSchema
+    scorer_note: str = ""
 
 
 _encode_answer = msgspec.json.Encoder().encode
@@ -74,7 +76,9 @@ def encode_answer(event: PredictionEvent[Any]) -> bytes:
     )
 
 
-def model_info(baseline: Baseline, alias: str, scorer: str, since: datetime, *, cached: bool) -> ModelInfo:
+def model_info(
+    baseline: Baseline, alias: str, scorer: str, since: datetime, *, cached: bool, scorer_note: str = ""
+) -> ModelInfo:
     """What `GET /model` tells."""
     return ModelInfo(
         name=baseline.model,
@@ -90,6 +94,7 @@ def model_info(baseline: Baseline, alias: str, scorer: str, since: datetime, *, 
         code_revision=baseline.code_revision,
         performance=baseline.performance,
         schema=baseline.schema,
+        scorer_note=scorer_note,
     )
 
 

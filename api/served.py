@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from api.compiled import choose_scorer
 from api.errors import ModelRefused, ScoringFailed
 from api.models import ModelVersion
 from api.schemas import RequestReader, example_features
@@ -24,13 +25,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Served:
-    """One version, ready to answer. cached: it came from the local copy because the registry was away."""
+    """One version, ready to answer. cached: it came from the local copy because the registry was away.
+
+    scorer_note: how the scorer was chosen, for people.
+    """
 
     baseline: Baseline
     scorer: Scorer
     reader: RequestReader
     since: datetime
     cached: bool = False
+    scorer_note: str = ""
 
     @property
     def key(self) -> str:
@@ -43,8 +48,9 @@ def prepare(model: ModelVersion, now: datetime, future: timedelta) -> Served:
 
     Raises ModelRefused when the estimator cannot score what its schema describes.
     """
-    scorer = FrameScorer(model.estimator, model.baseline.schema)
     reader = RequestReader(model.baseline.schema, future)
+    own = FrameScorer(model.estimator, model.baseline.schema)
+    scorer, note = choose_scorer(model, own, reader.features_type)
     row = msgspec.convert(example_features(model.baseline), reader.features_type)
     try:
         (score,) = scorer.score([row])
@@ -52,7 +58,7 @@ def prepare(model: ModelVersion, now: datetime, future: timedelta) -> Served:
         raise ModelRefused(f"{model.baseline.key} cannot score a row of its own schema: {error}") from error
     if not math.isfinite(score):
         raise ModelRefused(f"{model.baseline.key} scores a row of its own schema as {score}")
-    return Served(model.baseline, scorer, reader, now, model.cached)
+    return Served(model.baseline, scorer, reader, now, model.cached, note)
 
 
 def score_each(scorer: Scorer, rows: Sequence[msgspec.Struct]) -> list[float | ScoringFailed]:

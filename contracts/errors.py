@@ -3,6 +3,9 @@
 ContractError
 ├── InvalidSchema      a feature schema that cannot be used
 ├── InvalidBaseline    bytes that are not a baseline, or one that contradicts itself
+├── InvalidCompiled    bytes that are not a compiled model, or one that contradicts itself
+├── RuntimeAbsent      a compiled model that needs onnxruntime where that is not installed
+├── Unscorable         rows that a compiled model gives no score, as the model itself would refuse them
 ├── InvalidReference   reference values that no histogram can be fitted to
 ├── InvalidEvent       a record of `predictions` that cannot be counted; carries the dead-letter reason
 └── InvalidMessage     a record of another topic that cannot be read
@@ -22,6 +25,18 @@ class InvalidSchema(ContractError):
 
 class InvalidBaseline(ContractError):
     """Bytes that are no baseline, or a baseline that contradicts itself."""
+
+
+class InvalidCompiled(ContractError):
+    """Bytes that are no compiled model, or a compiled model that contradicts itself."""
+
+
+class RuntimeAbsent(ContractError):
+    """A compiled model that needs onnxruntime, where onnxruntime is not installed."""
+
+
+class Unscorable(ContractError):
+    """Rows that the model itself refuses, such as numbers that are infinite after its rounding."""
 
 
 class InvalidReference(ContractError):

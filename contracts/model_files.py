@@ -1,8 +1,9 @@
 """A model version besides its estimator, and what the estimator is fed: training writes it, the api reads it.
 
-A version holds one scikit-learn estimator (MLflow's sklearn flavour, serialised by skops) and `baseline.json`. The
-estimator takes a pandas frame whose columns are the schema's features in schema order, with the types of
-FRAME_DTYPES, and its score is column 1 of `predict_proba`, or `predict` where it has no such method.
+A version holds one scikit-learn estimator (MLflow's sklearn flavour, serialised by skops), `baseline.json` and, where
+the estimator has a compiled form, `compiled.msgpack`. The estimator takes a pandas frame whose columns are the schema's
+features in schema order, with the types of FRAME_DTYPES, and its score is column 1 of `predict_proba`, or `predict`
+where it has no such method.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from contracts.schema import Kind
 
 BASELINE_FILE = "baseline.json"
 """The baseline's name among the artifacts of the logged model: `models:/NAME/VERSION` + `/` + this."""
+
+COMPILED_FILE = "compiled.msgpack"
+"""The compiled form's name there; not every version has one. See contracts.compiled."""
 
 SKOPS_TRUSTED_TYPES = (
     "functools.partial",

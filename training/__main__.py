@@ -90,6 +90,7 @@ def baseline(
     itself scores the rows.
     """
     with _one_line_errors():
+        from training.export import export
         from training.narrate import baseline_lines, guess_lines
         from training.place import Place
         from training.reference import fit_to_reference, read_reference
@@ -116,7 +117,10 @@ def baseline(
             now=datetime.now(UTC),
             window=length,
         )
-        _say(baseline_lines(fitted, place.put(fitted), read.times))
+        exported = None
+        if read.estimator is not None:
+            exported = export(read.estimator, read.schema, read.features, model=model, version=version, seed=seed)
+        _say(baseline_lines(fitted, place.put(fitted, exported), read.times))
 
 
 def _check(threshold: float | None) -> None:

@@ -4,6 +4,7 @@ TrainingError
 ├── DataError          a data file, its description or a column that cannot be used
 ├── UnknownEstimator   an estimator that is not in the table
 ├── RegistryError      MLflow refused or could not be reached
+├── NotCompilable      an estimator that has no compiled form; never reaches the user as an error
 ├── PublishError       Kafka refused or could not be reached
 └── SettingsError      a TRAINING_* setting that is wrong or missing
 """
@@ -25,6 +26,10 @@ class UnknownEstimator(TrainingError):
 
 class RegistryError(TrainingError):
     """MLflow refused or could not be reached."""
+
+
+class NotCompilable(TrainingError):
+    """A fitted estimator has no compiled form; the text says why. Its version is served all the same."""
 
 
 class PublishError(TrainingError):

@@ -32,6 +32,7 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {plan.alias}",
         f"baseline    {trained.baseline.digest}: {_watched(trained.baseline)}; "
         + (f"published to {published}" if published else "not published: TRAINING_BOOTSTRAP is not set"),
+        f"compiled    {trained.compiled}",
         *_few_lines(trained.baseline),
         *_effect_lines(trained.baseline),
         *natural_lines(trained.baseline, samples.times),

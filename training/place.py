@@ -7,6 +7,7 @@ from pathlib import Path
 
 from contracts.baseline import Baseline
 from training.errors import DataError, SettingsError
+from training.export import Export
 from training.publish import Publisher
 from training.registry import Registry
 
@@ -30,8 +31,8 @@ class Place:
         if self.registry is not None:
             self.registry.open()
 
-    def put(self, baseline: Baseline) -> list[str]:
-        """Put it everywhere; one line for each place. Raises TrainingError."""
+    def put(self, baseline: Baseline, exported: Export | None = None) -> list[str]:
+        """Put it everywhere; one line for each place. exported: for the registry. Raises TrainingError."""
         lines = []
         if self.out is not None:
             try:
@@ -41,7 +42,12 @@ class Place:
                 raise DataError(f"{self.out}: cannot be written: {error.strerror}") from error
             lines.append(f"written     {self.out}")
         if self.registry is not None:
-            self.registry.attach_baseline(self.registry.find(baseline.model, baseline.version), baseline)
+            version = self.registry.find(baseline.model, baseline.version)
+            if exported is not None:
+                if exported.compiled is not None:
+                    self.registry.attach_compiled(version, exported.compiled)
+                lines.append(f"compiled    {exported.said}")
+            self.registry.attach_baseline(version, baseline)
             lines.append(f"attached    to {baseline.key} in {self.registry.tracking_uri}")
         if self.publisher is not None:
             self.publisher.publish(baseline)

@@ -30,8 +30,9 @@ from training.times import Times, times_of
 
 @dataclass(frozen=True)
 class ReferenceFile:
-    """What a reference file holds. guesses: what columns were taken for, empty where a description said it. ask: the
-    model that gave the scores, None where a column did. times: of the rows, where they were asked for."""
+    """What a reference file holds. guesses: what columns were taken for, empty where a description said it.
+    estimator: the model that gave the scores, None where a column did. times: of the rows, where they were asked for.
+    """
 
     file: Path
     schema: FeatureSchema
@@ -39,7 +40,7 @@ class ReferenceFile:
     scores: npt.NDArray[np.float64] | None
     labels: npt.NDArray[np.int64] | None
     guesses: tuple[Guess, ...]
-    ask: Ask | None = None
+    estimator: Any = None
     times: Times | None = None
 
     @property
@@ -59,7 +60,12 @@ class ReferenceFile:
             raise DataError(
                 f"{self.file}: the model's score of row {wrong + 1} is {scores[wrong]}: leave such rows out"
             )
-        return replace(self, scores=scores, ask=lambda rows: scores_of(estimator, rows))
+        return replace(self, scores=scores, estimator=estimator)
+
+    @property
+    def ask(self) -> Ask | None:
+        """The model that gave the scores, as a function; None where a column did."""
+        return None if self.estimator is None else lambda rows: scores_of(self.estimator, rows)
 
 
 def read_reference(

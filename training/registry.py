@@ -1,7 +1,7 @@
 """The model registry: the only file of training that knows MLflow.
 
-A version is made in an order that leaves no half-made champion: the model is logged and registered, its baseline is
-attached to it, and only then may an alias point to it.
+A version is made in an order that leaves no half-made champion: the model is logged and registered, its baseline and
+its compiled form are attached to it, and only then may an alias point to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from contracts.baseline import Baseline
-from contracts.model_files import BASELINE_FILE, SKOPS_TRUSTED_TYPES
+from contracts.compiled import Compiled
+from contracts.model_files import BASELINE_FILE, COMPILED_FILE, SKOPS_TRUSTED_TYPES
 from contracts.schema import FeatureSchema
 from training.errors import RegistryError
 from training.records import Run, Version
@@ -92,6 +93,13 @@ class Registry:
             file.write_bytes(baseline.to_bytes())
             self._client.log_model_artifact(version.model_id, str(file))
             self._client.set_model_version_tag(version.model, version.version, "baseline", baseline.digest)
+
+    def attach_compiled(self, version: Version, compiled: Compiled) -> None:
+        """Put the compiled form among the version's files. Raises RegistryError."""
+        with self._errors("refused the compiled form"), tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, COMPILED_FILE)
+            file.write_bytes(compiled.to_bytes())
+            self._client.log_model_artifact(version.model_id, str(file))
 
     def set_alias(self, version: Version, alias: str) -> None:
         """Point `alias` to the version. Raises RegistryError."""

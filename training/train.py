@@ -1,4 +1,6 @@
-"""Train: fit, register a version, attach its baseline, publish that, and only then let the alias point to it."""
+"""Train: fit, register a version, attach its baseline and its compiled form, publish the baseline, and only then let
+the alias point to it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from pathlib import Path
 from contracts.baseline import Baseline
 from training.baseline import Origin
 from training.data import Samples, load
+from training.export import export
 from training.figures import figures
 from training.fit import Fitted, fit
 from training.natural import Scored, with_natural_variation
@@ -43,12 +46,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of it. seconds: step -> how long it took."""
+    """What came of it. compiled: said of the compiled form. seconds: step -> how long it took."""
 
     version: Version
     samples: Samples
     fitted: Fitted
     baseline: Baseline
+    compiled: str
     seconds: dict[str, float]
 
 
@@ -68,11 +72,17 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None) -> Traine
     watch.lap("log and register")
     baseline = _baseline(plan, version, samples, fitted)
     registry.attach_baseline(version, baseline)
+    exported = export(
+        fitted.pipeline, samples.schema, samples.features, model=plan.model, version=version.version, seed=plan.seed
+    )
+    if exported.compiled is not None:
+        registry.attach_compiled(version, exported.compiled)
+    watch.lap("compile and compare")
     if publisher is not None:
         publisher.publish(baseline)
     registry.set_alias(version, plan.alias)
     watch.lap("attach and publish the baseline, set the alias")
-    return Trained(version, samples, fitted, baseline, watch.laps)
+    return Trained(version, samples, fitted, baseline, exported.said, watch.laps)
 
 
 def _run(plan: Plan, samples: Samples, fitted: Fitted) -> Run:

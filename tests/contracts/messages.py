@@ -11,6 +11,7 @@ import msgspec
 
 from contracts.alerts import AlertFeature, DriftAlert, alert_id, decode_alert, encode_alert, incident_id
 from contracts.baseline import Baseline
+from contracts.compiled import Compiled
 from contracts.dead_letters import DeadLetter, decode_dead_letter, encode_dead_letter
 from contracts.dependence import ScoreDependence
 from contracts.events import Label, decode_event, encode_event
@@ -31,6 +32,7 @@ from stream_app.windowing.merged_state import (
 )
 from stream_app.windowing.state import PartitionMeta, VersionAccount, decode_meta, encode_meta
 from tests.builders import NOON, NOON_MS, a_baseline, an_event
+from tests.compiled import a_compiled
 
 EXAMPLES = Path(__file__).parent / "examples"
 HOUR = timedelta(hours=1)
@@ -275,6 +277,7 @@ MESSAGES = (
         decode_resent,
         "resent-letter",
     ),
+    Message("compiled.msgpack", a_compiled(), Compiled.to_bytes, Compiled.from_bytes),
     # What workers store; the windows of stage 1 and the parts of stage 2 are as window-partial.msgpack.
     Message("stored-partition.msgpack", META, encode_meta, decode_meta),
     Message("stored-version.msgpack", RECORD, encode_version, decode_version),

@@ -1,0 +1,115 @@
+"""CompiledScorer: rows to scores through a compiled model, and how far those are from what they should be.
+
+Training runs it before it writes a compiled form and the api before it serves one, so what was checked is what answers.
+Trees run on onnxruntime, on one thread: several would wait for one another longer than a batch lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.compiled import Compiled, Forest, Linear
+from contracts.encoder import Encoder, Matrix, Row
+from contracts.errors import InvalidCompiled, RuntimeAbsent, Unscorable
+from contracts.onnx_bytes import tree_model
+
+Scores = npt.NDArray[np.float64]
+
+
+class CompiledScorer:
+    """Raises InvalidCompiled for tables that contradict themselves and RuntimeAbsent where onnxruntime is missing."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._encoder = Encoder(compiled.blocks, len(compiled.features))
+        self._refuses = compiled.refuses
+        self._link = compiled.link
+        function = compiled.function
+        self._narrow = isinstance(function, Forest) and function.narrow
+        if isinstance(function, Forest):
+            self.kind = "compiled-trees"
+            self._value = _forest(function, self._encoder.width)
+        else:
+            self.kind = "compiled-linear"
+            self._value = _linear(function, self._encoder.width)
+
+    def score(self, rows: Sequence[Row]) -> Scores:
+        """One score a row, shape (rows,). rows: values in schema order, None where missing. Raises Unscorable."""
+        encoded = self._encoder.encode(rows)
+        if self._narrow:
+            with np.errstate(over="ignore"):
+                encoded = encoded.astype(np.float32).astype(np.float64)
+        if self._refuses == "infinite" and np.isinf(encoded).any():
+            raise Unscorable("a number is too large for the model")
+        if self._refuses == "not finite" and not np.isfinite(encoded).all():
+            raise Unscorable("a number is missing, or too large for the model")
+        value = self._value(encoded)
+        if self._link == "identity":
+            return value
+        with np.errstate(over="ignore"):  # exp of 710 is inf, and 1 / inf the right answer
+            return np.asarray(1.0 / (1.0 + np.exp(-value)), dtype=np.float64)
+
+
+def largest_difference(
+    scorer: Callable[[Sequence[Row]], Scores], rows: Sequence[Row], expected: Sequence[float | None]
+) -> float:
+    """Between the scores of rows and the expected ones; infinite where one side refuses a row that the other scores."""
+    answered = [i for i, score in enumerate(expected) if score is not None]
+    try:
+        scores = scorer([rows[i] for i in answered]) if answered else np.zeros(0)
+    except Unscorable:
+        return float("inf")
+    if not all(_refused(scorer, row) for row, score in zip(rows, expected, strict=True) if score is None):
+        return float("inf")
+    differences = np.abs(scores - np.array([expected[i] for i in answered], dtype=np.float64))
+    return float("inf") if np.isnan(differences).any() else float(differences.max(initial=0.0))
+
+
+def _refused(scorer: Callable[[Sequence[Row]], Scores], row: Row) -> bool:
+    try:
+        scorer([row])
+    except Unscorable:
+        return True
+    return False
+
+
+def _forest(forest: Forest, width: int) -> Callable[[Matrix], Scores]:
+    if not (np.isfinite(forest.base) and np.isfinite(forest.divisor) and forest.divisor > 0):
+        raise InvalidCompiled(f"trees: base {forest.base}, divisor {forest.divisor}")
+    session = _session(tree_model(forest.trees.arrays(width), width))
+    base, divisor, outputs = forest.base, forest.divisor, ["sum"]
+
+    def value(encoded: Matrix) -> Scores:
+        try:
+            found: Scores = session.run(outputs, {"x": encoded})[0][:, 0]
+        except Exception as error:  # its own types, which are made in C++
+            raise Unscorable(f"onnxruntime: {' '.join(str(error).split())[:200]}") from error
+        return (found + base) / divisor
+
+    return value
+
+
+def _linear(linear: Linear, width: int) -> Callable[[Matrix], Scores]:
+    if len(linear.coefficients) != width:
+        raise InvalidCompiled(f"{len(linear.coefficients)} coefficients for {width} columns")
+    column, intercept = np.array(linear.coefficients).reshape(-1, 1), linear.intercept
+    if not (np.isfinite(column).all() and np.isfinite(intercept)):
+        raise InvalidCompiled("a coefficient is not finite")
+    return lambda encoded: (encoded @ column)[:, 0] + intercept
+
+
+def _session(model: bytes) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise RuntimeAbsent("onnxruntime is not installed") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own types, which are made in C++
+        raise InvalidCompiled(f"onnxruntime refuses the trees: {' '.join(str(error).split())[:200]}") from error
