@@ -22,7 +22,8 @@ Severity = Literal["info", "harmless", "warning", "critical"]
 class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
     """One feature of an incident. since: start of the first window of its present run of alarms; new: joined now.
 
-    cause, model_effect: as its newest alarm's report has them.
+    Harmless alarms count here only where harmless drift pages. cause, model_effect: as the report of its newest alarm
+    has them.
     """
 
     feature: str
@@ -40,7 +41,7 @@ class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
 
     id: the same for every repetition of the same transition: the receiver's idempotency key. incident: the same from
     raise to resolve. features: most important first; empty on resolve. summary: one sentence. storm: most of
-    the watched features page at once.
+    the watched features page at once, or did earlier in this incident.
     """
 
     id: str

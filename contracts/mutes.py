@@ -1,7 +1,8 @@
 """Mute: for a span of time a model, a version of it or one feature pages nobody. The topic `alert-mutes` has them all.
 
 A mute is about windows, by their end: it covers those that end after `since` and not after `until`. So what a mute does
-depends on no clock, and a replay of the same windows finds the same.
+depends on no clock. A replay of the same windows finds the same only as far as the topic still has it: one that was
+replaced since is gone, and one set behind a window's close with an earlier `since` is found there too.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ Status = Literal["quiet", "alarm", "insufficient"]
 VerdictKind = Literal["numeric", "categorical", "boolean", "score", "decision"]
 Finding = Literal["values", "missing", "out_of_range", "unseen", "positives"]
 """What about a feature is unusual: its values as a whole, or one of its rates."""
+QUALITY: tuple[Finding, ...] = ("missing", "out_of_range", "unseen")
+"""Findings that are never harmless: data that is not what it was."""
 Null = Literal["sampling", "learnt"]
 """What a p-value holds a statistic against: chance alone, or how the reference's own windows vary by nature."""
 

@@ -19,7 +19,7 @@ from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Clock, until_done
 from stream_app.agents.publishing import Publisher
 from stream_app.agents.silence import Silence
-from stream_app.alerting.known_alerts import KnownAlerts
+from stream_app.alerting.known_alerts import Alerts
 from stream_app.baselines import Baselines
 from stream_app.delivery.configuration import faust_settings, fetching
 from stream_app.delivery.framework import App
@@ -41,7 +41,7 @@ def create_app(
     existing: dict[str, int],
     config: MergingConfig,
     baselines: Baselines,
-    alerts: KnownAlerts,
+    alerts: Alerts,
     telemetry: Telemetry,
     failure: asyncio.Future[StreamError],
 ) -> App:

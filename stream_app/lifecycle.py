@@ -14,7 +14,7 @@ from typing import Any
 from contracts.topics import ALERT_MUTES, BASELINES, DRIFT_ALERTS
 from stream_app import admin
 from stream_app.agents.configured import merging_config
-from stream_app.alerting.known_alerts import KnownAlerts
+from stream_app.alerting.known_alerts import Alerts
 from stream_app.app import create_app
 from stream_app.baselines import Baselines
 from stream_app.delivery.framework import App
@@ -37,7 +37,7 @@ async def run(settings: StreamSettings, telemetry: Telemetry, stop: asyncio.Even
     config = merging_config(settings)
     baselines = Baselines(settings.bootstrap, settings.topic(BASELINES))
     topics = settings.topic(DRIFT_ALERTS), settings.topic(ALERT_MUTES)
-    alerts = KnownAlerts(settings.bootstrap, *topics, config.policy.page_after)
+    alerts = Alerts(settings.bootstrap, *topics, config.policy.page_after)
     stopped = asyncio.create_task(stop.wait())
     preparing = asyncio.create_task(_prepare(settings, baselines, alerts))
     await asyncio.wait({stopped, preparing}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +85,7 @@ def cannot_go_on(reason: BaseException, name: str | None) -> str:
     return f"the worker cannot go on: {reason}"
 
 
-async def _prepare(settings: StreamSettings, baselines: Baselines, alerts: KnownAlerts) -> dict[str, int]:
+async def _prepare(settings: StreamSettings, baselines: Baselines, alerts: Alerts) -> dict[str, int]:
     """Wait for the broker, check the topics, read baselines, alerts and mutes. The partitions of every topic."""
     async with admin.connected(settings, log.warning) as client:
         existing = await admin.partitions(client)
@@ -95,7 +95,7 @@ async def _prepare(settings: StreamSettings, baselines: Baselines, alerts: Known
     return existing
 
 
-async def _stop_following(baselines: Baselines, alerts: KnownAlerts) -> None:
+async def _stop_following(baselines: Baselines, alerts: Alerts) -> None:
     await asyncio.gather(baselines.stop(), alerts.stop())
 
 

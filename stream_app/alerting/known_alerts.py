@@ -1,4 +1,4 @@
-"""KnownAlerts: what was said before, by the topic `drift-alerts`, and what is muted, by the topic `alert-mutes`.
+"""Alerts: what was said before, by the topic `drift-alerts`, and what is muted, by the topic `alert-mutes`.
 
 The alerts are read once, at a worker's start, for the versions whose stored state is gone (policy_rebuilt.py). The
 mutes are followed: one that is set counts at once.
@@ -16,10 +16,11 @@ from contracts.alerts import decode_alert
 from contracts.errors import InvalidMessage
 from contracts.mutes import Mute, decode_mute, in_force
 from stream_app import present
-from stream_app.alerting.policy_rebuilt import Version, rebuilt
+from stream_app.alerting.policy_rebuilt import rebuilt
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.errors import BrokerError
 from stream_app.following import Follower
+from stream_app.windowing.typed import Version
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def learn(record: ConsumerRecord, mutes: dict[bytes, Mute]) -> None:
         log.error("%s/%s offset %s is passed over: %s", record.topic, record.partition, record.offset, error)
 
 
-class KnownAlerts:
+class Alerts:
     """See the module's head. page_after: of the policy."""
 
     def __init__(self, bootstrap: str, alerts: str, mutes: str, page_after: int) -> None:

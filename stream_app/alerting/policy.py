@@ -7,20 +7,21 @@ One state per model version, and at most one open incident in it:
     temp alarms        .  .      x  x         .  .  .  .
     transition            raise     escalate           resolve
 
-A feature *pages* when it alarmed in `page_after` of the last `of_last` compared windows, is not muted, and its drift is
-not harmless (unless those page too); windows whose status is `insufficient` count neither way.
+A feature *pages* when it alarmed in `page_after` of the last `of_last` compared windows and is not muted. A harmless
+alarm is none, here and below, unless those page too; windows whose status is `insufficient` count neither way.
 
     raise      a feature pages and no incident is open
-    escalate   a feature pages that did not belong to the incident yet, or was muted since it was told of; or the
+    escalate   a feature pages that does not belong to the incident, or was muted since it was told of; or the
                severity rises; or the incident has become a storm: then most features page at once, which is said
-               once: what joins a storm joins it silently
+               once: what joins while it storms joins silently
     remind     a feature still pages, and `remind_after_ms` have passed since the incident's last alert
     resolve    `resolve_after` clean windows in a row; also while muted, for it pages nobody
 
-A window is clean when no feature pages and none of the incident's features alarms, muted and harmless ones included.
-Both are asked for: while a feature still pages, a resolve would be followed by a raise at its next alarm; and a lone
-alarm of a feature that never paged says nothing about the incident, so it must not keep it open (one window in a
-hundred has such an alarm when all is well).
+A window is clean when no feature pages and none of the incident's features alarms, muted ones included. Both are asked
+for: while a feature still pages, a resolve would be followed by a raise at its next alarm; and a lone alarm of a
+feature that never paged says nothing about the incident, so it must not keep it open (one window in a hundred has such
+an alarm when all is well). A feature of the incident that has been clean for `resolve_after` windows while others keep
+it open belongs to it no more: when it pages again that is news.
 
 A report may come twice, because a crash may strike after its alerts were written and before the state was. The rule:
 the last decided window gives back its alerts unchanged, ids included, and any older window gives none; neither changes
@@ -42,7 +43,7 @@ from contracts.reports import DriftReport
 from stream_app.alerting.policy_alert import Paging, resolved, spoken, untold
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
-from stream_app.alerting.policy_tracking import track
+from stream_app.alerting.policy_tracking import harmless, persists, track
 
 STORM_FEATURES = 5
 """Fewer features than this are no storm, even where they are most."""
@@ -70,18 +71,24 @@ def decide(
     if report.status == "insufficient":
         return state, ()
     muted = {mute.feature for mute in in_force(mutes, report.model, report.version, report.window_end)}
-    tracked = track(state.tracked, report, config, lambda feature: None in muted or feature in muted)
-    now = _now([entry for entry in tracked if None not in muted and entry.feature not in muted], report, config)
+
+    def is_muted(feature: str) -> bool:
+        return None in muted or feature in muted
+
+    tracked = track(state.tracked, report, config, is_muted)
+    heard = [entry for entry in tracked if not is_muted(entry.feature)]
+    passed_over = [entry for entry in harmless(report, config) if not is_muted(entry.feature)]
+    now = _now(heard, passed_over, report, config)
     incident, tracked, alerts = _next(state.incident, tracked, now, report, config)
     return PolicyState(decided=report.window_start, alerts=alerts, incident=incident, tracked=tracked), alerts
 
 
-def _now(heard: list[Tracked], report: DriftReport, config: PolicyConfig) -> _Now:
-    """heard: the tracked features that are not muted."""
-    paging = [entry for entry in heard if _persists(entry, config) and (config.page_harmless or not entry.harmless)]
+def _now(heard: list[Tracked], passed_over: list[Tracked], report: DriftReport, config: PolicyConfig) -> _Now:
+    """heard: the tracked features that are not muted; passed_over: those whose alarm is harmless."""
+    paging = [entry for entry in heard if persists(entry.alarms, config)]
     pages = {entry.feature for entry in paging}
     alarming = [entry for entry in paging if entry.alarms[-1]]
-    besides = [entry for entry in heard if entry.alarms[-1] and entry.feature not in pages]
+    besides = [entry for entry in heard + passed_over if entry.alarms[-1] and entry.feature not in pages]
     watched = sum(verdict.feature not in _NOT_FEATURES for verdict in report.features)
     count = sum(entry.feature not in _NOT_FEATURES for entry in paging)
     return _Now(
@@ -108,19 +115,19 @@ def _next(
             severity=max(opened.severity, now.severity, key=_SEVERITIES.index),
             told=report.window_start,
             storm=opened.storm or now.storm,
+            calm=opened.storm and not now.storm,
         )
         alert = spoken(transition, incident, told, now.paging, report, config)
-        return told, _joined(tracked, now.paging.all, told=True), (alert,)
+        return *_without_recovered(told, _joined(tracked, now.paging.all, told=True), config), (alert,)
     if incident is None:
         return None, tracked, ()
     tracked = _joined(tracked, now.paging.new, told=False)
-    clean = not now.paging.all and not any(
-        entry.in_incident and (entry.alarms[-1] or _persists(entry, config)) for entry in tracked
-    )
-    incident = replace(incident, clean=incident.clean + 1 if clean else 0)
+    clean = not now.paging.all and all(entry.clean for entry in tracked if entry.in_incident)
+    incident = replace(incident, clean=incident.clean + 1 if clean else 0, calm=incident.storm and not now.storm)
     if incident.clean < config.resolve_after:
-        return incident, tracked, ()
-    belonged = [entry.feature for entry in tracked if entry.in_incident]
+        return *_without_recovered(incident, tracked, config), ()
+    members = [entry.feature for entry in tracked if entry.in_incident]
+    belonged = members + [feature for feature in incident.recovered if feature not in members]
     left = tuple(replace(entry, in_incident=False, owed=False) for entry in tracked if any(entry.alarms))
     return None, left, (resolved(incident, belonged, report),)
 
@@ -131,7 +138,7 @@ def _transition_of(
     """What is to be said of an incident that goes on, if anything."""
     if incident is None:
         return "raise" if now.paging.new else None
-    joined = [entry for entry in now.paging.new if entry.owed or not incident.storm]
+    joined = [entry for entry in now.paging.new if entry.owed or not (incident.storms and now.storm)]
     rises = _SEVERITIES.index(now.rising) > _SEVERITIES.index(incident.severity)
     if joined or rises or (now.storm and not incident.storm):
         return "escalate"
@@ -149,8 +156,14 @@ def _joined(tracked: tuple[Tracked, ...], joining: Sequence[Tracked], *, told: b
     )
 
 
-def _persists(entry: Tracked, config: PolicyConfig) -> bool:
-    return sum(entry.alarms) >= config.page_after
+def _without_recovered(
+    incident: Incident, tracked: tuple[Tracked, ...], config: PolicyConfig
+) -> tuple[Incident, tuple[Tracked, ...]]:
+    """Features that had clean windows enough do not belong to the incident any more."""
+    over = [entry.feature for entry in tracked if entry.in_incident and entry.clean >= config.resolve_after]
+    recovered = (*incident.recovered, *(feature for feature in over if feature not in incident.recovered))
+    left = (replace(entry, in_incident=False) if entry.feature in over else entry for entry in tracked)
+    return replace(incident, recovered=recovered), tuple(e for e in left if e.in_incident or any(e.alarms))
 
 
 def _highest(entries: list[Tracked]) -> Severity:

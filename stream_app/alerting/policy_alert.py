@@ -39,14 +39,14 @@ def spoken(
     config: PolicyConfig,
 ) -> DriftAlert:
     """Of an incident that begins or goes on. before: the incident until now, None where it begins."""
-    if incident.storm and (before is None or not before.storm):
+    if incident.storms and (before is None or not before.storms) and transition != "remind":
         summary = wording.storm(report, paging.all, paging.number, paging.watched)
     elif before is None:
         summary = wording.raised(report, paging.all, config.page_after, config.of_last)
     elif transition == "remind":
         summary = wording.reminded(report, paging.all, paging.besides, incident.opened)
     elif paging.new:
-        summary = wording.escalated(report, paging.new, len(paging.all))
+        summary = wording.escalated(report, paging.new, len(paging.all), before.recovered)
     else:
         summary = wording.worsened(report, paging.all, before.severity, incident.severity)
     return _alert(incident, transition, incident.severity, report, paging.all, summary)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
+from msgspec.structs import replace
 
 from contracts.alerts import AlertFeature, DriftAlert
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
 from stream_app.alerting.wording import explanation
-
-Version = tuple[str, str]
-"""Model and version."""
+from stream_app.windowing.typed import Version
 
 
 def rebuilt(alerts: Iterable[DriftAlert], page_after: int) -> dict[Version, PolicyState]:
@@ -34,10 +32,10 @@ def rebuilt(alerts: Iterable[DriftAlert], page_after: int) -> dict[Version, Poli
 
 
 def _after(state: PolicyState, alert: DriftAlert, page_after: int) -> PolicyState:
-    if alert.transition == "resolve":
-        return PolicyState(decided=alert.window_start)
     before = state.incident
     same = before is not None and before.id == alert.incident
+    if alert.transition == "resolve":  # perhaps of an incident that workers with another app id had open beside ours
+        return PolicyState(decided=alert.window_start) if same else replace(state, decided=alert.window_start)
     # An escalation whose raise is not on the topic any more begins where it is first heard of.
     incident = Incident(
         id=alert.incident,
@@ -48,7 +46,7 @@ def _after(state: PolicyState, alert: DriftAlert, page_after: int) -> PolicyStat
     )
     paging = {feature.feature: _tracked(feature, page_after) for feature in alert.features}
     earlier = (entry for entry in state.tracked if same and entry.feature not in paging)
-    left = (msgspec.structs.replace(entry, alarms=(False,)) for entry in earlier)
+    left = (replace(entry, alarms=(False,)) for entry in earlier)
     return PolicyState(decided=alert.window_start, incident=incident, tracked=(*paging.values(), *left))
 
 

@@ -16,10 +16,11 @@ from contracts.times import UtcTime
 class Tracked(msgspec.Struct, frozen=True, kw_only=True):
     """A feature with an alarm among the last windows, or one of the open incident.
 
-    alarms: whether it alarmed in each of the last compared windows, newest last. since: start of the first alarm of
-    the present run; a run ends when no alarm is left in `alarms`. owed: it was muted in this run, and nobody was told
-    of it since. seen: start of the window of its newest alarm; None, of an older version: not known. The rest is what
-    that alarm said; of critical and harmless at most one is true.
+    alarms: whether it alarmed in each of the last compared windows, newest last; a harmless alarm is none unless those
+    page. since: start of the first alarm of the present run; a run ends when no alarm is left in `alarms`. owed: it was
+    muted in this run, and nobody was told of it since. clean: compared windows in a row up to now in which it neither
+    alarmed nor had alarms enough to page. seen: start of the window of its newest alarm; None, of an older version: not
+    known. The rest is what that alarm said; of critical and harmless at most one is true.
     """
 
     feature: str
@@ -36,6 +37,7 @@ class Tracked(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause | None = None
     model_effect: ModelEffect | None = None
     seen: UtcTime | None = None
+    clean: int = 0
 
     @property
     def severity(self) -> Severity:
@@ -45,7 +47,8 @@ class Tracked(msgspec.Struct, frozen=True, kw_only=True):
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """The open incident. severity: the highest so far. clean: clean windows in a row up to now. told: start of the
-    window of its last alert; None, of an older version: not known. storm: it was told to be one.
+    window of its last alert; None, of an older version: not known. storm: it was told to be one; calm: the last window
+    was none any more. recovered: features that belonged to it until their own clean windows.
     """
 
     id: str
@@ -54,6 +57,13 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     clean: int = 0
     told: UtcTime | None = None
     storm: bool = False
+    calm: bool = False
+    recovered: tuple[str, ...] = ()
+
+    @property
+    def storms(self) -> bool:
+        """Whether it was still a storm in the last window, and somebody was told."""
+        return self.storm and not self.calm
 
 
 class PolicyState(msgspec.Struct, frozen=True, kw_only=True):

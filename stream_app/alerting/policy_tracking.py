@@ -1,18 +1,18 @@
-"""What the alert policy remembers of each feature from window to window, and how severe its newest alarm is. Pure."""
+"""What the alert policy remembers of each feature from window to window, and how severe its newest alarm is. Pure.
+
+Here an alarm is one that counts: harmless ones are passed over, unless harmless drift pages.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
+from msgspec.structs import replace
 
-from contracts.reports import DriftReport, FeatureVerdict
+from contracts.reports import QUALITY, DriftReport, FeatureVerdict
 from stream_app.alerting import wording
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import Tracked
-
-_QUALITY = ("missing", "out_of_range", "unseen")
-"""Data that is not what it was: no effect on the model makes it harmless."""
 
 
 def track(
@@ -21,8 +21,12 @@ def track(
     """The features worth remembering after this window: those that alarm now as the report ranks them, then others,
     strongest first. A muted feature is remembered as any other.
     """
-    before = {entry.feature: entry for entry in tracked}
-    alarming = {verdict.feature: verdict for verdict in report.features if verdict.alarm}
+    before = {entry.feature: _counting(entry, config) for entry in tracked}
+    alarming = {
+        verdict.feature: verdict
+        for verdict in report.features
+        if verdict.alarm and (config.page_harmless or not verdict.harmless)
+    }
     after = []
     for feature in before.keys() | alarming.keys():
         old, verdict = before.get(feature), alarming.get(feature)
@@ -31,9 +35,26 @@ def track(
         if verdict is not None:
             after.append(_tracked(verdict, old, alarms, owed, report, config))
         elif old is not None and (old.in_incident or any(alarms)):
-            after.append(msgspec.structs.replace(old, alarms=alarms, owed=owed))
+            clean = 0 if persists(alarms, config) else old.clean + 1
+            after.append(replace(old, alarms=alarms, owed=owed, clean=clean))
     rank = {feature: i for i, feature in enumerate(report.alarms)}
     return tuple(sorted(after, key=lambda e: (rank.get(e.feature, len(rank)), e.p_value, -e.effect, e.feature)))
+
+
+def harmless(report: DriftReport, config: PolicyConfig) -> list[Tracked]:
+    """What alarms in this window and is passed over, to be told beside what pages; it is not remembered."""
+    passed = [] if config.page_harmless else [v for v in report.features if v.alarm and v.harmless]
+    return [_tracked(verdict, None, (True,), False, report, config) for verdict in passed]
+
+
+def persists(alarms: tuple[bool, ...], config: PolicyConfig) -> bool:
+    """Whether a feature with these alarms pages, where it is not muted."""
+    return sum(alarms) >= config.page_after
+
+
+def _counting(entry: Tracked, config: PolicyConfig) -> Tracked:
+    """An older version, or another setting, has counted harmless alarms; which of them were is not known."""
+    return replace(entry, alarms=(False,) * len(entry.alarms)) if entry.harmless and not config.page_harmless else entry
 
 
 def _tracked(
@@ -44,7 +65,6 @@ def _tracked(
     report: DriftReport,
     config: PolicyConfig,
 ) -> Tracked:
-    harmless = _is_harmless(verdict)
     return Tracked(
         feature=verdict.feature,
         alarms=alarms,
@@ -53,9 +73,9 @@ def _tracked(
         findings=verdict.findings,
         p_value=verdict.p_value,
         effect=verdict.effect,
-        critical=not harmless and _is_critical(verdict, config),
+        critical=not verdict.harmless and _is_critical(verdict, config),
         words=wording.verdict_words(verdict),
-        harmless=harmless,
+        harmless=verdict.harmless,
         owed=owed,
         cause=verdict.cause,
         model_effect=verdict.model_effect,
@@ -63,18 +83,14 @@ def _tracked(
     )
 
 
-def _is_harmless(verdict: FeatureVerdict) -> bool:
-    """The report says so; but it never silences data that is not what it was."""
-    return verdict.harmless and not any(finding in _QUALITY for finding in verdict.findings)
-
-
 def _is_critical(verdict: FeatureVerdict, config: PolicyConfig) -> bool:
     jumps = (
         statistic.value - statistic.reference
         for statistic in verdict.statistics
-        if statistic.name in _QUALITY and statistic.name in verdict.findings and statistic.reference is not None
+        if statistic.name in QUALITY and statistic.name in verdict.findings and statistic.reference is not None
     )
-    change = 0.0 if verdict.model_effect is None else abs(verdict.model_effect.expected.score)
+    expected = None if verdict.model_effect is None else verdict.model_effect.expected
+    change = 0.0 if expected is None else abs(expected.score)
     return (
         verdict.effect >= config.critical_effect
         or change >= config.critical_score_change

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 from contracts.alerts import Severity
 from contracts.findings import Cause, ModelEffect
 from contracts.reports import DriftReport, FeatureVerdict, Finding
+from stream_app.alerting.effect_words import effect_words
 from stream_app.alerting.policy_state import Tracked
+from stream_app.drift.cause.sentences import subject
 
 NAMED = 3
 """So many features are named with their numbers; the alert's `features` has them all."""
@@ -26,7 +28,7 @@ _EFFECT_WORDS = {"categorical": "largest share change", "boolean": "largest shar
 
 def verdict_words(verdict: FeatureVerdict) -> str:
     """What alarms about one feature, its likely cause, and what it does to the model, with their numbers: `values: KS
-    .21, p 3e-41; missing 1 % -> 31 %; 31 % of rows are missing; expected: mean score -.061, positive rate -4.4 points`.
+    .21, p 3e-41; missing 1 % -> 31 %; missing 1 % -> 31 %; expected if the data broke: mean score -.061`.
     """
     more = explanation(verdict.feature, verdict.cause, verdict.model_effect)
     return "; ".join([_finding_words(verdict), *more])
@@ -34,12 +36,8 @@ def verdict_words(verdict: FeatureVerdict) -> str:
 
 def explanation(feature: str, cause: Cause | None, effect: ModelEffect | None) -> list[str]:
     """The likely cause in words, and the change of the model's answers that is expected; as far as they are known."""
-    words = [] if cause is None else [cause.sentence.removeprefix(f"{feature}: ")]
-    if effect is not None:
-        positives = effect.expected.positives
-        rate = "" if positives is None else f", positive rate {_signed(100 * positives, 1)} points"
-        words.append(f"expected: mean score {_signed(effect.expected.score, 3)}{rate}")
-    return words
+    words = [] if cause is None else [cause.sentence.removeprefix(f"{subject(feature)}: ")]
+    return words if effect is None else [*words, effect_words(feature, effect)]
 
 
 def _finding_words(verdict: FeatureVerdict) -> str:
@@ -77,9 +75,14 @@ def storm(report: DriftReport, features: Sequence[Tracked], count: int, watched:
     )
 
 
-def escalated(report: DriftReport, new: Sequence[Tracked], paging: int) -> str:
-    """new: the features that joined, or that were muted. paging: how many page now, the new ones included."""
-    what = "goes on, now that its mute has ended, in" if all(entry.in_incident for entry in new) else "spreads to"
+def escalated(report: DriftReport, new: Sequence[Tracked], paging: int, recovered: Collection[str]) -> str:
+    """new: the features that joined, or that were muted. paging: how many page now, the new ones included. recovered:
+    features that had belonged to the incident and were clean since.
+    """
+    if all(entry.in_incident for entry in new):
+        what = "goes on, now that its mute has ended, in"
+    else:
+        what = "is back in" if all(entry.feature in recovered for entry in new) else "spreads to"
     return f"{_subject(report)}: drift {what} {_described(new)}; features paging now: {paging}, {_window(report)}"
 
 
@@ -172,14 +175,3 @@ def _percent(rate: float) -> str:
     ('31 %', '0.4 %')
     """
     return f"{100 * rate:.2g} %" if rate < 0.1 else f"{100 * rate:.0f} %"
-
-
-def _signed(value: float, places: int) -> str:
-    """
-    >>> _signed(-0.0614, 3), _signed(0.25, 3), _signed(0.0001, 3), _signed(-4.42, 1), _signed(0.3, 1)
-    ('-.061', '+.250', '0', '-4.4', '+.3')
-    """
-    if round(value, places) == 0:
-        return "0"
-    text = f"{value:+.{places}f}"
-    return text[0] + text[1:].removeprefix("0") if text[1:].startswith("0.") else text

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from stream_app.audit.difference import Version
 from stream_app.audit.found import Found
 from stream_app.windowing.merged_state import VersionRecord, rows_closed
+from stream_app.windowing.typed import Version
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from contracts.times import moment
 from stream_app.audit.claims import Claim
-from stream_app.audit.difference import Difference, Version, named, ranges
+from stream_app.audit.difference import Difference, named, ranges
 from stream_app.audit.recount import Recount, SeenPartition, Tally
 from stream_app.windowing.state import PartitionMeta, VersionAccount
+from stream_app.windowing.typed import Version
 
 _SHOWN = 5
 """Source partitions that a sentence names."""

@@ -8,9 +8,8 @@ from typing import Literal
 import msgspec
 
 from contracts.times import UtcTime, moment
+from stream_app.windowing.typed import Version
 
-Version = tuple[str, str]
-"""Model and version."""
 Kind = Literal["answered", "offsets", "records", "dead-letters", "reports", "rows", "window", "ahead"]
 """What does not balance.
 

@@ -9,11 +9,11 @@ import msgspec
 from contracts.partials import PartialAggregate
 from contracts.reports import DriftReport
 from contracts.times import milliseconds
-from stream_app.audit.difference import Version
 from stream_app.audit.letters import Letters
 from stream_app.windowing.accounts import ClosedWindows
 from stream_app.windowing.merged_state import VersionRecord
 from stream_app.windowing.state import PartitionMeta
+from stream_app.windowing.typed import Version
 
 
 class Log(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ import msgspec
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidEvent
 from contracts.events import decode_envelope
-from stream_app.audit.difference import Version
 from stream_app.windowing.state import PartitionMeta
+from stream_app.windowing.typed import Version
 
 
 class Letters(msgspec.Struct, frozen=True):

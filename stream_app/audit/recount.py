@@ -18,12 +18,12 @@ import msgspec
 from contracts.errors import InvalidEvent
 from contracts.events import Envelope, decode_envelope, event_time_ms
 from stream_app.audit.claims import claims_of
-from stream_app.audit.difference import Version
 from stream_app.audit.found import Found
 from stream_app.audit.letters import counted_after_all
 from stream_app.errors import SettingsError
 from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.tumbling import WindowConfig, window_start
+from stream_app.windowing.typed import Version
 from stream_app.windowing.watermark import Watermark
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contracts.times import moment
-from stream_app.audit.difference import Difference, Version, named
+from stream_app.audit.difference import Difference, named
 from stream_app.audit.found import Found, Reported
 from stream_app.windowing.merged_state import VersionRecord
+from stream_app.windowing.typed import Version
 
 _SHOWN = 8
 """Source partitions that a sentence names."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from contracts.histogram import Histogram
-from contracts.reports import FeatureVerdict, Finding
+from contracts.reports import QUALITY, FeatureVerdict
 from stream_app.drift.cause.infer import infer
 from stream_app.drift.effect import HARMLESS, is_harmless, model_effect
 from stream_app.drift.prepared import PreparedBaseline
@@ -20,8 +20,6 @@ from stream_app.drift.prepared import PreparedBaseline
 MOST = 50
 """Features of one window that are explained: a cause takes milliseconds, and a storm of 1,000 must not hold up the
 windows of others."""
-_QUALITY: tuple[Finding, ...] = ("missing", "out_of_range", "unseen")
-"""Findings that are never harmless: data that is not what it was."""
 
 
 def explained(
@@ -49,7 +47,7 @@ def _explained(verdict: FeatureVerdict, ready: PreparedBaseline, window: Histogr
     reference = ready.watched[at].reference
     cause = infer(reference, window, verdict.findings, verdict.feature)
     effect = model_effect(reference, window, cause)
-    harmless = is_harmless(effect) and not any(finding in _QUALITY for finding in verdict.findings)
+    harmless = is_harmless(effect) and not any(finding in QUALITY for finding in verdict.findings)
     return msgspec.structs.replace(verdict, cause=cause, model_effect=effect, harmless=harmless)
 
 

@@ -16,8 +16,8 @@ import msgspec
 from contracts.partials import PartialAggregate
 from stream_app.windowing.merged_state import ClosedWindow, VersionRecord, rows_closed
 from stream_app.windowing.state import PartitionMeta
+from stream_app.windowing.typed import Version
 
-Version = tuple[str, str]
 ClosedWindows = Mapping[tuple[str, str, int], ClosedWindow]
 """What stage 2 remembers of closed windows: by model, version and start."""
 

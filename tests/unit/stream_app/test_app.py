@@ -12,7 +12,7 @@ import pytest
 from aiokafka.errors import KafkaError, for_code
 
 from stream_app.agents.configured import merging_config
-from stream_app.alerting.known_alerts import KnownAlerts
+from stream_app.alerting.known_alerts import Alerts
 from stream_app.app import _restoring, create_app
 from stream_app.baselines import Baselines
 from stream_app.errors import BrokerError, StreamError
@@ -29,7 +29,7 @@ async def test_a_broker_that_goes_away_while_a_worker_starts_ends_it_with_one_li
         existing = {topic.name: topic.partitions for topic in wanted(settings, {})}
         failure = asyncio.get_running_loop().create_future()
         baselines = Baselines(settings.bootstrap, "baselines")
-        alerts = KnownAlerts(settings.bootstrap, "drift-alerts", "alert-mutes", page_after=2)
+        alerts = Alerts(settings.bootstrap, "drift-alerts", "alert-mutes", page_after=2)
         app = create_app(settings, existing, merging_config(settings), baselines, alerts, Telemetry(), failure)
         insisted: list[int] = []
         never = asyncio.create_task(asyncio.Event().wait())

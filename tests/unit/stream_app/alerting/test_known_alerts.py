@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiokafka import ConsumerRecord
 
 from contracts.mutes import Mute, encode_mute
-from stream_app.alerting.known_alerts import KnownAlerts, learn
+from stream_app.alerting.known_alerts import Alerts, learn
 from stream_app.alerting.policy_state import PolicyState
 from tests.alerting import a_mute, window
 
@@ -35,6 +35,6 @@ def test_a_tombstone_ends_a_mute_and_what_cannot_be_read_mutes_nothing() -> None
 
 
 def test_before_anything_was_read_nothing_was_said_and_nothing_is_muted() -> None:
-    known = KnownAlerts("", "drift-alerts", "alert-mutes", page_after=2)
+    known = Alerts("", "drift-alerts", "alert-mutes", page_after=2)
     assert known.state("flights", "3") == PolicyState()
     assert known.mutes("flights", "3", window(1)) == ()

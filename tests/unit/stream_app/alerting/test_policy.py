@@ -94,8 +94,36 @@ def test_the_alert_lists_all_that_page_now_strongest_first_and_flags_the_newly_j
 
 def test_a_feature_that_left_and_came_back_in_one_incident_does_not_escalate_again() -> None:
     both, temp = ("distance", "temp"), ("temp",)
-    reports = [a_report(n, *names) for n, names in enumerate([both, both, temp, temp, temp, temp, both, both], 1)]
-    assert transitions(told(reports)[1]) == [".", "raise", *["."] * 6]
+    reports = [a_report(n, *names) for n, names in enumerate([both, both, temp, temp, temp, both, both], 1)]
+    assert transitions(told(reports)[1]) == [".", "raise", *["."] * 5]
+
+
+def test_a_feature_that_was_clean_as_long_as_resolves_is_news_when_it_comes_back_though_others_kept_it_open() -> None:
+    both, temp = ("distance", "temp"), ("temp",)
+    critical = (a_verdict("distance", effect=0.9), "temp")
+    reports = [a_report(n, *names) for n, names in enumerate([both, both, *[temp] * 20, critical, critical, temp], 1)]
+    _, alerts = told(reports)
+    assert transitions(alerts) == [".", "raise", *["."] * 21, "escalate", "."]
+    (alert,) = alerts[23]
+    assert [(f.feature, f.new) for f in alert.features] == [("distance", True), ("temp", False)]
+    assert alert.summary.startswith("flights/3: drift is back in distance (values: KS .90")
+
+
+def test_a_lone_alarm_of_a_feature_that_has_recovered_does_not_keep_the_incident_open() -> None:
+    assert said("zzyyyyy...x")[:10] == [".", "raise", *["."] * 8]  # temp still pages in the first quiet window
+    assert said("zzyyyyy..x.") == [".", "raise", *["."] * 8, "resolve"]
+
+
+def test_a_resolve_names_those_that_recovered_before_it_too() -> None:
+    _, alerts = told(windows("zzyyyyy...."))
+    assert alerts[10][0].summary.startswith("flights/3: drift in temp, distance is over after 3 clean windows in a row")
+
+
+def test_what_recovered_is_remembered_over_a_restart() -> None:
+    state, _ = told(windows("zzyyyyy"))
+    assert state.incident is not None
+    assert state.incident.recovered == ("distance",)
+    assert PolicyState.from_bytes(state.to_bytes()) == state
 
 
 def test_a_run_of_alarms_begins_anew_when_no_alarm_is_left_in_memory() -> None:

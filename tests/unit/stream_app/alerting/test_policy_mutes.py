@@ -6,7 +6,7 @@ import pytest
 
 from contracts.mutes import Mute
 from stream_app.alerting.policy_config import PolicyConfig
-from tests.alerting import HOUR, a_mute, a_report, told, transitions, window
+from tests.alerting import HOUR, a_mute, a_report, a_verdict, told, transitions, window
 
 NAMES = {"x": ("distance",), "z": ("distance", "temp"), ".": (), "?": ()}
 
@@ -55,6 +55,15 @@ def test_a_feature_that_is_muted_before_it_belongs_to_an_incident_does_not_keep_
     reports = [a_report(n, *names) for n, names in enumerate([("temp",), ("temp",), *[("distance",)] * 5], 1)]
     _, alerts = told(reports, mutes=[a_mute("distance", first=1, last=99)])
     assert transitions(alerts) == [".", "raise", ".", ".", ".", "resolve", "."]
+
+
+def test_what_was_critical_while_muted_and_is_quiet_since_neither_escalates_nor_lets_the_incident_end() -> None:
+    """In window 4 temp is clean, and distance, muted until then, still pages: two of the last three. In 5 nothing."""
+    large = a_verdict("distance", effect=0.9)
+    reports = [a_report(n, *some) for n, some in enumerate([("temp",), ("temp", large), (large,), (), (), ()], 1)]
+    _, alerts = told(reports, PolicyConfig(resolve_after=1), mutes=[a_mute("distance", first=1, last=3)])
+    assert transitions(alerts) == [".", "raise", ".", ".", "resolve", "."]
+    assert alerts[1][0].severity == "warning"
 
 
 def test_a_mute_is_about_windows_that_end_after_its_beginning_and_not_after_its_end() -> None:

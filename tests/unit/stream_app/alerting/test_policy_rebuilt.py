@@ -93,6 +93,28 @@ def test_a_reminder_comes_after_the_cooldown_since_the_last_alert() -> None:
     assert transitions(told(windows("xxxxxx"), config, state)[1]) == [*["."] * 4, "remind", "."]
 
 
+def test_a_resolve_ends_its_own_incident_and_no_other() -> None:
+    """Two app ids, for a while: A raised in window 2, B in 3 (it had lost the state), A resolves in 6."""
+    _, first = told(windows("xx...."))
+    _, second = told([a_report(n, "distance") for n in (3, 4)], PolicyConfig(page_after=1))
+    raised, resolved = (some[0] for some in first if some)
+    other = second[0][0]
+    assert other.incident != raised.incident
+    assert resolved.transition == "resolve"
+    state = rebuilt([raised, other, resolved], page_after=2)[FLIGHTS]
+    assert state.incident is not None
+    assert (state.incident.id, state.decided) == (other.incident, resolved.window_start)
+    assert {entry.feature for entry in state.tracked if entry.in_incident} == {"distance"}
+
+
+def test_what_joins_a_storm_is_silent_though_the_state_was_lost() -> None:
+    storm = [a_report(n, *(f"feature{i}" for i in range(4 + n))) for n in range(1, 6)]
+    alerts = [alert for some in told(storm[:3])[1] for alert in some]
+    assert [(alert.transition, alert.storm) for alert in alerts] == [("raise", True)]
+    state = rebuilt(alerts, page_after=2)[FLIGHTS]
+    assert transitions(told(storm, state=state)[1]) == ["."] * 5
+
+
 def test_a_rebuilt_state_survives_being_stored() -> None:
     state = rebuilt(written("xxzz"), page_after=2)[FLIGHTS]
     assert PolicyState.from_bytes(state.to_bytes()) == state

@@ -104,6 +104,27 @@ def test_a_muted_feature_does_not_make_a_storm_and_pages_when_its_mute_ends_in_o
     assert alerts[1][0].storm
 
 
+def test_what_drifts_when_a_storm_has_passed_is_said_though_the_incident_is_still_open() -> None:
+    storm = [a_verdict(f"feature{i:02}", effect=0.9) for i in range(8)]
+    amount = [a_verdict("feature00", effect=0.9), a_verdict("amount", effect=0.9)]
+    windows = [storm, storm, *[storm[:1]] * 20, *[amount] * 7]
+    _, alerts = told([of(n, some, 8 - len(some)) for n, some in enumerate(windows, 1)])
+    assert transitions(alerts) == [".", "raise", *["."] * 21, "escalate", *["."] * 5]
+    (alert,) = alerts[23]
+    assert [feature.feature for feature in alert.features if feature.new] == ["amount"]
+    assert alert.summary.startswith("flights/3: drift spreads to amount")
+
+
+def test_a_second_storm_of_an_open_incident_is_said_once_too() -> None:
+    windows = [features(8), features(8), *[features(1)] * 6, *[features(8)] * 4]
+    reports = [of(n, some, 8 - len(some)) for n, some in enumerate(windows, 1)]
+    state, alerts = told(reports[:7])
+    assert transitions(alerts) == [".", "raise", *["."] * 5]
+    _, alerts = told(reports[7:], state=PolicyState.from_bytes(state.to_bytes()))
+    assert transitions(alerts) == [".", ".", "escalate", ".", "."]
+    assert alerts[2][0].summary.startswith("flights/3: storm: 8 of 9 features drift at once")
+
+
 def test_a_storm_is_remembered_over_a_restart() -> None:
     state, _ = told([of(n, features(8)) for n in (1, 2)])
     assert PolicyState.from_bytes(state.to_bytes()) == state
