@@ -75,16 +75,29 @@ async def _replay(options: Options, settings: SinkSettings, say: Callable[[str],
     for letter, why in now.useless.items():
         say(f"no alert that could be sent: {letter} ({why})")
     if options.dry_run:
-        async with AsyncExitStack() as stack:
-            _sinks(planned, stack)
-        for one in planned.outdated:
-            say(_line(one, "outdated: its incident has had a later alert"))
-        for one in (one for alerts in planned.send.values() for one in alerts):
-            say(_line(one, "would be sent"))
-        return 0
+        return await _rehearse(planned, say)
     if not to_send and not planned.outdated:
         return 0
     return await _carry_out(options, settings, planned, say)
+
+
+async def _rehearse(planned: Plan, say: Callable[[str], None]) -> int:
+    """Everything is listed, also where a sink's settings are wrong. Raises SinkSettingsError then."""
+    wrong = []
+    for one in planned.outdated:
+        say(_line(one, "outdated: its incident has had a later alert"))
+    for name, alerts in planned.send.items():
+        try:
+            await _built(name).close()
+            what = "would be sent"
+        except SinkSettingsError as error:
+            wrong.append(str(error))
+            what = "would not be sent: a setting of its sink is wrong"
+        for one in alerts:
+            say(_line(one, what))
+    if wrong:
+        raise SinkSettingsError("; ".join(wrong))
+    return 0
 
 
 async def _carry_out(options: Options, settings: SinkSettings, planned: Plan, say: Callable[[str], None]) -> int:
@@ -99,7 +112,10 @@ async def _carry_out(options: Options, settings: SinkSettings, planned: Plan, sa
         loop.add_signal_handler(number, stop, number)
     tally = Tally()
     async with AsyncExitStack() as stack:
-        sinks = _sinks(planned, stack)
+        sinks: dict[str, Sink] = {}
+        for name in planned.send:  # all of them before the first alert: a wrong setting stops nothing half-way
+            sinks[name] = _built(name)
+            stack.push_async_callback(sinks[name].close)
         settled = await stack.enter_async_context(settling(settings))
         for one in planned.outdated:
             await settled.put(one, "outdated")
@@ -160,15 +176,6 @@ class Run:
         self._say(_line(one, f"failed: {outcome.detail}"))
         if outcome.away:
             self._held_up.add(one.alert.model)
-
-
-def _sinks(planned: Plan, stack: AsyncExitStack) -> dict[str, Sink]:
-    """All of them before the first alert: a wrong setting stops nothing half-way. Raises SinkSettingsError."""
-    sinks: dict[str, Sink] = {}
-    for name in planned.send:
-        sinks[name] = _built(name)
-        stack.push_async_callback(sinks[name].close)
-    return sinks
 
 
 def _built(name: str) -> Sink:
