@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contracts.baseline import Baseline
+from contracts.baseline import Baseline, Positives, Reference
+from contracts.histogram import Histogram
 from contracts.variation import NaturalVariation
-from contracts.window import WindowCounts
 from stream_app.drift.learning import FEWEST_WINDOWS, RECOMMENDED_WINDOWS, with_learnt_nulls
 from training.columns import countable
+from training.merged_windows import windows_in_words
 from training.times import Times
-from training.windows import FEWEST_ROWS, Windows, cut, spelt
+from training.windows import FEWEST_ROWS, Windows, cut
 
 Rows = npt.NDArray[np.intp]
+Column = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +43,10 @@ def with_natural_variation(
     windows = cut(times.milliseconds, length)
     if windows.count < FEWEST_WINDOWS:
         return msgspec.structs.replace(baseline, natural=_variation(times, length, windows.count, _too_few(windows)))
-    counted = _counted(baseline, features, scored, windows)
     variation = _variation(times, length, windows.count)
-    return msgspec.structs.replace(with_learnt_nulls(baseline, counted), natural=variation)
+    scores, decided = _scores(baseline, scored, windows)
+    taught = with_learnt_nulls(baseline, _features(baseline, features, windows), scores, decided)
+    return msgspec.structs.replace(taught, natural=variation)
 
 
 def natural_lines(baseline: Baseline, times: Times | None) -> list[str]:
@@ -49,7 +54,7 @@ def natural_lines(baseline: Baseline, times: Times | None) -> list[str]:
     natural = baseline.natural
     if natural is None or times is None:
         return []
-    length = spelt(round(natural.window_seconds * 1000))
+    length = round(natural.window_seconds * 1000)
     lines = [f"            times in {natural.column!r} have no zone: taken as UTC"] if times.assumed_utc else []
     if not natural.learnt:
         return [f"natural     variation not learnt: {natural.why_not}", *lines]
@@ -59,31 +64,42 @@ def natural_lines(baseline: Baseline, times: Times | None) -> list[str]:
         name for name, reference in references.items() if any(null.varies for null in reference.natural.values())
     ]
     named = f" ({', '.join(varying[:5])}{', ...' if len(varying) > 5 else ''})" if varying else ""
+    number, thoughts = windows_in_words(cut(times.milliseconds, length), times.milliseconds, length)
     return [
-        f"natural     variation learnt from {natural.windows} windows of {length}{more}",
+        f"natural     variation learnt from {number}{more}",
+        *thoughts,
         f"            {len(varying)} of {len(references)} vary from window to window{named}",
         *lines,
     ]
 
 
-def _counted(baseline: Baseline, features: pd.DataFrame, scored: Scored | None, windows: Windows) -> list[WindowCounts]:
-    """Each window's counts. It holds the scores that are known of its rows."""
-    counted, every = [WindowCounts(baseline) for _ in range(windows.count)], windows.rows()
-    for window, rows in zip(counted, every, strict=True):
-        window.rows = rows.size
-    for i, feature in enumerate(baseline.schema.monitored):
+def _features(baseline: Baseline, features: pd.DataFrame, windows: Windows) -> Iterator[Iterator[Histogram]]:
+    """Each monitored feature's windows, counted when they are asked for: windows x features are never in memory."""
+    every = windows.rows()
+    for feature in baseline.schema.monitored:
         values = countable(features[feature.name], feature)
         # An array of objects can be asked for some rows; of a list of strings numpy would make fixed-width text
         column = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
-        for window, rows in zip(counted, every, strict=True):
-            window.features[i].add(column[rows])
-    if scored is not None:
-        for window, part in zip(counted, windows.rows(scored.rows), strict=True):
-            scores = scored.scores[part]
-            window.score.add(scores)
-            if baseline.threshold is not None:
-                window.decided, window.positives = part.size, int((scores >= baseline.threshold).sum())
-    return counted
+        yield _counted(baseline.features[feature.name], column, every)
+
+
+def _scores(baseline: Baseline, scored: Scored | None, windows: Windows) -> tuple[Iterator[Histogram], list[Positives]]:
+    """Each window's scores, those that are known of its rows, and the decisions that follow."""
+    if scored is None:
+        return iter(()), []
+    every = windows.rows(scored.rows)
+    counted = _counted(baseline.score, scored.scores, every)
+    if baseline.threshold is None:
+        return counted, []
+    positive = scored.scores >= baseline.threshold
+    return counted, [Positives(int(positive[rows].sum()), rows.size) for rows in every]
+
+
+def _counted(reference: Reference, column: Column, every: Sequence[Rows]) -> Iterator[Histogram]:
+    for rows in every:
+        window = Histogram(reference.bins)
+        window.add(column[rows])
+        yield window
 
 
 def _variation(times: Times, length: int, count: int, why_not: str = "") -> NaturalVariation:

@@ -1,7 +1,8 @@
 """Windows of the reference: its rows cut by time as the stream cuts events, so that one can be held against the rest.
 
 Tumbling, in UTC, aligned to the epoch. A window of fewer than 200 rows is thin: the stream merges it into the next one,
-and so does this; what is thin at the end is left out.
+up to 24 of them, and so does this. Left out are the oldest of more than 24, as in the stream, and what is thin at the
+end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from training.errors import DataError
 from training.times import Milliseconds
 
 FEWEST_ROWS = CALIBRATED.n_min
+MOST_THIN = 24
+"""Thin windows that the stream keeps to be merged into the next one."""
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _LENGTH = re.compile(r"(\d+)([smhd])")
 _SHORTEST, _LONGEST = 10_000, 7 * _UNITS["d"]
@@ -45,7 +48,10 @@ def window_length(text: str) -> int:
     found = _LENGTH.fullmatch(text.strip())
     length = int(found[1]) * _UNITS[found[2]] if found else 0
     if not _SHORTEST <= length <= _LONGEST:
-        raise DataError(f"--window {text}: a window's length is a number and a unit from 10s to 7d, such as 30m or 1d")
+        raise DataError(
+            f"--window {text}: a window's length is a whole number and a unit (s, m, h or d) from 10s to 7d, such as 30m "
+            "or 1d"
+        )
     return length
 
 
@@ -67,10 +73,10 @@ def cut(times: Milliseconds, length: int, fewest: int = FEWEST_ROWS) -> Windows:
     """
     starts, of_start, rows = np.unique(times // length, return_inverse=True, return_counts=True)
     number = np.full(starts.size, -1, dtype=np.int64)
-    count, begun, held = 0, 0, 0
-    for i, more in enumerate(rows.tolist()):
-        held += more
-        if held >= fewest:
+    count, begun = 0, 0
+    for i in range(starts.size):
+        begun = max(begun, i - MOST_THIN)
+        if rows[begun : i + 1].sum() >= fewest:
             number[begun : i + 1] = count
-            count, begun, held = count + 1, i + 1, 0
+            count, begun = count + 1, i + 1
     return Windows(number[of_start], count)

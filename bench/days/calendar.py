@@ -98,7 +98,10 @@ class Calendar:
 def learnt(baseline: Baseline, days: Sequence[Day]) -> Baseline:
     """The baseline with what is learnt from its reference's days."""
     variation = NaturalVariation(column="event_time", window_seconds=_DAY_MS / 1000, windows=len(days), learnt=True)
-    taught = with_learnt_nulls(baseline, [day.window for day in days])
+    windows = [day.window for day in days]
+    features = zip(*(window.features for window in windows), strict=True)
+    decided = [Positives(window.positives, window.decided) for window in windows]
+    taught = with_learnt_nulls(baseline, features, [window.score for window in windows], decided)
     return msgspec.structs.replace(taught, natural=variation)
 
 

@@ -20,24 +20,23 @@ Biometrics Bulletin 2(6), 1946); the gate of p-values: Fisher, Statistical Metho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 import numpy as np
 from scipy import special
 
-from contracts.baseline import Baseline, Positives, Reference
-from contracts.binning import Bins, Levels
+from contracts.baseline import Baseline, BridgeTable, Positives, Reference
+from contracts.binning import Bins
 from contracts.histogram import Histogram
 from contracts.variation import LearntNull
-from contracts.window import WindowCounts
 from stream_app.drift.bridge_moments import square_moments
-from stream_app.drift.decision import Measurement
-from stream_app.drift.metric import Measured, Metric
-from stream_app.drift.metrics import METRICS
-from stream_app.drift.natural import LEARNABLE, QUADRATIC, sampling_variance, scaled, statistic
-from stream_app.drift.panel import Flags, Floats, Panel, PanelCounts, PanelKind
-from stream_app.drift.rates import Unseen
+from stream_app.drift.distances import Distances, distances_of
+from stream_app.drift.metric import Measured
+from stream_app.drift.natural import QUADRATIC, scaled, statistic
+from stream_app.drift.panel import Flags, Floats, PanelKind
+from stream_app.drift.prepared import decisions
 from stream_app.drift.rest import rest_of, seen_by
 
 FEWEST_WINDOWS = 20
@@ -51,114 +50,98 @@ _MOST_SHAPE = 2.5
 _RATE_SHAPES = (0.15, 0.5)
 """Of a rate: one degree of freedom at most, 2a = 1."""
 _LEAST_P = 1e-300
-_DECISIONS = Levels(("false", "true"))
 
 
-def with_learnt_nulls(baseline: Baseline, windows: Sequence[WindowCounts]) -> Baseline:
+def with_learnt_nulls(
+    baseline: Baseline,
+    features: Iterable[Iterable[Histogram]],
+    scores: Iterable[Histogram],
+    decided: Iterable[Positives],
+) -> Baseline:
     """The same baseline with what is learnt of each feature, of the score and of the decisions.
 
-    windows: counts of the reference's own rows over the baseline's bins, no row twice; none or few scores are no harm.
+    Counts of the reference's own rows over the baseline's bins, no row twice, one entry for each window: `features` has
+    those of each monitored feature, in schema order. None or few scores or decisions are no harm. Each is asked for
+    once, one feature after the other, so that counts may be made when they are asked for.
     """
-    features = {
-        feature.name: _taught(baseline.features[feature.name], [window.features[i] for window in windows])
-        for i, feature in enumerate(baseline.schema.monitored)
+    monitored = baseline.schema.monitored
+    taught = {
+        feature.name: _taught(baseline.features[feature.name], windows)
+        for feature, windows in zip(monitored, features, strict=True)
     }
     positives = baseline.natural_positives
     if baseline.positives is not None:
-        decided = [_decisions(Positives(window.positives, window.decided)).histogram for window in windows]
-        positives = learn(_decisions(baseline.positives), decided, "decision")
-    score = _taught(baseline.score, [window.score for window in windows])
-    return msgspec.structs.replace(baseline, features=features, score=score, natural_positives=positives)
+        before = decisions(baseline.positives.rows, baseline.positives.count)
+        positives = learn(before, (decisions(one.rows, one.count).histogram for one in decided), "decision")
+    score = _taught(baseline.score, scores)
+    return msgspec.structs.replace(baseline, features=taught, score=score, natural_positives=positives)
 
 
-def _taught(reference: Reference, windows: Sequence[Histogram]) -> Reference:
+def _taught(reference: Reference, windows: Iterable[Histogram]) -> Reference:
     return msgspec.structs.replace(reference, natural=learn(reference, windows))
 
 
-def _decisions(positives: Positives) -> Reference:
-    return Reference(_DECISIONS, (positives.rows - positives.count, positives.count, 0, 0))
-
-
-def learn(reference: Reference, windows: Sequence[Histogram], kind: PanelKind | None = None) -> dict[str, LearntNull]:
+def learn(
+    reference: Reference, windows: Iterable[Histogram], kind: PanelKind | None = None, at_once: int = 256
+) -> dict[str, LearntNull]:
     """The nulls of one feature, of the score or of the decisions, by metric. windows: of the reference's own rows.
 
-    kind: told for decisions; else by the bins. A metric is left out where fewer than 20 windows have 30 rows or more
-    for it.
+    kind: told for decisions; else by the bins. at_once: windows that are in memory together, each with its rest. A
+    metric is left out where fewer than 20 windows have 30 rows or more for it.
     """
-    # One feature's windows make a panel, as many features' references do at a close: each metric sees all at once
-    pairs = [(rest_of(reference, window), window) for window in windows if window.rows >= FEWEST_VALUES]
-    pairs = [(rest, seen_by(rest, window)) for rest, window in pairs if any(rest.counts)]
-    if len(pairs) < FEWEST_WINDOWS:
-        return {}
     kind = kind or ("numeric" if isinstance(reference.bins, Bins) else "categorical")
-    panel = Panel(kind, [rest for rest, _ in pairs])
-    counts = PanelCounts(panel, [seen for _, seen in pairs])
-    metrics = [metric(panel) for metric in METRICS if kind in metric.kinds and metric.name in LEARNABLE]
-    found = {metric.name: _of_metric(metric, panel, counts) for metric in metrics}
+    blocks, windows = [], iter(windows)
+    while some := list(islice(windows, at_once)):
+        pairs = [(rest_of(reference, window), window) for window in some if window.rows >= FEWEST_VALUES]
+        pairs = [(rest, seen_by(rest, window)) for rest, window in pairs if any(rest.counts)]
+        if pairs:
+            blocks.append(distances_of(kind, pairs))
+    joined = [Distances.joined(parts) for parts in zip(*blocks, strict=True)]
+    found = {distances.metric: _null(distances, reference) for distances in joined}
     nulls = {name: null for name, null in found.items() if null is not None}
     if "peak" in nulls and any(nulls[name].varies for name in ("ks", "psi") if name in nulls):
         nulls["peak"] = msgspec.structs.replace(nulls["peak"], varies=nulls["peak"].mean > 0)
     return nulls
 
 
-def _of_metric(metric: Metric, panel: Panel, windows: PanelCounts) -> LearntNull | None:
-    measured = metric.measure(windows)
-    if measured.p is None:  # PSI of levels has too many sparse groups to be a test
-        return None
-    used = (windows.rows if metric.name == "missing" else windows.n) >= FEWEST_VALUES
+def _null(distances: Distances, reference: Reference) -> LearntNull | None:
+    metric, measured, rows, variance, expected = distances
+    used = rows >= FEWEST_VALUES
     if measured.freedom is not None:
         used &= measured.freedom > 0
     count = int(used.sum())
     if count < FEWEST_WINDOWS:
         return None
     between = 0.0
-    if metric.name in QUADRATIC:
-        variance = sampling_variance(metric.name, windows, panel.counted)
-        expected = _expected(metric, measured, panel)
-        stat = statistic(metric.name, measured, variance) / np.where(expected > 0, expected, 1.0)
+    if metric in QUADRATIC:
+        stat = statistic(metric, measured, variance) / np.where(expected > 0, expected, 1.0)
         between = max(0.0, float(np.mean((stat - variance)[used])))
-        opened = _opens(metric.name, measured, stat / variance, used, panel)
+        opened = _opens(metric, measured, stat / variance, used, reference.bridge)
     else:
-        opened = _combined(measured.p[used])
-    x = scaled(Measurement(metric.name, metric.finding, measured), windows, panel.counted, between)[used]
+        opened = _combined(measured, used)
+    x = scaled(metric, measured, variance, between)[used]
     mean = float(x.mean())
-    return LearntNull(opened and mean > 0, between, mean, _shape(metric.name, measured, x), count)
+    return LearntNull(opened and mean > 0, between, mean, _shape(metric, measured, x), count)
 
 
-def _expected(metric: Metric, measured: Measured, panel: Panel) -> Floats:
-    """e of each window, shape (W,)."""
-    if metric.name == "psi":
-        assert measured.freedom is not None
-        return measured.freedom.astype(np.float64)
-    if metric.name == "chi2":
-        return np.ones(measured.value.size)  # the statistic is in units of it
-    if metric.name == "ks":
-        return np.full(measured.value.size, square_moments(panel.references[0].bridge)[0])
-    if isinstance(metric, Unseen):
-        return metric.expected_rate
-    if metric.name == "out_of_range":
-        return 1 / (panel.counted.n + 1)
-    assert measured.reference is not None
-    return measured.reference * (1 - measured.reference)
-
-
-def _opens(name: str, measured: Measured, ratio: Floats, used: Flags, panel: Panel) -> bool:
+def _opens(name: str, measured: Measured, ratio: Floats, used: Flags, bridge: BridgeTable | None) -> bool:
     """ratio: statistic / (v e), shape (W,)."""
-    assert measured.p is not None
     if name == "ks":
-        mean, variance = square_moments(panel.references[0].bridge)
+        mean, variance = square_moments(bridge)
         spread = np.full(ratio.size, variance / mean**2)
     elif measured.freedom is not None:
         spread = 2 / np.maximum(measured.freedom, 1)
     else:
-        return _combined(measured.p[used])
+        return _combined(measured, used)
     shape = ratio[used].size ** 2 / spread[used].sum()
     return bool(special.gammaincc(shape, shape * ratio[used].mean()) < _OPEN_P)
 
 
-def _combined(p: Floats) -> bool:
+def _combined(measured: Measured, used: Flags) -> bool:
     """Fisher: -2 sum ln p is chi-square with 2 W degrees of freedom, or smaller where p is cautious."""
-    return bool(special.chdtrc(2 * p.size, -2 * np.log(np.maximum(p, _LEAST_P)).sum()) < _OPEN_P)
+    assert measured.p is not None
+    p = np.maximum(measured.p[used], _LEAST_P)
+    return bool(special.chdtrc(2 * p.size, -2 * np.log(p).sum()) < _OPEN_P)
 
 
 def _shape(name: str, measured: Measured, x: Floats) -> float:

@@ -45,7 +45,8 @@ class NaturalNulls:
         nulls, sampling = self._nulls.get(measurement.metric), measurement.measured.p
         if nulls is None or sampling is None:
             return measurement
-        natural = nulls.upper_tail(scaled(measurement, window, self._reference, nulls.between)[nulls.at])
+        variance = sampling_variance(measurement.metric, window, self._reference)
+        natural = nulls.upper_tail(scaled(measurement.metric, measurement.measured, variance, nulls.between)[nulls.at])
         p, learnt = sampling.copy(), np.zeros(sampling.size, dtype=np.bool_)
         p[nulls.at] = np.maximum(sampling[nulls.at], natural)
         learnt[nulls.at] = natural >= sampling[nulls.at]
@@ -88,13 +89,9 @@ def f_upper_tail(x: Floats, shape: Floats | float, windows: Floats | float) -> F
     return np.asarray(special.betainc(shape * windows, shape, windows / (windows + x)), dtype=np.float64)
 
 
-def scaled(measurement: Measurement, window: PanelCounts, reference: PanelCounts, between: Floats | float) -> Floats:
-    """x of the module's head before it is divided by M: shape (F,)."""
-    metric, measured = measurement.metric, measurement.measured
-    if metric not in QUADRATIC:
-        return measured.size
-    variance = sampling_variance(metric, window, reference)
-    return statistic(metric, measured, variance) / (variance + between)
+def scaled(metric: str, measured: Measured, variance: Floats, between: Floats | float) -> Floats:
+    """x of the module's head before it is divided by M: shape (F,). variance: 1/n + 1/m."""
+    return statistic(metric, measured, variance) / (variance + between) if metric in QUADRATIC else measured.size
 
 
 def sampling_variance(metric: str, window: PanelCounts, reference: PanelCounts) -> Floats:

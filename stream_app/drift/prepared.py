@@ -23,6 +23,11 @@ from stream_app.drift.panel import Panel, PanelCounts, PanelKind
 _DECISIONS = Levels(("false", "true"))
 
 
+def decisions(rows: int, positives: int) -> Reference:
+    """Decisions as a histogram over two levels; OTHER and UNSEEN stay empty."""
+    return Reference(_DECISIONS, (rows - positives, positives, 0, 0))
+
+
 class Watched(NamedTuple):
     """One thing that is compared: a feature, the score or the decision."""
 
@@ -65,8 +70,8 @@ class PreparedBaseline:
         watched.append(Watched(SCORE, "score", baseline.score))
         self.decides = baseline.positives is not None
         if baseline.positives is not None:
-            decisions = _decisions(baseline.positives.rows, baseline.positives.count)
-            natural = msgspec.structs.replace(decisions, natural=baseline.natural_positives)
+            counted = decisions(baseline.positives.rows, baseline.positives.count)
+            natural = msgspec.structs.replace(counted, natural=baseline.natural_positives)
             watched.append(Watched(DECISION, "decision", natural))
         self.watched = tuple(watched)
         members: dict[PanelKind, list[int]] = {"numeric": [], "categorical": [], "decision": []}
@@ -78,7 +83,7 @@ class PreparedBaseline:
     def histograms(self, window: WindowCounts) -> list[Histogram]:
         """A window's histograms in the order of `watched`."""
         own = [*window.features, window.score]
-        return [*own, _decisions(window.decided, window.positives).histogram] if self.decides else own
+        return [*own, decisions(window.decided, window.positives).histogram] if self.decides else own
 
 
 @lru_cache(maxsize=32)
@@ -94,8 +99,3 @@ _PANEL_OF: dict[VerdictKind, PanelKind] = {
     "boolean": "categorical",
     "decision": "decision",
 }
-
-
-def _decisions(rows: int, positives: int) -> Reference:
-    """Decisions as a histogram over two levels; OTHER and UNSEEN stay empty."""
-    return Reference(_DECISIONS, (rows - positives, positives, 0, 0))

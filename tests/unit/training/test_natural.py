@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
 from contracts.baseline import Baseline
+from tests.builders import a_baseline, a_schema, reference_columns
 from tests.unit.training.rows import DESCRIPTION, described, some_loans
 from training.__main__ import app
 from training.baseline import Origin
@@ -118,6 +120,25 @@ def test_the_score_is_learnt_at_the_times_of_the_rows_that_the_model_was_not_fit
     # the same scores at the times of other rows do not vary
     wrong = Scored(fitted.scores, np.random.default_rng(0).permutation(fitted.validation_rows))
     assert not with_natural_variation(baseline, samples.features, wrong, samples.times, HOUR).score.natural["ks"].varies
+
+
+def test_memory_does_not_grow_with_the_number_of_features() -> None:
+    def peak(features: int) -> int:
+        """Bytes while 60 windows of 200 rows are learnt from."""
+        schema = a_schema(numeric=tuple(f"n{i}" for i in range(features)), categorical=())
+        columns = reference_columns(schema, 12_000)
+        baseline, table = a_baseline(schema=schema, columns=columns, rows=12_000), pd.DataFrame(columns)
+        times = Times("at", np.repeat(np.arange(60), 200) * HOUR, assumed_utc=False)
+        tracemalloc.start()
+        try:
+            learnt = with_natural_variation(baseline, table, None, times, HOUR)
+            found = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert all(reference.natural for reference in learnt.features.values())
+        return found
+
+    assert peak(40) < 1.5 * peak(4)  # 3 times as much where every window's counts are held
 
 
 def test_what_was_learnt_is_told(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_app.agents.configured import merging_config
+from stream_app.settings import StreamSettings
 from training.errors import DataError
 from training.times import times_of
-from training.windows import cut, spelt, window_length
+from training.windows import FEWEST_ROWS, MOST_THIN, cut, spelt, window_length
 
 HOUR = 3_600_000
 
@@ -26,7 +28,7 @@ def test_a_window_holds_the_rows_between_two_multiples_of_its_length(times: list
     assert windows.count == len({at // length for at in times})
 
 
-@given(times=st.lists(st.integers(0, 500), max_size=200), fewest=st.integers(1, 50))
+@given(times=st.lists(st.integers(0, 10 * MOST_THIN), max_size=200), fewest=st.integers(1, 50))
 def test_no_window_is_thin_and_only_the_last_rows_are_left_out(times: list[int], fewest: int) -> None:
     windows = cut(np.array(times, dtype=np.int64), 10, fewest)
     rows = windows.rows()
@@ -35,6 +37,21 @@ def test_no_window_is_thin_and_only_the_last_rows_are_left_out(times: list[int],
     left = [at for at, number in zip(times, windows.of_row.tolist(), strict=True) if number < 0]
     assert len(left) < fewest
     assert all(at // 10 > times[row] // 10 for at in left for part in rows for row in part)
+
+
+def test_more_than_24_thin_windows_lose_the_oldest_as_in_the_stream() -> None:
+    """One row each in windows 0 to 39: 25 of them make 25 rows, 26 never come together."""
+    times = np.arange(40) * 10
+    assert cut(times, 10, fewest=25).of_row.tolist() == [0] * 25 + [-1] * 15
+    assert cut(times, 10, fewest=26).count == 0
+    late = np.concatenate([times, np.full(10, 400)])  # the 41st window has 10 rows, 24 are kept before it
+    assert cut(late, 10, fewest=34).of_row.tolist() == [-1] * 16 + [0] * 34
+    assert cut(late, 10, fewest=35).count == 0
+
+
+def test_what_is_thin_and_how_many_of_it_are_merged_is_as_in_a_stream_with_the_default_settings() -> None:
+    merging = merging_config(StreamSettings(bootstrap="localhost:9092"))
+    assert (merging.merger.minimum_rows, merging.merger.thin_windows) == (FEWEST_ROWS, MOST_THIN)
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
@@ -68,7 +85,7 @@ def test_lengths_are_read_and_spelt_alike(text: str, milliseconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "d", "1w", "9s", "8d", "1.5h", "-1h", "0s", "1 h", "1h30m", "99999999999d"])
 def test_a_length_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="from 10s to 7d, such as 30m or 1d"):
+    with pytest.raises(DataError, match=r"whole number and a unit \(s, m, h or d\) from 10s to 7d, such as 30m or 1d"):
         window_length(text)
 
 
@@ -119,5 +136,5 @@ def test_what_is_no_time_is_refused_with_the_fix(column: list[object], says: str
 
 
 def test_a_time_column_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(DataError, match="no column 'when' that is named as the time; the file has at"):
+    with pytest.raises(DataError, match=r"no column 'when' .* as the time \(.*--time\); the file has at: correct"):
         times_of(pd.DataFrame({"at": ["2026-03-01"]}), "when")

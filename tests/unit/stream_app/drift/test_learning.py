@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from contracts.baseline import Reference
+from contracts.baseline import Positives, Reference
 from contracts.binning import Bins, Levels
 from contracts.histogram import Histogram
 from contracts.variation import LearntNull
-from contracts.window import WindowCounts
 from stream_app.drift.bridge_moments import square_moments
 from stream_app.drift.ks import fit_bridge
 from stream_app.drift.learning import FEWEST_VALUES, FEWEST_WINDOWS, learn, with_learnt_nulls
@@ -29,15 +28,17 @@ def cut(bins: Any, rows: Sequence[Any]) -> list[Histogram]:
     return [counted(bins, part) for part in rows]
 
 
-def learnt_of(parts: Sequence[npt.NDArray[Any]], draws: int = 4_000) -> dict[str, LearntNull]:
+def learnt_of(parts: Sequence[npt.NDArray[Any]], draws: int = 4_000, **options: int) -> dict[str, LearntNull]:
     """parts: the windows' raw values; together they are the reference."""
     together = np.concatenate(parts)
     if together.dtype == object:
         levels = Levels.fit(together.tolist())
-        return learn(Reference.of(counted(levels, together.tolist())), cut(levels, [part.tolist() for part in parts]))
+        windows = cut(levels, [part.tolist() for part in parts])
+        return learn(Reference.of(counted(levels, together.tolist())), windows, **options)  # type: ignore[arg-type]
     bins = Bins.fit(together)
     histogram = counted(bins, together)
-    return learn(Reference.of(histogram, fit_bridge(histogram.counts, 0, draws)), cut(bins, parts))
+    reference = Reference.of(histogram, fit_bridge(histogram.counts, 0, draws))
+    return learn(reference, cut(bins, parts), **options)  # type: ignore[arg-type]
 
 
 SAMPLES: dict[str, Draw] = {
@@ -163,6 +164,15 @@ def test_a_constant_feature_and_an_empty_one_vary_in_nothing() -> None:
     assert not any(null.varies for null in nothing.values())
 
 
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_how_many_windows_are_in_memory_at_once_changes_nothing(kind: str) -> None:
+    rng = np.random.default_rng(12)
+    parts = [SAMPLES[kind](rng, n) for n in rng.integers(20, 200, 60)]  # some are too small to count
+    found = [learnt_of(parts, draws=1_000, at_once=at_once) for at_once in (1, 7, 60, 1_000)]
+    assert all(len(one) >= 3 for one in found)
+    assert all(one == found[0] for one in found)
+
+
 def test_every_learnt_metric_is_one_that_can_be_learnt() -> None:
     rng = np.random.default_rng(0)
     numeric = learnt_of([SAMPLES["missing"](rng, 100) for _ in range(25)])
@@ -172,19 +182,20 @@ def test_every_learnt_metric_is_one_that_can_be_learnt() -> None:
     assert set(numeric) | set(levels) | {"positives"} == set(LEARNABLE)
 
 
+def a_20th(reference: Reference) -> Histogram:
+    histogram = Histogram(reference.bins)
+    histogram.counts += np.array(reference.counts) // 20
+    return histogram
+
+
 def test_a_baseline_learns_of_its_features_its_score_and_its_decisions() -> None:
     baseline = a_baseline()
     assert baseline.positives is not None
-    rng, windows = np.random.default_rng(1), []
-    for _ in range(20):
-        window = WindowCounts(baseline)
-        for histogram, feature in zip(window.features, baseline.schema.monitored, strict=True):
-            part = np.array(baseline.features[feature.name].counts) // 25
-            histogram.counts += part
-        window.score.counts += np.array(baseline.score.counts) // 25
-        window.positives, window.decided = int(rng.integers(0, 5)), 200
-        windows.append(window)
-    taught = with_learnt_nulls(baseline, windows)
+    rng = np.random.default_rng(1)
+    features = [[a_20th(baseline.features[feature.name])] * 20 for feature in baseline.schema.monitored]
+    decided = [Positives(int(rng.integers(0, 5)), 200) for _ in range(20)]
+    taught = with_learnt_nulls(baseline, features, [a_20th(baseline.score)] * 20, decided)
+    assert all(reference.natural for reference in [*taught.features.values(), taught.score])
     assert set(taught.natural_positives) == {"positives"}
     assert taught.natural_positives["positives"].varies
     assert taught.digest != baseline.digest
