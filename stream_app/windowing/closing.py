@@ -9,6 +9,7 @@ import msgspec
 from contracts.baseline import Baseline
 from contracts.window import WindowCounts
 from stream_app.windowing.summing import summed
+from stream_app.windowing.typed import Version
 from stream_app.windowing.waiting_window import WaitingWindow
 
 
@@ -35,21 +36,23 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def closing_of(
-    version: tuple[str, str],
+    version: Version,
     start: int,
     window: WaitingWindow,
     thin: Iterable[WaitingWindow],
     baselines: Mapping[str, Baseline],
     *,
     minimum_rows: int,
+    announced: str = "",
 ) -> Closing | None:
     """Put a window together. window: with at least one part. thin: the thin windows before it, oldest first.
 
     It is compared with the baseline that most of its rows were counted against, the smaller digest in a tie; when
     none of them is known any more, with the newest baseline of its version, and then it compares no row of its own.
-    None when the version has no baseline at all.
+    None when the version has no baseline at all. announced: digest of the baseline that its report was announced with,
+    which is taken again if it is still there, whatever has come since.
     """
-    baseline = _baseline_of(version, window, baselines)
+    baseline = baselines.get(announced) or _baseline_of(version, window, baselines)
     if baseline is None:
         return None
     counts = summed(window.decoded(baseline.digest), baseline)
@@ -75,7 +78,7 @@ def closing_of(
     )
 
 
-def _baseline_of(version: tuple[str, str], window: WaitingWindow, baselines: Mapping[str, Baseline]) -> Baseline | None:
+def _baseline_of(version: Version, window: WaitingWindow, baselines: Mapping[str, Baseline]) -> Baseline | None:
     rows = {digest: rows for digest, rows in window.rows_by_baseline().items() if digest in baselines}
     if rows:
         return baselines[min(rows, key=lambda digest: (-rows[digest], digest))]

@@ -72,7 +72,8 @@ class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
 
     length: of the window in milliseconds. rows: by source partition. reports, offset: those of the version's record
     that was written with it. It stands from before the report on: while the window waits it says that its report may be
-    out. mutes: those by which its alerts were decided; a repeat of them asks for no others.
+    out. mutes: those by which its alerts were decided; a repeat of them asks for no others. baseline: digest of the one
+    that it was compared with, for the repeat; "", of an older version: not known.
     """
 
     length: int
@@ -80,6 +81,7 @@ class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
     reports: int
     offset: int
     mutes: tuple[Mute, ...] = ()
+    baseline: str = ""
     v: Literal[1] = 1
 
 

@@ -150,6 +150,7 @@ class Merger:
                     or self._lacking(windows.baselines_of(start))
                 ):
                     break
+                announced = windows.announced_as(start)
                 closing = closing_of(
                     (model, version),
                     start,
@@ -157,6 +158,7 @@ class Merger:
                     [windows.window(earlier) for earlier in thin],
                     self._baselines,
                     minimum_rows=self._config.minimum_rows,
+                    announced="" if announced is None else announced.baseline,
                 )
                 if closing is None:
                     break
@@ -165,13 +167,15 @@ class Merger:
 
     def announced_mutes(self, closing: Closing) -> tuple[Mute, ...] | None:
         """Those that the window was announced with; None where it was not. Its alerts may be out, decided by them."""
-        return self._versions[closing.model, closing.version].mutes(closing.window_start)
+        announced = self._versions[closing.model, closing.version].announced_as(closing.window_start)
+        return None if announced is None else announced.mutes
 
     def announce(self, closing: Closing, mutes: tuple[Mute, ...] = ()) -> Records:
         """To be durable before its report is out: report and alerts are then repeated as they were, whatever comes in
         between. mutes: those that its alerts are decided by.
         """
-        memory = self._versions[closing.model, closing.version].announce(closing.window_start, mutes)
+        windows = self._versions[closing.model, closing.version]
+        memory = windows.announce(closing.window_start, closing.baseline.digest, mutes)
         return [(self._closed_key(closing.model, closing.version, closing.window_start), memory)]
 
     def close(self, closing: Closing, policy: bytes | None = None) -> Records:

@@ -87,13 +87,13 @@ class VersionWindows:
             if announced.length == window.end - start and announced.rows == _rows(window):
                 self.announced.add(start)
 
-    def mutes(self, start: int) -> tuple[Mute, ...] | None:
-        """Those that an announced window's alerts are decided by; None where it is not announced."""
-        return decode_closed(self._closed[start]).mutes if start in self.announced else None
+    def announced_as(self, start: int) -> ClosedWindow | None:
+        """What the report of an announced window is made of; None where it is not announced."""
+        return decode_closed(self._closed[start]) if start in self.announced else None
 
-    def announce(self, start: int, mutes: tuple[Mute, ...] = ()) -> bytes:
-        """A pending window is reported with the parts that it has now, and its alerts are decided by these mutes. To be
-        stored before its report is out.
+    def announce(self, start: int, baseline: str, mutes: tuple[Mute, ...] = ()) -> bytes:
+        """A pending window is reported with the parts that it has now, compared with the baseline of this digest, and
+        its alerts are decided by these mutes. To be stored before its report is out.
         """
         window = self._windows[start]
         self._closed[start] = encode_closed(
@@ -103,6 +103,7 @@ class VersionWindows:
                 reports=self.record.reports + 1,
                 offset=self._seen,
                 mutes=mutes,
+                baseline=baseline,
             )
         )
         self.announced.add(start)
@@ -139,7 +140,7 @@ class VersionWindows:
         if start not in following:
             raise ValueError(f"window {start} of {closing.model}/{closing.version} is not the next: {following}")
         window = self._windows[start]
-        memory = None if start in self.announced else self.announce(start)
+        memory = None if start in self.announced else self.announce(start, closing.baseline.digest)
         self.announced.discard(start)
         for part in window.parts.values():
             self._no_longer_waits(part.baseline)

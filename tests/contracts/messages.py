@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from contracts.alerts import AlertFeature, DriftAlert, alert_id, decode_alert, encode_alert, incident_id
+from contracts.alerts import decode_alert, encode_alert
 from contracts.baseline import Baseline
 from contracts.compiled import Compiled
 from contracts.dead_letters import DeadLetter, decode_dead_letter, encode_dead_letter
 from contracts.dependence import ScoreDependence
 from contracts.events import Label, decode_event, encode_event
-from contracts.findings import Cause, ModelEffect, ScoreChange
 from contracts.histogram import Counts
 from contracts.mutes import Mute, decode_mute, encode_mute
 from contracts.partials import Heartbeat, PartialAggregate, decode_partial, encode_partial
@@ -33,6 +32,7 @@ from stream_app.windowing.merged_state import (
 from stream_app.windowing.state import PartitionMeta, VersionAccount, decode_meta, encode_meta
 from tests.builders import NOON, NOON_MS, a_baseline, an_event
 from tests.compiled import a_compiled
+from tests.judged import a_judged_alert
 
 EXAMPLES = Path(__file__).parent / "examples"
 HOUR = timedelta(hours=1)
@@ -84,42 +84,7 @@ REPORT = DriftReport(
     partitions={0: 4711, 1: 4502},
 )
 
-INCIDENT = incident_id("flights", "1", NOON)
-ALERT = DriftAlert(
-    id=alert_id(INCIDENT, "raise", NOON),
-    incident=INCIDENT,
-    transition="raise",
-    severity="critical",
-    model="flights",
-    version="1",
-    window_start=NOON,
-    window_end=NOON + HOUR,
-    report=REPORT.id,
-    features=(
-        AlertFeature(
-            feature="distance",
-            findings=("values", "out_of_range"),
-            p_value=3.5e-41,
-            effect=0.21,
-            since=NOON - HOUR,
-            new=True,
-            cause=Cause(
-                kind="unit",
-                sentence="33 % of rows look multiplied by 1.61 (miles -> kilometres?)",
-                share=0.33,
-                factor=1.609344,
-                unit="miles -> kilometres",
-                explained=0.97,
-            ),
-            model_effect=ModelEffect(
-                if_world_moved=ScoreChange(0.012, 0.008),
-                if_data_broke=ScoreChange(-0.061, -0.044),
-                headline="data",
-            ),
-        ),
-    ),
-    summary="flights/1: drift in distance in 2 of the last 3 windows",
-)
+ALERT = a_judged_alert()
 
 PARTIAL = PartialAggregate(
     model="flights",
@@ -162,11 +127,22 @@ RECORD = VersionRecord(
 MUTE = Mute(
     model="flights", version="1", feature="distance", since=NOON, until=NOON + 8 * HOUR, reason="mended, ticket 4711"
 )
-CLOSED = ClosedWindow(length=3_600_000, rows={0: 4, 7: 4}, reports=2, offset=44, mutes=(MUTE,))
+CLOSED = ClosedWindow(
+    length=3_600_000, rows={0: 4, 7: 4}, reports=2, offset=44, mutes=(MUTE,), baseline="0123456789abcdef"
+)
 POLICY = PolicyState(
     decided=NOON,
     alerts=(ALERT,),
-    incident=Incident(id=INCIDENT, opened=NOON, severity="critical", clean=1, told=NOON),
+    incident=Incident(
+        id=ALERT.incident,
+        opened=NOON,
+        severity="critical",
+        clean=1,
+        told=NOON,
+        storm=True,
+        calm=True,
+        recovered=("carrier",),
+    ),
     tracked=(
         Tracked(
             feature="distance",
@@ -179,6 +155,7 @@ POLICY = PolicyState(
             critical=False,
             words="distance moved",
             owed=True,
+            clean=1,
             cause=ALERT.features[0].cause,
             model_effect=ALERT.features[0].model_effect,
         ),

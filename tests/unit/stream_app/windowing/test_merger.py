@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
@@ -19,6 +21,7 @@ from stream_app.windowing.merged_state import (
     version_key,
 )
 from stream_app.windowing.merger import Merger, MergerConfig, Records
+from tests.builders import a_baseline
 from tests.unit.stream_app.windowing.stand import AGAIN, FIRST, SECOND, a_partial, by_digest, folded
 
 NEVER = None
@@ -511,6 +514,33 @@ def test_an_announced_window_takes_no_more_parts_and_closes_after_a_restart_with
     stage.take(a_partial(0, 5, partition=1))
     assert stage.close() == [("1", 0, 3)]
     assert (stage.record.reported_rows, stage.record.late_rows) == (3, 5)
+
+
+def test_an_announced_window_is_compared_with_the_same_baseline_again_though_a_newer_one_has_come() -> None:
+    stage = Stage(partitions=1)
+    unknown = a_baseline(seed=9)
+    newer = msgspec.structs.replace(FIRST, created=FIRST.created + timedelta(days=1))
+    stage.take(a_partial(0, 3, baseline=unknown))
+    stage.beat(100)
+    stage.merger.give_up(unknown.digest)
+    (closing,) = stage.merger.due()
+    assert closing.baseline in (FIRST, AGAIN)
+    stage.written += stage.merger.announce(closing)
+    stage.baselines[newer.digest] = newer
+    stage.crash()
+    stage.merger.give_up(unknown.digest)
+    (again,) = stage.merger.due()
+    assert again.baseline == closing.baseline
+    # one that was announced by an older version does not say; the newest is taken then, as before
+    ((key, value),) = [(key, value) for key, value in stage.written if isinstance(parse_merged_key(key), ClosedKey)]
+    assert value is not None
+    older = msgspec.msgpack.decode(value)
+    del older["baseline"]
+    stage.written.append((key, msgspec.msgpack.encode(older)))
+    stage.crash()
+    stage.merger.give_up(unknown.digest)
+    (again,) = stage.merger.due()
+    assert again.baseline == newer
 
 
 def test_a_window_announced_by_a_worker_who_had_read_further_waits_for_its_parts() -> None:
