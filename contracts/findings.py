@@ -64,7 +64,7 @@ class ModelEffect(msgspec.Struct, frozen=True, kw_only=True):
 
     if_data_broke: only this feature changed, by an error (partial dependence; None where no model could be asked).
     if_world_moved: other features moved along with it (mean score of the reference's rows like these). headline: which
-    of the two the cause speaks for.
+    of the two the cause speaks for; it may be the one that is not known.
     """
 
     if_world_moved: ScoreChange
@@ -72,8 +72,6 @@ class ModelEffect(msgspec.Struct, frozen=True, kw_only=True):
     headline: Literal["data", "world"] = "world"
 
     @property
-    def expected(self) -> ScoreChange:
-        """The headline's change."""
-        if self.headline == "data" and self.if_data_broke is not None:
-            return self.if_data_broke
-        return self.if_world_moved
+    def expected(self) -> ScoreChange | None:
+        """The headline's change; None where that is not known."""
+        return self.if_data_broke if self.headline == "data" else self.if_world_moved

@@ -24,8 +24,9 @@ def cause_words(feature: AlertFeature) -> str:
 
 
 def score_change(feature: AlertFeature) -> float | None:
-    """The expected change of the mean score; None where the alert has none."""
-    return None if feature.model_effect is None else feature.model_effect.expected.score
+    """The expected change of the mean score; None where the alert has none, or where it is not known."""
+    expected = None if feature.model_effect is None else feature.model_effect.expected
+    return None if expected is None else expected.score
 
 
 def finds(alert: DriftAlert, true: TrueCause) -> tuple[bool, str]:

@@ -65,8 +65,9 @@ RAISE = of_incident(
     2,
     DISTANCE,
     summary="flights/3: drift in distance (values: KS .21, p 3e-41; 33 % of rows look multiplied by 1.61 (miles -> "
-    "kilometres?); expected: mean score -.061, positive rate -4.4 points) in at least 2 of the last 3 compared "
-    "windows, window 2026-01-01T13:00:00Z to 2026-01-01T14:00:00Z",
+    "kilometres?); expected if the data broke: mean score -.061, positive rate -4.4 points; if the world moved: mean "
+    "score +.012, positive rate +.8 points) in at least 2 of the last 3 compared windows, "
+    "window 2026-01-01T13:00:00Z to 2026-01-01T14:00:00Z",
 )
 ESCALATE = of_incident(
     "escalate", 4, DISTANCE, CARRIER, severity="critical", summary="flights/3: drift spreads to carrier & <tail>"

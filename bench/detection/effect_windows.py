@@ -100,7 +100,7 @@ class EffectWindows:
             self._change(rows.scores, scores),
             _sum(broke),
             _sum([effect.if_world_moved for effect in effects]),
-            sum(effect.expected.score for effect in effects),
+            sum(effect.expected.score for effect in effects if effect.expected is not None),
             all(verdict.harmless for verdict in verdicts),
             all(is_harmless(effect) for effect in effects),
         )
@@ -114,7 +114,7 @@ class EffectWindows:
         rows = self._rows.take(chosen)
         for verdict in self._verdicts(rows, (name,)):
             effect = verdict.model_effect
-            if effect is None or effect.if_data_broke is None:
+            if effect is None or effect.if_data_broke is None or effect.expected is None:
                 continue
             true = self._change(self._rows.scores, rows.scores)
             broke, world = effect.if_data_broke, effect.if_world_moved

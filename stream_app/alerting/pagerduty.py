@@ -129,7 +129,7 @@ def _particulars(feature: AlertFeature) -> dict[str, Any]:
     about = {
         "findings": findings(feature),
         "cause": cause(feature),
-        "expected_change": None if change is None else change.removeprefix("expected: "),
+        "expected_change": None if change is None else change.removeprefix("expected "),
         "since": instant(feature.since),
         "new": feature.new,
     }

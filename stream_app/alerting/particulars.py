@@ -24,12 +24,12 @@ def cause(feature: AlertFeature) -> str | None:
 
 
 def expected_change(feature: AlertFeature) -> str | None:
-    """`expected: mean score -.061, positive rate -4.4 points`; None where no effect was estimated."""
+    """`expected if the data broke: mean score -.061, positive rate -4.4 points`; None where no effect was estimated."""
     return next(iter(explanation(feature.feature, None, feature.model_effect)), None)
 
 
 def line(feature: AlertFeature) -> str:
-    """All of it in one line: `distance (values: effect 0.21, p 3e-41): cause; expected: mean score -.061`."""
+    """All of it in one line: `distance (values: effect 0.21, p 3e-41): cause; expected ...: mean score -.061`."""
     more = explanation(feature.feature, feature.cause, feature.model_effect)
     return ": ".join([f"{feature.feature} ({findings(feature)})", *(["; ".join(more)] if more else [])])
 

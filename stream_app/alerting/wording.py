@@ -28,7 +28,7 @@ _EFFECT_WORDS = {"categorical": "largest share change", "boolean": "largest shar
 
 def verdict_words(verdict: FeatureVerdict) -> str:
     """What alarms about one feature, its likely cause, and what it does to the model, with their numbers: `values: KS
-    .21, p 3e-41; missing 1 % -> 31 %; missing 1 % -> 31 %; expected if the data broke: mean score -.061`.
+    .21, p 3e-41; out of range 0 % -> 31 %, p 9e-80; shifted by +30; expected if the world moved: mean score -.061`.
     """
     more = explanation(verdict.feature, verdict.cause, verdict.model_effect)
     return "; ".join([_finding_words(verdict), *more])
@@ -41,22 +41,29 @@ def explanation(feature: str, cause: Cause | None, effect: ModelEffect | None) -
 
 
 def _finding_words(verdict: FeatureVerdict) -> str:
-    words = []
-    for finding in verdict.findings:
-        if finding == "values":
-            effect = _EFFECT_WORDS.get(verdict.kind, "KS")
-            words.append(f"values: {effect} {_fraction(verdict.effect)}, p {_p(verdict.p_value)}")
-        else:
-            words.append(_rate_words(verdict, finding))
-    return "; ".join(words)
+    return "; ".join(
+        _values_words(verdict) if finding == "values" else _rate_words(verdict, finding) for finding in verdict.findings
+    )
+
+
+def _values_words(verdict: FeatureVerdict) -> str:
+    """With the numbers of the value tests. The verdict's own are a rate's where that is stronger: they are only taken
+    where there is no rate, or no statistic."""
+    size, p = verdict.effect, verdict.p_value
+    of_values = [statistic for statistic in verdict.statistics if statistic.name not in _RATE_WORDS]
+    known = [statistic.p_value for statistic in of_values if statistic.p_value is not None]
+    if len(verdict.findings) > 1 and known:
+        size, p = of_values[0].value, min(known)
+    return f"values: {_EFFECT_WORDS.get(verdict.kind, 'KS')} {_fraction(size)}, p {_p(p)}"
 
 
 def _rate_words(verdict: FeatureVerdict, finding: Finding) -> str:
-    """A rate with the reference's own, where the report has a statistic of the finding's name."""
+    """A rate with the reference's own and its p, where the report has a statistic of the finding's name."""
     statistic = next((s for s in verdict.statistics if s.name == finding), None)
     if statistic is None or statistic.reference is None:
         return _RATE_WORDS[finding]
-    return f"{_RATE_WORDS[finding]} {_percent(statistic.reference)} -> {_percent(statistic.value)}"
+    p = "" if statistic.p_value is None else f", p {_p(statistic.p_value)}"
+    return f"{_RATE_WORDS[finding]} {_percent(statistic.reference)} -> {_percent(statistic.value)}{p}"
 
 
 def raised(report: DriftReport, features: Sequence[Tracked], page_after: int, of_last: int) -> str:

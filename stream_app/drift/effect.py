@@ -32,12 +32,15 @@ HARMLESS = 0.01
 """Changes of the mean score, and of the share of positives, below this are harmless."""
 
 
-def model_effect(reference: Reference, window: Histogram, cause: Cause | None) -> ModelEffect | None:
+def model_effect(
+    reference: Reference, window: Histogram, cause: Cause | None, *, of_score: bool = False
+) -> ModelEffect | None:
     """The effect of the window's drift of one feature, or None where the reference knows no scores.
 
-    Of the score itself: the change of its own mean, known from its histogram; there is no "if the data broke" then, as
-    there is none for a model that could not be asked. cause: picks the headline, and says where a share of the rows was
-    set to one value. A window without rows changes nothing.
+    of_score: the reference is of the score itself. Then it is the change of its own mean, known from its histogram, and
+    that is the headline; there is no "if the data broke", as there is none for a model that could not be asked.
+    cause: picks the headline, whether that is known or not, and says where a share of the rows was set to one value.
+    A window without rows changes nothing.
     """
     known = reference.dependence
     if known is None:
@@ -52,7 +55,7 @@ def model_effect(reference: Reference, window: Histogram, cause: Cause | None) -
         else _if_world_moved(before, after, known.bin_starts, known.bin_positives, known.missing_positives),
     )
     broke = _if_data_broke(reference.bins, known, before, after, cause)
-    of_data = cause is not None and cause.of_data and broke is not None
+    of_data = cause is not None and cause.of_data and not of_score
     return ModelEffect(if_world_moved=world, if_data_broke=broke, headline="data" if of_data else "world")
 
 

@@ -46,12 +46,13 @@ def _explained(verdict: FeatureVerdict, ready: PreparedBaseline, window: Histogr
         return verdict  # its rate is its cause and its effect
     reference = ready.watched[at].reference
     cause = infer(reference, window, verdict.findings, verdict.feature)
-    effect = model_effect(reference, window, cause)
+    effect = model_effect(reference, window, cause, of_score=verdict.kind == "score")
     harmless = is_harmless(effect) and not any(finding in QUALITY for finding in verdict.findings)
     return msgspec.structs.replace(verdict, cause=cause, model_effect=effect, harmless=harmless)
 
 
 def _rank(verdict: FeatureVerdict) -> tuple[float, float, float]:
     effect = None if verdict.kind in ("score", "decision") else verdict.model_effect
-    change = HARMLESS if effect is None else abs(effect.expected.score)
+    expected = None if effect is None else effect.expected
+    change = HARMLESS if expected is None else abs(expected.score)
     return -change, verdict.p_value, -verdict.effect

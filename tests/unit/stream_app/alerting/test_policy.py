@@ -220,7 +220,7 @@ def test_the_summary_says_what_by_how_much_how_often_and_when() -> None:
     reports = [a_report(1, distance, carrier), a_report(2, distance, carrier), *windows("......")[2:]]
     alerts = [some[0] for some in told(reports)[1] if some]
     assert alerts[0].summary == (
-        "flights/3: drift in distance (values: KS .21, p 3e-41; missing 1 % -> 31 %), "
+        "flights/3: drift in distance (values: KS .21, p 3e-41; missing 1 % -> 31 %, p 1e-09), "
         "carrier (values: largest share change .07, p 2e-05) in at least 2 of the last 3 compared windows, "
         "window 2026-01-01T13:00:00Z to 2026-01-01T14:00:00Z"
     )

@@ -97,7 +97,7 @@ def test_a_reminder_of_a_window_without_alarms_says_which_one_had_them() -> None
 
 def test_a_reminder_tells_what_pages_and_alarms_with_its_numbers_of_now() -> None:
     said = reminded_of(a_verdict("distance", effect=0.2, change=0.03), harmless("temp"))
-    assert "in distance (values: KS .20, p 1e-09; expected: mean score +.030" in said
+    assert "in distance (values: KS .20, p 1e-09; expected if the world moved: mean score +.030" in said
     assert "temp (does not page: harmless; values: KS .20" in said
     assert "last seen" not in said
 

@@ -120,8 +120,18 @@ def test_a_model_that_could_not_be_asked_is_silent_about_broken_data() -> None:
     reference = Reference(BINS, (0, 30, 30, 30, 0), dependence=told)
     found = of(model_effect(reference, window((0, 0, 30, 60, 0)), cause("unit")))
     assert found.if_data_broke is None
-    assert found.headline == "world"
-    assert found.expected.score == pytest.approx((0.9 - 0.5) / 3, rel=1e-3)
+    assert found.headline == "data"  # what the cause speaks for is not known: the other number does not take its place
+    assert found.expected is None
+    assert not is_harmless(found)
+    world = of(model_effect(reference, window((0, 0, 30, 60, 0)), cause("shift")))
+    assert world.expected == world.if_world_moved == ScoreChange(pytest.approx((0.9 - 0.5) / 3, rel=1e-3))
+
+
+def test_the_change_of_the_score_itself_is_known_whatever_the_cause() -> None:
+    own = Reference(BINS, (0, 30, 30, 30, 0), dependence=ScoreDependence(bin_starts=(0, 2, 3), bin_scores=(5, 15, 25)))
+    found = of(model_effect(own, window((0, 0, 30, 60, 0)), cause("spike", 25.0), of_score=True))
+    assert (found.headline, found.if_data_broke) == ("world", None)
+    assert found.expected == ScoreChange(pytest.approx(20 / 3, rel=1e-3))
 
 
 def test_where_the_model_gave_no_answer_nothing_is_stated_of_rows_that_went_there() -> None:

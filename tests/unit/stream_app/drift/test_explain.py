@@ -13,6 +13,7 @@ from contracts.dependence import ScoreDependence
 from contracts.reports import DriftReport
 from contracts.variation import NaturalVariation
 from contracts.window import WindowCounts
+from stream_app.drift.effect import HARMLESS
 from stream_app.drift.explain import MOST
 from stream_app.drift.report import report
 from stream_app.drift.rule import CALIBRATED, CLASSIC
@@ -68,8 +69,28 @@ def test_alarms_are_ranked_by_their_effect_on_the_score_and_unknown_ones_come_be
     effects = {verdict.feature: verdict.model_effect for verdict in found.features}
     assert effects["unknown"] is None
     assert effects["strong"] is not None
+    assert effects["strong"].expected is not None
     assert abs(effects["strong"].expected.score - 0.5 * 5 / 40) < 0.02
     assert {verdict.feature for verdict in found.features if verdict.harmless} == {"weak"}
+
+
+def test_broken_data_whose_effect_is_not_known_ranks_as_unknown_and_not_by_what_the_world_would_do() -> None:
+    baseline = with_dependence({"strong": 0.5, "weak": 0.001, "unknown": 0.0})
+    told = msgspec.structs.replace(known(0.0, baseline, "unknown"), at=(), partial=None, sample_score=None)
+    features = dict(baseline.features)
+    features["unknown"] = msgspec.structs.replace(features["unknown"], dependence=told)
+    found = closed(
+        msgspec.structs.replace(baseline, features=features),
+        {"weak": lambda x: x + 20, "strong": lambda x: x + 5, "unknown": lambda x: x * 100},
+    )
+    assert found.alarms == ("strong", "unknown", "weak")
+    verdict = found.verdict("unknown")
+    assert verdict is not None
+    assert verdict.cause is not None
+    assert verdict.cause.of_data
+    assert verdict.model_effect is not None
+    assert (verdict.model_effect.headline, verdict.model_effect.expected) == ("data", None)
+    assert not verdict.harmless
 
 
 def test_what_does_not_alarm_has_neither_cause_nor_effect_and_is_not_called_harmless() -> None:
@@ -104,6 +125,24 @@ def test_the_score_ranks_behind_the_features_that_move_it() -> None:
     scores = np.random.default_rng(6).random(1_000) ** 3
     window.add_columns([moved(columns["strong"]), columns["weak"], columns["unknown"]], scores, [None] * 1_000)
     found = report(baseline, window, window_start=0, window_end=HOUR_MS, rows=1_000, merged_windows=0, partitions={})
+    assert found.alarms == ("strong", SCORE)
+
+
+def test_the_change_of_the_score_itself_ranks_it_before_no_feature_that_matters() -> None:
+    baseline = with_dependence({"strong": 0.1})
+    bins = baseline.score.bins
+    assert isinstance(bins, Bins)
+    own = ScoreDependence(bin_starts=tuple(range(bins.size)), bin_scores=(0.0, *bins.edge_array.tolist()))
+    baseline = msgspec.structs.replace(baseline, score=msgspec.structs.replace(baseline.score, dependence=own))
+    window, columns = WindowCounts(baseline), reference_columns(SCHEMA, 1_000, seed=5)
+    scores = np.random.default_rng(6).random(1_000) ** 3
+    window.add_columns([moved(columns["strong"]), columns["weak"], columns["unknown"]], scores, [None] * 1_000)
+    found = report(baseline, window, window_start=0, window_end=HOUR_MS, rows=1_000, merged_windows=0, partitions={})
+    changes = {verdict.feature: verdict.model_effect for verdict in found.features if verdict.alarm}
+    of_score, of_feature = changes[SCORE], changes["strong"]
+    assert of_score is not None
+    assert of_feature is not None
+    assert abs(of_score.expected.score) > 5 * abs(of_feature.expected.score) > 5 * HARMLESS
     assert found.alarms == ("strong", SCORE)
 
 
