@@ -14,9 +14,9 @@ from stream_app.drift.panel import Panel, PanelCounts
 from tests.drift import a_reference, measure, size_under_the_null
 
 
-def of_counts(reference: list[int], window: list[int]) -> tuple[float, float]:
+def of_counts(reference: list[int], window: list[int], levels: Levels | None = None) -> tuple[float, float]:
     """X2 and p for counts of levels, the last two of OTHER and UNSEEN."""
-    levels = Levels(tuple(f"level {i}" for i in range(len(reference) - 2)))
+    levels = levels or Levels(tuple(f"level {i}" for i in range(len(reference) - 2)))
     panel = Panel("categorical", [Reference(levels, tuple(reference))])
     measured = ChiSquare(panel).measure(PanelCounts(panel, [Reference(levels, tuple(window)).histogram]))
     assert measured.p is not None
@@ -43,6 +43,16 @@ def test_levels_that_expect_fewer_than_five_rows_share_a_cell_with_the_rest() ->
 def test_a_rest_that_expects_fewer_than_five_rows_joins_the_rarest_level() -> None:
     expected = scipy_says((500, 50), (500, 50))
     assert of_counts([500, 480, 20, 0], [50, 40, 3, 7]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_levels_that_may_have_been_named_by_luck_share_a_cell_with_those_that_were_not() -> None:
+    """c is the rarest that was named, with 10 rows; below 10 + 3 sqrt(10) = 19.5 a level may be named by luck."""
+    reference, window = (500, 20, 15, 10, 9, 0), (505, 19, 13, 4, 13, 0)
+    named, rest = ("a", "b", "bb", "c"), ("d",)
+    by_luck = scipy_says((500, 505), (20, 19), (34, 30))
+    assert of_counts(list(reference), list(window), Levels(named, rest=rest)) == pytest.approx(by_luck, rel=1e-9)
+    every = scipy_says(*zip(reference[:4], window[:4], strict=True), (9, 13))
+    assert of_counts([*reference], [*window], Levels(named)) == pytest.approx(every, rel=1e-9)
 
 
 def test_one_cell_alone_says_nothing() -> None:

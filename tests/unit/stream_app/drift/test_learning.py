@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,9 +16,13 @@ from contracts.binning import Bins, Levels
 from contracts.histogram import Histogram
 from contracts.variation import LearntNull
 from stream_app.drift.bridge_moments import square_moments
-from stream_app.drift.ks import fit_bridge
+from stream_app.drift.decision import Measurement
+from stream_app.drift.distances import distances_of
+from stream_app.drift.ks import Ks, fit_bridge
 from stream_app.drift.learning import FEWEST_VALUES, FEWEST_WINDOWS, learn, with_learnt_nulls
-from stream_app.drift.natural import LEARNABLE
+from stream_app.drift.natural import LEARNABLE, NaturalNulls
+from stream_app.drift.panel import Panel, PanelCounts
+from stream_app.drift.rest import rest_of
 from tests.builders import a_baseline
 from tests.drift import counted
 
@@ -139,6 +144,41 @@ def test_the_peak_is_learnt_as_it_is() -> None:
     assert null.varies
     assert null.between == 0
     assert 0.01 < null.mean < 0.2
+
+
+def test_the_peak_varies_where_ks_does_though_chance_hides_it() -> None:
+    rng = np.random.default_rng(13)
+    parts = [rng.normal(rng.normal(0, 0.12), 1, 500) for _ in range(40)]
+    bins = Bins.fit(np.concatenate(parts))
+    reference = Reference.of(counted(bins, np.concatenate(parts)))
+    windows = cut(bins, parts)
+    nulls = learn(reference, windows)
+    (peak,) = [
+        found
+        for found in distances_of("numeric", [(rest_of(reference, window), window) for window in windows])
+        if found.metric == "peak"
+    ]
+    assert stats.combine_pvalues(peak.measured.p).pvalue > 0.1, "by itself it would keep its gate closed"
+    assert nulls["ks"].varies
+    assert nulls["peak"].varies
+
+
+def test_one_outage_among_sixty_windows_leaves_a_small_p_for_the_next_one_like_it() -> None:
+    rng = np.random.default_rng(14)
+    parts = [rng.normal(size=1_000) for _ in range(59)]
+    parts.append(np.full(1_000, 2.0))
+    together = np.concatenate(parts)
+    bins = Bins.fit(together)
+    reference = Reference.of(counted(bins, together))
+    nulls = learn(reference, cut(bins, parts))
+    assert nulls["ks"].varies
+    assert nulls["ks"].shape == 0.25
+    panel = Panel("numeric", [msgspec.structs.replace(reference, natural=nulls)])
+    window = PanelCounts(panel, [counted(bins, np.full(1_000, 2.0))])
+    measured = [Measurement("ks", "values", Ks(panel).measure(window))]
+    (held,) = NaturalNulls(panel).apply(measured, window)
+    assert held.measured.p is not None
+    assert held.measured.p[0] < 2e-4
 
 
 def test_too_few_windows_teach_nothing() -> None:

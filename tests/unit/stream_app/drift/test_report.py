@@ -6,13 +6,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from contracts.baseline import DECISION, SCORE, Baseline
 from contracts.reports import DriftReport, decode_report, encode_report
 from contracts.schema import Feature, FeatureSchema
+from contracts.variation import LearntNull
 from contracts.window import WindowCounts
+from stream_app.drift.natural import LEARNABLE
 from stream_app.drift.report import compare, report
 from stream_app.drift.rule import CALIBRATED, CLASSIC
 from tests.builders import NOON_MS, a_baseline, a_schema, reference_columns
@@ -63,6 +66,31 @@ def test_quiet_windows_seldom_alarm() -> None:
 def test_the_classic_preset_alarms_on_many_quiet_windows() -> None:
     alarms = sum(any(v.alarm for v in compare(BASELINE, a_window(seed=seed), CLASSIC)) for seed in range(40))
     assert alarms > 8
+
+
+def taught(baseline: Baseline = BASELINE) -> Baseline:
+    """With nulls that were learnt from windows which vary a lot."""
+    nulls = dict.fromkeys(LEARNABLE, LearntNull(True, 0.01, 0.5, 0.6, 60))
+    features = {name: msgspec.structs.replace(of, natural=nulls) for name, of in baseline.features.items()}
+    positives = {"positives": nulls["positives"]}
+    return msgspec.structs.replace(baseline, features=features, natural_positives=positives)
+
+
+def test_the_classic_preset_does_not_use_what_was_learnt() -> None:
+    window = a_window(change=shift("n3", 1.0))
+    assert compare(taught(), window, CLASSIC) == compare(BASELINE, window, CLASSIC)
+    assert compare(taught(), window) != compare(BASELINE, window)
+
+
+def test_decisions_are_held_against_their_learnt_null() -> None:
+    window = a_window(scores=np.random.default_rng(3).random(1_000) ** 0.6)
+    by_sampling, learnt = (compare(baseline, window)[-1] for baseline in (BASELINE, taught()))
+    assert by_sampling.feature == learnt.feature == DECISION
+    assert by_sampling.statistics[0].null == "sampling"
+    assert learnt.statistics[0].null == "learnt"
+    assert by_sampling.alarm
+    assert learnt.p_value > 0.005
+    assert not learnt.alarm
 
 
 def shift(name: str, by: float) -> Callable[[Columns], object]:
