@@ -31,7 +31,7 @@ def few_rows(rows: int) -> str:
 def _natural(baseline: Baseline, window_seconds: float) -> str:
     natural = baseline.natural
     if natural is None:
-        return "natural variation was not learnt: the baseline was made without --window, the length to learn it from"
+        return "natural variation was not learnt: the baseline was made without --window"
     if not natural.learnt:
         return f"natural variation was not learnt: {natural.why_not}"
     if natural.window_seconds != window_seconds:

@@ -55,11 +55,11 @@ def _words(found: Candidate, before: float) -> str:
     if found.kind == "spread":
         who = "" if found.share >= _ALL else f"{rows} look "
         how = "spread out" if factor > 1 else "drawn together"
-        return f"{who}{how} about {number(value)}, distances from it x{number(factor)}"
+        return f"{who}{how} about {number(value)}: values lie {number(factor)} times as far from it"
     if found.kind == "tail":
         side, beyond = ("upper", "above") if found.upper else ("lower", "below")
         how = "longer" if factor > 1 else "shorter"
-        return f"the {side} tail is {how}: distances {beyond} {number(value)} x{number(factor)}"
+        return f"the {side} tail is {how}: values {beyond} {number(value)} lie {number(factor)} times as far {beyond} it"
     beyond, limit = ("above", "at most") if found.upper else ("below", "at least")
     about = "" if found.exact else "about "
     return f"clipped: {limit} {about}{exact(value)} ({percent(found.share)} of the reference lies {beyond})"
@@ -126,6 +126,9 @@ def reshaped(name: str, median_before: float, median: float, moved: float) -> st
 
     >>> reshaped("humid", 61.2, 63.4, .174)
     'humid: reshaped, no simple cause explains it: 17 % of rows lie elsewhere, median 61.2 -> 63.4'
+    >>> reshaped("visib", 10.0, 10.0, .31)
+    'visib: reshaped, no simple cause explains it: 31 % of rows lie elsewhere'
     """
-    medians = f"median {number(median_before)} -> {number(median)}"
-    return f"{subject(name)}: reshaped, no simple cause explains it: {percent(moved)} of rows lie elsewhere, {medians}"
+    was, now = number(median_before), number(median)
+    medians = "" if was == now else f", median {was} -> {now}"
+    return f"{subject(name)}: reshaped, no simple cause explains it: {percent(moved)} of rows lie elsewhere{medians}"

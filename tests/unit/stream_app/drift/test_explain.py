@@ -158,7 +158,7 @@ def test_in_a_storm_only_the_strongest_are_explained_and_the_report_says_so() ->
 def test_notes_say_what_the_verdicts_lack() -> None:
     baseline = a_baseline(schema=SCHEMA, rows=2_000)
     assert closed(baseline, {}).notes == (
-        "natural variation was not learnt: the baseline was made without --window, the length to learn it from",
+        "natural variation was not learnt: the baseline was made without --window",
         "no model effects: the baseline was fitted without scores",
     )
     assert closed(baseline, {}, rule=CLASSIC).notes[0] == CLASSIC.known_false_alarms

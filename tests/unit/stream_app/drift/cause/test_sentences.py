@@ -119,10 +119,18 @@ def test_a_sentence_is_what_a_person_would_write(
     [
         ("shift", {"value": -0.25}, "x: shifted by -0.25"),
         ("shift", {"value": 3.0, "share": 0.2}, "x: 20 % of rows look shifted by +3"),
-        ("spread", {"value": 41.0, "factor": 1.5}, "x: spread out about 41, distances from it x1.5"),
-        ("spread", {"value": 41.0, "factor": 0.6}, "x: drawn together about 41, distances from it x0.6"),
-        ("tail", {"value": 72.0, "factor": 2.2}, "x: the upper tail is longer: distances above 72 x2.2"),
-        ("tail", {"value": 9.0, "factor": 0.5, "upper": False}, "x: the lower tail is shorter: distances below 9 x0.5"),
+        ("spread", {"value": 41.0, "factor": 1.5}, "x: spread out about 41: values lie 1.5 times as far from it"),
+        ("spread", {"value": 41.0, "factor": 0.6}, "x: drawn together about 41: values lie 0.6 times as far from it"),
+        (
+            "tail",
+            {"value": 72.0, "factor": 2.2},
+            "x: the upper tail is longer: values above 72 lie 2.2 times as far above it",
+        ),
+        (
+            "tail",
+            {"value": 9.0, "factor": 0.5, "upper": False},
+            "x: the lower tail is shorter: values below 9 lie 0.5 times as far below it",
+        ),
         (
             "clip",
             {"value": 6.5, "share": 0.1, "upper": False},
