@@ -151,5 +151,5 @@ CLOSING = Benchmark(
     "closing",
     "milliseconds a window's close takes, of a report's JSON and of a cause; its state",
     run,
-    lasts="30 s, --quick: 15 s",
+    lasts="30 s; --quick: 15 s",
 )

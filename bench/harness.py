@@ -4,6 +4,7 @@ An option that only some benchmarks take is a field of `Options`, a name in `Ext
 """
 
 # No `from __future__ import annotations`: the help of NAME is made from what there is to measure.
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -44,6 +45,10 @@ BENCHMARKS: tuple[Benchmark, ...] = (
 )
 
 
+_OF = re.compile(r" ?\(Of: [^)]*\)")
+"""Who takes an option: said in the help of all, not in that of one."""
+
+
 def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
     """The command that takes any of these measurements; status 2 with one line where it cannot be taken."""
     known = ", ".join(benchmark.name for benchmark in benchmarks)
@@ -54,8 +59,9 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-    @app.command()
+    @app.command(add_help_option=False)  # its --help knows NAME
     def bench(
+        context: typer.Context,
         name: Annotated[str, typer.Argument(help=f"{known}; without it the list.", show_default=False)] = "",
         as_json: Annotated[bool, typer.Option("--json", help="The last line is one JSON object of figures.")] = False,
         seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.", min=0)] = 1,
@@ -70,8 +76,12 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
         faults: Annotated[str | None, typer.Option(help=_of("faults", "Which faults: all, dynamic or kill."))] = None,
         profile: Annotated[bool, typer.Option("--profile", help=_of("profile", "Say where the time goes."))] = False,
         figure: Annotated[str | None, typer.Option(help=_of("figure", "File for a picture: .svg or .png."))] = None,
+        wanted: Annotated[bool, typer.Option("--help", help="Show this; behind NAME, show what is of NAME.")] = False,
     ) -> None:
         """Take one measurement; without NAME list what can be measured, how long it takes and which options it has."""
+        if wanted and not name:
+            typer.echo(context.get_help())
+            return
         if not name:
             typer.echo("\n".join(benchmark.listed for benchmark in benchmarks))
             typer.echo("All take --seed, --quick and --json.")
@@ -92,6 +102,9 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
                 figure=figure,
             )
             benchmark = _named(name, benchmarks)
+            if wanted:
+                typer.echo(_help(benchmark, context))
+                return
             _refuse_what_it_does_not_take(benchmark, options)
             figures = benchmark.run(options, typer.echo)
         except BenchError as error:
@@ -111,6 +124,22 @@ def _named(name: str, benchmarks: Sequence[Benchmark]) -> Benchmark:
             return benchmark
     known = ", ".join(benchmark.name for benchmark in benchmarks)
     raise BenchError(f"no benchmark {name!r}: choose one of {known}")
+
+
+def _help(benchmark: Benchmark, context: typer.Context) -> str:
+    """What one benchmark measures, how long that takes, and the options that mean something to it."""
+    foreign = set(EXTRA) - set(benchmark.takes)
+    options = [option for option in context.command.params if option.name not in {"name", *foreign}]
+    records = [record for option in options if (record := option.get_help_record(context))]
+    text = context.make_formatter()
+    text.write_usage(context.command_path, f"{benchmark.name} [OPTIONS]")
+    text.write_paragraph()
+    text.write_text(benchmark.title)
+    if benchmark.lasts:
+        text.write_text(f"Lasts {benchmark.lasts}.")
+    with text.section("Options"):
+        text.write_dl([(names, _OF.sub("", words)) for names, words in records])
+    return text.getvalue().rstrip()
 
 
 def _refuse_what_it_does_not_take(benchmark: Benchmark, options: Options) -> None:

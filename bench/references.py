@@ -127,5 +127,5 @@ REFERENCES_NEEDED = Benchmark(
     "references",
     "false alarms and power by the number of rows that a reference has",
     run,
-    lasts="3 min, --quick: 30 s",
+    lasts="3 minutes; --quick: 30 s",
 )

@@ -57,4 +57,5 @@ GROWTH = Benchmark(
     "what growth costs: memory over 10 million events, recovery after SIGKILL, stage 2 with 1,000 partitions",
     run,
     takes=("only",),
+    lasts="some 20 minutes and 10 GB of disk; --quick: 5 minutes",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import msgspec
 from typer.testing import CliRunner
@@ -41,6 +42,27 @@ def test_without_a_name_it_lists_what_can_be_measured_how_long_it_takes_and_the_
         "other      another one",
         "All take --seed, --quick and --json.",
     ]
+
+
+def test_help_behind_a_name_has_its_own_line_options_and_length_and_no_other() -> None:
+    result = CliRunner().invoke(APP, ["told", "--help"])
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["what", "the", "benchmark", "is", "told"] in lines
+    assert ["Lasts", "a", "minute;", "--quick:", "6", "s."] in lines
+    options = [line[0] for line in lines if line and line[0].startswith("--")]
+    assert options == ["--json", "--seed", "--quick", "--data", "--help"]
+    assert "Of:" not in result.stdout
+
+
+def test_help_behind_an_unknown_name_is_one_line_and_status_2() -> None:
+    result = CliRunner().invoke(APP, ["tolt", "--help"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "bench: no benchmark 'tolt': choose one of told, other\n"
+
+
+def test_every_benchmark_says_how_long_it_lasts_and_how_long_when_quick() -> None:
+    assert [benchmark.name for benchmark in BENCHMARKS if not re.fullmatch(r"\w.*[;,] .*--quick.*", benchmark.lasts)] == []
 
 
 def test_the_last_line_is_the_figures_as_json_after_what_people_read() -> None:
