@@ -49,8 +49,8 @@ def window_length(text: str) -> int:
     length = int(found[1]) * _UNITS[found[2]] if found else 0
     if not _SHORTEST <= length <= _LONGEST:
         raise DataError(
-            f"--window {text}: a window's length is a whole number and a unit (s, m, h or d) from 10s to 7d, such as 30m "
-            "or 1d"
+            f"--window {text}: a window's length is a whole number and a unit (s, m, h or d) from 10s to 7d, such as "
+            "30m or 1d"
         )
     return length
 

@@ -23,7 +23,7 @@ from training.fit import fit
 from training.natural import Scored, natural_lines, with_natural_variation
 from training.reference import fit_to_reference, read_reference
 from training.stopwatch import Stopwatch
-from training.times import Times
+from training.times import Times, times_of
 
 HOUR = 3_600_000
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -142,8 +142,9 @@ def test_memory_does_not_grow_with_the_number_of_features() -> None:
 
 
 def test_what_was_learnt_is_told(tmp_path: Path) -> None:
-    times = Times("at", np.array([0]), assumed_utc=True)
-    few = natural_lines(taught(written(tmp_path, hourly_loans(effect=0.5))), times)
+    file = written(tmp_path, hourly_loans(effect=0.5))
+    times = Times("at", times_of(pd.read_csv(file), "at").milliseconds, assumed_utc=True)
+    few = natural_lines(taught(file), times)
     assert few[0] == "natural     variation learnt from 25 windows of 1h; 60 or more are recommended"
     assert "income" in few[1]
     assert few[2] == "            times in 'at' have no zone: taken as UTC"
