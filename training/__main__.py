@@ -48,11 +48,12 @@ def train(
     with _one_line_errors():
         # Imported here: --help need not wait for scikit-learn.
         from training.narrate import trained_lines
+        from training.remarks import column_lines, score_lines, window_lines
         from training.revision import code_revision
         from training.train import Plan
         from training.train import train as run
 
-        _check(threshold)
+        _check(threshold, most=1.0)
         length = _length(window)
         settings = read_settings()
         revision = code_revision(settings.code_revision, Path(__file__).parent)
@@ -61,6 +62,9 @@ def train(
         trained = run(plan, _registry(settings), publisher)
         where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
         _say(trained_lines(trained, plan, settings.tracking_uri, where))
+        samples, time = trained.samples, trained.samples.description.time
+        _say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
+        _say(window_lines([] if time is None else [time], length))
 
 
 @app.command()
@@ -94,6 +98,7 @@ def baseline(
         from training.narrate import baseline_lines, guess_lines
         from training.place import Place
         from training.reference import fit_to_reference, read_reference
+        from training.remarks import column_lines, score_lines, threshold_lines, window_lines
         from training.revision import code_revision
 
         _check(threshold)
@@ -103,10 +108,18 @@ def baseline(
         settings = read_settings()
         place = Place(out, _publisher(settings) if publish else None, _registry(settings) if attach else None)
         place.check()
+        registry, registered = place.registry, None if place.registry is None else place.registry.find(model, version)
         read = read_reference(reference, schema, score_column, time, timed=length is not None)
         _say(guess_lines(read.guesses))
-        if read.scores is None and place.registry is not None:
-            read = read.scored_by(place.registry.load(place.registry.find(model, version)))
+        if registry is not None and registered is not None:
+            if read.scores is None:
+                read = read.scored_by(registry.load(registered))
+            if threshold is None:
+                present = registry.present_baseline(registered)
+                threshold = None if present is None else present.threshold
+                _say(threshold_lines(present, f"{model}/{version}"))
+        _say(column_lines(read.features, read.schema, read.guesses) + score_lines(read.scores))
+        _say(window_lines(read.time_columns, length))
         fitted = fit_to_reference(
             read,
             model,
@@ -123,9 +136,12 @@ def baseline(
         _say(baseline_lines(fitted, place.put(fitted, exported), read.times))
 
 
-def _check(threshold: float | None) -> None:
+def _check(threshold: float | None, most: float = math.inf) -> None:
+    """most: what a score may be."""
     if threshold is not None and not math.isfinite(threshold):
         raise DataError(f"--threshold {threshold}: give a number; nothing would ever be decided at this one")
+    if threshold is not None and most == 1 and not 0 <= threshold <= 1:
+        raise DataError(f"--threshold {threshold:g}: scores are between 0 and 1, every row would be decided alike")
 
 
 def _length(window: str | None) -> int | None:

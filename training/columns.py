@@ -32,9 +32,12 @@ def labels_of(table: pd.DataFrame, column: str) -> Labels:
     return labels.to_numpy(dtype=np.int64)
 
 
-def numbers_of(table: pd.DataFrame, column: str, role: str) -> npt.NDArray[np.float64]:
-    """A column of finite numbers that may not be missing, shape (rows,). Raises DataError."""
-    require_columns(table, (column,), f"that is named as the {role}")
+def numbers_of(table: pd.DataFrame, column: str, role: str, named: str) -> npt.NDArray[np.float64]:
+    """A column of finite numbers that may not be missing, shape (rows,). named: where the column's name comes from.
+
+    Raises DataError.
+    """
+    require_columns(table, (column,), f"that is named as the {role} ({named})", ": correct the name there")
     numbers = _numeric(table[column])
     if numbers.isna().any():
         raise DataError(f"{role} {column!r} is missing in {int(numbers.isna().sum())} rows: remove those rows")
@@ -52,12 +55,12 @@ def countable(column: pd.Series, feature: Feature) -> npt.NDArray[np.float64] | 
     return [value if there else None for value, there in zip(values, present, strict=True)]
 
 
-def require_columns(table: pd.DataFrame, names: tuple[str, ...], which: str) -> None:
-    """Raises DataError when a column is not there."""
+def require_columns(table: pd.DataFrame, names: tuple[str, ...], which: str, fix: str = "") -> None:
+    """Raises DataError when a column is not there. which, fix: what the line says behind its name, and at the end."""
     absent = [name for name in names if name not in table.columns]
     if absent:
         there = ", ".join(str(column) for column in table.columns[:30])
-        raise DataError(f"no column {absent[0]!r} {which}; the file has {there}")
+        raise DataError(f"no column {absent[0]!r} {which}; the file has {there}{fix}")
 
 
 def _feature(column: pd.Series, feature: Feature) -> pd.Series:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from contracts.schema import FeatureSchema
 from training.columns import Labels, feature_frame, labels_of
-from training.description import Description, read_description
+from training.description import FILE_NAME, Description, read_description
 from training.errors import DataError
 from training.tables import read_table
 from training.times import Times, times_of
@@ -71,7 +71,9 @@ def load(path: Path, *, timed: bool = False) -> Samples:
     text = [feature.name for feature in schema.features if feature.kind != "numeric"]
     table = read_table(file, [*text, description.label])
     try:
-        times = times_of(table, description.time) if timed and description.time is not None else None
+        times = None
+        if timed and description.time is not None:
+            times = times_of(table, description.time, f"time in {path / FILE_NAME if path.is_dir() else path}")
         features, labels = feature_frame(table, schema), labels_of(table, description.label)
         samples = Samples(description, file, features, labels, times)
         _check_classes(description.label, samples.labels)

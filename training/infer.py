@@ -9,6 +9,8 @@ import pandas as pd
 from contracts.schema import RESERVED_PREFIX, Feature, FeatureSchema, Kind
 from training.errors import DataError
 
+TIMES = "times"
+"""Why a column of times was left out."""
 _IDENTIFIER_SHARE = 0.5
 _IDENTIFIER_LEVELS = 50
 
@@ -60,7 +62,7 @@ def _guess(column: pd.Series, role: str | None) -> Guess:
 
 def _guess_text(name: str, present: pd.Series) -> Guess:
     if pd.api.types.is_datetime64_any_dtype(present) or _holds_times(present):
-        return Guess(name, None, "times")
+        return Guess(name, None, TIMES)
     levels = int(present.astype("str").nunique())
     if levels > _IDENTIFIER_LEVELS and levels > _IDENTIFIER_SHARE * len(present):
         odd = present[pd.to_numeric(present, errors="coerce").isna()]

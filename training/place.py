@@ -26,6 +26,10 @@ class Place:
             raise SettingsError(
                 "the baseline would go nowhere: set TRAINING_BOOTSTRAP=host:port, or add --out FILE or --attach"
             )
+        if self.out is not None and not self.out.parent.is_dir():
+            raise DataError(f"--out {self.out}: there is no directory {self.out.parent}: make it, or name another file")
+        if self.out is not None and self.out.is_dir():
+            raise DataError(f"--out {self.out}: that is a directory: name a file in it")
         if self.publisher is not None:
             self.publisher.check()
         if self.registry is not None:
@@ -36,7 +40,6 @@ class Place:
         lines = []
         if self.out is not None:
             try:
-                self.out.parent.mkdir(parents=True, exist_ok=True)
                 self.out.write_bytes(baseline.to_bytes())
             except OSError as error:
                 raise DataError(f"{self.out}: cannot be written: {error.strerror}") from error

@@ -20,7 +20,7 @@ from training.dependence import Judged, with_dependence
 from training.description import read_description
 from training.errors import DataError
 from training.evaluate import evaluate
-from training.infer import Guess, guess_columns, guessed_schema
+from training.infer import TIMES, Guess, guess_columns, guessed_schema
 from training.natural import Scored, with_natural_variation
 from training.partial_dependence import Ask
 from training.pipeline import scores_of
@@ -32,6 +32,7 @@ from training.times import Times, times_of
 class ReferenceFile:
     """What a reference file holds. guesses: what columns were taken for, empty where a description said it.
     estimator: the model that gave the scores, None where a column did. times: of the rows, where they were asked for.
+    time_columns: those that hold times, asked for or not.
     """
 
     file: Path
@@ -42,6 +43,7 @@ class ReferenceFile:
     guesses: tuple[Guess, ...]
     estimator: Any = None
     times: Times | None = None
+    time_columns: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -82,10 +84,11 @@ def read_reference(
     """
     if description is None:
         schema, guesses = _inferred(file, {score_column: "the score", time_column: "the time"})
-        label = None
+        label, named = None, "--time"
     else:
         said, _ = read_description(description)
         schema, guesses, label = said.schema, (), said.label
+        named = "--time" if time_column else f"time in {description}; --time goes before it"
         time_column = time_column or said.time
     if timed and time_column is None:
         raise DataError("--window needs the rows' times: name their column with --time, or as time in the dataset.toml")
@@ -94,10 +97,22 @@ def read_reference(
     text = [feature.name for feature in schema.features if feature.kind != "numeric"]
     table = read_table(file, text if label is None else [*text, label])
     try:
-        scores = None if score_column is None else numbers_of(table, score_column, "score column")
+        scores = None
+        if score_column is not None:
+            scores = numbers_of(table, score_column, "score column", "--score-column")
         labels = labels_of(table, label) if label is not None and label in table.columns else None
-        times = times_of(table, time_column) if timed and time_column is not None else None
-        return ReferenceFile(file, schema, feature_frame(table, schema), scores, labels, guesses, times=times)
+        times = times_of(table, time_column, named) if timed and time_column is not None else None
+        known = {time_column, *(guess.column for guess in guesses if guess.why == TIMES)}
+        return ReferenceFile(
+            file,
+            schema,
+            feature_frame(table, schema),
+            scores,
+            labels,
+            guesses,
+            times=times,
+            time_columns=tuple(str(name) for name in table.columns if name in known),
+        )
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
 
@@ -121,6 +136,8 @@ def fit_to_reference(
     scores, labels = reference.scores, reference.labels
     if threshold is not None and scores is None:
         raise DataError(f"--threshold {threshold:g} has no scores to apply to: name them with --score-column")
+    if threshold is not None and scores is not None:
+        _check_threshold(threshold, scores)
     counted = count_references(reference.features, reference.schema, scores, seed)
     if scores is not None:
         counted = with_dependence(counted, Judged(reference.features, scores, threshold, reference.ask), seed)
@@ -134,6 +151,15 @@ def fit_to_reference(
         return baseline
     scored = None if scores is None else Scored(scores, np.arange(scores.size))
     return with_natural_variation(baseline, reference.features, scored, reference.times, window)
+
+
+def _check_threshold(threshold: float, scores: npt.NDArray[np.float64]) -> None:
+    least, most = float(scores.min()), float(scores.max())
+    if np.isfinite(threshold) and not 0 <= threshold <= 1 and least >= 0 and most <= 1:
+        raise DataError(
+            f"--threshold {threshold:g}: the scores are between 0 and 1 (here {least:.3g} to {most:.3g}), so every row "
+            "would be decided alike; give a score between those"
+        )
 
 
 def _inferred(file: Path, roles: dict[str | None, str]) -> tuple[FeatureSchema, tuple[Guess, ...]]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from contracts.baseline import Baseline
 from contracts.compiled import Compiled
+from contracts.errors import InvalidBaseline
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE, SKOPS_TRUSTED_TYPES
 from contracts.schema import FeatureSchema
 from training.errors import RegistryError
@@ -26,6 +27,9 @@ from training.records import Run, Version
 
 _SQLITE = "sqlite:///"
 _LOGGED_MODEL = "models:/m-"
+_NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for a version that is not there, and for one that is no number."""
+_LISTED = 20
 _RUNTIME = ("scikit-learn", "skops", "numpy", "pandas")
 
 
@@ -108,17 +112,49 @@ class Registry:
 
     def find(self, model: str, version: str) -> Version:
         """A version that is registered already. Raises RegistryError."""
-        with self._errors(f"has no {model}/{version}"):
-            found = self._client.get_model_version(model, version)
+        with self._errors(f"cannot look up {model}/{version}"):
+            try:
+                found = self._client.get_model_version(model, version)
+            except _mlflow().exceptions.MlflowException as error:
+                if error.error_code not in _NO_SUCH:
+                    raise
+                raise RegistryError(self._has_no(model, version)) from error
             # the SQL store returns no model_id; the source names the logged model since MLflow 3
             if not str(found.source).startswith(_LOGGED_MODEL):
                 raise RegistryError(f"{model}/{version} is from {found.source}: log it again with MLflow 3 or later")
             return Version(model, str(found.version), found.source.removeprefix("models:/"))
 
+    def present_baseline(self, version: Version) -> Baseline | None:
+        """The baseline among the version's files, None where there is none that can be read. Raises RegistryError."""
+        with self._errors(f"cannot fetch {BASELINE_FILE} of {version.model}/{version.version}"):
+            if all(file.path != BASELINE_FILE for file in self._client.list_logged_model_artifacts(version.model_id)):
+                return None
+            with tempfile.TemporaryDirectory() as folder:
+                file = _mlflow().artifacts.download_artifacts(
+                    artifact_uri=f"models:/{version.model_id}/{BASELINE_FILE}", dst_path=folder
+                )
+                try:
+                    return Baseline.from_bytes(Path(file).read_bytes())
+                except InvalidBaseline:
+                    return None  # it is about to be replaced
+
     def load(self, version: Version) -> Any:
         """The scikit-learn estimator of a version. Raises RegistryError."""
         with self._errors(f"cannot load {version.model}/{version.version}"):
             return _mlflow().sklearn.load_model(f"models:/{version.model}/{version.version}")
+
+    def _has_no(self, model: str, version: str) -> str:
+        """What to do about a version that is not there."""
+        models = [found.name for found in self._client.search_registered_models(max_results=_LISTED)]
+        if model in models:
+            found = self._client.search_model_versions(f"name='{model}'", max_results=_LISTED)
+            fix = f"give --version one of {', '.join(str(one.version) for one in found) or 'none yet'}"
+        else:
+            fix = f"give --model one of {', '.join(models) or 'none yet'}, or register it first"
+        return (
+            f"MLflow at {self.tracking_uri} has no {model}/{version}: {fix}, or correct TRAINING_TRACKING_URI; a model "
+            "that is not in MLflow needs no --attach"
+        )
 
     @property
     def _client(self) -> Any:

@@ -27,13 +27,15 @@ class Times:
     assumed_utc: bool
 
 
-def times_of(table: pd.DataFrame, column: str) -> Times:
+def times_of(table: pd.DataFrame, column: str, named: str = "time in the dataset.toml, or --time") -> Times:
     """Read a column of times: ISO 8601 text, or times as Parquet stores them. Raises DataError.
+
+    named: where the column's name comes from.
 
     >>> times_of(pd.DataFrame({"at": ["1970-01-01T00:00:01Z", "1970-01-01T01:00+01:00"]}), "at").milliseconds.tolist()
     [1000, 0]
     """
-    require_columns(table, (column,), "that is named as the time")
+    require_columns(table, (column,), f"that is named as the time ({named})", ": correct the name there")
     raw = table[column]
     missing = int(raw.isna().sum())
     if missing:

@@ -296,10 +296,36 @@ def test_a_users_own_model_gets_its_baseline_with_scores_of_its_own(workshop: Wo
     assert baseline.score.histogram.rows == 300
     assert baseline.score.maximum == pytest.approx(200_000)
     assert baseline.threshold is None
+    assert "warning     no --threshold, and rents/1 has no baseline with one" in done.stdout
+
+
+def test_a_baseline_that_is_replaced_keeps_the_versions_threshold(
+    workshop: Workshop, first: Trained, tmp_path: Path
+) -> None:
+    version = workshop.train("replaced").version
+    present = workshop.registry().present_baseline(version)
+    assert present is not None
+    rows, out = workshop.data / DESCRIPTION.file, tmp_path / "baseline.json"
+    asked = ("--reference", str(rows), "--model", "replaced", "--version", version.version, "--attach", "--no-publish")
+    schema = ("--schema", str(workshop.data / FILE_NAME), "--out", str(out))
+    done = workshop.run("baseline", *asked, *schema)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "as in the present baseline of replaced/1: no --threshold was given" in done.stdout
+    made = Baseline.from_bytes(out.read_bytes())
+    assert made.threshold == present.threshold
+    assert made.positives is not None
+    assert workshop.registry().present_baseline(version) == made
 
 
 def test_a_version_that_is_not_in_the_registry_is_named(workshop: Workshop, first: Trained) -> None:
     registry = workshop.registry()
     registry.open()
-    with pytest.raises(RegistryError, match="has no payments/99"):
-        registry.find("payments", "99")
+    for version in ("99", "newest"):
+        with pytest.raises(
+            RegistryError, match=f"has no payments/{version}: give --version one of .*1, or correct TRAI"
+        ):
+            registry.find("payments", version)
+    with pytest.raises(
+        RegistryError, match=r"has no payment/1: give --model one of .*payments.*, or register it first"
+    ):
+        registry.find("payment", "1")

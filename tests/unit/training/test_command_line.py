@@ -95,7 +95,7 @@ def test_a_baseline_that_would_go_nowhere_says_where_it_could(run: Run, tmp_path
 
 
 def test_a_baseline_for_any_model_is_written_with_what_was_inferred(run: Run, tmp_path: Path) -> None:
-    file, out = tmp_path / "reference.csv", tmp_path / "out" / "baseline.json"
+    file, out = tmp_path / "reference.csv", tmp_path / "baseline.json"
     some_loans().assign(score=0.25).to_csv(file, index=False)
     result = run(
         *("baseline", "--reference", file, "--model", "loans", "--version", "3"),
@@ -129,9 +129,14 @@ def test_a_seed_that_no_estimator_takes_is_refused(run: Run, tmp_path: Path) -> 
 def test_an_unwritable_place_is_named(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "reference.csv"
     some_loans().to_csv(file, index=False)
-    result = run("baseline", "--reference", file, "--model", "m", "--version", "1", "--out", file / "x.json")
-    assert result.exit_code == 2
-    assert "cannot be written" in result.stderr
+    for out, says in [
+        (file / "x.json", f"there is no directory {file}: make it, or name another file"),
+        (tmp_path / "no" / "x.json", f"there is no directory {tmp_path / 'no'}: make it, or name another file"),
+        (tmp_path, "that is a directory: name a file in it"),
+    ]:
+        result = run("baseline", "--reference", file, "--model", "m", "--version", "1", "--out", out)
+        refused(result, f"--out {out}: {says}")
+    assert not (tmp_path / "no").exists()
 
 
 def test_the_code_revision_is_the_setting_or_gits_or_unknown(tmp_path: Path) -> None:
