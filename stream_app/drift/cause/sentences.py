@@ -59,7 +59,9 @@ def _words(found: Candidate, before: float) -> str:
     if found.kind == "tail":
         side, beyond = ("upper", "above") if found.upper else ("lower", "below")
         how = "longer" if factor > 1 else "shorter"
-        return f"the {side} tail is {how}: values {beyond} {number(value)} lie {number(factor)} times as far {beyond} it"
+        return (
+            f"the {side} tail is {how}: values {beyond} {number(value)} lie {number(factor)} times as far {beyond} it"
+        )
     beyond, limit = ("above", "at most") if found.upper else ("below", "at least")
     about = "" if found.exact else "about "
     return f"clipped: {limit} {about}{exact(value)} ({percent(found.share)} of the reference lies {beyond})"
