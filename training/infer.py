@@ -13,6 +13,8 @@ TIMES = "times"
 """Why a column of times was left out."""
 _IDENTIFIER_SHARE = 0.5
 _IDENTIFIER_LEVELS = 50
+_ODD_AMONG_MANY, _ODD_AMONG_FEW = 0.5, 0.05
+"""Share of the rows below which text among numbers is an error. Of few levels some may well be letters: 1, 2, 3, K."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,13 @@ def _guess_text(name: str, present: pd.Series) -> Guess:
     if pd.api.types.is_datetime64_any_dtype(present) or _holds_times(present):
         return Guess(name, None, TIMES)
     levels = int(present.astype("str").nunique())
-    if levels > _IDENTIFIER_LEVELS and levels > _IDENTIFIER_SHARE * len(present):
-        odd = present[pd.to_numeric(present, errors="coerce").isna()]
-        if 0 < len(odd) < len(present) / 2:
-            return Guess(name, None, f"numbers, but {str(odd.iloc[0])!r} in row {odd.index[0] + 1}: repair that")
+    many = levels > _IDENTIFIER_LEVELS and levels > _IDENTIFIER_SHARE * len(present)
+    odd = present[pd.to_numeric(present, errors="coerce").isna()]
+    if 0 < len(odd) < (_ODD_AMONG_MANY if many else _ODD_AMONG_FEW) * len(present):
+        return Guess(name, None, f"numbers, but {str(odd.iloc[0])!r} in row {odd.index[0] + 1}: repair that")
+    if many:
         return Guess(name, None, f"{levels} different texts in {len(present)} rows: an identifier?")
-    return Guess(name, "categorical", f"text, {levels} levels")
+    return Guess(name, "categorical", f"text, {levels} level{'s' if levels != 1 else ''}")
 
 
 def _holds_times(present: pd.Series) -> bool:

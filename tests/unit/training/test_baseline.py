@@ -187,6 +187,20 @@ def test_a_column_of_numbers_with_a_text_among_them_is_left_out_and_the_text_is_
     assert guess.why == "numbers, but 'n/a?' in row 401: repair that"
 
 
+def test_a_text_among_few_numbers_is_named_and_letters_among_codes_are_levels() -> None:
+    digits = [str(i) for i in range(10)] * 40
+    codes = ["1", "2", "3", "K"] * 100
+    for column, kind, why in (
+        ([*digits, "abc"], None, "numbers, but 'abc' in row 401: repair that"),
+        ([*map(str, range(200)), "abc", *map(str, range(200))], None, "numbers, but 'abc' in row 201: repair that"),
+        (digits, "categorical", "text, 10 levels"),
+        (codes, "categorical", "text, 4 levels"),
+        (["north"] * 100, "categorical", "text, 1 level"),
+    ):
+        (guess,) = guess_columns(pd.DataFrame({"x": pd.Series(column, dtype="object")}), {})
+        assert (guess.kind, guess.why) == (kind, why)
+
+
 def test_a_table_without_any_feature_says_how_to_describe_it() -> None:
     with pytest.raises(DataError, match=r"no column looks like a feature: describe them in a dataset.toml"):
         guessed_schema((Guess("id", None, "a row number"),))
