@@ -29,53 +29,30 @@ def verdicts_of(
         effect = np.where(decision.alarm, np.maximum(effect, decision.size), effect)
         significant, material = significant | decision.significant, material | decision.material
     strange, none = counts.strange.tolist(), [0] * len(panel.watched)
-    numeric = panel.panel.kind == "numeric"
-    columns = zip(
-        panel.watched,
-        panel.own(histograms),
-        counts.rows.tolist(),
-        counts.missing.tolist(),
-        p.tolist(),
-        effect.tolist(),
-        zip(*map(_statistics, measurements), strict=True),
-        _findings(decisions, len(panel.watched)),
-        significant.tolist(),
-        material.tolist(),
-        strange if numeric else none,
-        none if numeric else strange,
-        strict=True,
-    )
+    outside, unseen = (strange, none) if panel.panel.kind == "numeric" else (none, strange)
+    rows, missing = counts.rows.tolist(), counts.missing.tolist()
+    p_values, effects = p.tolist(), effect.tolist()
+    unusual, matters = significant.tolist(), material.tolist()
+    statistics = list(zip(*map(_statistics, measurements), strict=True))
+    findings = _findings(decisions, len(panel.watched))
     return [
         FeatureVerdict(
             feature=thing.name,
             kind=thing.kind,
-            rows=rows,
-            missing=missing,
-            p_value=p_value,
-            effect=size,
-            statistics=statistics,
-            findings=findings,
-            significant=unusual,
-            material=matters,
-            out_of_range=outside,
-            unseen=unseen,
+            rows=rows[i],
+            missing=missing[i],
+            p_value=p_values[i],
+            effect=effects[i],
+            statistics=statistics[i],
+            findings=findings[i],
+            significant=unusual[i],
+            material=matters[i],
+            out_of_range=outside[i],
+            unseen=unseen[i],
             minimum=histogram.minimum,
             maximum=histogram.maximum,
         )
-        for (
-            thing,
-            histogram,
-            rows,
-            missing,
-            p_value,
-            size,
-            statistics,
-            findings,
-            unusual,
-            matters,
-            outside,
-            unseen,
-        ) in columns
+        for i, (thing, histogram) in enumerate(zip(panel.watched, panel.own(histograms), strict=True))
     ]
 
 
