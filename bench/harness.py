@@ -25,6 +25,7 @@ from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
 from bench.references import REFERENCES_NEEDED
 from bench.replay import REPLAY
+from bench.scoring import SCORING
 from bench.stream.run import STREAM
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -36,6 +37,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     EFFECTS,
     COUNTING,
     CLOSING,
+    SCORING,
     REFERENCES_NEEDED,
     NEMESIS,
     STREAM,
