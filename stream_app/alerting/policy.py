@@ -88,11 +88,17 @@ def _now(heard: list[Tracked], passed_over: list[Tracked], report: DriftReport, 
     paging = [entry for entry in heard if persists(entry.alarms, config)]
     pages = {entry.feature for entry in paging}
     alarming = [entry for entry in paging if entry.alarms[-1]]
-    besides = [entry for entry in heard + passed_over if entry.alarms[-1] and entry.feature not in pages]
     watched = sum(verdict.feature not in _NOT_FEATURES for verdict in report.features)
     count = sum(entry.feature not in _NOT_FEATURES for entry in paging)
     return _Now(
-        paging=Paging(paging, [entry for entry in alarming if untold(entry)], besides, count, watched),
+        paging=Paging(
+            all=paging,
+            new=[entry for entry in alarming if untold(entry)],
+            waiting=[entry for entry in heard if entry.alarms[-1] and entry.feature not in pages],
+            harmless=[entry for entry in passed_over if entry.feature not in pages],
+            number=count,
+            watched=watched,
+        ),
         severity=_highest(paging),
         rising=_highest(alarming),
         storm=count >= STORM_FEATURES and 2 * count > watched,

@@ -14,13 +14,15 @@ from stream_app.alerting.policy_state import Incident, Tracked
 
 class Paging(NamedTuple):
     """The features that page in a window, most important first: those that alarm in it, then others. new: those of them
-    that alarm in it and that nobody was told of. besides: what alarms in it and does not page, without what is muted.
-    number: how many features page, of so many that are watched; the score and the decisions are none.
+    that alarm in it and that nobody was told of. waiting, harmless: what alarms in it and does not page yet, or does
+    not because it is harmless, without what is muted. number: how many features page, of so many that are watched; the
+    score and the decisions are none.
     """
 
     all: list[Tracked]
     new: list[Tracked]
-    besides: list[Tracked]
+    waiting: list[Tracked]
+    harmless: list[Tracked]
     number: int
     watched: int
 
@@ -44,7 +46,7 @@ def spoken(
     elif before is None:
         summary = wording.raised(report, paging.all, config.page_after, config.of_last)
     elif transition == "remind":
-        summary = wording.reminded(report, paging.all, paging.besides, incident.opened)
+        summary = wording.reminded(report, paging.all, paging.waiting, paging.harmless, incident.opened)
     elif paging.new:
         summary = wording.escalated(report, paging.new, len(paging.all), before.recovered)
     else:

@@ -98,11 +98,20 @@ def worsened(report: DriftReport, features: Sequence[Tracked], before: Severity,
     return f"{_subject(report)}: drift was {before} and is {now}: {_described(features)}, {_window(report)}"
 
 
-def reminded(report: DriftReport, paging: Sequence[Tracked], besides: Sequence[Tracked], opened: datetime) -> str:
-    """It goes on since the window that began at `opened`. besides: what alarms in this window and does not page."""
-    ranked = sorted([entry for entry in paging if entry.alarms[-1]] + list(besides), key=_rank(report))
-    names = {entry.feature for entry in besides}
-    alarming = _listed([(e.feature, f"{_no_page(e)}; {e.words}" if e.feature in names else e.words) for e in ranked])
+def reminded(
+    report: DriftReport,
+    paging: Sequence[Tracked],
+    waiting: Sequence[Tracked],
+    harmless: Sequence[Tracked],
+    opened: datetime,
+) -> str:
+    """It goes on since the window that began at `opened`. waiting, harmless: what alarms in this window and does not
+    page yet, or does not because it is harmless.
+    """
+    told = [(entry.feature, entry.words) for entry in paging if entry.alarms[-1]]
+    told += [(entry.feature, f"does not page yet; {entry.words}") for entry in waiting]
+    told += [(entry.feature, f"does not page: harmless; {entry.words}") for entry in harmless]
+    alarming = _listed(sorted(told, key=_rank(report)))
     earlier = _described([entry for entry in paging if not entry.alarms[-1]])
     now = f" in {alarming}" if alarming else ""
     before = f"; still paging: {earlier}" if earlier else ""
@@ -128,14 +137,10 @@ def _as_seen(entry: Tracked) -> str:
     return f"last seen in {when}: {entry.words}"
 
 
-def _no_page(entry: Tracked) -> str:
-    return "does not page: harmless" if entry.harmless else "does not page yet"
-
-
-def _rank(report: DriftReport) -> Callable[[Tracked], int]:
+def _rank(report: DriftReport) -> Callable[[tuple[str, str]], int]:
     """As the report ranks what alarms in it."""
     rank = {feature: i for i, feature in enumerate(report.alarms)}
-    return lambda entry: rank.get(entry.feature, len(rank))
+    return lambda told: rank.get(told[0], len(rank))
 
 
 def _subject(report: DriftReport) -> str:

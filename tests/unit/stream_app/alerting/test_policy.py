@@ -119,6 +119,18 @@ def test_a_resolve_names_those_that_recovered_before_it_too() -> None:
     assert alerts[10][0].summary.startswith("flights/3: drift in temp, distance is over after 3 clean windows in a row")
 
 
+def test_a_resolve_names_what_recovered_and_came_back_once() -> None:
+    _, alerts = told(windows("zzyyyyyzz...."))
+    assert transitions(alerts)[8:] == ["escalate", ".", ".", ".", "resolve"]
+    assert alerts[12][0].summary.startswith("flights/3: drift in distance, temp is over")
+
+
+def test_a_feature_is_clean_long_enough_in_a_window_that_says_something_too() -> None:
+    """distance has its third clean window in 6, when a reminder is due, and comes back at once."""
+    _, alerts = told(windows("zzyyyyzz"), PolicyConfig(remind_after_ms=4 * 3_600_000))
+    assert transitions(alerts) == [".", "raise", ".", ".", ".", "remind", ".", "escalate"]
+
+
 def test_what_recovered_is_remembered_over_a_restart() -> None:
     state, _ = told(windows("zzyyyyy"))
     assert state.incident is not None

@@ -103,7 +103,17 @@ def test_a_reminder_tells_what_pages_and_alarms_with_its_numbers_of_now() -> Non
 
 
 def test_a_reminder_does_not_tell_what_is_muted() -> None:
-    assert "country" not in reminded_of("country", mutes=[a_mute("country", first=1, last=9)])
+    for verdict in (a_verdict("country"), harmless("country")):
+        assert "country" in reminded_of(verdict)
+        assert "country" not in reminded_of(verdict, mutes=[a_mute("country", first=1, last=9)])
+
+
+def test_where_harmless_drift_pages_a_reminder_says_of_it_what_it_says_of_any_other() -> None:
+    config = PolicyConfig(remind_after_ms=HOUR_MS, page_harmless=True)
+    reports = [a_report(1, "temp"), a_report(2, "temp"), a_report(3, "temp", harmless("seats"))]
+    (alert,) = told(reports, config)[1][2]
+    assert alert.summary.count("seats") == 1
+    assert "seats (does not page yet; values: KS .20" in alert.summary
 
 
 def test_a_state_of_an_older_version_does_not_know_which_window_had_the_alarm() -> None:

@@ -115,6 +115,12 @@ def test_what_drifts_when_a_storm_has_passed_is_said_though_the_incident_is_stil
     assert alert.summary.startswith("flights/3: drift spreads to amount")
 
 
+def test_what_joins_in_the_first_window_that_is_no_storm_any_more_is_said() -> None:
+    windows = [features(8), features(8), *[[*features(1), a_verdict("amount")]] * 3]  # in 3 they still page
+    _, alerts = told([of(n, some, 9 - len(some)) for n, some in enumerate(windows, 1)])
+    assert transitions(alerts) == [".", "raise", ".", "escalate", "."]
+
+
 def test_a_second_storm_of_an_open_incident_is_said_once_too() -> None:
     windows = [features(8), features(8), *[features(1)] * 6, *[features(8)] * 4]
     reports = [of(n, some, 8 - len(some)) for n, some in enumerate(windows, 1)]
@@ -123,6 +129,14 @@ def test_a_second_storm_of_an_open_incident_is_said_once_too() -> None:
     _, alerts = told(reports[7:], state=PolicyState.from_bytes(state.to_bytes()))
     assert transitions(alerts) == [".", ".", "escalate", ".", "."]
     assert alerts[2][0].summary.startswith("flights/3: storm: 8 of 9 features drift at once")
+
+
+def test_a_reminder_in_which_a_storm_is_back_is_a_reminder() -> None:
+    windows = [features(8), features(8), features(1), features(1), features(8), features(8)]
+    config = PolicyConfig(remind_after_ms=4 * 3_600_000)
+    _, alerts = told([of(n, some, 8 - len(some)) for n, some in enumerate(windows, 1)], config)
+    assert transitions(alerts) == [".", "raise", ".", ".", ".", "remind"]
+    assert alerts[5][0].summary.startswith("flights/3: drift goes on since")
 
 
 def test_a_storm_is_remembered_over_a_restart() -> None:
