@@ -15,7 +15,7 @@ from contracts.baseline import Baseline
 from contracts.reports import DriftReport
 from stream_app.drift.rule import DecisionRule
 
-ROWS = (500, 1_000, 2_000, 10_000, 100_000)
+ROWS = (200, 500, 1_000, 2_000, 10_000, 100_000)
 
 
 @dataclass

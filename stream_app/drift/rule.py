@@ -85,7 +85,8 @@ CLASSIC = DecisionRule(
     rates_q=0.0,
     correction="none",
     natural=False,
-    # Measured: python -m bench detection --only quiet
+    # Measured: python -m bench detection --only quiet, 500 to 100,000 rows. (Of windows of 200 rows 69 %: the PSI of
+    # 50 levels is near .2 there when nothing changes.)
     known_false_alarms="the classic rule, KS p < .05 or PSI > .2 for each feature, alarms on 59 % of the windows of 20"
     " features in which nothing changed",
 )

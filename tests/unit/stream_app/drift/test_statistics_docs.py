@@ -9,9 +9,10 @@ from contracts.binning import EQUAL_MASS_BINS, SENTINELS, TAIL_MASSES, TOP_LEVEL
 from stream_app.drift.explain import MOST
 from stream_app.drift.metrics import METRICS
 from stream_app.drift.notes import FEW_ROWS
-from stream_app.drift.rule import CALIBRATED, PRESETS
+from stream_app.drift.rule import CALIBRATED, CLASSIC, PRESETS
 
-PAGE = (Path(__file__).parents[4] / "docs" / "statistics.md").read_text()
+DOCS = Path(__file__).parents[4] / "docs"
+PAGE = (DOCS / "statistics.md").read_text()
 
 
 def test_every_metric_and_every_preset_is_described() -> None:
@@ -39,6 +40,12 @@ def test_the_bins_are_those_of_the_page() -> None:
     assert f"({2 * len(TAIL_MASSES)} more edges, from {min(TAIL_MASSES):.2%} on)".replace("0.01%", ".01 %") in PAGE
     assert f"each of the {TOP_LEVELS} most frequent" in PAGE
     assert {abs(value) for value in SENTINELS} == {0, 1, 999, 9999, 1e9}
+
+
+def test_what_the_classic_preset_is_known_for_is_one_figure_on_every_page() -> None:
+    (figure,) = re.findall(r"alarms on (\d+ %) of", CLASSIC.known_false_alarms)
+    for page in ("statistics.md", "benchmarks.md", "decisions/0004-calibrated-rule.md"):
+        assert f"alarms on {figure} of" in (DOCS / page).read_text(), page
 
 
 def shown(number: float | None) -> str:
