@@ -1,38 +1,56 @@
-"""The alerts of one incident from raise to resolve, with everything that an alert can say; and a storm."""
+"""The alerts of one incident from raise to resolve, as the policy makes them, with everything that an alert can say; a
+storm; and others that a sink must be able to send.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from contracts.alerts import AlertFeature, DriftAlert, Severity, Transition, alert_id, incident_id
 from contracts.findings import Cause, ModelEffect, ScoreChange
-from contracts.reports import report_id
-from tests.alerting import HOUR, window
+from contracts.reports import FeatureVerdict, report_id
+from stream_app.alerting.policy_config import PolicyConfig
+from tests.alerting import HOUR, a_report, a_verdict, harmless, told, window
 
 INCIDENT = incident_id("flights", "3", window(2))
 
-DISTANCE = AlertFeature(
-    feature="distance",
-    findings=("values", "out_of_range"),
-    p_value=3.5e-41,
-    effect=0.21,
-    since=window(1),
-    new=True,
-    cause=Cause(
-        kind="unit",
-        sentence="33 % of rows look multiplied by 1.61 (miles -> kilometres?)",
-        share=0.33,
-        factor=1.609344,
-        unit="miles -> kilometres",
-        explained=0.97,
-    ),
-    model_effect=ModelEffect(
-        if_world_moved=ScoreChange(0.012, 0.008), if_data_broke=ScoreChange(-0.061, -0.044), headline="data"
-    ),
+EFFECT = ModelEffect(
+    if_world_moved=ScoreChange(0.012, 0.008), if_data_broke=ScoreChange(-0.061, -0.044), headline="data"
 )
-CARRIER = AlertFeature(
-    feature="carrier & <tail>", findings=("unseen",), p_value=0.004, effect=0.06, since=window(2), new=True
+DISTANCE = replace(
+    a_verdict(
+        findings=("values", "out_of_range"),
+        p_value=3.5e-41,
+        effect=0.21,
+        rates={"out_of_range": (0.31, 0.0)},
+        cause=Cause(
+            kind="unit",
+            sentence="distance: 33 % of rows look multiplied by 1.61 (miles -> kilometres?)",
+            share=0.33,
+            factor=1.609344,
+            unit="miles -> kilometres",
+            explained=0.97,
+        ),
+    ),
+    model_effect=EFFECT,
 )
+CARRIER = a_verdict(
+    "carrier & <tail>",
+    kind="categorical",
+    findings=("unseen",),
+    p_value=0.004,
+    effect=0.06,
+    rates={"unseen": (0.6, 0.0)},
+)
+CONFIG = PolicyConfig(resolve_after=2, critical_score_change=0.1, remind_after_ms=5 * 3_600_000, page_harmless=True)
+
+
+def made(windows: int, *alarming: tuple[FeatureVerdict, range]) -> list[DriftAlert]:
+    """What the policy says of so many windows, n from 1, where each of these alarms in its own."""
+    reports = [a_report(n, *(verdict for verdict, when in alarming if n in when)) for n in range(1, windows + 1)]
+    return [alert for some in told(reports, CONFIG)[1] for alert in some]
 
 
 def of_incident(
@@ -60,25 +78,13 @@ def of_incident(
     return DriftAlert(**(fields | changed))
 
 
-RAISE = of_incident(
-    "raise",
-    2,
-    DISTANCE,
-    summary="flights/3: drift in distance (values: KS .21, p 3e-41; 33 % of rows look multiplied by 1.61 (miles -> "
-    "kilometres?); expected if the data broke: mean score -.061, positive rate -4.4 points; if the world moved: mean "
-    "score +.012, positive rate +.8 points) in at least 2 of the last 3 compared windows, "
-    "window 2026-01-01T13:00:00Z to 2026-01-01T14:00:00Z",
+LIFE = tuple(made(12, (DISTANCE, range(1, 10)), (CARRIER, range(3, 5))))
+"""In windows 2, 4, 9 and 12."""
+RAISE, ESCALATE, REMIND, RESOLVE = LIFE
+(STORM,) = made(
+    2, *((verdict, range(1, 3)) for verdict in (DISTANCE, CARRIER, *map(a_verdict, ("temp", "dewp", "wind"))))
 )
-ESCALATE = of_incident(
-    "escalate", 4, DISTANCE, CARRIER, severity="critical", summary="flights/3: drift spreads to carrier & <tail>"
-)
-REMIND = of_incident(
-    "remind", 9, DISTANCE, severity="critical", summary="flights/3: drift in distance goes on for 7 windows"
-)
-RESOLVE = of_incident("resolve", 12, severity="info", summary="flights/3: drift in distance is over")
-STORM = of_incident("raise", 2, DISTANCE, CARRIER, severity="critical", storm=True)
-HARMLESS = of_incident("raise", 2, CARRIER, severity="harmless")
-LIFE = (RAISE, ESCALATE, REMIND, RESOLVE)
+(HARMLESS,) = made(2, (harmless("seats"), range(1, 3)))
 
 
 def crowded(features: int, text: int = 10) -> DriftAlert:
@@ -97,7 +103,7 @@ def crowded(features: int, text: int = 10) -> DriftAlert:
                 since=window(1),
                 new=True,
                 cause=cause,
-                model_effect=DISTANCE.model_effect,
+                model_effect=EFFECT,
             )
             for number in range(features)
         ),
