@@ -131,7 +131,10 @@ class Registry:
                 return None
             with tempfile.TemporaryDirectory() as folder:
                 file = _mlflow().artifacts.download_artifacts(
-                    artifact_uri=f"models:/{version.model_id}/{BASELINE_FILE}", dst_path=folder
+                    artifact_uri=f"models:/{version.model}/{version.version}/{BASELINE_FILE}",
+                    dst_path=folder,
+                    tracking_uri=self.tracking_uri,
+                    registry_uri=self.tracking_uri,
                 )
                 try:
                     return Baseline.from_bytes(Path(file).read_bytes())
