@@ -56,7 +56,10 @@ class CompiledScorer:
 def largest_difference(
     scorer: Callable[[Sequence[Row]], Scores], rows: Sequence[Row], expected: Sequence[float | None]
 ) -> float:
-    """Between the scores of rows and the expected ones; infinite where one side refuses a row that the other scores."""
+    """Between the scores of rows and the expected ones, of the score where that is above 1: a regressor's may be large.
+
+    Infinite where one side refuses a row that the other scores.
+    """
     answered = [i for i, score in enumerate(expected) if score is not None]
     try:
         scores = scorer([rows[i] for i in answered]) if answered else np.zeros(0)
@@ -64,7 +67,8 @@ def largest_difference(
         return float("inf")
     if not all(_refused(scorer, row) for row, score in zip(rows, expected, strict=True) if score is None):
         return float("inf")
-    differences = np.abs(scores - np.array([expected[i] for i in answered], dtype=np.float64))
+    right = np.array([expected[i] for i in answered], dtype=np.float64)
+    differences = np.abs(scores - right) / np.maximum(1.0, np.abs(right))
     return float("inf") if np.isnan(differences).any() else float(differences.max(initial=0.0))
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ import pandas as pd
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from api.models import ModelStore
+from api.served import prepare
 from contracts.baseline import Baseline
 from contracts.model_files import BASELINE_FILE
 from contracts.topics import BASELINES
@@ -26,6 +28,7 @@ from tests.servers.verbs import Broker
 from training.description import FILE_NAME
 from training.errors import PublishError, RegistryError
 from training.pipeline import scores_of
+from training.poison import rows_of
 from training.publish import Publisher
 from training.registry import Registry
 from training.train import Plan, Trained, train
@@ -111,6 +114,22 @@ def test_the_baseline_travels_with_the_version(workshop: Workshop, first: Traine
     assert baseline.performance == first.fitted.metrics
     assert baseline.score.histogram.rows == 1_500
     assert baseline.rows == 6_000
+
+
+def test_the_compiled_form_travels_with_the_version_and_answers_in_the_api(
+    workshop: Workshop, first: Trained, tmp_path: Path
+) -> None:
+    models = ModelStore(workshop.tracking_uri, "payments", "champion", tmp_path)
+    models.keep(models.load(first.version.version))
+    for model in (models.load(first.version.version), models.load_cached()):
+        served = prepare(model, datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1))
+        assert served.scorer.kind == "compiled-trees", served.scorer_note
+        features = first.samples.features.head(300)
+        make = served.reader.features_type
+        rows = [make(**{f"f{i}": v for i, v in enumerate(row)}) for row in rows_of(features, first.samples.schema)]
+        own = scores_of(first.fitted.pipeline, features)
+        np.testing.assert_allclose(served.scorer.score(rows), own, rtol=0, atol=1e-12)
+    assert first.compiled.startswith("compiled-trees, within ")
 
 
 def test_a_run_records_all_that_it_takes_to_judge_and_repeat_it(workshop: Workshop, first: Trained) -> None:
@@ -293,6 +312,7 @@ def test_a_users_own_model_gets_its_baseline_with_scores_of_its_own(workshop: Wo
     assert done.returncode == 0, done.stdout + done.stderr
     attached = mlflow.artifacts.download_artifacts(f"models:/rents/1/{BASELINE_FILE}")
     baseline = Baseline.from_bytes(Path(attached).read_bytes())
+    assert "compiled    compiled-linear, within " in done.stdout
     assert baseline.score.histogram.rows == 300
     assert baseline.score.maximum == pytest.approx(200_000)
     assert baseline.threshold is None

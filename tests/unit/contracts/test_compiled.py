@@ -202,6 +202,7 @@ def test_a_later_format_is_told_from_a_broken_file() -> None:
 def test_the_difference_is_infinite_where_only_one_side_refuses_a_row() -> None:
     scorer = CompiledScorer(a_compiled()).score
     assert largest_difference(scorer, ROWS[:2], (0.25, 0.75)) == 0.25
+    assert largest_difference(lambda rows: np.full(len(rows), 5e9 + 5.0), ROWS[:2], (5e9, 5e9)) == 1e-9
     assert largest_difference(scorer, ROWS[:2], (0.25, None)) == np.inf
     assert largest_difference(scorer, ROWS[3:], (0.25, 0.5)) == np.inf
     assert largest_difference(lambda rows: np.full(len(rows), np.nan), ROWS[:1], (0.25,)) == np.inf
