@@ -148,12 +148,14 @@ class Registry:
 
     def _has_no(self, model: str, version: str) -> str:
         """What to do about a version that is not there."""
-        models = [found.name for found in self._client.search_registered_models(max_results=_LISTED)]
-        if model in models:
-            found = self._client.search_model_versions(f"name='{model}'", max_results=_LISTED)
-            fix = f"give --version one of {', '.join(str(one.version) for one in found) or 'none yet'}"
+        versions = self._client.search_model_versions(f"name='{model}'", max_results=_LISTED)
+        models = self._client.search_registered_models(max_results=_LISTED)
+        if versions:
+            fix = f"give --version one of {', '.join(str(one.version) for one in versions)}"
+        elif models:
+            fix = f"give --model one of {', '.join(one.name for one in models)}, or register it first"
         else:
-            fix = f"give --model one of {', '.join(models) or 'none yet'}, or register it first"
+            fix = "no model is registered there, register it first"
         return (
             f"MLflow at {self.tracking_uri} has no {model}/{version}: {fix}, or correct TRAINING_TRACKING_URI; a model "
             "that is not in MLflow needs no --attach"
