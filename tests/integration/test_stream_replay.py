@@ -235,9 +235,14 @@ async def test_when_not_strict_events_before_their_baseline_are_counted_too(live
 
 
 async def test_a_replay_leaves_every_topic_and_every_group_as_it_was(live: Live) -> None:
-    before = await state_of(live.stream.bootstrap)
+    ends, groups = await state_of(live.stream.bootstrap)
     await live.stream.command("replay", "--compare", "preset=classic")
-    assert await state_of(live.stream.bootstrap) == before
+    ends_after, groups_after = await state_of(live.stream.bootstrap)
+    assert ends_after == ends
+    assert set(groups_after) <= set(groups)  # the broker forgets ended groups of other tests that hold no offset
+    assert {group: held for group, held in groups_after.items() if held} == {
+        g: held for g, held in groups.items() if held
+    }
 
 
 async def test_from_the_middle_on_windows_that_may_lack_rows_are_left_out_and_the_others_are_as_they_were(
