@@ -133,11 +133,9 @@ def _lines(path: Path) -> list[str]:
 
 async def _work(settings: StreamSettings) -> int:
     from stream_app import lifecycle  # Faust takes half a second to import
-    from stream_app.delivery.allocation import give_back_large_blocks
     from stream_app.delivery.garbage import collect_seldom
 
     collect_seldom()
-    give_back_large_blocks()
     telemetry, stop = Telemetry(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
