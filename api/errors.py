@@ -1,4 +1,4 @@
-"""Errors of the API. HTTP status codes are not here: `api.problems` has the one table of them.
+"""Errors of the API. HTTP status codes are not here: `api.http.problems` has the one table of them.
 
 ApiError
 ├── SettingsError        an API_* setting that is wrong or missing

@@ -13,22 +13,22 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.champion import ChampionFollower, Versions
-from api.edge import Edge
 from api.errors import OutboxClosed, OutboxUnusable
-from api.mirror import Mirror
-from api.models import ModelStore
-from api.openapi import build_page
-from api.outbox import Outbox
-from api.predict import PredictEndpoint
-from api.predictor import Predictor
-from api.producer import Producer
-from api.publisher import Link, Pace, Publisher
-from api.routes import Services, build_router, handle_errors
-from api.served import Served, prepare
+from api.http.edge import Edge
+from api.http.openapi import build_page
+from api.http.predict import PredictEndpoint
+from api.http.routes import Services, build_router, handle_errors
+from api.models.served import Served, prepare
+from api.models.store import ModelStore
+from api.outbox.log import Outbox
+from api.outbox.slots import Slot, claim
+from api.outbox.sources import Source, Sources
+from api.predicting.champion import ChampionFollower, Versions
+from api.predicting.predictor import Predictor
+from api.publishing.mirror import Mirror
+from api.publishing.producer import Producer
+from api.publishing.publisher import Link, Pace, Publisher
 from api.settings import ApiSettings
-from api.slots import Slot, claim
-from api.sources import Source, Sources
 from api.telemetry import Telemetry
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from api.compiled import CompiledRows
-from api.scorer import FrameScorer, Scorer
+from api.models.compiled import CompiledRows
+from api.models.scorer import FrameScorer, Scorer
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from contracts.compiled import Compiled
 from contracts.compiled_scorer import CompiledScorer

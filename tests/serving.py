@@ -11,15 +11,15 @@ import msgspec
 import numpy as np
 from aiokafka.errors import KafkaConnectionError
 
-from api.edge import Edge
 from api.errors import ModelRefused, RegistryAway, ScoringFailed
+from api.http.edge import Edge
 from api.main import create_app
-from api.models import ModelVersion
-from api.outbox import Outbox
-from api.predictor import Predictor
-from api.schemas import RequestReader
-from api.segments import Group, Record
-from api.served import Served
+from api.models.served import Served
+from api.models.store import ModelVersion
+from api.outbox.log import Outbox
+from api.outbox.segments import Group, Record
+from api.predicting.predictor import Predictor
+from api.requests.schemas import RequestReader
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
 from contracts.baseline import Baseline

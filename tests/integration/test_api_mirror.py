@@ -5,8 +5,8 @@ import redis
 import redis.asyncio
 
 from api.errors import LookupsAway, NoSuchPrediction
-from api.mirror import Mirror
-from api.segments import Record
+from api.outbox.segments import Record
+from api.publishing.mirror import Mirror
 from api.telemetry import Telemetry
 from tests.serving import a_group
 

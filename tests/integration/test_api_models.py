@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from api.errors import ModelRefused, RegistryAway
-from api.models import ModelStore
+from api.models.store import ModelStore
 from contracts.schema import Feature, FeatureSchema
 from tests.apis import shared_registry
 from tests.builders import a_baseline, a_model_version, reference_columns

@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from api.models import ModelStore
-from api.served import prepare
+from api.models.served import prepare
+from api.models.store import ModelStore
 from contracts.baseline import Baseline
 from contracts.model_files import BASELINE_FILE
 from contracts.topics import BASELINES

@@ -1,0 +1,65 @@
+"""The OpenAPI page, made from the champion: another champion, another page.
+
+FastAPI writes the paths; the schemas come from the very struct types that decode requests and encode answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.health import Readiness
+from api.http.problems import CONTENT_TYPE, Problem
+from api.models.served import Served
+from api.requests.schemas import REFERENCE, ModelInfo, PredictionAnswer, request_schemas
+from contracts.events import FeatureValue, PredictionEvent
+
+_Event = PredictionEvent[dict[str, FeatureValue]]
+_EVENT = "PredictionEvent"
+
+
+def reference(name: str) -> dict[str, str]:
+    """A reference to one of the schemas."""
+    return {"$ref": REFERENCE.format(name=name)}
+
+
+def answers(name: str, description: str = "The answer.") -> dict[str, Any]:
+    """`responses` of a route for its good answer."""
+    return {"description": description, "content": {"application/json": {"schema": reference(name)}}}
+
+
+def problem(description: str) -> dict[str, Any]:
+    """`responses` of a route for a refusal."""
+    return {"description": description, "content": {CONTENT_TYPE: {"schema": reference("Problem")}}}
+
+
+def build_page(app: FastAPI, served: Served | None) -> dict[str, Any]:
+    """The page as JSON. Before a model is loaded the request has no feature names yet."""
+    page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    page.setdefault("components", {})["schemas"] = _schemas(served)
+    page["paths"]["/predict"]["post"]["requestBody"] = {
+        "required": True,
+        "content": {"application/json": {"schema": reference("PredictionRequest")}},
+    }
+    if served is not None:
+        page["info"]["description"] += f"\n\nServing `{served.key}`."
+    return page
+
+
+def _schemas(served: Served | None) -> dict[str, Any]:
+    structs = (Problem, Readiness, ModelInfo, PredictionAnswer, _Event)
+    references, schemas = msgspec.json.schema_components(structs, ref_template=REFERENCE)
+    # a generic struct's own name has brackets, which a component's name may not have
+    generated = references[-1]["$ref"].rsplit("/", 1)[1]
+    schemas[_EVENT] = {**schemas.pop(generated), "title": _EVENT}
+    schemas["Predictions"] = {
+        "type": "object",
+        "properties": {"predictions": {"type": "array", "items": reference(_EVENT)}},
+        "required": ["predictions"],
+    }
+    if served is None:
+        return {**schemas, "PredictionRequest": {"type": "object", "description": "No model is loaded yet."}}
+    return {**schemas, **request_schemas(served.reader, served.baseline)}

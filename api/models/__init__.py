@@ -1,0 +1,1 @@
+"""Versions of the registered model: fetched, checked, made ready to score."""

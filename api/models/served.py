@@ -1,0 +1,78 @@
+"""Served: one model version made ready to answer, with everything that belongs to it and to no other.
+
+Requests, scores and events of a version all go through one of these, so a swap is one assignment.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from api.errors import ModelRefused, ScoringFailed
+from api.models.compiled import choose_scorer
+from api.models.scorer import FrameScorer, Scorer
+from api.models.store import ModelVersion
+from api.requests.schemas import RequestReader, example_features
+from contracts.baseline import Baseline
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """One version, ready to answer. cached: it came from the local copy because the registry was away.
+
+    scorer_note: how the scorer was chosen, for people.
+    """
+
+    baseline: Baseline
+    scorer: Scorer
+    reader: RequestReader
+    since: datetime
+    cached: bool = False
+    scorer_note: str = ""
+
+    @property
+    def key(self) -> str:
+        """`model/version`."""
+        return self.baseline.key
+
+
+def prepare(model: ModelVersion, now: datetime, future: timedelta) -> Served:
+    """Make a loaded version ready: it scores its own example row once, which also warms it up. Blocks; for a thread.
+
+    Raises ModelRefused when the estimator cannot score what its schema describes.
+    """
+    reader = RequestReader(model.baseline.schema, future)
+    own = FrameScorer(model.estimator, model.baseline.schema)
+    scorer, note = choose_scorer(model, own, reader.features_type)
+    row = msgspec.convert(example_features(model.baseline), reader.features_type)
+    try:
+        (score,) = scorer.score([row])
+    except ScoringFailed as error:
+        raise ModelRefused(f"{model.baseline.key} cannot score a row of its own schema: {error}") from error
+    if not math.isfinite(score):
+        raise ModelRefused(f"{model.baseline.key} scores a row of its own schema as {score}")
+    return Served(model.baseline, scorer, reader, now, model.cached, note)
+
+
+def score_each(scorer: Scorer, rows: Sequence[msgspec.Struct]) -> list[float | ScoringFailed]:
+    """One score or error a row. A row that the model chokes on is found by halving: it must not cost its neighbours."""
+    try:
+        scores: list[float] = scorer.score(rows).tolist()
+    except ScoringFailed as error:
+        if len(rows) == 1:
+            # the type alone: the text often quotes the row, and rows are private
+            log.error("models: a row could not be scored: %s", type(error.__cause__ or error).__name__)
+            return [error]
+        half = len(rows) // 2
+        return [*score_each(scorer, rows[:half]), *score_each(scorer, rows[half:])]
+    return [
+        score if math.isfinite(score) else ScoringFailed("The model's score is not a finite number.")
+        for score in scores
+    ]

@@ -1,0 +1,1 @@
+"""The crash-safe log on disk between an answer and Kafka."""

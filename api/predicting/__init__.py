@@ -1,0 +1,1 @@
+"""From requests to committed events: micro-batches through the version that answers now."""

@@ -1,0 +1,149 @@
+"""Predictor: holds the version that answers, and turns requests into committed prediction events.
+
+A request carries the version that it was validated against and is scored by that one, so a swap drops nothing: what
+arrived before it finishes with the old version, what comes after is read and scored by the new one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from api.errors import NoModel, OutboxClosed, ScoringFailed
+from api.health import Health
+from api.models.compiled import is_compiled
+from api.models.served import Served, score_each
+from api.outbox.log import Outbox
+from api.outbox.segments import Group, Record
+from api.predicting.batcher import Batcher
+from api.requests.schemas import PredictionRequest
+from api.telemetry import Telemetry
+from contracts.events import EventId, PredictionEvent, encode_event
+
+Event = PredictionEvent[msgspec.Struct]
+
+
+class Job(NamedTuple):
+    """A validated request. received: reading of the stopwatch when its body was there."""
+
+    served: Served
+    request: PredictionRequest
+    received: float
+
+
+class Predictor:
+    """source, epoch: of the event ids (see contracts.events.EventId); the sequence counts from 0.
+
+    now: the wall clock. stopwatch: seconds, monotonic. settle: see Batcher.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        telemetry: Telemetry,
+        *,
+        source: str,
+        epoch: int,
+        rows: int,
+        now: Callable[[], datetime],
+        stopwatch: Callable[[], float] = time.perf_counter,
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._telemetry = telemetry
+        self._source = source
+        self._epoch = epoch
+        self._now = now
+        self._stopwatch = stopwatch
+        self._sequence = 0
+        self._served: Served | None = None
+        self._batcher: Batcher[Job, Event] = Batcher(self._work, rows, settle)
+
+    @property
+    def served(self) -> Served | None:
+        """The champion, None before the first is loaded."""
+        return self._served
+
+    @property
+    def health(self) -> Health:
+        """Whether there is a model to answer with."""
+        if self._served is None:
+            return Health(False, "no version is loaded")
+        origin = "from the local copy" if self._served.cached else "from the registry"
+        return Health(True, f"{self._served.key}, {origin}")
+
+    def current(self) -> Served:
+        """The version to read the next request with. Raises NoModel."""
+        if self._served is None:
+            raise NoModel("No model is loaded yet.")
+        return self._served
+
+    def swap(self, served: Served) -> None:
+        """From now on this version answers."""
+        before, self._served = self._served, served
+        if before is not None:
+            self._telemetry.model_info.remove(before.baseline.model, before.baseline.version, before.scorer.kind)
+        self._telemetry.model_info.labels(served.baseline.model, served.baseline.version, served.scorer.kind).set(1)
+        self._telemetry.compiled.set(is_compiled(served.scorer))
+
+    async def submit(self, job: Job) -> Event:
+        """The committed event of a request. Raises ScoringFailed or OutboxClosed, and then there is no event."""
+        return await self._batcher.submit(job)
+
+    def _work(self, jobs: list[Job]) -> list[Event | Exception]:
+        self._telemetry.batch_rows.observe(len(jobs))
+        if all(job.served is jobs[0].served for job in jobs):
+            return self._answer(jobs[0].served, jobs)
+        places: dict[Served, list[int]] = {}
+        for place, job in enumerate(jobs):
+            places.setdefault(job.served, []).append(place)
+        answers: dict[int, Event | Exception] = {}
+        for served, where in places.items():
+            answers.update(zip(where, self._answer(served, [jobs[place] for place in where]), strict=True))
+        return [answers[place] for place in range(len(jobs))]
+
+    def _answer(self, served: Served, jobs: list[Job]) -> list[Event | Exception]:
+        begun = self._stopwatch()
+        scores = score_each(served.scorer, [job.request.features for job in jobs])
+        scored = self._stopwatch()
+        self._telemetry.score_seconds.observe(scored - begun)
+        now = self._now()
+        answers: list[Event | Exception] = [
+            score if isinstance(score, ScoringFailed) else self._event(job, score, now, scored)
+            for job, score in zip(jobs, scores, strict=True)
+        ]
+        events = [answer for answer in answers if isinstance(answer, PredictionEvent)]
+        if events:
+            try:
+                self._outbox.append(
+                    Group(served.key, int(now.timestamp() * 1000), [_record(event) for event in events])
+                )
+            except OutboxClosed as error:
+                return [answer if isinstance(answer, ScoringFailed) else error for answer in answers]
+            self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(events))
+        return answers
+
+    def _event(self, job: Job, score: float, now: datetime, scored: float) -> Event:
+        baseline, request = job.served.baseline, job.request
+        number = self._sequence
+        self._sequence += 1  # also when the outbox refuses: an id is never given twice
+        return PredictionEvent(
+            id=str(EventId(self._source, self._epoch, number)),
+            event_time=now if request.event_time is None else request.event_time.astimezone(UTC),
+            model=baseline.model,
+            model_version=baseline.version,
+            score=score,
+            decision=None if baseline.threshold is None else score >= baseline.threshold,
+            features=request.features,
+            entity_id=request.entity_id,
+            latency_ms=round((scored - job.received) * 1000, 3),
+        )
+
+
+def _record(event: PredictionEvent[Any]) -> Record:
+    key = event.id if event.entity_id is None else event.entity_id
+    return Record(key.encode(), event.id, event.event_time.isoformat(), encode_event(event))

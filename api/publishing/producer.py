@@ -1,0 +1,108 @@
+"""One connection to Kafka: an idempotent producer that takes whole groups, in order, and can be thrown away at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+
+from api.outbox.segments import Record
+from contracts.baseline import Baseline
+from contracts.headers import BASELINE_PUBLISHED, PREDICTION_MADE, cloud_event
+from contracts.topics import BASELINES, PREDICTIONS, partition_of
+
+_SOURCE = "/tidemark/api"
+_TURN = 100
+_REQUEST_MS = 10_000
+_CLOSE_SECONDS = 2.0
+
+
+class Producer:
+    """Made by connect(). Order is kept within a partition as long as one group at a time is sent and awaited."""
+
+    def __init__(self, inner: AIOKafkaProducer, prefix: str) -> None:
+        self._inner = inner
+        self._predictions = PREDICTIONS.named(prefix)
+        self._baselines = BASELINES.named(prefix)
+
+    @classmethod
+    async def connect(cls, bootstrap: str, prefix: str) -> Producer:
+        """Raises KafkaError; UnknownTopicOrPartitionError when a topic is not there."""
+        inner = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            enable_idempotence=True,
+            acks="all",
+            max_batch_size=1 << 20,
+            max_request_size=int(BASELINES.config["max.message.bytes"]),
+            request_timeout_ms=_REQUEST_MS,
+        )
+        producer = cls(inner, prefix)
+        try:
+            await inner.start()
+            cluster = await inner.client.fetch_all_metadata()
+            for topic in (producer._predictions, producer._baselines):
+                if not cluster.partitions_for_topic(topic):
+                    raise UnknownTopicOrPartitionError(f"no topic {topic}: run `python -m stream_app topics`")
+        except BaseException:
+            await producer.close()
+            raise
+        return producer
+
+    async def send_baseline(self, data: bytes) -> None:
+        """Publish a baseline; returns when all replicas have it."""
+        baseline = Baseline.from_bytes(data)
+        key = baseline.key.encode()
+        partitions = await self._inner.partitions_for(self._baselines)
+        await self._inner.send_and_wait(
+            self._baselines,
+            data,
+            key=key,
+            partition=partition_of(key, len(partitions)),
+            headers=cloud_event(
+                BASELINE_PUBLISHED, f"{baseline.key}/{baseline.digest}", _SOURCE, time=baseline.created.isoformat()
+            ),
+        )
+
+    async def send(self, records: Sequence[Record]) -> None:
+        """Publish events in order; returns when all replicas have all of them.
+
+        aiokafka's own partitioner is murmur2 in pure Python (1.2 us for 8 bytes); a batch filled by hand costs .6 us
+        an event.
+        """
+        partitions = len(await self._inner.partitions_for(self._predictions))
+        open_batches: dict[int, Any] = {}
+        sent: list[asyncio.Future[Any]] = []
+        for number, record in enumerate(records, 1):
+            partition = partition_of(record.key, partitions)
+            headers = cloud_event(PREDICTION_MADE, record.id, _SOURCE, time=record.time)
+            batch = open_batches.get(partition) or open_batches.setdefault(partition, self._inner.create_batch())
+            while batch.append(key=record.key, value=record.value, timestamp=None, headers=headers) is None:
+                sent.append(await self._inner.send_batch(batch, self._predictions, partition=partition))
+                batch = open_batches[partition] = self._inner.create_batch()
+            if number % _TURN == 0:
+                await asyncio.sleep(0)  # let requests through
+        for partition, batch in open_batches.items():
+            sent.append(await self._inner.send_batch(batch, self._predictions, partition=partition))
+        await asyncio.gather(*sent)
+
+    async def check(self) -> None:
+        """Ask whether Kafka is there; for times without traffic. Raises KafkaConnectionError."""
+        if not await self._inner.client.force_metadata_update():
+            raise KafkaConnectionError("no broker answers")
+
+    async def close(self) -> None:
+        """Let go within seconds, whatever is under way; what was not acknowledged is not sent any more.
+
+        Not AIOKafkaProducer.stop(): an idempotent producer never gives a batch up, and stop() waits for all of them,
+        with Kafka away for ever. Ended here are the task that sends and the connections; nobody awaits the batches.
+        """
+        self._inner._closed = True  # it would warn that stop() was not called
+        task = self._inner._sender.sender_task
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=_CLOSE_SECONDS)
+        closing = asyncio.create_task(self._inner.client.close())
+        await asyncio.wait([closing], timeout=_CLOSE_SECONDS)

@@ -1,0 +1,209 @@
+"""Publisher: drains the outbox to Kafka. One group in flight: read, send, mirror, await every replica, acknowledge.
+
+No event leaves before the baseline of its version was acknowledged in this process's life, so whoever reads the topic
+can always find out what an event is to be compared with. On an error: a new connection, the same position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiokafka.errors import KafkaError
+
+from api.health import Health
+from api.outbox.backlog import Slice
+from api.outbox.segments import Record
+from api.outbox.slots import Slot
+from api.outbox.sources import Source, Sources
+from api.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 15.0
+
+
+class Link(Protocol):
+    """What is asked of api.publishing.producer.Producer."""
+
+    async def send_baseline(self, data: bytes) -> None: ...
+    async def send(self, records: Sequence[Record]) -> None: ...
+    async def check(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Sink(Protocol):
+    """What is asked of api.publishing.mirror.Mirror."""
+
+    async def write(self, records: Sequence[Record]) -> None: ...
+    async def check(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """In seconds. linger: pause when nothing waits. warn: without an acknowledgement Kafka counts as away.
+    limit: without one the group is sent again. adopt: between looks for abandoned outboxes. retry: before a new
+    connection. check: between questions to Kafka and Redis without traffic.
+    """
+
+    linger: float
+    warn: float
+    limit: float
+    adopt: float
+    retry: float = 1.0
+    check: float = 2.0
+
+
+class Publisher:
+    """connect: makes a Link, raises KafkaError. now: wall clock, milliseconds. stopwatch: seconds, monotonic."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        connect: Callable[[], Awaitable[Link]],
+        mirror: Sink,
+        telemetry: Telemetry,
+        pace: Pace,
+        *,
+        now: Callable[[], float],
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.health = Health(False, "not connected yet")
+        self._sources = sources
+        self._connect = connect
+        self._mirror = mirror
+        self._telemetry = telemetry
+        self._pace = pace
+        self._now = now
+        self._stopwatch = stopwatch
+        self._wanted: list[str] = []
+        self._announced: set[str] = set()
+        self._adopt_at = 0.0
+        self._emptied = asyncio.Event()
+
+    def announce(self, key: str) -> None:
+        """Publish this version's baseline soon, even before its first event. Its slot has it already."""
+        self._wanted.append(key)
+
+    async def run(self) -> None:
+        """Forever, until cancelled. Nothing that Kafka does ends it."""
+        try:
+            while True:
+                try:
+                    await self._connected()
+                except (KafkaError, OSError, TimeoutError) as error:
+                    self._away(str(error) or type(error).__name__)
+                except Exception:
+                    log.exception("publisher: unexpected; a new connection from the same position")
+                    self._away("unexpected error: see the log")
+                await self._mirror.check()
+                await asyncio.sleep(self._pace.retry)
+        finally:
+            self._sources.close()
+
+    async def drained(self) -> None:
+        """Returns when nothing of this process's own outbox waits any more."""
+        self._emptied.clear()
+        if self._sources.own.backlog.pending_bytes:
+            await self._emptied.wait()
+
+    async def _connected(self) -> None:
+        async with _limit(CONNECT_SECONDS, "no connection"):
+            link = await self._connect()
+        try:
+            check_at = 0.0
+            while True:
+                moved = await self._pass(link)
+                now = self._stopwatch()
+                if not moved and now >= check_at:
+                    async with self._patience():
+                        await asyncio.gather(link.check(), self._mirror.check())
+                    self._well()
+                if moved or now >= check_at:
+                    check_at = now + self._pace.check
+                if now >= self._adopt_at:
+                    self._sources.adopt()
+                    self._adopt_at = now + self._pace.adopt
+                # a short pause makes batches of some hundred events; with a backlog they are large without it
+                await asyncio.sleep(0 if self._sources.behind() else self._pace.linger)
+        finally:
+            await link.close()
+
+    async def _pass(self, link: Link) -> bool:
+        """One slice of each source. True when there was one."""
+        while self._wanted:
+            await self._announce(link, self._sources.own.slot, self._wanted[0])
+            self._wanted.pop(0)
+        moved = False
+        for source in self._sources:
+            slice_ = source.backlog.read()
+            if slice_ is not None:
+                await self._publish(link, source, slice_)
+                moved = True
+                continue
+            self._sources.emptied(source)
+            if source is self._sources.own:
+                self._emptied.set()
+        return moved
+
+    async def _publish(self, link: Link, source: Source, slice_: Slice) -> None:
+        for key in {group.baseline for group in slice_.groups}:
+            await self._announce(link, source.slot, key)
+        records = [record for group in slice_.groups for record in group.records]
+        async with self._patience():
+            await asyncio.gather(link.send(records), self._mirror.write(records))
+        source.backlog.ack(slice_)
+        self._telemetry.published.inc(len(records))
+        self._telemetry.publish_lag.observe(max(0.0, self._now() - slice_.groups[0].written) / 1000)
+        self._well()
+
+    async def _announce(self, link: Link, slot: Slot, key: str) -> None:
+        if key in self._announced:
+            return
+        data = slot.baseline(key)
+        if data is None:  # they were answered: keeping them back would help nobody, and the topic may have it
+            log.error("publisher: the baseline of %s is not kept in slot %s; its events go out without", key, slot.name)
+            self._telemetry.without_baseline.inc()
+        else:
+            async with self._patience():
+                await link.send_baseline(data)
+            log.info("publisher: the baseline of %s is on Kafka", key)
+        self._announced.add(key)
+
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Say that Kafka is away after a while without an answer, and give the connection up after a longer one."""
+        loop = asyncio.get_running_loop()
+        warning = loop.call_later(self._pace.warn, self._away, f"no answer for {self._pace.warn:g} s")
+        try:
+            async with _limit(self._pace.limit, "no acknowledgement"):
+                yield
+        finally:
+            warning.cancel()
+
+    def _away(self, detail: str) -> None:
+        if self.health != Health(False, detail):
+            log.warning("publisher: Kafka is away, events wait in the outbox: %s", detail)
+        self.health = Health(False, detail)
+        self._telemetry.kafka_up.set(0)
+
+    def _well(self) -> None:
+        if not self.health.ok:
+            log.info("publisher: Kafka answers")
+        self.health = Health(True, "answers")
+        self._telemetry.kafka_up.set(1)
+
+
+@asynccontextmanager
+async def _limit(seconds: float, without: str) -> AsyncIterator[None]:
+    """A timeout that says what it waited for."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise TimeoutError(f"{without} within {seconds:g} s") from error

@@ -1,0 +1,167 @@
+"""Request and answer of POST /predict, built from the champion's feature schema, and their JSON Schema.
+
+The decoder and the page at /docs come from the same struct type, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Protocol, cast
+
+import msgspec
+
+from api.errors import InvalidRequest
+from api.requests.diagnosis import diagnose, event_time_error
+from contracts.baseline import Baseline
+from contracts.binning import Bins
+from contracts.events import PredictionEvent
+from contracts.schema import FeatureSchema
+from contracts.times import UtcTime
+
+EntityId = Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="Names who or what it is about.")]
+REFERENCE = "#/components/schemas/{name}"
+
+
+class PredictionRequest(Protocol):
+    """A decoded request. features: a struct in schema order."""
+
+    @property
+    def features(self) -> msgspec.Struct: ...
+    @property
+    def entity_id(self) -> str | None: ...
+    @property
+    def event_time(self) -> datetime | None: ...
+
+
+class PredictionAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The answer to one request. decision: score >= threshold; null where the model has no threshold."""
+
+    prediction_id: str
+    score: float
+    decision: bool | None
+    model: str
+    model_version: str
+    event_time: UtcTime
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """The version that answers. since: when this process began to answer with it. cached: from the local copy, because
+    the registry was away. baseline: digest of the reference that drift is measured against. scorer: `compiled-trees`,
+    `compiled-linear`, or the model's own `predict_proba` or `predict`; scorer_note: why that one.
+    """
+
+    name: str
+    version: str
+    alias: str
+    since: UtcTime
+    scorer: str
+    cached: bool
+    threshold: float | None
+    baseline: str
+    trained_rows: int
+    data_digest: str
+    code_revision: str
+    performance: dict[str, float]
+    schema: FeatureSchema
+    scorer_note: str = ""
+
+
+_encode_answer = msgspec.json.Encoder().encode
+
+
+def encode_answer(event: PredictionEvent[Any]) -> bytes:
+    """The answer that belongs to an event, JSON."""
+    return _encode_answer(
+        PredictionAnswer(event.id, event.score, event.decision, event.model, event.model_version, event.event_time)
+    )
+
+
+def model_info(
+    baseline: Baseline, alias: str, scorer: str, since: datetime, *, cached: bool, scorer_note: str = ""
+) -> ModelInfo:
+    """What `GET /model` tells."""
+    return ModelInfo(
+        name=baseline.model,
+        version=baseline.version,
+        alias=alias,
+        since=since,
+        scorer=scorer,
+        cached=cached,
+        threshold=baseline.threshold,
+        baseline=baseline.digest,
+        trained_rows=baseline.rows,
+        data_digest=baseline.data_digest,
+        code_revision=baseline.code_revision,
+        performance=baseline.performance,
+        schema=baseline.schema,
+        scorer_note=scorer_note,
+    )
+
+
+class RequestReader:
+    """Reads request bodies for one version. future: how far ahead of now an event time may be."""
+
+    def __init__(self, schema: FeatureSchema, future: timedelta) -> None:
+        self.schema = schema
+        self.features_type = schema.features_type(strict=True)
+        self.request_type = msgspec.defstruct(
+            "PredictionRequest",
+            [
+                ("features", self.features_type),
+                ("entity_id", EntityId | None, None),
+                ("event_time", UtcTime | None, None),
+            ],
+            frozen=True,
+            gc=False,
+            kw_only=True,
+            forbid_unknown_fields=True,
+        )
+        self._decode = msgspec.json.Decoder(self.request_type).decode
+        self._future = future
+
+    def read(self, body: bytes, now: datetime) -> PredictionRequest:
+        """Raises Unreadable or InvalidRequest, which name every field at fault."""
+        try:
+            request = cast(PredictionRequest, self._decode(body))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise diagnose(body, self.schema, str(error)) from error
+        if request.event_time is not None:
+            wrong = event_time_error(request.event_time, now + self._future)
+            if wrong is not None:
+                raise InvalidRequest(wrong.category, "The request does not fit the model.", (wrong,))
+        return request
+
+
+def request_schemas(reader: RequestReader, baseline: Baseline) -> dict[str, Any]:
+    """JSON Schema of the request, the features and the answer, by name, with an example that can be sent as it is.
+
+    It has no event_time: a fixed one would be late, or dead-lettered as ancient, whenever somebody sends it.
+    """
+    _, schemas = msgspec.json.schema_components((reader.request_type, PredictionAnswer), ref_template=REFERENCE)
+    schemas["PredictionRequest"]["example"] = {"entity_id": "example", "features": example_features(baseline)}
+    return schemas
+
+
+def example_features(baseline: Baseline) -> dict[str, Any]:
+    """A usual row: medians and most frequent levels of the reference; 0 and "a" for features that are not monitored."""
+    row: dict[str, Any] = {}
+    for feature in baseline.schema.features:
+        reference = baseline.features.get(feature.name)
+        if feature.kind == "boolean":
+            row[feature.name] = True
+        elif reference is None:
+            row[feature.name] = 0.0 if feature.kind == "numeric" else "a"
+        elif isinstance(reference.bins, Bins):
+            row[feature.name] = _median(reference.bins, reference.counts)
+        else:
+            row[feature.name] = reference.bins.levels[0]
+    return row
+
+
+def _median(bins: Bins, counts: tuple[int, ...]) -> float:
+    below, half = 0, sum(counts) / 2
+    for i, count in enumerate(counts):
+        below += count
+        if below >= half and i > 0:
+            return bins.edges[i - 1]
+    return bins.edges[-1]

@@ -1,0 +1,221 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from api.outbox.log import Outbox
+from api.outbox.slots import Slot, claim
+from api.outbox.sources import Source, Sources
+from api.publishing.publisher import Pace, Publisher
+from api.telemetry import Telemetry
+from tests.builders import NOON_MS, a_baseline
+from tests.serving import FakeKafka, RecordingMirror, a_group, an_outbox
+from tests.waiting import eventually
+
+QUICK = Pace(linger=0.001, warn=0.05, limit=0.2, adopt=0.01, retry=0.005, check=0.005)
+
+
+class Post:
+    """A publisher over a Kafka in memory. The slot keeps the baselines of versions 1 and 2."""
+
+    def __init__(self, root: Path, kafka: FakeKafka | None = None) -> None:
+        self.root = root
+        self.kafka = kafka or FakeKafka()
+        self.mirror = RecordingMirror()
+        self.slot: Slot = claim(root)
+        self.outbox: Outbox = an_outbox(self.slot.directory, self.slot.next_epoch(NOON_MS))
+        for version in "12":
+            self.slot.keep_baseline(f"flights/{version}", a_baseline(version=version, rows=500).to_bytes())
+        telemetry = Telemetry()
+        self.telemetry = telemetry
+        self.publisher = Publisher(
+            Sources(Source(self.slot, self.outbox.backlog), root, telemetry, lambda _: None),
+            self.kafka.connect,
+            self.mirror,
+            telemetry,
+            QUICK,
+            now=lambda: float(NOON_MS),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.publisher.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def until(self, *ids: str) -> None:
+        await eventually(lambda: self.kafka.events == list(ids), 5, f"events {ids}")
+
+    def die(self) -> None:
+        """As a SIGKILL: nothing is closed in order, only the lock is gone."""
+        self.slot.release()
+
+
+async def test_events_reach_kafka_in_order_and_are_forgotten(tmp_path: Path):
+    post = Post(tmp_path)
+    post.outbox.append(a_group(1, 2))
+    async with post.running():
+        post.outbox.append(a_group(3))
+        await post.until("1", "2", "3")
+        await post.publisher.drained()
+
+    assert post.outbox.backlog.pending_bytes == 0
+    assert post.mirror.ids == ["1", "2", "3"]
+
+
+async def test_a_versions_baseline_is_on_kafka_before_its_first_event_and_once(tmp_path: Path):
+    post = Post(tmp_path)
+    for number, version in enumerate("1122"):
+        post.outbox.append(a_group(number, baseline=f"flights/{version}"))
+        async with post.running():
+            await post.until(*map(str, range(number + 1)))
+
+    assert post.kafka.log == ["baseline flights/1", "0", "1", "baseline flights/2", "2", "3"]
+
+
+async def test_a_loaded_version_is_announced_without_any_event(tmp_path: Path):
+    post = Post(tmp_path)
+    async with post.running():
+        post.publisher.announce("flights/2")
+        await eventually(lambda: post.kafka.log == ["baseline flights/2"], 5, "the baseline")
+
+
+async def test_after_a_restart_the_baselines_of_what_is_left_go_first_again(tmp_path: Path):
+    before = Post(tmp_path)
+    before.outbox.append(a_group(1, baseline="flights/1"))
+    before.kafka.away = True
+    async with before.running():
+        await eventually(lambda: not before.publisher.health.ok, 5, "degraded")
+    before.die()
+
+    after = Post(tmp_path)
+    async with after.running():
+        await after.until("1")
+
+    assert after.kafka.log == ["baseline flights/1", "1"]
+
+
+async def test_events_whose_baseline_is_lost_go_out_and_are_counted(tmp_path: Path):
+    post = Post(tmp_path)
+    post.outbox.append(a_group(1, baseline="flights/9"))
+    async with post.running():
+        await post.until("1")
+
+    assert post.telemetry.registry.get_sample_value("tidemark_api_versions_without_baseline_total") == 1
+
+
+async def test_without_kafka_events_wait_and_go_out_when_it_is_there(tmp_path: Path):
+    post = Post(tmp_path)
+    post.kafka.away = True
+    post.outbox.append(a_group(1))
+    async with post.running():
+        await eventually(lambda: post.publisher.health == (False, "KafkaConnectionError: away"), 5, "degraded")
+        assert post.outbox.backlog.pending_bytes > 0
+        post.kafka.away = False
+
+        await post.until("1")
+        await eventually(lambda: post.publisher.health.ok, 5, "well again")
+
+
+async def test_kafka_going_away_without_traffic_is_noticed(tmp_path: Path):
+    post = Post(tmp_path)
+    async with post.running():
+        await eventually(lambda: post.publisher.health.ok, 5, "connected")
+        post.kafka.away = True
+
+        await eventually(lambda: not post.publisher.health.ok, 5, "degraded")
+
+
+async def test_a_failed_group_is_sent_again_through_a_new_connection(tmp_path: Path):
+    post = Post(tmp_path)
+    post.kafka.refuse_before = 2
+    post.outbox.append(a_group(1, 2))
+    async with post.running():
+        await post.until("1", "2")
+
+    assert post.kafka.connections == post.kafka.closed == 3
+
+
+async def test_a_group_whose_acknowledgement_was_lost_is_sent_twice_in_the_same_order(tmp_path: Path):
+    post = Post(tmp_path)
+    post.kafka.refuse_after = 1
+    post.outbox.append(a_group(1, 2))
+    async with post.running():
+        await post.until("1", "2", "1", "2")
+        post.outbox.append(a_group(3))
+        await post.until("1", "2", "1", "2", "3")
+
+
+class SlowKafka(FakeKafka):
+    """Acknowledges nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+
+    async def connect(self):
+        link = await super().connect()
+        send = link.send
+
+        async def slow(records):
+            await self.answers.wait()
+            await send(records)
+
+        link.send = slow
+        return link
+
+
+async def test_a_broker_that_does_not_answer_counts_as_away_and_is_given_up_after_a_while(tmp_path: Path):
+    kafka = SlowKafka()
+    post = Post(tmp_path, kafka)
+    post.outbox.append(a_group(1))
+    async with post.running():
+        await eventually(lambda: post.publisher.health == (False, "no answer for 0.05 s"), 5, "degraded")
+        await eventually(lambda: kafka.connections >= 2, 5, "a new connection")
+        kafka.answers.set()
+
+        await post.until("1")
+
+
+async def test_what_a_dead_process_left_is_drained_and_its_slot_given_back(tmp_path: Path):
+    dead = Post(tmp_path)
+    dead.outbox.append(a_group(1, baseline="flights/1"))
+    alive = Post(tmp_path)
+    dead.die()
+
+    async with alive.running():
+        await alive.until("1")
+        await eventually(lambda: not list(dead.slot.directory.glob("*.log")), 5, "an empty slot")
+
+    assert alive.kafka.log == ["baseline flights/1", "1"]
+    assert claim(tmp_path).name == "00"
+
+
+async def test_what_a_living_process_has_is_left_to_it(tmp_path: Path):
+    other, mine = Post(tmp_path), Post(tmp_path)
+    other.outbox.append(a_group(1))
+    mine.outbox.append(a_group(2))
+
+    async with mine.running():
+        await mine.until("2")
+        await eventually(lambda: mine.publisher.health.ok, 5, "a look for slots")
+
+    assert mine.kafka.events == ["2"]
+
+
+async def test_draining_ends_when_nothing_waits_and_only_then(tmp_path: Path):
+    kafka = SlowKafka()
+    post = Post(tmp_path, kafka)
+    await post.publisher.drained()
+    post.outbox.append(a_group(1))
+    async with post.running():
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(post.publisher.drained(), 0.05)
+        kafka.answers.set()
+
+        await asyncio.wait_for(post.publisher.drained(), 5)
