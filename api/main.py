@@ -14,7 +14,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.errors import OutboxClosed, OutboxUnusable
+from api.guard.guard import Guard
 from api.http.edge import Edge
+from api.http.exchange import Exchange
 from api.http.openapi import build_page
 from api.http.predict import PredictEndpoint
 from api.http.routes import Services, build_router, handle_errors
@@ -96,9 +98,12 @@ def create_app(
         swapped=swapped,
         poll_seconds=settings.model_poll_seconds,
     )
-    endpoint = PredictEndpoint(predictor, telemetry, limit=settings.body_limit_bytes, now=now)
-    services = Services(endpoint, predictor, follower, publisher, mirror, outbox, telemetry, settings.model_alias)
-    return Edge(_fastapi(services, slot, settings), endpoint)
+    exchange = Exchange(Guard(), telemetry)
+    predict = PredictEndpoint(predictor, limit=settings.body_limit_bytes, now=now)
+    services = Services(
+        exchange, predict, predictor, follower, publisher, mirror, outbox, telemetry, settings.model_alias
+    )
+    return Edge(_fastapi(services, slot, settings), exchange, predict)
 
 
 def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror, telemetry: Telemetry) -> Publisher:

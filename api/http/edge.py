@@ -12,27 +12,27 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.http.predict import ClientGone, PredictEndpoint, Receive
+from api.http.exchange import ClientGone, Endpoint, Exchange, Receive
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PATH = "/predict"
-
 
 class Edge:
-    """app: the whole API without the fast path."""
+    """app: the whole API without the fast path. endpoint: the one that is answered here."""
 
-    def __init__(self, app: FastAPI, endpoint: PredictEndpoint) -> None:
+    def __init__(self, app: FastAPI, exchange: Exchange, endpoint: Endpoint) -> None:
         self.app = app
+        self._exchange = exchange
         self._endpoint = endpoint
+        self._path = endpoint.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["path"] != self._path or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
         try:
-            reply = await self._endpoint.answer(scope["headers"], receive)
+            reply = await self._exchange.run(self._endpoint, scope["headers"], receive)
         except ClientGone:
             return
         headers = [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.content_type.encode())]

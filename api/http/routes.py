@@ -13,9 +13,8 @@ from starlette.exceptions import HTTPException
 
 from api.errors import ApiError
 from api.health import Health, readiness
-from api.http.edge import PATH
+from api.http.exchange import Endpoint, Exchange
 from api.http.openapi import answers, problem
-from api.http.predict import PredictEndpoint
 from api.http.problems import Fault, Reply, of_error, of_parameters, of_status
 from api.outbox.log import Outbox
 from api.predicting.champion import ChampionFollower
@@ -42,7 +41,8 @@ _PREDICT_DOCS: dict[int | str, dict[str, Any]] = {
 class Services:
     """What the routes speak to."""
 
-    endpoint: PredictEndpoint
+    exchange: Exchange
+    predict: Endpoint
     predictor: Predictor
     follower: ChampionFollower
     publisher: Publisher
@@ -56,9 +56,9 @@ def build_router(services: Services) -> APIRouter:
     """All routes. POST /predict is usually answered before it gets here: see `api.http.edge`."""
     router = APIRouter()
 
-    @router.post(PATH, responses=_PREDICT_DOCS, summary="Predict one row", tags=["predictions"])
+    @router.post(services.predict.path, responses=_PREDICT_DOCS, summary="Predict one row", tags=["predictions"])
     async def predict(request: Request) -> Response:
-        return _response(await services.endpoint.answer(request.scope["headers"], request.receive))
+        return _response(await services.exchange.run(services.predict, request.scope["headers"], request.receive))
 
     @router.get(
         "/predictions/recent",

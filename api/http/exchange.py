@@ -1,0 +1,110 @@
+"""Exchange: what every POST of JSON goes through, whichever door it came in by: who asks, the body, what went wrong.
+
+An endpoint takes a Call and gives a Reply, or raises an ApiError; everything around that is here, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple, Protocol
+
+from api.errors import BodyTooLarge, RequestRefused, WrongContentType
+from api.guard.guard import Guard, Scope
+from api.http.problems import Reply, of_error, why
+from api.requests.headers import Raw, RequestHeaders, read_headers
+from api.telemetry import Telemetry
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class Call(NamedTuple):
+    """One request, admitted and read. client: the name of its key. received: when its body was there (stopwatch)."""
+
+    body: bytes
+    headers: RequestHeaders
+    client: str
+    received: float
+
+
+class Endpoint(Protocol):
+    """path: of the route. scope: what a key needs. limit: longest body in bytes."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def scope(self) -> Scope: ...
+    @property
+    def limit(self) -> int: ...
+
+    async def answer(self, call: Call) -> Reply:
+        """Raises ApiError."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its body was there: there is nobody to answer."""
+
+
+class Exchange:
+    """stopwatch: seconds, monotonic."""
+
+    def __init__(
+        self, guard: Guard, telemetry: Telemetry, *, stopwatch: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._guard = guard
+        self._telemetry = telemetry
+        self._stopwatch = stopwatch
+
+    async def run(self, endpoint: Endpoint, raw: Raw, receive: Receive) -> Reply:
+        """The answer to one request. Raises ClientGone and nothing else."""
+        try:
+            headers = read_headers(raw)
+            client = self._guard.admit(headers, endpoint.scope)
+            check_content_type(headers.content_type)
+            body = await read_body(headers.content_length, receive, endpoint.limit)
+            begun = self._stopwatch()
+            reply = await endpoint.answer(Call(body, headers, client, begun))
+            self._telemetry.request_seconds.observe(self._stopwatch() - begun)
+            return reply
+        except ClientGone:
+            raise
+        except RequestRefused as error:
+            self._telemetry.refused.labels(error.category).inc()
+            return of_error(error)
+        except Exception as error:
+            self._telemetry.failed.labels(why(error)).inc()
+            return of_error(error)
+
+
+async def read_body(announced: bytes, receive: Receive, limit: int) -> bytes:
+    """Counts as it reads: a client may announce nothing, or something else than it sends.
+
+    Raises BodyTooLarge or ClientGone.
+    """
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise _too_large(limit)
+    return body
+
+
+def check_content_type(declared: bytes) -> None:
+    """application/json or application/<anything>+json; only UTF-8. Raises WrongContentType."""
+    if declared == b"application/json":
+        return
+    kind, _, parameters = declared.decode("latin-1").lower().partition(";")
+    kind, charset = kind.strip(), parameters.strip().removeprefix("charset=").strip('"')
+    json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if not json or charset not in ("", "utf-8"):
+        raise WrongContentType("content-type", "Send Content-Type: application/json, with a body in UTF-8.")
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge("too-large", f"The body has more than {limit} bytes: send features, and only the model's.")
