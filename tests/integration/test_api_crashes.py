@@ -49,7 +49,7 @@ async def test_every_answered_prediction_reaches_kafka_although_the_api_is_kille
             async with running(api):
                 await load.more(150)
                 await asyncio.to_thread(api.process.kill)
-            with max(api.outbox.log.glob("00/*.log")).open("ab") as newest:
+            with max(api.outbox.glob("00/*.log")).open("ab") as newest:
                 newest.write(b"\x40\x00\x00\x00garbage")
         async with running(lives[-1]) as last:
             await load.more(150)

@@ -67,14 +67,14 @@ async def test_kafka_away_until_the_outbox_is_full_gives_503_and_recovers_by_its
         await asyncio.to_thread(kafka.stop)
         async with load.on():
             await eventually(lambda: load.refused[503] > 5, 60, "a full outbox")
-        refused = await api.http.predict({"distance": 1, "carrier": "x" * 50_000})
+        refused = await api.predict({"distance": 1, "carrier": "x" * 50_000})
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         await api.until("unavailable")
 
         await asyncio.to_thread(kafka.start)
 
         await api.until("ready")
-        assert (await api.http.predict()).status_code == 200
+        assert (await api.predict()).status_code == 200
         await api.drained()
     assert set(load.refused) == {503}
     found = {header(record, "ce_id") for record in await records(kafka.bootstrap, PREDICTIONS.named(namespace))}
@@ -107,7 +107,7 @@ async def test_redis_may_go_hang_and_come_back(kafka, own_redis: Callable[[], An
                 await asyncio.to_thread(back)
                 await api.until("ready")
                 await load.more(20)
-        last = (await api.http.predict()).json()["prediction_id"]
+        last = (await api.predict()).json()["prediction_id"]
 
         async def looked_up() -> bool:
             return (await api.get(f"/predictions/{last}")).status_code == 200
@@ -140,11 +140,11 @@ async def test_a_start_without_the_registry_serves_the_local_copy_until_it_is_ba
         state = await api.until("degraded")
         assert state["dependencies"]["model"] == {"state": "ok", "detail": f"away/{version}, from the local copy"}
         assert state["dependencies"]["registry"]["state"] == "away"
-        assert (await api.http.predict()).json()["model_version"] == version
+        assert (await api.predict()).json()["model_version"] == version
         assert (await api.get("/model")).json()["cached"] is True
 
         newer = await asyncio.to_thread(a_model_version, shared_registry(), model="away")
         shutil.copy(shared_registry().removeprefix("sqlite:///"), registry)
 
         await api.until("ready")
-        assert (await api.http.predict()).json()["model_version"] == newer
+        assert (await api.predict()).json()["model_version"] == newer

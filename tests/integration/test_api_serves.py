@@ -51,7 +51,7 @@ async def sent(api: Any, ids: set[str]) -> list[Any]:
 
 
 async def test_a_prediction_becomes_one_event(api: Any):
-    answer = (await api.http.predict(entity_id="N14228", event_time="2013-06-01T10:00:00+02:00")).json()
+    answer = (await api.predict(entity_id="N14228", event_time="2013-06-01T10:00:00+02:00")).json()
 
     (record,) = await sent(api, {answer["prediction_id"]})
     event = decode_event(record.value)
@@ -65,7 +65,7 @@ async def test_a_prediction_becomes_one_event(api: Any):
 
 
 async def test_the_record_is_a_cloud_event_in_its_entitys_partition(api: Any):
-    answer = (await api.http.predict(entity_id="N7", event_time="2013-06-01T10:00:00Z")).json()
+    answer = (await api.predict(entity_id="N7", event_time="2013-06-01T10:00:00Z")).json()
 
     (record,) = await sent(api, {answer["prediction_id"]})
     assert record.key == b"N7"
@@ -90,7 +90,7 @@ async def test_the_baseline_of_the_version_is_on_kafka(api: Any):
 
 
 async def test_a_prediction_can_be_looked_up_by_its_id_and_among_the_recent_ones(api: Any):
-    answers = [(await api.http.predict(entity_id=f"look-{n}")).json() for n in range(3)]
+    answers = [(await api.predict(entity_id=f"look-{n}")).json() for n in range(3)]
     ids = [answer["prediction_id"] for answer in answers]
 
     async def mirrored() -> bool:
@@ -118,7 +118,7 @@ async def test_refused_requests_make_no_event(api: Any):
             assert (await http.post("/predict", content=body, headers=headers)).status_code >= 400
         assert (await http.post("/predict", data={"distance": "1"})).status_code == 415
 
-    last = (await api.http.predict()).json()
+    last = (await api.predict()).json()
     await sent(api, {last["prediction_id"]})
     await api.drained()
     assert await api.metric("tidemark_api_published_total") == before + 1

@@ -18,7 +18,7 @@ async def test_without_anything_it_says_so_and_ends_in_order(tmp_path: Path):
         await api.until("unavailable", within=120)
         assert (await api.get("/health/live")).status_code == 200
         assert (await api.get("/metrics")).status_code == 200
-        answer = await api.http.predict()
+        answer = await api.predict()
         assert (answer.status_code, answer.json()["detail"]) == (503, "No model is loaded yet.")
         assert answer.headers["retry-after"] == "1"
 
@@ -39,7 +39,7 @@ async def test_a_free_port_is_taken_and_printed(tmp_path: Path):
         async with httpx.AsyncClient(base_url=url) as http:
             assert (await http.get("/health/live")).json() == {"status": "live"}
         await api.until("unavailable", within=120)
-        assert sorted(path.name for path in api.outbox.log.iterdir()) == ["00", "01"]  # one slot for each process
+        assert sorted(path.name for path in api.outbox.iterdir()) == ["00", "01"]  # one slot for each process
 
 
 async def test_an_outbox_that_cannot_be_used_ends_the_start_with_one_line(tmp_path: Path):
