@@ -17,9 +17,10 @@ from api.errors import OutboxClosed, OutboxUnusable
 from api.guard.guard import Guard
 from api.http.edge import Edge
 from api.http.exchange import Exchange
+from api.http.handlers import handle_errors
 from api.http.openapi import build_page
 from api.http.predict import PredictEndpoint
-from api.http.routes import Services, build_router, handle_errors
+from api.http.routes import Services, build_router
 from api.models.served import Served, prepare
 from api.models.store import ModelStore
 from api.outbox.log import Outbox

@@ -1,0 +1,37 @@
+"""GET /health/live, /health/ready and /metrics: what an orchestrator and Prometheus ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from api.health import Readiness
+from api.http.openapi import answers
+from api.http.responses import json_response
+from api.telemetry import Telemetry
+
+
+def health_routes(ready: Callable[[], Readiness], telemetry: Telemetry) -> APIRouter:
+    """ready: asked at every request."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health/live", summary="Whether the process runs")
+    async def live() -> Response:
+        return json_response(b'{"status":"live"}')
+
+    @router.get(
+        "/health/ready",
+        responses={200: answers("Readiness", "Predictions are answered."), 503: answers("Readiness", "None can be.")},
+        summary="Whether predictions are answered, and the state of each dependency",
+    )
+    async def is_ready() -> Response:
+        state = ready()
+        return json_response(msgspec.json.encode(state), 503 if state.status == "unavailable" else 200)
+
+    @router.get("/metrics", summary="Prometheus")
+    async def metrics() -> Response:
+        return Response(telemetry.page(), media_type="text/plain; version=0.0.4")
+
+    return router
