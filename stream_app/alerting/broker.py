@@ -7,13 +7,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from contracts.dead_letters import DeadLetter, encode_dead_letter
 from contracts.headers import DEAD_LETTERED, cloud_event
 from contracts.topics import DEAD_LETTERS
 from stream_app.alerting.errors import NotAcknowledged
+from stream_app.alerting.progress import read_beyond
 from stream_app.alerting.settings import SinkSettings
 
 _log = logging.getLogger(__name__)
@@ -27,13 +29,31 @@ def consumer_of(sink: str, settings: SinkSettings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap,
         client_id=f"tidemark-sink-{sink}",
-        group_id=f"{settings.topic_prefix}tidemark-sink-{sink}",
+        group_id=_group(sink, settings),
         auto_offset_reset=settings.start,
         enable_auto_commit=False,
         # the shortest a broker allows by default: a sink that takes over from a killed one begins after this
         session_timeout_ms=6_000,
         heartbeat_interval_ms=2_000,
     )
+
+
+async def finished_beyond(sink: str, settings: SinkSettings, partition: TopicPartition) -> frozenset[int]:
+    """What the group has finished after the offset that it committed. Raises KafkaError.
+
+    Asked through the admin client: the consumer's own look-up leaves the metadata out.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    await admin.start()
+    try:
+        held = await admin.list_consumer_group_offsets(_group(sink, settings), partitions=[partition])
+    finally:
+        await admin.close()
+    return read_beyond(held[partition].metadata) if partition in held else frozenset()
+
+
+def _group(sink: str, settings: SinkSettings) -> str:
+    return f"{settings.topic_prefix}tidemark-sink-{sink}"
 
 
 def producer_of(sink: str, settings: SinkSettings) -> AIOKafkaProducer:

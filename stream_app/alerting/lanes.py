@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Generic, Protocol, TypeVar
 
 from contracts.dead_letters import Origin
@@ -25,14 +25,17 @@ R = TypeVar("R", bound=Record)
 
 
 class Lanes(Generic[R]):
-    """handle(record, stopping) returns True when the record is finished, False when it was left because of stopping."""
+    """handle(record, stopping) returns True when the record is finished, False when it was left because of stopping.
 
-    def __init__(self, handle: Callable[[R, asyncio.Event], Awaitable[bool]]) -> None:
+    earlier: offsets that were finished before, by whoever had the partition; they are not handled again.
+    """
+
+    def __init__(self, handle: Callable[[R, asyncio.Event], Awaitable[bool]], earlier: Collection[int] = ()) -> None:
         self._handle = handle
         self._stopping = asyncio.Event()
         self._waiting: dict[bytes | None, deque[R]] = {}
         self._tasks: dict[bytes | None, asyncio.Task[None]] = {}
-        self._progress = Progress()
+        self._progress = Progress(earlier)
         self._failure: BaseException | None = None
 
     def add(self, record: R) -> None:
@@ -58,6 +61,11 @@ class Lanes(Generic[R]):
         if self._failure is not None:
             raise self._failure
         return self._progress.position
+
+    @property
+    def beyond(self) -> str:
+        """What is finished after the position: the commit's metadata."""
+        return self._progress.beyond
 
     @property
     def in_hand(self) -> int:

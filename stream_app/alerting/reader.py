@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
@@ -20,7 +20,9 @@ IN_HAND = 200
 
 
 class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """handle: as in Lanes. sink: its name. now: seconds since the epoch, for the age of waiting alerts."""
+    """handle: as in Lanes. sink: its name. earlier: offsets of a partition that this group finished beyond its position
+    (may raise KafkaError). now: seconds since the epoch, for the age of waiting alerts.
+    """
 
     def __init__(
         self,
@@ -28,6 +30,7 @@ class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         consumer: AIOKafkaConsumer,
         topic: str,
         handle: Callable[[Record, asyncio.Event], Awaitable[bool]],
+        earlier: Callable[[TopicPartition], Awaitable[Collection[int]]],
         telemetry: SinkTelemetry,
         now: Callable[[], float],
         in_hand: int = IN_HAND,
@@ -36,11 +39,12 @@ class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._consumer = consumer
         self._topic = topic
         self._handle = handle
+        self._earlier = earlier
         self._telemetry = telemetry
         self._now = now
         self._in_hand = in_hand
         self._lanes: dict[TopicPartition, Lanes[Record]] = {}
-        self._committed: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, tuple[int, str]] = {}
         self._trouble = False
         self._standing_by = False
 
@@ -93,14 +97,25 @@ class AlertReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         for partition, records in batches.items():
             if partition not in self._consumer.assignment():
                 continue  # revoked between the fetch and here; the new owner reads them
-            lanes = self._lanes.setdefault(partition, Lanes(self._handle))
+            if partition not in self._lanes:
+                self._lanes[partition] = Lanes(self._handle, await self._finished_before(partition))
+            lanes = self._lanes[partition]
             for record in records:
                 lanes.add(record)
 
+    async def _finished_before(self, partition: TopicPartition) -> Collection[int]:
+        """Without an answer, none: then alerts may come twice, which their ids tell."""
+        try:
+            return await asyncio.wait_for(self._earlier(partition), _COMMIT_SECONDS)
+        except (KafkaError, TimeoutError) as error:
+            self._say(f"reading what is delivered already: {type(error).__name__}: {error}".rstrip(": "))
+            return ()
+
     async def _commit(self, partitions: Iterable[TopicPartition]) -> None:
         """A commit that fails is tried again at the next tick; until then a crash would repeat alerts."""
-        positions = {p: self._lanes[p].position for p in partitions if p in self._lanes}
-        due = {p: offset for p, offset in positions.items() if offset is not None and self._committed.get(p) != offset}
+        reached = {p: (self._lanes[p].position, self._lanes[p].beyond) for p in partitions if p in self._lanes}
+        due = {p: (at, beyond) for p, (at, beyond) in reached.items() if at is not None}
+        due = {p: reach for p, reach in due.items() if self._committed.get(p) != reach}
         if not due:
             return
         try:

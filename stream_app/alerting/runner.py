@@ -91,7 +91,8 @@ async def _run(sink: Sink, settings: SinkSettings, telemetry: SinkTelemetry) -> 
             random=random.random,
             clock=time.monotonic,
         )
-        await AlertReader(sink.name, consumer, alerts, courier.handle, telemetry, time.time).run(stopping)
+        earlier = partial(broker.finished_beyond, sink.name, settings)
+        await AlertReader(sink.name, consumer, alerts, courier.handle, earlier, telemetry, time.time).run(stopping)
 
 
 def _limits(settings: SinkSettings) -> Limits:

@@ -20,6 +20,8 @@ from contracts.dead_letters import DeadLetter, decode_dead_letter
 from demo.receiver import Receiver
 from demo.stack.ports import is_free
 from demo.stack.processes import ServiceProcess
+from stream_app.alerting.broker import finished_beyond
+from stream_app.alerting.settings import SinkSettings
 from tests.alerting import an_alert
 from tests.servers.verbs import Broker
 from tests.waiting import eventually
@@ -90,6 +92,11 @@ class Post:
         group = f"{self.prefix}tidemark-sink-{name}"
         async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=group) as consumer:
             return await consumer.committed(TopicPartition(f"{self.prefix}drift-alerts", 0))
+
+    async def beyond(self, name: str = "webhook") -> frozenset[int]:
+        """What is finished after that offset."""
+        settings = SinkSettings.model_validate({"SINK_BOOTSTRAP": self.bootstrap, "SINK_TOPIC_PREFIX": self.prefix})
+        return await finished_beyond(name, settings, TopicPartition(f"{self.prefix}drift-alerts", 0))
 
     async def settled(self, offset: int, within: float = 40, name: str = "webhook") -> None:
         async def there() -> bool:
@@ -205,6 +212,28 @@ async def test_models_do_not_wait_for_one_another_and_each_keeps_its_order(post:
     assert alerts == [*payments, *flights]
     await post.settled(4)
     assert "the next one in 3.0 s" in log_of(sink)
+
+
+async def test_a_sink_killed_while_one_model_waits_does_not_repeat_the_alerts_of_the_others(
+    post: Post, receiver: Receiver
+) -> None:
+    stuck, others = an_alert(model="flights"), [an_alert(number, model="payments") for number in (1, 2)]
+    receiver.fail(1, HTTPStatus.SERVICE_UNAVAILABLE, retry_after="600")
+    sink = post.start_sink(receiver.url)
+    await post.write(stuck)
+    await eventually(lambda: receiver.requests, 40, "the attempt that is sent away")
+    await post.write(*others)
+    assert await arrived(receiver, 2) == others
+
+    async def written_down() -> bool:
+        return await post.beyond() == {1, 2}
+
+    await eventually(written_down, 20, "the sink to say what is finished beyond the alert that waits")
+    sink.kill()
+    post.start_sink(receiver.url)
+    assert await arrived(receiver, 3, within=90) == [*others, stuck]
+    await post.settled(3)
+    assert [request.id for request in receiver.requests] == [stuck.id, others[0].id, others[1].id, stuck.id]
 
 
 async def test_sigterm_ends_the_attempt_under_way_commits_and_exits_0(post: Post, receiver: Receiver) -> None:

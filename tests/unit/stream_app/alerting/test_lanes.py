@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.alerting.lanes import Lanes
-from stream_app.alerting.progress import Progress
+from stream_app.alerting.progress import Progress, read_beyond
 from tests.fakes import FakeRecord
 from tests.waiting import eventually
 
@@ -122,3 +122,35 @@ def test_the_position_never_passes_an_unfinished_offset_and_ends_behind_the_last
         assert progress.position == min(left)
         progress.finished(left.pop())
     assert progress.position == (max(offsets) + 1 if offsets else None)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_whoever_goes_on_handles_exactly_what_was_not_finished(finished: list[bool]) -> None:
+    before = Progress()
+    for offset, done in enumerate(finished):
+        assert before.took(offset)
+        if done:
+            before.finished(offset)
+    after = Progress(read_beyond(before.beyond))
+    position = before.position or 0
+    taken = [offset for offset in range(position, len(finished)) if after.took(offset)]
+    assert taken == [offset for offset, done in enumerate(finished) if not done]
+    for offset in taken:
+        after.finished(offset)
+    assert (after.position or position, after.beyond) == (len(finished), "")
+
+
+def test_what_is_finished_beyond_the_position_fits_into_a_commit_however_much_it_is() -> None:
+    progress = Progress()
+    for offset in range(10_000):
+        progress.took(offset)
+        if offset % 2:
+            progress.finished(offset)
+    assert len(progress.beyond) <= 4_096
+    assert read_beyond(progress.beyond) <= set(range(1, 10_000, 2))
+    assert len(read_beyond(progress.beyond)) > 500
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-b", "-", "7-", "1,,x", "²"])
+def test_metadata_that_somebody_else_wrote_says_nothing(text: str) -> None:
+    assert read_beyond(text) <= {7}
