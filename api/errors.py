@@ -6,9 +6,14 @@ ApiError
 │   ├── Unreadable       the body is not JSON at all
 │   ├── WrongContentType the body is declared as something else than JSON
 │   ├── BodyTooLarge     more bytes than the limit
+│   ├── BodyTooLate      the rest of the body did not arrive in time
+│   ├── NotAdmitted      no API key, a wrong one or an expired one
+│   ├── OutOfScope       the key is right, but may not do this
+│   ├── RateExceeded     the key has used up its rate
 │   └── InvalidRequest   JSON, but not what the champion's schema asks for
 ├── NotServing           no prediction can be answered just now; the same request may succeed later
 │   ├── NoModel          no champion is loaded
+│   ├── Overloaded       more requests wait than can be answered soon
 │   └── OutboxClosed     the outbox is full or cannot be written: no answer without an event
 ├── ScoringFailed        the model raised, or gave a score that is not a finite number
 ├── LookupsAway          Redis does not answer: recent predictions cannot be looked up
@@ -33,6 +38,12 @@ Category = Literal[
     "entity-id",
     "content-type",
     "too-large",
+    "body-late",
+    "no-key",
+    "wrong-key",
+    "expired-key",
+    "scope",
+    "rate",
 ]
 """Why a request was refused: the label of the metric, and the end of the problem's type."""
 
@@ -74,6 +85,30 @@ class BodyTooLarge(RequestRefused):
     """The body has more bytes than the limit."""
 
 
+class BodyTooLate(RequestRefused):
+    """The body was announced, and did not arrive whole in time. Its connection is of no further use."""
+
+
+class NotAdmitted(RequestRefused):
+    """No API key, a wrong one, or one that has expired."""
+
+
+class OutOfScope(RequestRefused):
+    """The key is right, but lacks the scope. scope: the one that is needed."""
+
+    def __init__(self, scope: str, detail: str) -> None:
+        super().__init__("scope", detail)
+        self.scope = scope
+
+
+class RateExceeded(RequestRefused):
+    """The key has used up its rate. retry_after: whole seconds after which the same request fits."""
+
+    def __init__(self, retry_after: int, detail: str) -> None:
+        super().__init__("rate", detail)
+        self.retry_after = retry_after
+
+
 class InvalidRequest(RequestRefused):
     """The body is JSON, but not what the champion's schema asks for."""
 
@@ -86,6 +121,10 @@ class NotServing(ApiError):
 
 class NoModel(NotServing):
     """No champion is loaded."""
+
+
+class Overloaded(NotServing):
+    """More requests wait than can be answered soon: refused early, so that those that wait are answered in time."""
 
 
 class OutboxClosed(NotServing):

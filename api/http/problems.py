@@ -11,18 +11,24 @@ import msgspec
 from api.errors import (
     ApiError,
     BodyTooLarge,
+    BodyTooLate,
     FieldError,
     InvalidRequest,
     LookupsAway,
     NoModel,
     NoSuchPrediction,
+    NotAdmitted,
     NotServing,
     OutboxClosed,
+    OutOfScope,
+    Overloaded,
+    RateExceeded,
     RequestRefused,
     ScoringFailed,
     Unreadable,
     WrongContentType,
 )
+from api.http.problem_headers import headers_of
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +74,15 @@ class _Kind(NamedTuple):
 _KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
     (Unreadable, _Kind(400, "", "The body cannot be read")),
     (BodyTooLarge, _Kind(413, "", "The body is too large")),
+    (BodyTooLate, _Kind(408, "", "The body did not arrive in time")),
+    (NotAdmitted, _Kind(401, "", "An API key is needed")),
+    (OutOfScope, _Kind(403, "", "The API key may not do this")),
+    (RateExceeded, _Kind(429, "", "The API key has used up its rate")),
     (WrongContentType, _Kind(415, "", "The content type is not JSON")),
     (InvalidRequest, _Kind(422, "", "The request does not fit the model")),
     (NoModel, _Kind(503, "no-model", "No model is loaded")),
     (OutboxClosed, _Kind(503, "outbox", "Predictions are refused for now")),
+    (Overloaded, _Kind(503, "overloaded", "Too many requests wait")),
     (NotServing, _Kind(503, "not-serving", "Predictions are refused for now")),
     (ScoringFailed, _Kind(500, "scoring", "The model failed")),
     (LookupsAway, _Kind(503, "lookups", "Predictions cannot be looked up for now")),
@@ -88,10 +99,7 @@ def of_error(error: Exception) -> Reply:
     name = error.category if isinstance(error, RequestRefused) else kind.name
     faults = tuple(map(_fault, error.errors)) if isinstance(error, RequestRefused) else ()
     detail = "The model could not score this row." if isinstance(error, ScoringFailed) else str(error)
-    headers: tuple[tuple[str, str], ...] = ()
-    if isinstance(error, NotServing):
-        headers = (("retry-after", str(error.retry_after)),)
-    return of_problem(Problem(_TYPE + name, kind.title, kind.status, detail, faults), headers)
+    return of_problem(Problem(_TYPE + name, kind.title, kind.status, detail, faults), headers_of(error))
 
 
 def why(error: Exception) -> str:
