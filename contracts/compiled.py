@@ -40,11 +40,15 @@ class Forest(msgspec.Struct, frozen=True, tag="forest"):
     narrow: bool = False
 
 
-class Linear(msgspec.Struct, frozen=True, tag="linear"):
-    """The columns times the coefficients, plus the intercept."""
+class Linear(msgspec.Struct, frozen=True, omit_defaults=True, tag="linear"):
+    """The columns times the coefficients, plus the intercept.
+
+    means: of the columns over the reference, what an explanation compares with; empty where they are not known.
+    """
 
     coefficients: tuple[float, ...]
     intercept: float
+    means: tuple[float, ...] = ()
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -19,8 +19,14 @@ MAX_DEPTH = 1_000
 """Deeper than any tree that was fitted to data; native code may build a tree by recursion."""
 
 
+_UNKNOWN = np.zeros(0)
+
+
 class TreeArrays(NamedTuple):
-    """One entry a node, trees one after the other; roots: one entry a tree. feature: -1 in a leaf."""
+    """One entry a node, trees one after the other; roots: one entry a tree. feature: -1 in a leaf.
+
+    cover: how many rows of the fit reached the node, by weight where they had one; empty where that is not known.
+    """
 
     roots: npt.NDArray[np.int32]
     feature: npt.NDArray[np.int32]
@@ -29,19 +35,21 @@ class TreeArrays(NamedTuple):
     left: npt.NDArray[np.int32]
     right: npt.NDArray[np.int32]
     value: npt.NDArray[np.float64]
+    cover: npt.NDArray[np.float64] = _UNKNOWN
 
 
 _TYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(kind)
-    for name, kind in zip(TreeArrays._fields, ("<i4", "<i4", "<f8", "u1", "<i4", "<i4", "<f8"), strict=True)
+    for name, kind in zip(TreeArrays._fields, ("<i4", "<i4", "<f8", "u1", "<i4", "<i4", "<f8", "<f8"), strict=True)
 }
 
 
-class TreeTables(msgspec.Struct, frozen=True):
+class TreeTables(msgspec.Struct, frozen=True, omit_defaults=True):
     """The arrays as little-endian bytes.
 
     A row goes left where its feature is <= threshold, or where it is NaN and missing_left is 1. left, right: 0 in a
-    leaf. value: what a leaf adds, 0 elsewhere. Every tree has a split: single leaves belong into a constant.
+    leaf. value: what a leaf adds, 0 elsewhere. Every tree has a split: single leaves belong into a constant. cover:
+    empty in files from before explanations; scores do not need it.
     """
 
     roots: bytes
@@ -51,6 +59,7 @@ class TreeTables(msgspec.Struct, frozen=True):
     left: bytes
     right: bytes
     value: bytes
+    cover: bytes = b""
 
     @staticmethod
     def of(arrays: TreeArrays) -> TreeTables:
@@ -66,12 +75,14 @@ class TreeTables(msgspec.Struct, frozen=True):
         found = TreeArrays(**{name: np.frombuffer(getattr(self, name), kind) for name, kind in _TYPES.items()})
         _check_values(found, width)
         _check_shape(found)
+        _check_cover(found)
         return found
 
 
 def _check_values(trees: TreeArrays, width: int) -> None:
     nodes = len(trees.feature)
-    if not nodes or not len(trees.roots) or any(len(array) != nodes for array in trees[1:]):
+    arrays = trees[1:] if len(trees.cover) else trees[1:-1]
+    if not nodes or not len(trees.roots) or any(len(array) != nodes for array in arrays):
         raise InvalidCompiled(f"trees: {[len(array) for array in trees]} entries do not belong together")
     inner = trees.feature >= 0
     if trees.feature.min() < -1 or trees.feature.max() >= width:
@@ -84,6 +95,18 @@ def _check_values(trees: TreeArrays, width: int) -> None:
         raise InvalidCompiled(f"trees: a node outside the {nodes} there are")
     if not inner[trees.roots].all():
         raise InvalidCompiled("trees: a tree without a split")
+
+
+def _check_cover(trees: TreeArrays) -> None:
+    """Shares of a parent's rows are divided by: each lies above 0 and is at most 1."""
+    if not len(trees.cover):
+        return
+    inner = trees.feature >= 0
+    if not np.isfinite(trees.cover).all():
+        raise InvalidCompiled("trees: a cover is not a number")
+    for child in (trees.left[inner], trees.right[inner]):
+        if not ((trees.cover[child] > 0) & (trees.cover[child] <= trees.cover[inner])).all():
+            raise InvalidCompiled("trees: a node was reached by no row of the fit, or by more than its parent")
 
 
 def _within(places: npt.NDArray[np.int32], nodes: int) -> bool:

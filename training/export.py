@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 from sklearn.pipeline import Pipeline
 
-from contracts.compiled import EXPORT_TOLERANCE, Compiled, Sample
+from contracts.compiled import EXPORT_TOLERANCE, Compiled, Linear, Sample
 from contracts.compiled_scorer import CompiledScorer, largest_difference
 from contracts.encoder import Row
 from contracts.errors import ContractError
@@ -47,6 +48,8 @@ def export(
     steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
     try:
         function, blocks = model_function(steps[-1]), encoder_blocks(steps[:-1], schema)
+        if isinstance(function.function, Linear):
+            function = function._replace(function=_with_means(function.function, estimator, reference))
         own, answers = _scores(estimator, schema, rows), _each_score(estimator, schema, huge)
         if own is None:  # it refuses some: ask about each of fewer
             rows = rows[:SAMPLE_ROWS]
@@ -84,6 +87,16 @@ def frame_of(rows: Sequence[Row], schema: FeatureSchema) -> pd.DataFrame:
             for feature, column in zip(schema.features, columns, strict=True)
         }
     )
+
+
+def _with_means(function: Linear, estimator: Any, reference: pd.DataFrame) -> Linear:
+    """With the encoded reference's means; as it was where one of them is no number, because the reference has rows that
+    the model refuses.
+    """
+    prepared = isinstance(estimator, Pipeline) and len(estimator.steps) > 1
+    encoded = estimator[:-1].transform(reference) if prepared else reference.to_numpy(np.float64)
+    means = np.ravel(encoded.mean(axis=0))  # of a sparse matrix too
+    return replace(function, means=tuple(means.tolist())) if np.isfinite(means).all() else function
 
 
 def _scores(estimator: Any, schema: FeatureSchema, rows: Sequence[Row]) -> list[float | None] | None:

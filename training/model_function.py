@@ -47,6 +47,7 @@ class _Tree(NamedTuple):
     left: npt.NDArray[Any]
     right: npt.NDArray[Any]
     value: npt.NDArray[np.float64]
+    cover: npt.NDArray[Any]
 
 
 def model_function(model: Any) -> Function:
@@ -83,6 +84,7 @@ def _boosted(nodes: npt.NDArray[Any]) -> _Tree:
         nodes["left"],
         nodes["right"],
         nodes["value"],
+        nodes["count"],
     )
 
 
@@ -106,6 +108,7 @@ def _grown(tree: Any, column: int) -> _Tree:
         tree.children_left,
         tree.children_right,
         tree.value[:, 0, column],
+        tree.weighted_n_node_samples,
     )
 
 
@@ -134,6 +137,7 @@ def _tables(trees: Sequence[_Tree]) -> tuple[TreeTables, float]:
         left=_children(split, "left", starts, leaf),
         right=_children(split, "right", starts, leaf),
         value=np.where(leaf, _all(split, "value"), 0.0),
+        cover=_all(split, "cover").astype(np.float64),
     )
     return TreeTables.of(arrays), constant
 
