@@ -1,20 +1,99 @@
-"""Guard: whether a request may be worked on at all, decided before its body is read."""
+"""Guard: whether a request may be worked on at all, decided before its body is read.
+
+In this order: is the key right, may it do this, can more work be taken on, has the key anything left of its rate. So a
+stranger learns nothing of the load, and a request that is turned away for the load costs nothing of its rate.
+
+Too much work is answered with a problem and Retry-After, by us. uvicorn's `limit_concurrency` would answer text that no
+client expects, counts idle connections as work, and lets strangers lock out those who have a key.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+import time
+from collections.abc import Callable
 
+from api.errors import NotAdmitted, OutOfScope, Overloaded, RateExceeded
+from api.guard.key_ring import Client, KeyRing
+from api.guard.keys import Scope as Scope
 from api.requests.headers import RequestHeaders
-
-Scope = Literal["predict", "read", "admin"]
 
 ANYBODY = "anybody"
 """The client where no keys are configured."""
 
 
 class Guard:
-    """Asked by the fast path and by the routes of FastAPI alike."""
+    """Asked by the fast path and by the routes of FastAPI alike.
+
+    ring: None lets everybody in. waiting: rows that wait to be scored now, at most max_waiting of them.
+    clock: seconds, monotonic. wall: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        ring: KeyRing | None = None,
+        *,
+        waiting: Callable[[], int] = lambda: 0,
+        max_waiting: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._ring = ring
+        self._waiting = waiting
+        self._max_waiting = max_waiting
+        self._clock = clock
+        self._wall = wall
+
+    @property
+    def ring(self) -> KeyRing | None:
+        """The keys in force; None: everybody is let in."""
+        return self._ring
+
+    def use(self, ring: KeyRing) -> None:
+        """From now on these keys are in force."""
+        self._ring = ring
 
     def admit(self, headers: RequestHeaders, scope: Scope, rows: int = 1) -> str:
-        """The name of the client's key. rows: what the request costs of its rate."""
-        return ANYBODY
+        """The name of the client's key. rows: what the request costs of its rate, as far as is known yet.
+
+        Raises NotAdmitted, OutOfScope, Overloaded or RateExceeded.
+        """
+        ring = self._ring
+        if ring is None:
+            if scope == "predict":
+                self.reconsider()
+            return ANYBODY
+        client = ring.find(headers)
+        if client.expires <= self._wall():
+            raise NotAdmitted("expired-key", f"This API key expired at {client.entry.expires}: ask for a new one.")
+        if scope not in client.scopes:
+            raise OutOfScope(scope, f"This API key lacks the scope {scope}.")
+        if scope == "predict":
+            self.reconsider()
+        if client.bucket is not None:
+            self._take(client, rows)
+        return client.name
+
+    def reconsider(self) -> None:
+        """For a body that came later than its headers: the load may have grown meanwhile. Raises Overloaded."""
+        if self._waiting() >= self._max_waiting:
+            raise Overloaded("More requests wait than can be answered soon.")
+
+    def charge(self, client: str, rows: int) -> None:
+        """Take more of an admitted client's rate, once the number of rows is known. Raises RateExceeded."""
+        if rows < 1 or self._ring is None:
+            return
+        found = self._ring.by_name.get(client)  # None: the key was revoked meanwhile; this request was let in before
+        if found is not None and found.bucket is not None:
+            self._take(found, rows)
+
+    def _take(self, client: Client, rows: int) -> None:
+        bucket = client.bucket
+        assert bucket is not None
+        wait = bucket.take(rows, self._clock())
+        if wait == 0.0:
+            return
+        if wait == math.inf:
+            full = math.ceil(bucket.burst / bucket.rate)
+            raise RateExceeded(full, f"This API key may send {bucket.burst} rows at a time: send fewer in one request.")
+        raise RateExceeded(math.ceil(wait), f"This API key may send {bucket.rate:g} rows a second.")

@@ -1,0 +1,113 @@
+"""The file of API keys: JSON, one entry for each key. Read whole or not at all; written so that no reader sees half.
+
+{"v": 1, "keys": [{"id": "3f9a0c1b2d4e", "name": "checkout", "hash": "sha256:...", "scopes": ["predict"],
+                   "expires": "2027-01-31T00:00:00Z", "rate": 100, "burst": 200}]}
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from api.errors import SettingsError
+from api.guard.keys import KeyEntry
+
+Entries = tuple[KeyEntry, ...]
+_HELP = "make a key with `python -m api keys add`"
+
+
+class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Entries stay raw, so that a fault can be told with the place of its entry."""
+
+    v: Literal[1]
+    keys: tuple[msgspec.Raw, ...]
+
+
+class _File(msgspec.Struct, frozen=True):
+    v: int
+    keys: Entries
+
+
+def read(path: Path) -> Entries:
+    """Raises SettingsError: one line that names the file, the entry and the fix."""
+    try:
+        return parse(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SettingsError(f"API_KEYS_FILE: {path} does not exist: {_HELP}, or leave the setting out") from error
+    except OSError as error:
+        raise SettingsError(f"API_KEYS_FILE: {path} cannot be read: {error.strerror}") from error
+    except SettingsError as error:
+        raise SettingsError(f"API_KEYS_FILE: {path}: {error}") from error
+
+
+def parse(data: bytes) -> Entries:
+    """The entries of a file's bytes. Raises SettingsError, without the name of the file."""
+    try:
+        envelope = msgspec.json.decode(data, type=_Envelope)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f'not {{"v": 1, "keys": [...]}}: {error}') from error
+    entries = tuple(_entry(number, raw) for number, raw in enumerate(envelope.keys, 1))
+    for field in ("id", "name"):
+        values = [getattr(entry, field) for entry in entries]
+        for number, value in enumerate(values, 1):
+            if value in values[: number - 1]:
+                raise SettingsError(f"entry {number}: {field} {value} is there twice: give each key its own")
+    return entries
+
+
+def _entry(number: int, raw: msgspec.Raw) -> KeyEntry:
+    try:
+        entry = msgspec.json.decode(raw, type=KeyEntry)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"entry {number}: {error}") from error
+    if (entry.rate is None) != (entry.burst is None):
+        raise SettingsError(f"entry {number} ({entry.name}): rate and burst belong together: give both, or neither")
+    return entry
+
+
+def change(path: Path, edit: Callable[[Entries], Entries]) -> None:
+    """Replace the entries by `edit` of them. The file may not be there yet; two changes at a time wait for each other.
+
+    Raises SettingsError, also what `edit` raises of it, and then the file is as it was.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            _replace(path, edit(read(path) if path.exists() else ()))
+    except OSError as error:
+        raise SettingsError(f"API_KEYS_FILE: {path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """A lock on the directory: one on the file would be lost when the file is replaced."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, entries: Entries) -> None:
+    data = msgspec.json.format(msgspec.json.encode(_File(1, entries)), indent=2) + b"\n"
+    target = path.resolve()  # a link stays one
+    # mkstemp's files are for their owner alone (mode 0600)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError:
+        os.unlink(temporary)
+        raise
