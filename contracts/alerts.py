@@ -23,7 +23,7 @@ class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
     """One feature of an incident. since: start of the first window of its present run of alarms; new: joined now.
 
     Harmless alarms count here only where harmless drift pages. cause, model_effect: as the report of its newest alarm
-    has them.
+    has them. seen: start of the window of that alarm and so of all numbers, where it is not the alert's own.
     """
 
     feature: str
@@ -34,6 +34,7 @@ class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
     new: bool
     cause: Cause | None = None
     model_effect: ModelEffect | None = None
+    seen: UtcTime | None = None
 
 
 class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,10 +12,11 @@ CUT = "…"
 
 
 def findings(feature: AlertFeature) -> str:
-    """What alarms, with its numbers: `values, out of range: effect 0.21, p 3e-41`."""
+    """What alarms, with its numbers, and since when they are not news: `values, out of range: effect 0.21, p 3e-41`."""
     what = ", ".join(finding.replace("_", " ") for finding in feature.findings)
     p_value = "< 1e-300" if feature.p_value < 1e-300 else f"{feature.p_value:.1g}"
-    return f"{what}: effect {feature.effect:.2f}, p {p_value}"
+    seen = "" if feature.seen is None else f", last seen {instant(feature.seen)}"
+    return f"{what}: effect {feature.effect:.2f}, p {p_value}{seen}"
 
 
 def cause(feature: AlertFeature) -> str | None:

@@ -94,4 +94,5 @@ def _feature(entry: Tracked) -> AlertFeature:
         new=untold(entry),
         cause=entry.cause,
         model_effect=entry.model_effect,
+        seen=None if entry.alarms[-1] else entry.seen,
     )

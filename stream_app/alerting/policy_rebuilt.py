@@ -44,13 +44,13 @@ def _after(state: PolicyState, alert: DriftAlert, page_after: int) -> PolicyStat
         told=alert.window_start,
         storm=alert.storm,
     )
-    paging = {feature.feature: _tracked(feature, page_after) for feature in alert.features}
+    paging = {feature.feature: _tracked(feature, alert, page_after) for feature in alert.features}
     earlier = (entry for entry in state.tracked if same and entry.feature not in paging)
     left = (replace(entry, alarms=(False,)) for entry in earlier)
     return PolicyState(decided=alert.window_start, incident=incident, tracked=(*paging.values(), *left))
 
 
-def _tracked(feature: AlertFeature, page_after: int) -> Tracked:
+def _tracked(feature: AlertFeature, alert: DriftAlert, page_after: int) -> Tracked:
     return Tracked(
         feature=feature.feature,
         alarms=(True,) * page_after,
@@ -65,4 +65,5 @@ def _tracked(feature: AlertFeature, page_after: int) -> Tracked:
         ),
         cause=feature.cause,
         model_effect=feature.model_effect,
+        seen=feature.seen or alert.window_start,
     )

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from contracts.alerts import DriftAlert
 from contracts.mutes import Mute
 from contracts.reports import FeatureVerdict
+from stream_app.alerting.particulars import findings
 from stream_app.alerting.policy_config import InvalidPolicy, PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from tests.alerting import a_mute, a_report, a_verdict, harmless, told, transitions, window
@@ -70,13 +72,28 @@ def test_a_cooldown_below_nought_is_refused() -> None:
         PolicyConfig(remind_after_ms=-1)
 
 
-def reminded_of(*verdicts: FeatureVerdict | str, mutes: Sequence[Mute] = ()) -> str:
-    """What a reminder of window 3 says, where distance alarmed in windows 1 and 2 and these in window 3."""
+def reminder_of(*verdicts: FeatureVerdict | str, mutes: Sequence[Mute] = ()) -> DriftAlert:
+    """The reminder of window 3, where distance alarmed in windows 1 and 2 and these in window 3."""
     before = [a_report(n, a_verdict("distance", effect=0.1)) for n in (1, 2)]
     _, alerts = told([*before, a_report(3, *verdicts)], after(1), mutes=mutes)
     (alert,) = alerts[2]
     assert alert.transition == "remind"
-    return alert.summary
+    return alert
+
+
+def reminded_of(*verdicts: FeatureVerdict | str, mutes: Sequence[Mute] = ()) -> str:
+    """What it says."""
+    return reminder_of(*verdicts, mutes=mutes).summary
+
+
+def test_the_features_of_a_reminder_date_numbers_that_are_not_of_its_window() -> None:
+    (earlier,) = reminder_of().features
+    assert earlier.seen is not None
+    assert earlier.seen < reminder_of().window_start
+    assert findings(earlier).endswith("last seen 2026-01-01T13:00:00Z")
+    (now,) = reminder_of(a_verdict("distance", effect=0.2)).features
+    assert now.seen is None
+    assert "last seen" not in findings(now)
 
 
 def test_a_reminder_has_first_what_alarms_now_and_dates_the_numbers_of_what_does_not() -> None:
