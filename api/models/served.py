@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 class Served:
     """One version, ready to answer. cached: it came from the local copy because the registry was away.
 
-    scorer_note: how the scorer was chosen, for people.
+    scorer_note: how the scorer was chosen, for people. folder: of its files, while it is the local copy.
     """
 
     baseline: Baseline
@@ -36,6 +37,7 @@ class Served:
     since: datetime
     cached: bool = False
     scorer_note: str = ""
+    folder: Path | None = None
 
     @property
     def key(self) -> str:
@@ -58,7 +60,7 @@ def prepare(model: ModelVersion, now: datetime, future: timedelta) -> Served:
         raise ModelRefused(f"{model.baseline.key} cannot score a row of its own schema: {error}") from error
     if not math.isfinite(score):
         raise ModelRefused(f"{model.baseline.key} scores a row of its own schema as {score}")
-    return Served(model.baseline, scorer, reader, now, model.cached, note)
+    return Served(model.baseline, scorer, reader, now, model.cached, note, model.folder)
 
 
 def score_each(scorer: Scorer, rows: Sequence[msgspec.Struct]) -> list[float | ScoringFailed]:

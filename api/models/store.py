@@ -48,7 +48,8 @@ def _mlflow() -> Any:
 class ModelVersion:
     """One version, loaded. cached: it came from the local copy, not from the registry. files: what was fetched.
 
-    compiled: its compiled form as stored, not read yet; None where it has none.
+    compiled: its compiled form as stored, not read yet; None where it has none. folder: where its files are, for as
+    long as it is the local copy.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelVersion:
     cached: bool = False
     files: Path | None = None
     compiled: bytes | None = None
+    folder: Path | None = None
 
 
 class Champion(msgspec.Struct, frozen=True):
@@ -160,7 +162,8 @@ class ModelStore:
         if baseline.key != key:
             raise ModelRefused(f"{key} carries the baseline of {baseline.key}: fit one to this version")
         compiled = _start_of(folder / COMPILED_FILE, MAX_BYTES + 1)
-        return ModelVersion(self._name, version, baseline, _estimator(folder, key), cached, compiled=compiled)
+        estimator = read_estimator(folder, key)
+        return ModelVersion(self._name, version, baseline, estimator, cached, compiled=compiled, folder=folder)
 
     def _remembered(self) -> Champion | None:
         file = self._cache / _CHAMPION
@@ -192,8 +195,10 @@ def _top(champion: Champion) -> str:
     return Path(champion.folder).parts[0]
 
 
-def _estimator(folder: Path, key: str) -> Any:
-    """Not mlflow.sklearn.load_model: it trusts every type that the file itself says may be trusted."""
+def read_estimator(folder: Path, key: str) -> Any:
+    """The estimator among a version's files. Raises ModelRefused. key: of the version, for the error's text.
+
+    Not mlflow.sklearn.load_model: it trusts every type that the file itself says may be trusted."""
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
