@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from api.__main__ import bind, describe_settings
+from api.__main__ import describe_settings
 from api.errors import SettingsError
+from api.serving import bind
 from api.settings import ApiSettings
 from tests.serving import settings_for
 
