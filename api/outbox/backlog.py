@@ -1,25 +1,28 @@
 """Backlog: what lies in a slot and Kafka has not acknowledged. The reading half of the outbox.
 
 It always reads from the files, that is from the page cache: a backlog costs disk and no memory, and the recovery of
-what an earlier process left is the same code as the drain of what this one wrote a moment ago.
+what an earlier process left is the same code as the drain of what this one wrote a moment ago. What a power cut or the
+disk left unreadable is skipped up to the next whole group, said in the log and counted.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import zlib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from api.errors import OutboxUnusable
-from api.outbox.segments import FILE_HEADER, VERSION, Group, parse, version_of
+from api.outbox.segments import FILE_HEADER, LIKELY_BYTES, VERSION, Group, likely_frames, parse, version_of
 
 log = logging.getLogger(__name__)
 
 SLICE_BYTES = 1 << 18
 _ACKED = "acked"
+_ACKED_BYTES = 64
 
 
 class Slice(NamedTuple):
@@ -32,7 +35,7 @@ class Slice(NamedTuple):
 
 class Backlog:
     """The files of one slot, oldest first. Offsets count the bytes after a file's header. on_torn is told of bytes
-    that had to be skipped because a group was not written whole.
+    that had to be skipped because no whole group lies there.
     """
 
     def __init__(self, directory: Path, on_torn: Callable[[int], None]) -> None:
@@ -43,6 +46,7 @@ class Backlog:
         self._live: str | None = None
         self._reader: int | None = None
         self._mark: int | None = None
+        self._unmarked = False
         acked, at = self._position()
         for file in sorted(directory.glob("*.log")):
             if file.name >= acked:
@@ -74,23 +78,34 @@ class Backlog:
             name = self._files[0]
             left = self._sizes[name] - self._at
             if left:
-                parsed = parse(self._bytes(name, min(left, SLICE_BYTES)))
+                parsed = parse(self._bytes(name, self._at, min(left, SLICE_BYTES)))
                 if not parsed.groups and SLICE_BYTES < parsed.needed <= left:
-                    parsed = parse(self._bytes(name, parsed.needed))
+                    parsed = parse(self._bytes(name, self._at, parsed.needed))
                 if parsed.groups:
                     return Slice(parsed.groups, name, self._at + parsed.size)
-                self._skip(name, left)
+                self._skip(name, self._next_group(name))
+                continue
             if name == self._live:
                 return None
             self._drop(name)
         return None
 
     def ack(self, slice_: Slice) -> None:
-        """Kafka has these groups. Not synced: losing the position repeats events, it loses none."""
+        """Kafka has these groups. Not synced: losing the position repeats events, it loses none. So a disk that does
+        not take it hinders nobody: that is said once.
+        """
         self._at = slice_.end
-        if self._mark is None:
-            self._mark = os.open(self._directory / _ACKED, os.O_CREAT | os.O_WRONLY, 0o600)
-        os.pwrite(self._mark, f"{slice_.file} {slice_.end:<12d}\n".encode(), 0)
+        position = f"{slice_.file} {slice_.end}"
+        try:
+            if self._mark is None:
+                self._mark = os.open(self._directory / _ACKED, os.O_CREAT | os.O_WRONLY, 0o600)
+            os.pwrite(self._mark, f"{position} {_checksum(position):08x}".ljust(_ACKED_BYTES).encode(), 0)
+        except OSError as error:
+            if not self._unmarked:
+                log.error("outbox: %s cannot be written: %s; a restart would repeat events", _ACKED, error.strerror)
+            self._unmarked = True
+        else:
+            self._unmarked = False
 
     def close(self) -> None:
         """Let go of the files."""
@@ -100,24 +115,27 @@ class Backlog:
         self._reader = self._mark = None
 
     def _position(self) -> tuple[str, int]:
-        """Without a readable position everything is sent again, which is allowed."""
+        """Without a readable position everything is sent again, which is allowed; a wrong one could lose events."""
         file = self._directory / _ACKED
         try:
-            name, at = file.read_text().split()
-            return name, int(at)
+            name, at, checksum = file.read_text().split()
+            if int(checksum, 16) == _checksum(f"{name} {at}"):
+                return name, int(at)
         except FileNotFoundError:
             return "", 0
         except ValueError:
-            log.warning("outbox: %s is damaged; what lies there is sent again", file)
-            return "", 0
+            pass
+        log.warning("outbox: %s is damaged; what lies there is sent again", file)
+        return "", 0
 
     def _payload_bytes(self, file: Path) -> int:
         with file.open("rb") as stream:
             version = version_of(stream.read(FILE_HEADER.size))
         size = file.stat().st_size
-        if version is None:  # a crash between its creation and its header; nothing was answered out of it
-            self._on_torn(size)
-            return 0
+        if version is None:  # a crash between its creation and its header, or damage; groups tell for themselves
+            self._on_torn(min(size, FILE_HEADER.size))
+            log.warning("outbox: %s: its header cannot be read", file.name)
+            return max(0, size - FILE_HEADER.size)
         if version != VERSION:
             raise OutboxUnusable(
                 f"API_OUTBOX_DIR: {file} has format {version}, this version reads {VERSION}: "
@@ -125,18 +143,34 @@ class Backlog:
             )
         return size - FILE_HEADER.size
 
-    def _bytes(self, name: str, size: int) -> bytes:
+    def _bytes(self, name: str, at: int, size: int) -> bytes:
         if self._reader is None:
             self._reader = os.open(self._directory / name, os.O_RDONLY)
-        return os.pread(self._reader, size, FILE_HEADER.size + self._at)
+        return os.pread(self._reader, size, FILE_HEADER.size + at)
 
-    def _skip(self, name: str, size: int) -> None:
-        """Nothing whole begins here: a crash cut the last group off before anybody was answered (or, after a power
-        cut, before it was on the disk).
+    def _next_group(self, name: str) -> int:
+        """The place of the next whole group, for there is none at the present one; the end of the file without one."""
+        begin, end = self._at + 1, self._sizes[name]
+        while begin + LIKELY_BYTES <= end:
+            window = self._bytes(name, begin, min(SLICE_BYTES, end - begin))
+            if len(window) < LIKELY_BYTES:  # the file is shorter than it was
+                break
+            for at, size in likely_frames(window, end - begin):
+                whole = window[at : at + size]
+                if parse(whole if len(whole) == size else self._bytes(name, begin + at, size)).groups:
+                    return begin + at
+            begin += len(window) - LIKELY_BYTES + 1
+        return end
+
+    def _skip(self, name: str, to: int) -> None:
+        """A crash cut the last group off before anybody was answered; a power cut may also leave zeros or garbage, and
+        a failing disk damage in the middle.
         """
-        log.warning("outbox: %s: skipped %d bytes of a group that was not written whole", name, size)
+        size = to - self._at
+        rest = "the groups behind them are read" if to < self._sizes[name] else "nothing readable lies behind them"
+        log.warning("outbox: %s: skipped %d bytes at %d that are no whole group; %s", name, size, self._at, rest)
         self._on_torn(size)
-        self._at += size
+        self._at = to
 
     def _drop(self, name: str) -> None:
         if self._reader is not None:
@@ -146,3 +180,7 @@ class Backlog:
         self._files.popleft()
         del self._sizes[name]
         self._at = 0
+
+
+def _checksum(position: str) -> int:
+    return zlib.crc32(position.encode())

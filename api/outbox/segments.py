@@ -5,13 +5,15 @@
     payload= MessagePack of Group
 
 A file is written by one process and never appended to by another, so a frame that was cut off by a crash can only be
-the last one: a reader stops at it, and nothing has to be repaired. Pure: bytes in, values out.
+the last one, and nothing has to be repaired. A disk may damage bytes anywhere: `likely_frames` says where the next
+frame may begin, and its length and checksum decide. Pure: bytes in, values out.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +22,10 @@ VERSION = 1
 FILE_HEADER = struct.Struct("<4sHH")
 FRAME_HEADER = struct.Struct("<II")
 _MAGIC = b"TMOB"
+_GROUP_BEGINS = b"\x93"  # MessagePack's array of three, which every payload is
+_NUMBER_BYTES = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
+LIKELY_BYTES = FRAME_HEADER.size + len(_GROUP_BEGINS)
+"""So many bytes show whether a frame may begin."""
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,7 +82,7 @@ def frame(group: Group) -> bytes:
 
 
 def parse(data: bytes) -> Parsed:
-    """The whole frames that `data` begins with. Stops at the first that is cut off or whose checksum is wrong."""
+    """The whole frames that `data` begins with. Stops at the first that is cut off, or is not what its checksum says."""
     groups: list[Group] = []
     at = 0
     while at + FRAME_HEADER.size <= len(data):
@@ -86,6 +92,46 @@ def parse(data: bytes) -> Parsed:
         # a run of zeros, as some filesystems leave after a power cut, would pass as an empty frame
         if size == 0 or len(payload) < size or zlib.crc32(payload) != checksum:
             return Parsed(groups, at, FRAME_HEADER.size + size)
-        groups.append(_decode(payload))
+        try:
+            groups.append(_decode(payload))
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # the checksum agrees by chance
+            return Parsed(groups, at, FRAME_HEADER.size + size)
         at = end
     return Parsed(groups, at, 0)
+
+
+def likely_frames(data: bytes, left: int) -> Iterator[tuple[int, int]]:
+    """Where a frame may begin in `data`, rising, and the size it would have, header included. left: bytes from the
+    start of `data` to the end of its file. Nothing is said of the last bytes, where fewer than LIKELY_BYTES are there.
+    """
+    found = data.find(_GROUP_BEGINS, FRAME_HEADER.size)
+    while found >= 0:
+        at = found - FRAME_HEADER.size
+        size = FRAME_HEADER.size + int(FRAME_HEADER.unpack_from(data, at)[0])
+        if LIKELY_BYTES <= size <= left - at and _may_be_a_group(data, found):
+            yield at, size
+        found = data.find(_GROUP_BEGINS, found + 1)
+
+
+def _may_be_a_group(data: bytes, at: int) -> bool:
+    """Whether a text, a whole number and an array begin where they should; True where `data` ends before that.
+
+    Without it each place of some garbage where a length happens to fit would cost a checksum over megabytes.
+    """
+    try:
+        kind = data[at + 1]
+        if kind == 0xDA:
+            number = at + 4 + int.from_bytes(data[at + 2 : at + 4], "big")
+        elif kind == 0xD9:
+            number = at + 3 + data[at + 2]
+        elif 0xA0 <= kind <= 0xBF:
+            number = at + 2 + (kind & 0x1F)
+        else:
+            return False
+        kind = data[number]
+        if kind > 0x7F and kind not in _NUMBER_BYTES:
+            return False
+        array = data[number + 1 + _NUMBER_BYTES.get(kind, 0)]
+    except IndexError:
+        return True
+    return 0x90 <= array <= 0x9F or array in (0xDC, 0xDD)
