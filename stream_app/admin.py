@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from stream_app.errors import BrokerError
 from stream_app.settings import StreamSettings
-from stream_app.topic_layout import Wanted, differing, used, wanted
+from stream_app.topic_layout import Wanted, differing, told_to_be_larger, too_small, used, wanted
 
 _VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
 _ANSWER_SECONDS = 10.0
@@ -106,7 +106,7 @@ async def create(admin: AIOKafkaAdminClient, settings: StreamSettings, predictio
                 continue
             existing = await _once_known(admin, topic.name)  # somebody else was faster
         (config,) = (await _configs(admin, [topic.name])).values()
-        outcomes.append(_compared(topic, existing[topic.name], config))
+        outcomes.append(_compared(topic, existing[topic.name], config, settings.bootstrap))
     await _until_visible(admin, {outcome.name for outcome in outcomes})
     return outcomes
 
@@ -141,9 +141,13 @@ async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -
     return True
 
 
-def _compared(topic: Wanted, count: int, config: Mapping[str, str]) -> Outcome:
+def _compared(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: str) -> Outcome:
     faults = [] if count == topic.partitions else [f"{count} partitions, {topic.partitions} wanted"]
     faults += [f"{key}={is_}, {must} wanted" for key, is_, must in differing(topic, config)]
+    if (largest := too_small(topic, config)) is not None:
+        faults.append(
+            f"max.message.bytes={largest} is too small for large records: {told_to_be_larger(topic, bootstrap)}"
+        )
     return Outcome(topic.name, count, "mismatched" if faults else "exists", "; ".join(faults))
 
 

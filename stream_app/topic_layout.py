@@ -40,6 +40,7 @@ _MATTERS = {
     "cleanup.policy": "retention would delete what is still needed",
     "message.timestamp.type": "producers' clocks would decide what is too old and what is ahead of its time",
 }
+_LARGEST = "max.message.bytes"
 _USED = (PREDICTIONS, WINDOW_PARTIALS, BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, ALERT_MUTES, DEAD_LETTERS)
 
 
@@ -112,3 +113,20 @@ def differing(topic: Wanted, config: Mapping[str, str]) -> list[tuple[str, str |
     """(setting, as it is, as it must be) of what matters and is wrong."""
     asked = [(key, config.get(key), topic.config[key]) for key in _MATTERS if key in topic.config]
     return [(key, is_, must) for key, is_, must in asked if is_ != must]
+
+
+def too_small(topic: Wanted, config: Mapping[str, str]) -> str | None:
+    """The largest record that the topic takes, where ours may be larger: what an older version made, for example.
+
+    A worker starts all the same: most records are small, and one that is refused says so.
+    """
+    is_, must = config.get(_LARGEST), topic.config.get(_LARGEST)
+    return is_ if is_ is not None and must is not None and int(is_) < int(must) else None
+
+
+def told_to_be_larger(topic: Wanted, bootstrap: str) -> str:
+    """The command that mends it."""
+    return (
+        f"`kafka-configs.sh --bootstrap-server {bootstrap} --alter --topic {topic.name} "
+        f"--add-config {_LARGEST}={topic.config[_LARGEST]}`"
+    )

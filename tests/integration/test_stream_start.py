@@ -57,6 +57,19 @@ async def test_a_topic_of_the_wrong_kind_is_named(kafka: Broker, namespace: str,
     assert "cleanup.policy=delete, compact wanted" in line
 
 
+async def test_a_topic_that_an_older_version_made_for_smaller_records_is_named_with_the_command_that_mends_it(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await client.start()
+    config = {"cleanup.policy": "compact", "max.message.bytes": str(8 << 20)}
+    await client.create_topics([admin.NewTopic(BASELINES.named(namespace), 1, 1, topic_configs=config)])
+    await client.close()
+    said = await at(kafka, namespace, tmp_path).command("topics", status=2)
+    (line,) = [line for line in said.splitlines() if "mismatched" in line]
+    assert f"--alter --topic {namespace}baselines --add-config max.message.bytes={16 << 20}" in line
+
+
 async def test_predictions_may_have_as_many_partitions_as_is_wished(
     kafka: Broker, namespace: str, tmp_path: Path
 ) -> None:
