@@ -44,6 +44,7 @@ Category = Literal[
     "expired-key",
     "scope",
     "rate",
+    "row-count",
 ]
 """Why a request was refused: the label of the metric, and the end of the problem's type."""
 

@@ -28,13 +28,28 @@ LIKELY_BYTES = FRAME_HEADER.size + len(_GROUP_BEGINS)
 """So many bytes show whether a frame may begin."""
 
 
+class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a retry of an idempotent request is to be answered, committed with its events (see api.idempotency).
+
+    digest: names the request's key. taken: when the key was taken, milliseconds since the epoch. answer: JSON.
+    """
+
+    digest: bytes
+    taken: int
+    answer: bytes
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One event as Kafka takes it. time: the event time, RFC 3339, for the CloudEvents header."""
+    """One event as Kafka takes it. time: the event time, RFC 3339, for the CloudEvents header.
+
+    outcome: of the request, at one of its events; what wrote files without it made none.
+    """
 
     key: bytes
     id: str
     time: str
     value: bytes
+    outcome: Outcome | None = None
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -82,7 +97,7 @@ def frame(group: Group) -> bytes:
 
 
 def parse(data: bytes) -> Parsed:
-    """The whole frames that `data` begins with. Stops at the first that is cut off, or is not what its checksum says."""
+    """The whole frames that `data` begins with. Stops at the first that is cut off or whose checksum is wrong."""
     groups: list[Group] = []
     at = 0
     while at + FRAME_HEADER.size <= len(data):

@@ -7,7 +7,7 @@ arrived before it finishes with the old version, what comes after is read and sc
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -18,13 +18,15 @@ from api.health import Health
 from api.models.compiled import is_compiled
 from api.models.served import Served, score_each
 from api.outbox.log import Outbox
-from api.outbox.segments import Group, Record
+from api.outbox.segments import Group, Outcome, Record
 from api.predicting.batcher import Batcher
+from api.predicting.drafts import Draft, event_of, record_of
 from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
-from contracts.events import EventId, PredictionEvent, encode_event
+from contracts.events import Envelope, EventId, PredictionEvent, encode_event
 
 Event = PredictionEvent[msgspec.Struct]
+Committed = Envelope | ScoringFailed
 
 
 class Job(NamedTuple):
@@ -93,6 +95,38 @@ class Predictor:
     async def submit(self, job: Job) -> Event:
         """The committed event of a request. Raises ScoringFailed or OutboxClosed, and then there is no event."""
         return await self._batcher.submit(job)
+
+    def commit(
+        self,
+        served: Served,
+        drafts: Sequence[Draft | ScoringFailed],
+        outcome: Callable[[list[Committed]], Outcome] | None = None,
+    ) -> list[Committed]:
+        """Commit scored rows, all or none: the event of each, in order. outcome: kept with them, made of the answers.
+
+        Raises OutboxClosed.
+        """
+        now = self._now()
+        time = now.isoformat()
+        committed: list[Committed] = []
+        for draft in drafts:
+            if isinstance(draft, ScoringFailed):
+                committed.append(draft)
+            else:
+                id_ = str(EventId(self._source, self._epoch, self._sequence))
+                self._sequence += 1
+                committed.append(event_of(draft, id_, served.baseline, now))
+        records = [
+            record_of(event, draft.time or time)
+            for draft, event in zip(drafts, committed, strict=True)
+            if isinstance(draft, Draft) and isinstance(event, PredictionEvent)
+        ]
+        if records:
+            if outcome is not None:
+                records[0] = msgspec.structs.replace(records[0], outcome=outcome(committed))
+            self._outbox.append(Group(served.key, int(now.timestamp() * 1000), records))
+            self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(records))
+        return committed
 
     def _work(self, jobs: list[Job]) -> list[Event | Exception]:
         self._telemetry.batch_rows.observe(len(jobs))

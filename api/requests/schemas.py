@@ -126,10 +126,19 @@ class RequestReader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise diagnose(body, self.schema, str(error)) from error
         if request.event_time is not None:
-            wrong = event_time_error(request.event_time, now + self._future)
+            wrong = event_time_error(request.event_time, self.latest(now))
             if wrong is not None:
                 raise InvalidRequest(wrong.category, "The request does not fit the model.", (wrong,))
         return request
+
+    def latest(self, now: datetime) -> datetime:
+        """The furthest ahead that an event time may be."""
+        return now + self._future
+
+    @staticmethod
+    def timely(request: PredictionRequest, latest: datetime) -> bool:
+        """Whether the request's event time is none, or one that `read` takes."""
+        return request.event_time is None or event_time_error(request.event_time, latest) is None
 
 
 def request_schemas(reader: RequestReader, baseline: Baseline) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""RowsPredictor: many rows of one request, scored some hundred at a time and committed together.
+
+A batch is one append to the outbox: all of its events are there or none is, so there is nothing to define for a half of
+it, and a batch that is refused can be sent again whole. Between its parts the event loop is let go, so a batch costs a
+single request its part's time and not its own; one batch at a time, so that many of them cost no more than one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from api.errors import ScoringFailed
+from api.models.served import Served, score_each
+from api.outbox.segments import Outcome
+from api.predicting.drafts import Draft, draft
+from api.predicting.predictor import Committed, Predictor
+from api.requests.schemas import PredictionRequest
+from api.telemetry import Telemetry
+
+
+class RowsPredictor:
+    """rows: most of them scored at a time. settle: awaited before the answer, as in Batcher. stopwatch: seconds."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        telemetry: Telemetry,
+        *,
+        rows: int,
+        settle: Callable[[], Awaitable[None]] | None = None,
+        stopwatch: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._predictor = predictor
+        self._telemetry = telemetry
+        self._rows = rows
+        self._settle = settle
+        self._stopwatch = stopwatch
+        self.turn = asyncio.Lock()
+        """Held while a part of a batch is worked on, and for one pass of the loop after it."""
+
+    async def submit(
+        self,
+        served: Served,
+        requests: Sequence[PredictionRequest],
+        received: float,
+        outcome: Callable[[list[Committed]], Outcome] | None = None,
+    ) -> list[Committed]:
+        """The committed event of each row, or why it has none. outcome: made of the answers, and committed with them.
+
+        Raises OutboxClosed, and then there is no event.
+        """
+        drafts: list[Draft | ScoringFailed] = []
+        for start in range(0, len(requests), self._rows):
+            async with self.turn:
+                drafts += self._score(served, requests[start : start + self._rows], received)
+                await asyncio.sleep(0)
+        async with self.turn:
+            # ids are given here and not with the scores: in the outbox they must rise, and others come in between
+            committed = self._predictor.commit(served, drafts, outcome)
+            await asyncio.sleep(0)
+        if self._settle is not None:
+            await self._settle()
+        return committed
+
+    def _score(
+        self, served: Served, requests: Sequence[PredictionRequest], received: float
+    ) -> list[Draft | ScoringFailed]:
+        begun = self._stopwatch()
+        scores = score_each(served.scorer, [request.features for request in requests])
+        scored = self._stopwatch()
+        self._telemetry.score_seconds.observe(scored - begun)
+        latency_ms = round((scored - received) * 1000, 3)
+        return [
+            score if isinstance(score, ScoringFailed) else draft(request, score, latency_ms)
+            for request, score in zip(requests, scores, strict=True)
+        ]
