@@ -58,7 +58,13 @@ def create_app(
     slot = claim(settings.outbox_dir)
     try:
         epoch, source = slot.next_epoch(int(now().timestamp() * 1000)), f"api.{slot.identity()}"
-        outbox = Outbox(slot.directory, epoch, max_bytes=settings.outbox_max_bytes, on_torn=telemetry.torn.inc)
+        outbox = Outbox(
+            slot.directory,
+            epoch,
+            max_bytes=settings.outbox_max_bytes,
+            on_torn=telemetry.torn.inc,
+            each_group=settings.outbox_sync == "group",
+        )
     except OSError as error:
         slot.release()
         raise OutboxUnusable(
@@ -131,8 +137,9 @@ def _fastapi(services: Services, slot: Slot, settings: ApiSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = [asyncio.create_task(services.follower.run(), name="champion")]
-        if settings.outbox_sync == "second":
-            background.append(asyncio.create_task(_sync_every(services.outbox, SYNC_SECONDS), name="sync"))
+        background.append(
+            asyncio.create_task(_sync_every(services.outbox, services.telemetry, SYNC_SECONDS), name="sync")
+        )
         publishing = asyncio.create_task(services.publisher.run(), name="publisher")
         yield
         await _end(*background)
@@ -175,14 +182,14 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _sync_every(outbox: Outbox, seconds: float) -> None:
-    """Bounds what a power cut can take."""
+async def _sync_every(outbox: Outbox, telemetry: Telemetry, seconds: float) -> None:
+    """Bounds what a power cut can take; where each group is synced, finds out that a disk that refused does so again."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await asyncio.to_thread(outbox.sync)
-        except OSError as error:
-            log.error("outbox: fdatasync failed, a power cut would take events: %s", error)
+        except OSError:  # the outbox has said it
+            telemetry.unsynced.inc()
 
 
 def _synced(outbox: Outbox) -> Callable[[], Any]:

@@ -23,6 +23,7 @@ class Telemetry:
         # By category (api.errors.Category). A new client that is wrong shows as one steep line; no event was made.
         self.refused = self._counter("refused_requests", "Requests refused for their own fault.", "category")
         # By why: no-model, outbox, scoring, unexpected. Must stay 0: each is an answer of 5xx. Read the log.
+        # overloaded: turned away at API_MAX_WAITING, so that the others are answered in time. Rising: add a process.
         self.failed = self._counter("failed_requests", "Prediction requests that got a 5xx answer.", "why")
         # Receipt of the body -> answer handed to the server; POST /predict alone. p99 rises before anything else does.
         self.request_seconds = self._histogram("request_seconds", "Time of one prediction request.", _LATENCY)
@@ -31,14 +32,24 @@ class Telemetry:
         # The model alone. It blocks the event loop: above .1 s, health checks and every other request wait for it.
         self.score_seconds = self._histogram("score_seconds", "Time to score one micro-batch.", _LATENCY)
 
+        # Keys.
+        # 0: the file of keys was changed and cannot be read; the keys from before are in force. The log says what.
+        # 1 without a file, too.
+        self.keys_current = self._gauge("keys_current", "Whether the keys in force are those of API_KEYS_FILE.")
+        self.keys_current.set(1)
+
         # Outbox.
         # Above 0 only for moments while Kafka is well. Rising: Kafka is away, or slower than the traffic.
         self.outbox_bytes = self._gauge("outbox_pending_bytes", "Bytes not yet acknowledged by Kafka.")
         # The share of the bound that is used; at 1 predictions get 503. Alarm at .5.
         self.outbox_used = self._gauge("outbox_used_ratio", "outbox_pending_bytes / API_OUTBOX_MAX_BYTES.")
         # Half-written groups found after a crash. Nobody was answered for them, so this is no loss; after a power cut
-        # with API_OUTBOX_SYNC=second up to the last second of answers may be among them.
-        self.torn = self._counter("outbox_torn_bytes", "Bytes skipped because a group was not written whole.")
+        # with API_OUTBOX_SYNC=second up to the last second of answers may be among them. Without a crash before it:
+        # the disk damaged what was answered. The log names each place.
+        self.torn = self._counter("outbox_torn_bytes", "Bytes skipped because no whole group lies there.")
+        # Must stay 0: the disk refused to make the outbox durable. With API_OUTBOX_SYNC=group predictions get 503
+        # meanwhile; with =second they are answered, and a power cut would take them.
+        self.unsynced = self._counter("outbox_sync_failures", "Failed attempts to make the outbox durable.")
         # Outboxes of dead processes that this one drained. Rising without restarts of yours: processes crash.
         self.adopted = self._counter("outbox_adopted", "Outboxes taken over from dead processes.")
 

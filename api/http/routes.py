@@ -72,6 +72,6 @@ def _readiness(services: Services) -> Readiness:
 
 
 def _outbox_health(outbox: Outbox) -> Health:
-    if outbox.accepts():
-        return Health(True, f"{outbox.backlog.pending_bytes} bytes wait for Kafka")
-    return Health(False, outbox.problem or "refuses")
+    accepts = outbox.accepts()
+    waiting = f"{outbox.backlog.pending_bytes} bytes wait for Kafka"
+    return Health(accepts, f"{outbox.trouble}; {waiting}" if outbox.trouble else waiting)

@@ -72,6 +72,11 @@ class Backlog:
         if self._live is not None:
             self._sizes[self._live] += size
 
+    def forget(self) -> None:
+        """Remove the live file as well, which nothing is appended to any more; everything is acknowledged."""
+        self._live = None
+        self.read()
+
     def read(self) -> Slice | None:
         """The oldest groups, some 256 KiB of them; the same again until they are acknowledged. None: all is."""
         while self._files:

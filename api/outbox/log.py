@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,8 @@ SEGMENT_BYTES = 32 << 20
 class Outbox:
     """The live segment of one process, and the backlog of its slot. `epoch` is this process's start (Slot.next_epoch).
 
-    append() and the backlog belong to the event loop, sync() to one thread at a time.
+    append() and the backlog belong to the event loop, sync() to threads. each_group: no group is answered before it is
+    synced, so none is taken while that fails.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Outbox:
         max_bytes: int,
         on_torn: Callable[[int], None],
         segment_bytes: int = SEGMENT_BYTES,
+        each_group: bool = False,
     ) -> None:
         """Raises OutboxUnusable for a backlog that cannot be read."""
         self.backlog = Backlog(directory, on_torn)
@@ -51,15 +54,21 @@ class Outbox:
         self._refused = 0
         self._retired: deque[int] = deque()
         self._unnamed = False
+        self._each_group = each_group
+        self._unsynced: str | None = None
+        self._syncing = threading.Lock()
 
     def append(self, group: Group) -> None:
         """Commit a group. Raises OutboxClosed, and then nothing of it will ever be sent."""
         block = frame(group)
+        if self._unsynced is not None and self._each_group:
+            raise OutboxClosed("The outbox cannot be made durable.")
         if self.backlog.pending_bytes + len(block) > self._max_bytes:
             self._refused = len(block)
             self._closed("full: as many bytes wait for Kafka as API_OUTBOX_MAX_BYTES allows")
             raise OutboxClosed("The outbox is full: Kafka has not taken events for long.")
         try:
+            self._make_room()
             if self._live is None or self._size + len(block) > self._segment_bytes:
                 self._roll()
             self._write(block)
@@ -76,11 +85,14 @@ class Outbox:
         """Whether the next group can be committed. Tries the disk when the last one could not: without traffic
         nobody else would find out that there is room again.
         """
+        if self._unsynced is not None and self._each_group:
+            return False
         if self.problem is None:
             return True
         if self.backlog.pending_bytes + self._refused > self._max_bytes:
             return False
         try:
+            self._make_room()
             if self._live is None:
                 self._roll()
             self._write(bytes(4096))
@@ -91,12 +103,30 @@ class Outbox:
         self.problem, self._refused = None, 0
         return True
 
+    @property
+    def trouble(self) -> str:
+        """Why it does not accept, or what a power cut would take; empty when all is well."""
+        return self.problem or ("" if self._unsynced is None else f"cannot be made durable: {self._unsynced}")
+
     def sync(self) -> None:
         """Make every group appended before this call survive a power cut. Blocks for milliseconds: never on the loop
         (32 MiB of dirty pages held it for 25 ms). Raises OSError.
         """
+        with self._syncing:
+            try:
+                self._sync()
+            except OSError as error:
+                if self._unsynced is None:
+                    log.error("outbox: fdatasync failed, a power cut would take events: %s", error.strerror)
+                self._unsynced = error.strerror
+                raise
+            if self._unsynced is not None:
+                log.info("outbox: is durable again")
+                self._unsynced = None
+
+    def _sync(self) -> None:
         live = self._live
-        while self._retired:  # only this thread closes them, so a descriptor seen here is still open
+        while self._retired:  # only here are they closed, under the lock: a descriptor seen above is still open
             descriptor = self._retired.popleft()
             try:
                 os.fdatasync(descriptor)
@@ -107,7 +137,11 @@ class Outbox:
             os.fdatasync(live)
         if self._unnamed:
             self._unnamed = False
-            sync_directory(self._directory)
+            try:
+                sync_directory(self._directory)
+            except OSError:
+                self._unnamed = True
+                raise
 
     def close(self) -> None:
         """Sync and let go. What is not acknowledged stays for the next process. Raises OSError."""
@@ -127,6 +161,15 @@ class Outbox:
     def _descriptor(self) -> int:
         assert self._live is not None
         return self._live
+
+    def _make_room(self) -> None:
+        """On a full disk the live segment goes, too, once all of it is acknowledged: it may be what fills the disk. Its
+        room is free when sync() has closed it.
+        """
+        if self.problem is not None and self._live is not None and self._size and not self.backlog.pending_bytes:
+            self._retired.append(self._live)
+            self._live, self._size = None, 0
+            self.backlog.forget()
 
     def _roll(self) -> None:
         """Begin a new segment. The old one is synced and closed by sync(), not here."""

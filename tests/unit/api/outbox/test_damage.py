@@ -94,7 +94,7 @@ def test_a_frame_whose_checksum_fits_what_is_no_group_is_skipped():
 
 
 def test_a_segment_of_garbage_is_passed_within_a_moment():
-    """It is looked through on the event loop: the places where a length fits must not each cost a checksum of megabytes."""
+    """On the event loop: a place where a length happens to fit must not cost a checksum of megabytes."""
     garbage = random.Random(6).randbytes(8 << 20)
     begun = time.process_time()
 
