@@ -87,6 +87,7 @@ def create_app(
         telemetry,
         source=source,
         epoch=epoch,
+        entity_cap=settings.mirror_entity_cap,
         rows=settings.batch_rows,
         now=now,
         settle=_synced(outbox) if settings.outbox_sync == "group" else None,

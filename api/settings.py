@@ -69,6 +69,9 @@ class ApiSettings(BaseSettings):
         10.0, ge=0.1, description="How often outboxes left by dead processes are looked for, to drain them."
     )
 
+    mirror_entity_cap: int = Field(
+        100, ge=1, le=10_000, description="Length of the list of one entity's recent predictions."
+    )
     batch_rows: int = Field(256, ge=1, le=4096, description="Most rows scored at a time.")
     body_limit_bytes: int = Field(65_536, ge=1024, le=512 * 1024, description="Longest body of a prediction request.")
     event_time_future_days: float = Field(

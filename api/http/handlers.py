@@ -36,4 +36,6 @@ def handle_errors(app: FastAPI) -> None:
 
 
 def _faults(errors: Sequence[Any]) -> tuple[Fault, ...]:
-    return tuple(Fault(error["msg"], parameter=str(error["loc"][-1])) for error in errors)
+    return tuple(
+        Fault(error["msg"].removeprefix("Value error, "), parameter=str(error["loc"][-1])) for error in errors
+    )

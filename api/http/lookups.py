@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
+from fastapi import Query as Parameter
+from pydantic import BeforeValidator, WithJsonSchema
 
 from api.http.openapi import answers, problem
 from api.http.responses import json_response
 from api.publishing.mirror import Mirror
+from api.publishing.recent import Page, Query
+from api.requests.cursor import read_cursor, write_cursor
 
 _Id = Annotated[str, Path(min_length=1, max_length=300, description="As in the answer to the prediction.")]
-_Limit = Annotated[int, Query(ge=1, le=1000, description="How many, newest first.")]
+_Limit = Annotated[int, Parameter(ge=1, le=1000, description="The most predictions on one page.")]
+_Model = Annotated[
+    str | None,
+    Parameter(min_length=1, max_length=300, description="Only this model: `name`, or `name/version`."),
+]
+_Entity = Annotated[
+    str | None, Parameter(min_length=1, max_length=200, description="Only this entity: `entity_id` of the request.")
+]
+_Decision = Annotated[Literal["true", "false"] | None, Parameter(description="Only predictions with this decision.")]
+_Cursor = Annotated[
+    int | None,
+    BeforeValidator(read_cursor),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{11}$"}),
+    Parameter(description="`next_cursor` of the page before; without it the newest page."),
+]
+_RECENT = """Newest first. All filters that are given must fit.
+
+**Pages.** Ask again with `cursor` = `next_cursor`, until that is null: no prediction that is kept is left out and none
+comes twice, whatever is predicted meanwhile (what is newer than the first page is on a first page of its own).
+One request reads at most 2,000 predictions: with `model` or `decision` a page may be short, or empty, and still have a
+`next_cursor`. A cursor is good with other filters too, and for as long as predictions are kept.
+
+**What is kept.** The last API_MIRROR_CAP predictions, of each entity the last API_MIRROR_ENTITY_CAP, none for longer
+than API_MIRROR_TTL_SECONDS. A prediction is here some 50 ms after its answer, unless Redis was away then."""
 
 
 def lookup_routes(mirror: Mirror) -> APIRouter:
@@ -22,10 +49,17 @@ def lookup_routes(mirror: Mirror) -> APIRouter:
         "/predictions/recent",
         responses={200: answers("Predictions"), 422: problem("A wrong parameter."), 503: problem("Redis is away.")},
         summary="The newest predictions",
+        description=_RECENT,
     )
-    async def recent(limit: _Limit = 20) -> Response:
-        events = b",".join(await mirror.recent(limit))
-        return json_response(b'{"predictions":[' + events + b"]}")
+    async def recent(
+        model: _Model = None,
+        entity: _Entity = None,
+        decision: _Decision = None,
+        limit: _Limit = 20,
+        cursor: _Cursor = None,
+    ) -> Response:
+        wanted = None if decision is None else decision == "true"
+        return json_response(_written(await mirror.recent(Query(limit, model, entity, wanted, cursor))))
 
     @router.get(
         "/predictions/{prediction_id}",
@@ -41,3 +75,9 @@ def lookup_routes(mirror: Mirror) -> APIRouter:
         return json_response(await mirror.one(prediction_id))
 
     return router
+
+
+def _written(page: Page) -> bytes:
+    """The events are JSON already."""
+    next_cursor = b"null" if page.next is None else b'"' + write_cursor(page.next).encode() + b'"'
+    return b'{"predictions":[' + b",".join(page.events) + b'],"next_cursor":' + next_cursor + b"}"

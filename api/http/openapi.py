@@ -57,8 +57,14 @@ def _schemas(served: Served | None) -> dict[str, Any]:
     schemas[_EVENT] = {**schemas.pop(generated), "title": _EVENT}
     schemas["Predictions"] = {
         "type": "object",
-        "properties": {"predictions": {"type": "array", "items": reference(_EVENT)}},
-        "required": ["predictions"],
+        "properties": {
+            "predictions": {"type": "array", "items": reference(_EVENT)},
+            "next_cursor": {
+                "anyOf": [{"type": "string"}, {"type": "null"}],
+                "description": "`cursor` of the next page; null: there is nothing more.",
+            },
+        },
+        "required": ["predictions", "next_cursor"],
     }
     if served is None:
         return {**schemas, "PredictionRequest": {"type": "object", "description": "No model is loaded yet."}}
