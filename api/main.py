@@ -9,12 +9,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
 from api.errors import OutboxClosed, OutboxUnusable
 from api.guard.guard import Guard
+from api.http.batch import BatchEndpoint
 from api.http.edge import Edge
 from api.http.exchange import Exchange
 from api.http.handlers import handle_errors
@@ -28,15 +30,19 @@ from api.outbox.slots import Slot, claim
 from api.outbox.sources import Source, Sources
 from api.predicting.champion import ChampionFollower, Versions
 from api.predicting.predictor import Predictor
+from api.predicting.rows import RowsPredictor
 from api.publishing.mirror import Mirror
 from api.publishing.producer import Producer
 from api.publishing.publisher import Link, Pace, Publisher
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
+from api.workers.board import Worker
 
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 1.0
+SHOW_SECONDS = 1.0
+FIRST_MODEL_SECONDS = 10.0
 
 
 def utc_now() -> datetime:
@@ -49,8 +55,9 @@ def create_app(
     *,
     versions: Versions | None = None,
     now: Callable[[], datetime] = utc_now,
+    worker: Worker | None = None,
 ) -> Edge:
-    """The whole API as one ASGI callable. versions: instead of MLflow's, for tests.
+    """The whole API as one ASGI callable. versions: instead of MLflow's, for tests. worker: one of several processes.
 
     Takes an outbox slot, which the end of the application's lifespan gives back. Raises OutboxUnusable, SettingsError.
     """
@@ -80,17 +87,18 @@ def create_app(
         prefix=settings.redis_prefix,
         ttl_seconds=settings.mirror_ttl_seconds,
         cap=settings.mirror_cap,
+        entity_cap=settings.mirror_entity_cap,
     )
     publisher = _publisher(settings, slot, outbox, mirror, telemetry)
+    settle = _synced(outbox) if settings.outbox_sync == "group" else None
     predictor = Predictor(
         outbox,
         telemetry,
         source=source,
         epoch=epoch,
-        entity_cap=settings.mirror_entity_cap,
         rows=settings.batch_rows,
         now=now,
-        settle=_synced(outbox) if settings.outbox_sync == "group" else None,
+        settle=settle,
     )
 
     def swapped(served: Served) -> None:
@@ -106,12 +114,23 @@ def create_app(
         swapped=swapped,
         poll_seconds=settings.model_poll_seconds,
     )
-    exchange = Exchange(Guard(), telemetry)
+    guard = Guard()
+    exchange = Exchange(guard, telemetry)
     predict = PredictEndpoint(predictor, limit=settings.body_limit_bytes, now=now)
-    services = Services(
-        exchange, predict, predictor, follower, publisher, mirror, outbox, telemetry, settings.model_alias
+    batch = BatchEndpoint(
+        predictor,
+        RowsPredictor(predictor, telemetry, rows=settings.batch_rows, settle=settle),
+        telemetry,
+        limit=settings.batch_body_limit_bytes,
+        most=settings.batch_limit_rows,
+        charge=guard.charge,
+        now=now,
     )
-    return Edge(_fastapi(services, slot, settings), exchange, predict)
+    metrics = telemetry.page if worker is None else partial(worker.page, telemetry.page)
+    services = Services(
+        exchange, predict, batch, predictor, follower, publisher, mirror, outbox, telemetry, metrics, settings.model_alias
+    )
+    return Edge(_fastapi(services, slot, settings, worker), exchange, predict)
 
 
 def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror, telemetry: Telemetry) -> Publisher:
@@ -134,7 +153,7 @@ def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror
     )
 
 
-def _fastapi(services: Services, slot: Slot, settings: ApiSettings) -> FastAPI:
+def _fastapi(services: Services, slot: Slot, settings: ApiSettings, worker: Worker | None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = [asyncio.create_task(services.follower.run(), name="champion")]
@@ -142,6 +161,9 @@ def _fastapi(services: Services, slot: Slot, settings: ApiSettings) -> FastAPI:
             asyncio.create_task(_sync_every(services.outbox, services.telemetry, SYNC_SECONDS), name="sync")
         )
         publishing = asyncio.create_task(services.publisher.run(), name="publisher")
+        if worker is not None:
+            background.append(asyncio.create_task(_show(worker, services.telemetry), name="metrics"))
+            await _tried(services.follower, FIRST_MODEL_SECONDS)  # until then the others answer
         yield
         await _end(*background)
         await _drain(services, settings.drain_seconds)
@@ -162,7 +184,7 @@ def _fastapi(services: Services, slot: Slot, settings: ApiSettings) -> FastAPI:
     handle_errors(app)
 
     def page() -> dict[str, Any]:
-        return build_page(app, services.predictor.served)
+        return build_page(app, services.predictor.served, settings.batch_limit_rows)
 
     app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to change the page
     return app
@@ -175,6 +197,19 @@ async def _drain(services: Services, seconds: float) -> None:
     left = services.outbox.backlog.pending_bytes
     if left:
         log.warning("outbox: %d bytes are left for the next start", left)
+
+
+async def _tried(follower: ChampionFollower, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await follower.tried.wait()
+
+
+async def _show(worker: Worker, telemetry: Telemetry) -> None:
+    """What the other workers show of this one is never older than this."""
+    while True:
+        worker.show(telemetry.page())
+        await asyncio.sleep(SHOW_SECONDS)
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

@@ -1,17 +1,30 @@
-"""Serving: a port, and the processes that answer on it."""
+"""Serving: a port, and the process or processes that answer on it.
+
+One process listens from its start and says "no model" until it has one. With several each listens on a socket of its
+own (SO_REUSEPORT) as soon as it has a model: the kernel gives new connections only to those that can answer, by a hash
+of their addresses. (On one shared socket the first worker to wake takes all that wait: of 16 long-lived connections
+one worker may get none.)
+"""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
-from api.errors import SettingsError
+from api.errors import ApiError, SettingsError
 from api.settings import ApiSettings
+from api.workers.board import Worker
+from api.workers.supervisor import Supervisor
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+GRACE_SECONDS = 5
+"""For requests under way when the end comes."""
+BACKLOG = 2048
 
 
 def start_logging(level: str) -> None:
@@ -22,11 +35,26 @@ def start_logging(level: str) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A bound socket, so that a taken port is known before anything is started. Raises SettingsError."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A bound socket, so that a taken port is known before anything is started. Raises SettingsError.
+
+    shared: others of this user may bind it too, and it does not listen yet.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        if not shared:
+            return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        made = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.bind((host, port))
+        except BaseException:
+            made.close()
+            raise
+        return made
     except OSError as error:
         # the standard library appends the address to the text of some, and names have numbers of their own (below 0)
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
@@ -34,18 +62,50 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(settings: ApiSettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. Ends the process with its exit status."""
     listener = bind(settings.host, settings.port)
+    port = listener.getsockname()[1]
+
+    def started() -> None:
+        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+        print(f"api: http://{shown}:{port} (docs at /docs)", flush=True)
+
+    if settings.workers == 1:
+        # uvicorn ends gracefully and then raises the signal again; an orderly end has status 0
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        _answer(settings, listener, started)
+        return
+    listener.close()  # it was free: now it is reserved, for sockets that may share it
+    with bind(settings.host, port, shared=True):
+        sys.exit(_supervise(settings, port, started))
+
+
+def _supervise(settings: ApiSettings, port: int, started: Callable[[], None]) -> int:
+    def work(worker: Worker, ready: Callable[[], None]) -> None:
+        try:
+            _answer(settings, bind(settings.host, port, shared=True), ready, worker)
+        except ApiError as error:
+            print(f"api: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    import api.main  # noqa: F401  # once, for all workers: they share its memory, and their starts are short
+
+    gc.collect()
+    gc.freeze()  # otherwise the first collection of each worker would copy what they share
+    return Supervisor(settings.workers, work, stop_seconds=GRACE_SECONDS + settings.drain_seconds + 10).run(started)
+
+
+def _answer(
+    settings: ApiSettings, listener: socket.socket, built: Callable[[], None], worker: Worker | None = None
+) -> None:
+    """Serve in this process. built: called when every part could be made. Raises ApiError."""
     # imported late: it takes seconds, and a wrong setting should be known at once
     import uvicorn
 
     from api.main import create_app
 
-    app = create_app(settings)
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"api: http://{shown}:{listener.getsockname()[1]} (docs at /docs)", flush=True)
-    # uvicorn ends gracefully and then raises the signal again; an orderly end has status 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    app = create_app(settings, worker=worker)
+    built()
     uvicorn.Server(
         uvicorn.Config(
             app,
@@ -56,6 +116,7 @@ def serve(settings: ApiSettings) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,  # nothing here asks who the client is, and it costs 3 us a request
-            timeout_graceful_shutdown=5,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         )
     ).run(sockets=[listener])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +16,8 @@ from contracts.addresses import kafka_addresses
 PREFIX = "API_"
 _MIB = 1 << 20
 
+_ORIGIN = re.compile(r"https?://[^/?#@\s,*]+")
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
 
 
@@ -26,6 +29,19 @@ class ApiSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")
+
+    keys_file: Path | None = Field(
+        None, description="API keys, made with `python -m api keys add`; without it everybody is let in."
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins whose pages may call this API from a browser, as https://a.example,https://b.example; "
+        "* for all. Without it none may.",
+    )
+
+    workers: int = Field(
+        1, ge=1, le=64, description="Processes that answer on the port; each has an outbox slot of its own."
+    )
 
     model: str = Field(min_length=1, description="Name of the registered model to serve.")
     model_alias: str = Field("champion", min_length=1, description="The alias whose version answers.")
@@ -53,6 +69,9 @@ class ApiSettings(BaseSettings):
     redis_prefix: str = Field("tidemark:", max_length=100, description="Put before every key in Redis.")
     mirror_ttl_seconds: int = Field(24 * 3600, ge=1, description="A prediction can be looked up for so long.")
     mirror_cap: int = Field(10_000, ge=1, description="Length of the list of recent predictions.")
+    mirror_entity_cap: int = Field(
+        100, ge=1, le=10_000, description="Length of the list of one entity's recent predictions."
+    )
 
     outbox_dir: Path = Field(
         Path("var/api/outbox"), description="Events not yet acknowledged by Kafka: a disk that outlives the process."
@@ -69,11 +88,18 @@ class ApiSettings(BaseSettings):
         10.0, ge=0.1, description="How often outboxes left by dead processes are looked for, to drain them."
     )
 
-    mirror_entity_cap: int = Field(
-        100, ge=1, le=10_000, description="Length of the list of one entity's recent predictions."
-    )
     batch_rows: int = Field(256, ge=1, le=4096, description="Most rows scored at a time.")
     body_limit_bytes: int = Field(65_536, ge=1024, le=512 * 1024, description="Longest body of a prediction request.")
+    batch_limit_rows: int = Field(1000, ge=1, le=10_000, description="Most rows in one request of POST /predict/batch.")
+    batch_body_limit_bytes: int = Field(
+        2 * _MIB, ge=1024, le=16 * _MIB, description="Longest body of a request of POST /predict/batch."
+    )
+    body_timeout_seconds: float = Field(
+        10.0, gt=0, le=3600, description="A body that is not there after so long gets 408, and its connection is closed."
+    )
+    max_waiting: int = Field(
+        1024, ge=1, description="Rows that may wait to be scored; with more, new predictions get 503 at once."
+    )
     event_time_future_days: float = Field(
         366.0, gt=0, le=36_500, description="An event_time further ahead than this is refused as absurd."
     )
@@ -83,8 +109,19 @@ class ApiSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="json or text; auto is text on a terminal and json elsewhere."
+    )
 
     _addresses = field_validator("bootstrap")(kafka_addresses)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, given: str) -> str:
+        for origin in filter(None, map(str.strip, given.split(","))):
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port, without a path")
+        return given
 
 
 def load_settings() -> ApiSettings:

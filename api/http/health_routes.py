@@ -10,11 +10,10 @@ from fastapi import APIRouter, Response
 from api.health import Readiness
 from api.http.openapi import answers
 from api.http.responses import json_response
-from api.telemetry import Telemetry
 
 
-def health_routes(ready: Callable[[], Readiness], telemetry: Telemetry) -> APIRouter:
-    """ready: asked at every request."""
+def health_routes(ready: Callable[[], Readiness], metrics: Callable[[], bytes]) -> APIRouter:
+    """Both are asked at every request."""
     router = APIRouter(tags=["health"])
 
     @router.get("/health/live", summary="Whether the process runs")
@@ -31,7 +30,7 @@ def health_routes(ready: Callable[[], Readiness], telemetry: Telemetry) -> APIRo
         return json_response(msgspec.json.encode(state), 503 if state.status == "unavailable" else 200)
 
     @router.get("/metrics", summary="Prometheus")
-    async def metrics() -> Response:
-        return Response(telemetry.page(), media_type="text/plain; version=0.0.4")
+    async def page() -> Response:
+        return Response(metrics(), media_type="text/plain; version=0.0.4")
 
     return router

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,12 @@ _PREDICT_DOCS: dict[int | str, dict[str, Any]] = {
     500: problem("The model failed on this row."),
     503: problem("No model yet, or the outbox is full. Try again after Retry-After."),
 }
+_BATCH_DOCS: dict[int | str, dict[str, Any]] = {
+    **_PREDICT_DOCS,
+    200: answers("BatchAnswer", "Each row's prediction or problem, in order; the events are committed."),
+    422: problem("No batch: `rows` is missing, empty, too long, or no array. A wrong row is told in its own place."),
+    500: problem("Something unexpected. A row that the model fails on is told in its own place."),
+}
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,14 @@ class Services:
 
     exchange: Exchange
     predict: Endpoint
+    batch: Endpoint
     predictor: Predictor
     follower: ChampionFollower
     publisher: Publisher
     mirror: Mirror
     outbox: Outbox
     telemetry: Telemetry
+    metrics: Callable[[], bytes]
     alias: str
 
 
@@ -55,9 +64,13 @@ def build_router(services: Services) -> APIRouter:
     async def predict(request: Request) -> Response:
         return to_response(await services.exchange.run(services.predict, request.scope["headers"], request.receive))
 
+    @router.post(services.batch.path, responses=_BATCH_DOCS, summary="Predict many rows", tags=["predictions"])
+    async def batch(request: Request) -> Response:
+        return to_response(await services.exchange.run(services.batch, request.scope["headers"], request.receive))
+
     router.include_router(lookup_routes(services.mirror))
     router.include_router(model_routes(services.predictor, services.alias))
-    router.include_router(health_routes(lambda: _readiness(services), services.telemetry))
+    router.include_router(health_routes(lambda: _readiness(services), services.metrics))
     return router
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from api.errors import ModelRefused, RegistryAway
+from api.errors import ModelRefused, OutboxUnusable, RegistryAway
 from api.health import Health
 from api.models.served import Served
 from api.models.store import ModelVersion
@@ -53,6 +53,7 @@ class ChampionFollower:
         poll_seconds: float,
     ) -> None:
         self.health = Health(False, "not asked yet")
+        self.tried = asyncio.Event()  # set after the first attempt to have a version, whatever came of it
         self._versions = versions
         self._predictor = predictor
         self._telemetry = telemetry
@@ -73,6 +74,7 @@ class ChampionFollower:
                 except Exception:
                     log.exception("models: unexpected; the loaded version goes on")
                     self._away("unexpected error: see the log")
+                self.tried.set()
                 await asyncio.sleep(self._poll_seconds)
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
@@ -95,6 +97,8 @@ class ChampionFollower:
             self._telemetry.model_failures.inc()
             log.error("models: version %s is not served: %s", version, error)
             self._away(f"version {version} is not served: {error}")
+        except OutboxUnusable as error:  # no room for its baseline; the next poll tries again
+            self._away(f"version {version} waits: {error}")
 
     def _wanted(self, version: str) -> bool:
         served = self._predictor.served
@@ -110,7 +114,7 @@ class ChampionFollower:
     async def _take_cached(self) -> None:
         try:
             await self._take(await self._in_thread(self._versions.load_cached))
-        except ModelRefused as error:
+        except (ModelRefused, OutboxUnusable) as error:
             if self._no_copy != str(error):
                 log.warning("models: no local copy either: %s", error)
             self._no_copy = str(error)
