@@ -128,7 +128,17 @@ def create_app(
     )
     metrics = telemetry.page if worker is None else partial(worker.page, telemetry.page)
     services = Services(
-        exchange, predict, batch, predictor, follower, publisher, mirror, outbox, telemetry, metrics, settings.model_alias
+        exchange,
+        predict,
+        batch,
+        predictor,
+        follower,
+        publisher,
+        mirror,
+        outbox,
+        telemetry,
+        metrics,
+        settings.model_alias,
     )
     return Edge(_fastapi(services, slot, settings, worker), exchange, predict)
 

@@ -29,6 +29,10 @@ class Telemetry:
         self.request_seconds = self._histogram("request_seconds", "Time of one prediction request.", _LATENCY)
         # Rows scored at a time. Near API_BATCH_ROWS for minutes: this process is at its limit, add another one.
         self.batch_rows = self._histogram("batch_rows", "Rows in one micro-batch.", (1, 2, 4, 8, 16, 32, 64, 128, 256))
+        # Rows in the requests of POST /predict/batch, bad ones included.
+        self.batch_request_rows = self._histogram(
+            "batch_request_rows", "Rows in one batch request.", (1, 10, 50, 100, 250, 500, 1000)
+        )
         # The model alone. It blocks the event loop: above .1 s, health checks and every other request wait for it.
         self.score_seconds = self._histogram("score_seconds", "Time to score one micro-batch.", _LATENCY)
 
@@ -64,7 +68,9 @@ class Telemetry:
         )
         # 0: Kafka does not take events; answers go on and outbox_pending_bytes rises.
         self.kafka_up = self._gauge("kafka_up", "Whether Kafka takes events.")
-        # Must stay 0: events of a version whose baseline is nowhere to be found were sent; the stream may not know it.
+        # Must stay 0: events of a version went out without their baseline, which is lost (a copy on Kafka may be there)
+        # or larger than the topic `baselines` allows (tried again all the time). The stream puts aside events of a
+        # version that it does not know; the log says what to do, and a replay counts them.
         self.without_baseline = self._counter("versions_without_baseline", "Versions sent without their baseline.")
 
         # Mirror.

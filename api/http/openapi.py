@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.health import Readiness
+from api.http.batch_schema import batch_schemas
 from api.http.problems import CONTENT_TYPE, Problem
 from api.models.served import Served
 from api.requests.schemas import REFERENCE, ModelInfo, PredictionAnswer, request_schemas
@@ -19,6 +20,7 @@ from contracts.events import FeatureValue, PredictionEvent
 
 _Event = PredictionEvent[dict[str, FeatureValue]]
 _EVENT = "PredictionEvent"
+_BODIES = {"/predict": "PredictionRequest", "/predict/batch": "BatchRequest"}
 
 
 def reference(name: str) -> dict[str, str]:
@@ -36,14 +38,16 @@ def problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": {CONTENT_TYPE: {"schema": reference("Problem")}}}
 
 
-def build_page(app: FastAPI, served: Served | None) -> dict[str, Any]:
-    """The page as JSON. Before a model is loaded the request has no feature names yet."""
+def build_page(app: FastAPI, served: Served | None, batch_rows: int) -> dict[str, Any]:
+    """The page as JSON. batch_rows: most in a request. Before a model is loaded the request has no feature names yet."""
     page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     page.setdefault("components", {})["schemas"] = _schemas(served)
-    page["paths"]["/predict"]["post"]["requestBody"] = {
-        "required": True,
-        "content": {"application/json": {"schema": reference("PredictionRequest")}},
-    }
+    page["components"]["schemas"] |= batch_schemas(None if served is None else served.baseline, batch_rows)
+    for path, name in _BODIES.items():
+        page["paths"][path]["post"]["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": reference(name)}},
+        }
     if served is not None:
         page["info"]["description"] += f"\n\nServing `{served.key}`."
     return page

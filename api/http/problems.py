@@ -96,10 +96,12 @@ def of_error(error: Exception) -> Reply:
     kind = next((kind for class_, kind in _KINDS if isinstance(error, class_)), None)
     if kind is None:
         return _unexpected(error)
-    name = error.category if isinstance(error, RequestRefused) else kind.name
-    faults = tuple(map(_fault, error.errors)) if isinstance(error, RequestRefused) else ()
-    detail = "The model could not score this row." if isinstance(error, ScoringFailed) else str(error)
-    return of_problem(Problem(_TYPE + name, kind.title, kind.status, detail, faults), headers_of(error))
+    return of_problem(_known(error, kind), headers_of(error))
+
+
+def problem_of(error: ApiError) -> Problem:
+    """The problem of one row among many, as it would be alone."""
+    return _known(error, next(kind for class_, kind in _KINDS if isinstance(error, class_)))
 
 
 def why(error: Exception) -> str:
@@ -127,6 +129,13 @@ def of_parameters(faults: tuple[Fault, ...]) -> Reply:
 def of_problem(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
     """A problem as an answer."""
     return Reply(problem.status, msgspec.json.encode(problem), CONTENT_TYPE, headers)
+
+
+def _known(error: Exception, kind: _Kind) -> Problem:
+    name = error.category if isinstance(error, RequestRefused) else kind.name
+    faults = tuple(map(_fault, error.errors)) if isinstance(error, RequestRefused) else ()
+    detail = "The model could not score this row." if isinstance(error, ScoringFailed) else str(error)
+    return Problem(_TYPE + name, kind.title, kind.status, detail, faults)
 
 
 def _fault(error: FieldError) -> Fault:

@@ -69,8 +69,13 @@ class ModelInfo(msgspec.Struct, frozen=True):
 _encode_answer = msgspec.json.Encoder().encode
 
 
+def answer_of(event: PredictionEvent[Any]) -> PredictionAnswer:
+    """The answer that belongs to an event."""
+    return PredictionAnswer(event.id, event.score, event.decision, event.model, event.model_version, event.event_time)
+
+
 def encode_answer(event: PredictionEvent[Any]) -> bytes:
-    """The answer that belongs to an event, JSON."""
+    """The same, JSON."""
     return _encode_answer(
         PredictionAnswer(event.id, event.score, event.decision, event.model, event.model_version, event.event_time)
     )
