@@ -14,13 +14,16 @@ ApiError
 ├── NotServing           no prediction can be answered just now; the same request may succeed later
 │   ├── NoModel          no champion is loaded
 │   ├── Overloaded       more requests wait than can be answered soon
+│   ├── ExplainBusy      no explanation just now: too many wait, or the process that makes them is not there
+│   ├── ExplainTimeout   the explanation took too long
 │   └── OutboxClosed     the outbox is full or cannot be written: no answer without an event
 ├── ScoringFailed        the model raised, or gave a score that is not a finite number
 ├── LookupsAway          Redis does not answer: recent predictions cannot be looked up
 ├── NoSuchPrediction     not in Redis: never made, or older than the look-ups keep
 ├── ModelRefused         a registered version that cannot be served, and why
 ├── RegistryAway         MLflow cannot be reached, or has no such model or alias
-└── OutboxUnusable       the outbox directory cannot be used: a start-up error
+├── BaselineRefused      Kafka does not take a version's baseline: it is larger than the topic allows
+└── OutboxUnusable       the outbox directory cannot be used: at the start, or for a version's baseline
 """
 
 from __future__ import annotations
@@ -134,6 +137,16 @@ class OutboxClosed(NotServing):
     retry_after = 5
 
 
+class ExplainBusy(NotServing):
+    """Too many explanations wait, or the process that makes them cannot be asked just now."""
+
+
+class ExplainTimeout(NotServing):
+    """There was no explanation within the time limit."""
+
+    retry_after = 5
+
+
 class ScoringFailed(ApiError):
     """The model raised, or gave a score that is not a finite number."""
 
@@ -156,3 +169,7 @@ class RegistryAway(ApiError):
 
 class OutboxUnusable(ApiError):
     """The outbox directory cannot be used."""
+
+
+class BaselineRefused(ApiError):
+    """Kafka answers, and does not take a version's baseline."""

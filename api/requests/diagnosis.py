@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -32,8 +33,16 @@ class _NonFinite:
     """Stands for NaN, Infinity and -Infinity, which are not JSON."""
 
 
-def diagnose(body: bytes, schema: FeatureSchema, fallback: str) -> RequestRefused:
-    """The error to answer with. fallback: what the decoder said, for a fault that is not found here."""
+Check = Callable[[Any], str | None]
+"""What is wrong with a value, in words; None where nothing is."""
+
+
+def diagnose(
+    body: bytes, schema: FeatureSchema, fallback: str, more: Mapping[str, Check] = MappingProxyType({})
+) -> RequestRefused:
+    """The error to answer with. fallback: what the decoder said, for a fault that is not found here. more: fields that
+    this request has beside those of a prediction.
+    """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -44,7 +53,7 @@ def diagnose(body: bytes, schema: FeatureSchema, fallback: str) -> RequestRefuse
         return Unreadable("not-json", f"The body is not JSON: {error.msg} at character {error.pos}.")
     except RecursionError:
         return Unreadable("not-json", "The body is nested too deeply. A request has two levels.")
-    errors = tuple(error for error, _ in zip(_faults(data, schema), range(MOST_ERRORS), strict=False))
+    errors = tuple(error for error, _ in zip(_faults(data, schema, more), range(MOST_ERRORS), strict=False))
     if not errors:
         errors = (FieldError("", fallback, "wrong-type"),)
     return InvalidRequest(errors[0].category, "The request does not fit the model.", errors)
@@ -67,13 +76,18 @@ def pointer(*parts: str) -> str:
     return "".join("/" + part[:_LONGEST_NAME].replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def _faults(data: Any, schema: FeatureSchema) -> Iterator[FieldError]:
+def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check]) -> Iterator[FieldError]:
     if not isinstance(data, dict):
         yield FieldError("", "must be an object with the field features", "wrong-type")
         return
+    known = (*_TOP, *more)
     for name in data:
-        if name not in _TOP:
-            yield FieldError(pointer(_shown(name)), f"unknown field: leave it out{_meant(name, _TOP)}", "unknown-field")
+        if name not in known:
+            detail = f"unknown field: leave it out{_meant(name, known)}"
+            yield FieldError(pointer(_shown(name)), detail, "unknown-field")
+    for name, check in more.items():
+        if name in data and (wrong := check(data[name])) is not None:
+            yield FieldError(pointer(name), wrong, "wrong-type")
     if data.get("entity_id") is not None:
         yield from _entity_faults(data["entity_id"])
     if data.get("event_time") is not None:
