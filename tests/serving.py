@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from aiokafka.errors import KafkaConnectionError
 
-from api.errors import ModelRefused, RegistryAway, ScoringFailed
+from api.errors import BaselineRefused, ModelRefused, RegistryAway, ScoringFailed
 from api.http.edge import Edge
 from api.main import create_app
 from api.models.served import Served
@@ -154,6 +154,7 @@ class FakeKafka:
         self.refuse_before = 0
         self.refuse_after = 0
         self.away = False
+        self.too_large: set[str] = set()  # baselines that the topic does not take
 
     async def connect(self) -> FakeLink:
         if self.away:
@@ -171,7 +172,10 @@ class FakeLink:
         self._kafka = kafka
 
     async def send_baseline(self, data: bytes) -> None:
-        self._kafka.log.append(f"baseline {Baseline.from_bytes(data).key}")
+        key = Baseline.from_bytes(data).key
+        if key in self._kafka.too_large:
+            raise BaselineRefused(f"the baseline of {key} is too large")
+        self._kafka.log.append(f"baseline {key}")
 
     async def send(self, records: Sequence[Record]) -> None:
         if self._kafka.refuse_before:

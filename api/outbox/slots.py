@@ -54,14 +54,29 @@ class Slot:
         names = [path.name for path in self.directory.glob("*.log")]
         names += [file.read_text(errors="replace") for file in (kept, self.directory / "acked") if file.exists()]
         epoch = max([now_ms, *(_leading_hex(name) + 1 for name in names)])
-        replace_file(kept, f"{epoch:012x}".encode())
+        name = f"{epoch:012x}".encode()
+        try:
+            replace_file(kept, name)
+        except OSError:  # on a full disk in place: what fills it may be this outbox, which only a start can drain
+            with kept.open("r+b") as stream:
+                stream.write(name)
         return epoch
 
     def keep_baseline(self, key: str, data: bytes) -> None:
-        """Keep a version's baseline for as long as its events may be unsent; it is on the disk when this returns."""
+        """Keep a version's baseline for as long as its events may be unsent; it is on the disk when this returns.
+
+        Raises OutboxUnusable.
+        """
         self._kept.add(key)  # first: forget_inherited may run on the event loop while this is in a thread
-        self._baselines.mkdir(exist_ok=True)
-        replace_file(self._baselines / f"{quote(key, safe='')}.json", data)
+        if self.baseline(key) == data:  # a restart on a full disk has to come this far
+            return
+        try:
+            self._baselines.mkdir(exist_ok=True)
+            replace_file(self._baselines / f"{quote(key, safe='')}.json", data)
+        except OSError as error:
+            raise OutboxUnusable(
+                f"API_OUTBOX_DIR: {self._baselines} cannot keep the baseline of {key}: {error.strerror}; make room"
+            ) from error
 
     def baseline(self, key: str) -> bytes | None:
         """A kept baseline, None where there is none."""
@@ -110,12 +125,16 @@ def abandoned(root: Path) -> Iterator[Slot]:
 
 
 def replace_file(file: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also through a power cut."""
+    """Write a file whole or not at all, also through a power cut. Raises OSError."""
     fresh = file.with_name(file.name + ".new")
-    with fresh.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with fresh.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        fresh.unlink(missing_ok=True)  # a part of it would take up room that is wanted
+        raise
     fresh.replace(file)
     sync_directory(file.parent)
 

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnknownTopicOrPartitionError,
+)
 
+from api.errors import BaselineRefused
 from api.outbox.segments import Record
 from contracts.baseline import Baseline
 from contracts.headers import BASELINE_PUBLISHED, PREDICTION_MADE, cloud_event
@@ -52,19 +58,25 @@ class Producer:
         return producer
 
     async def send_baseline(self, data: bytes) -> None:
-        """Publish a baseline; returns when all replicas have it."""
+        """Publish a baseline; returns when all replicas have it. Raises BaselineRefused or KafkaError."""
         baseline = Baseline.from_bytes(data)
         key = baseline.key.encode()
         partitions = await self._inner.partitions_for(self._baselines)
-        await self._inner.send_and_wait(
-            self._baselines,
-            data,
-            key=key,
-            partition=partition_of(key, len(partitions)),
-            headers=cloud_event(
-                BASELINE_PUBLISHED, f"{baseline.key}/{baseline.digest}", _SOURCE, time=baseline.created.isoformat()
-            ),
-        )
+        try:
+            await self._inner.send_and_wait(
+                self._baselines,
+                data,
+                key=key,
+                partition=partition_of(key, len(partitions)),
+                headers=cloud_event(
+                    BASELINE_PUBLISHED, f"{baseline.key}/{baseline.digest}", _SOURCE, time=baseline.created.isoformat()
+                ),
+            )
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            raise BaselineRefused(
+                f"the baseline of {baseline.key} has {len(data)} bytes, more than max.message.bytes of "
+                f"{self._baselines} allows: `python -m stream_app topics` says how to raise it"
+            ) from error
 
     async def send(self, records: Sequence[Record]) -> None:
         """Publish events in order; returns when all replicas have all of them.

@@ -2,6 +2,11 @@
 
 No event leaves before the baseline of its version was acknowledged in this process's life, so whoever reads the topic
 can always find out what an event is to be compared with. On an error: a new connection, the same position.
+
+Two exceptions, both said in the log, in `versions_without_baseline` and, while they last, in /health/ready: a baseline
+that is lost, and one that Kafka refuses as too large. Their events go out. Held back they would hold back all that was
+answered after them, for the ids of a process must reach a partition in their order; let past and sent later they would
+be late for their windows, so no better off than now: stage 1 puts them aside and a replay counts them.
 """
 
 from __future__ import annotations
@@ -12,16 +17,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka.errors import KafkaError
 
+from api.errors import BaselineRefused
 from api.health import Health
 from api.outbox.backlog import Slice
 from api.outbox.segments import Record
 from api.outbox.slots import Slot
 from api.outbox.sources import Source, Sources
 from api.telemetry import Telemetry
+from contracts.errors import InvalidBaseline
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +54,8 @@ class Sink(Protocol):
 @dataclass(frozen=True)
 class Pace:
     """In seconds. linger: pause when nothing waits. warn: without an acknowledgement Kafka counts as away.
-    limit: without one the group is sent again. adopt: between looks for abandoned outboxes. retry: before a new
+    limit: without one the group is sent again. adopt: between looks for abandoned outboxes, and between attempts to
+    publish a baseline that was refused. retry: before a new
     connection. check: between questions to Kafka and Redis without traffic.
     """
 
@@ -57,6 +65,13 @@ class Pace:
     adopt: float
     retry: float = 1.0
     check: float = 2.0
+
+
+class Refusal(NamedTuple):
+    """A baseline that Kafka does not take. again: when it is tried again (stopwatch)."""
+
+    data: bytes
+    again: float
 
 
 class Publisher:
@@ -83,6 +98,8 @@ class Publisher:
         self._stopwatch = stopwatch
         self._wanted: list[str] = []
         self._announced: set[str] = set()
+        self._refused: dict[str, Refusal] = {}
+        self._up = False
         self._adopt_at = 0.0
         self._emptied = asyncio.Event()
 
@@ -139,6 +156,8 @@ class Publisher:
         while self._wanted:
             await self._announce(link, self._sources.own.slot, self._wanted[0])
             self._wanted.pop(0)
+        for key in [key for key, refusal in self._refused.items() if self._stopwatch() >= refusal.again]:
+            await self._offer(link, key, self._refused[key].data)
         moved = False
         for source in self._sources:
             slice_ = source.backlog.read()
@@ -163,16 +182,33 @@ class Publisher:
         self._well()
 
     async def _announce(self, link: Link, slot: Slot, key: str) -> None:
-        if key in self._announced:
+        if key in self._announced or key in self._refused:
             return
         data = slot.baseline(key)
         if data is None:  # they were answered: keeping them back would help nobody, and the topic may have it
-            log.error("publisher: the baseline of %s is not kept in slot %s; its events go out without", key, slot.name)
-            self._telemetry.without_baseline.inc()
+            self._without(key, f"it is not kept in slot {slot.name}")
         else:
+            await self._offer(link, key, data)
+
+    async def _offer(self, link: Link, key: str, data: bytes) -> None:
+        try:
             async with self._patience():
                 await link.send_baseline(data)
+        except BaselineRefused as error:
+            if key not in self._refused:
+                log.error("publisher: %s; events of this version go out without it", error)
+                self._telemetry.without_baseline.inc()
+            self._refused[key] = Refusal(data, self._stopwatch() + self._pace.adopt)
+        except InvalidBaseline as error:
+            self._without(key, f"what is kept of it is damaged: {error}")
+        else:
             log.info("publisher: the baseline of %s is on Kafka", key)
+            self._announced.add(key)
+            self._refused.pop(key, None)
+
+    def _without(self, key: str, why: str) -> None:
+        log.error("publisher: events of %s go out without their baseline: %s", key, why)
+        self._telemetry.without_baseline.inc()
         self._announced.add(key)
 
     @asynccontextmanager
@@ -190,13 +226,16 @@ class Publisher:
         if self.health != Health(False, detail):
             log.warning("publisher: Kafka is away, events wait in the outbox: %s", detail)
         self.health = Health(False, detail)
+        self._up = False
         self._telemetry.kafka_up.set(0)
 
     def _well(self) -> None:
-        if not self.health.ok:
+        if not self._up:
             log.info("publisher: Kafka answers")
-        self.health = Health(True, "answers")
+        self._up = True
         self._telemetry.kafka_up.set(1)
+        refused = ", ".join(self._refused)
+        self.health = Health(not refused, f"refuses the baseline of {refused}: see the log" if refused else "answers")
 
 
 @asynccontextmanager

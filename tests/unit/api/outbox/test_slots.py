@@ -1,3 +1,6 @@
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,29 @@ def test_an_epoch_is_later_than_the_position_of_a_file_that_is_gone(tmp_path: Pa
     (slot.directory / "acked").write_text(f"{NOW:012x}-000003.log 17\n")
 
     assert slot.next_epoch(5) > NOW
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """What every write would add is refused; what overwrites is taken."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_baseline_that_is_kept_already_is_kept_on_a_full_disk_and_no_other(tmp_path: Path):
+    slot = claim(tmp_path)
+    slot.keep_baseline("flights/1", b"some twenty bytes of it")
+
+    with full_disk():
+        slot.keep_baseline("flights/1", b"some twenty bytes of it")
+        with pytest.raises(OutboxUnusable, match=r"API_OUTBOX_DIR: .* the baseline of flights/2: .*; make room"):
+            slot.keep_baseline("flights/2", b"some twenty bytes of it")
+
+    assert [file.name for file in (slot.directory / "baselines").iterdir()] == ["flights%2F1.json"]
 
 
 def test_only_slots_with_files_and_without_a_living_owner_are_abandoned(tmp_path: Path):

@@ -109,6 +109,37 @@ async def test_events_whose_baseline_is_lost_go_out_and_are_counted(tmp_path: Pa
     assert post.telemetry.registry.get_sample_value("tidemark_api_versions_without_baseline_total") == 1
 
 
+async def test_a_damaged_baseline_holds_nothing_back_and_is_counted(tmp_path: Path):
+    post = Post(tmp_path)
+    post.slot.keep_baseline("flights/3", b"{damaged")
+    post.outbox.append(a_group(1, baseline="flights/3"))
+    post.outbox.append(a_group(2, baseline="flights/1"))
+    async with post.running():
+        await post.until("1", "2")
+
+    assert post.kafka.log == ["baseline flights/1", "1", "2"]
+    assert post.telemetry.registry.get_sample_value("tidemark_api_versions_without_baseline_total") == 1
+
+
+async def test_a_refused_baseline_is_said_and_holds_no_event_back_and_goes_out_once_it_is_taken(tmp_path: Path):
+    post = Post(tmp_path)
+    post.kafka.too_large = {"flights/2"}
+    async with post.running():
+        for number, version in enumerate("121"):
+            post.outbox.append(a_group(number, baseline=f"flights/{version}"))
+            await post.until(*map(str, range(number + 1)))
+        refuses = (False, "refuses the baseline of flights/2: see the log")
+        await eventually(lambda: post.publisher.health == refuses, 5, "the refusal in the state")
+        assert post.telemetry.registry.get_sample_value("tidemark_api_kafka_up") == 1
+
+        post.kafka.too_large.clear()
+
+        await eventually(lambda: post.kafka.log[-1] == "baseline flights/2", 5, "the baseline")
+        await eventually(lambda: post.publisher.health.ok, 5, "well again")
+    assert post.telemetry.registry.get_sample_value("tidemark_api_versions_without_baseline_total") == 1
+    assert post.kafka.connections == 1
+
+
 async def test_without_kafka_events_wait_and_go_out_when_it_is_there(tmp_path: Path):
     post = Post(tmp_path)
     post.kafka.away = True
