@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 Headers = list[tuple[str, bytes]]
 
 PREDICTION_MADE = "io.tidemark.prediction.made"
@@ -13,13 +15,50 @@ DEAD_LETTERED = "io.tidemark.record.dead-lettered"
 RESENT = "io.tidemark.record.resent"
 
 
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where the request that made an event comes from, as its client said; "" where it said nothing.
+
+    traceparent, tracestate: W3C Trace Context (CloudEvents' extension "Distributed Tracing"). request_id: X-Request-Id.
+    """
+
+    request_id: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
+
+
+class EventHeaders:
+    """Headers of JSON records of one kind: what they share is encoded once. kind: the `type` attribute; source: who
+    writes them, a URI reference.
+    """
+
+    def __init__(self, kind: str, source: str) -> None:
+        self._shared: Headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_type", kind.encode()),
+            ("ce_source", source.encode()),
+            ("content-type", b"application/json"),
+        ]
+
+    def of(self, id_: str, time: str | None = None, origin: Origin | None = None) -> Headers:
+        """Those of one record. time: RFC 3339."""
+        headers = [*self._shared, ("ce_id", id_.encode())]
+        if time is not None:
+            headers.append(("ce_time", time.encode()))
+        if origin is not None:
+            headers += _of_origin(origin)
+        return headers
+
+
 def cloud_event(kind: str, id_: str, source: str, *, time: str | None = None) -> Headers:
-    """Headers of one JSON record. kind: the `type` attribute; source: who wrote it, a URI reference; time: RFC 3339."""
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_type", kind.encode()),
-        ("ce_source", source.encode()),
-        ("ce_id", id_.encode()),
-        ("content-type", b"application/json"),
-    ]
-    return headers if time is None else [*headers, ("ce_time", time.encode())]
+    """Headers of one JSON record; see EventHeaders."""
+    return EventHeaders(kind, source).of(id_, time)
+
+
+def _of_origin(origin: Origin) -> Headers:
+    """What was not said has no header."""
+    named = (
+        ("ce_requestid", origin.request_id),
+        ("ce_traceparent", origin.traceparent),
+        ("ce_tracestate", origin.tracestate),
+    )
+    return [(name, value.encode()) for name, value in named if value]

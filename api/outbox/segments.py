@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from contracts.headers import Origin
+
 VERSION = 1
 FILE_HEADER = struct.Struct("<4sHH")
 FRAME_HEADER = struct.Struct("<II")
@@ -42,7 +44,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One event as Kafka takes it. time: the event time, RFC 3339, for the CloudEvents header.
 
-    outcome: of the request, at one of its events; what wrote files without it made none.
+    outcome: of the request, at one of its events; origin: of the request, where its client named one. Files written
+    before these fields were have neither.
     """
 
     key: bytes
@@ -50,6 +53,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     time: str
     value: bytes
     outcome: Outcome | None = None
+    origin: Origin | None = None
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):

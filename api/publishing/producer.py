@@ -17,10 +17,11 @@ from aiokafka.errors import (
 from api.errors import BaselineRefused
 from api.outbox.segments import Record
 from contracts.baseline import Baseline
-from contracts.headers import BASELINE_PUBLISHED, PREDICTION_MADE, cloud_event
+from contracts.headers import BASELINE_PUBLISHED, PREDICTION_MADE, EventHeaders, cloud_event
 from contracts.topics import BASELINES, PREDICTIONS, partition_of
 
 _SOURCE = "/tidemark/api"
+_HEADERS = EventHeaders(PREDICTION_MADE, _SOURCE)
 _TURN = 100
 _REQUEST_MS = 10_000
 _CLOSE_SECONDS = 2.0
@@ -89,7 +90,7 @@ class Producer:
         sent: list[asyncio.Future[Any]] = []
         for number, record in enumerate(records, 1):
             partition = partition_of(record.key, partitions)
-            headers = cloud_event(PREDICTION_MADE, record.id, _SOURCE, time=record.time)
+            headers = _HEADERS.of(record.id, record.time, record.origin)
             batch = open_batches.get(partition) or open_batches.setdefault(partition, self._inner.create_batch())
             while batch.append(key=record.key, value=record.value, timestamp=None, headers=headers) is None:
                 sent.append(await self._inner.send_batch(batch, self._predictions, partition=partition))

@@ -1,14 +1,15 @@
-"""RequestHeaders: the headers that the API reads, found in one pass over what the client sent."""
+"""RequestHeaders: the headers that the API reads, out of what the client sent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+import msgspec
 
 Raw = Iterable[tuple[bytes, bytes]]
 
 
-class RequestHeaders(NamedTuple):
+class RequestHeaders(msgspec.Struct, frozen=True, gc=False):
     """Values as they were sent, b"" where a header is absent. Of a header that was sent twice, the last one.
 
     request_id: X-Request-Id. traceparent, tracestate: W3C Trace Context. api_key: X-API-Key.
@@ -24,15 +25,20 @@ class RequestHeaders(NamedTuple):
     tracestate: bytes = b""
 
 
-_FIELDS = {field.replace("_", "-").encode(): field for field in RequestHeaders._fields}
-_FIELDS[b"x-request-id"] = _FIELDS.pop(b"request-id")
-_FIELDS[b"x-api-key"] = _FIELDS.pop(b"api-key")
-
-
 def read_headers(raw: Raw) -> RequestHeaders:
     """raw: ASGI's pairs, names in lower case.
 
     >>> read_headers([(b"host", b"a"), (b"x-request-id", b"r-1")]).request_id
     b'r-1'
     """
-    return RequestHeaders(**{_FIELDS[name]: value for name, value in raw if name in _FIELDS})
+    get = dict(raw).get
+    return RequestHeaders(
+        get(b"content-type", b""),
+        get(b"content-length", b""),
+        get(b"authorization", b""),
+        get(b"x-api-key", b""),
+        get(b"idempotency-key", b""),
+        get(b"x-request-id", b""),
+        get(b"traceparent", b""),
+        get(b"tracestate", b""),
+    )

@@ -1,7 +1,21 @@
+import zlib
+
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.outbox.segments import FILE_HEADER, VERSION, Group, Record, file_header, frame, parse, version_of
+from api.outbox.segments import (
+    FILE_HEADER,
+    FRAME_HEADER,
+    VERSION,
+    Group,
+    Record,
+    file_header,
+    frame,
+    parse,
+    version_of,
+)
+from contracts.headers import Origin
 from tests.serving import a_group
 
 groups = st.builds(
@@ -67,3 +81,18 @@ def test_bytes_that_are_not_an_outbox_file_have_no_format():
     assert version_of(b"") is None
     assert version_of(file_header()[:-1]) is None
     assert version_of(b"GIF89a....") is None
+
+
+def test_records_of_a_file_from_before_outcomes_and_origins_are_read():
+    old = msgspec.msgpack.encode(["flights/1", 5, [[b"k", "id-1", "2026-01-01T00:00:00+00:00", b"{}"]]])
+
+    parsed = parse(FRAME_HEADER.pack(len(old), zlib.crc32(old)) + old)
+
+    assert parsed.groups == [Group("flights/1", 5, [Record(b"k", "id-1", "2026-01-01T00:00:00+00:00", b"{}")])]
+
+
+def test_a_record_keeps_where_its_request_came_from():
+    origin = Origin("r-1", "00-" + "a" * 32 + "-" + "b" * 16 + "-01", "vendor=1")
+    written = Group("flights/1", 5, [Record(b"k", "id-1", "t", b"{}", origin=origin)])
+
+    assert parse(frame(written)).groups == [written]
