@@ -15,10 +15,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.errors import OutboxClosed, OutboxUnusable
+from api.explaining.queue import ExplanationQueue
 from api.guard.guard import Guard
 from api.http.batch import BatchEndpoint
 from api.http.edge import Edge
 from api.http.exchange import Exchange
+from api.http.explain import ExplainEndpoint
 from api.http.handlers import handle_errors
 from api.http.openapi import build_page
 from api.http.predict import PredictEndpoint
@@ -117,6 +119,10 @@ def create_app(
     guard = Guard()
     exchange = Exchange(guard, telemetry)
     predict = PredictEndpoint(predictor, limit=settings.body_limit_bytes, now=now)
+    explanations = ExplanationQueue(
+        most=settings.explain_queue, seconds=settings.explain_timeout_seconds, started=telemetry.explainers.inc
+    )
+    explain = ExplainEndpoint(predictor, explanations, limit=settings.body_limit_bytes, now=now)
     batch = BatchEndpoint(
         predictor,
         RowsPredictor(predictor, telemetry, rows=settings.batch_rows, settle=settle),
@@ -131,6 +137,8 @@ def create_app(
         exchange,
         predict,
         batch,
+        explain,
+        explanations,
         predictor,
         follower,
         publisher,
@@ -180,6 +188,7 @@ def _fastapi(services: Services, slot: Slot, settings: ApiSettings, worker: Work
         await _end(publishing)
         await asyncio.to_thread(services.outbox.close)
         await services.mirror.close()
+        await services.explanations.close()
         slot.release()
 
     app = FastAPI(

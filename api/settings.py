@@ -100,6 +100,10 @@ class ApiSettings(BaseSettings):
     max_waiting: int = Field(
         1024, ge=1, description="Rows that may wait to be scored; with more, new predictions get 503 at once."
     )
+    explain_timeout_seconds: float = Field(
+        10.0, ge=0.1, le=600, description="Time limit of POST /explain, waiting included; beyond it 503."
+    )
+    explain_queue: int = Field(16, ge=1, le=10_000, description="Explanations that may wait or be made at a time.")
     event_time_future_days: float = Field(
         366.0, gt=0, le=36_500, description="An event_time further ahead than this is refused as absurd."
     )

@@ -36,6 +36,10 @@ class Telemetry:
         # The model alone. It blocks the event loop: above .1 s, health checks and every other request wait for it.
         self.score_seconds = self._histogram("score_seconds", "Time to score one micro-batch.", _LATENCY)
 
+        # Starts of the process that explains: one, at the first POST /explain. Rising: it is killed, for its memory or
+        # at API_EXPLAIN_TIMEOUT_SECONDS. Predictions do not notice.
+        self.explainers = self._counter("explainer_starts", "Starts of the process that explains.")
+
         # Keys.
         # 0: the file of keys was changed and cannot be read; the keys from before are in force. The log says what.
         # 1 without a file, too.

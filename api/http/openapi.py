@@ -11,6 +11,8 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.explaining.answer import Explanation
+from api.explaining.reading import explanation_schemas
 from api.health import Readiness
 from api.http.batch_schema import batch_schemas
 from api.http.problems import CONTENT_TYPE, Problem
@@ -20,7 +22,7 @@ from contracts.events import FeatureValue, PredictionEvent
 
 _Event = PredictionEvent[dict[str, FeatureValue]]
 _EVENT = "PredictionEvent"
-_BODIES = {"/predict": "PredictionRequest", "/predict/batch": "BatchRequest"}
+_BODIES = {"/predict": "PredictionRequest", "/predict/batch": "BatchRequest", "/explain": "ExplanationRequest"}
 
 
 def reference(name: str) -> dict[str, str]:
@@ -54,7 +56,7 @@ def build_page(app: FastAPI, served: Served | None, batch_rows: int) -> dict[str
 
 
 def _schemas(served: Served | None) -> dict[str, Any]:
-    structs = (Problem, Readiness, ModelInfo, PredictionAnswer, _Event)
+    structs = (Problem, Readiness, ModelInfo, PredictionAnswer, Explanation, _Event)
     references, schemas = msgspec.json.schema_components(structs, ref_template=REFERENCE)
     # a generic struct's own name has brackets, which a component's name may not have
     generated = references[-1]["$ref"].rsplit("/", 1)[1]
@@ -71,5 +73,6 @@ def _schemas(served: Served | None) -> dict[str, Any]:
         "required": ["predictions", "next_cursor"],
     }
     if served is None:
-        return {**schemas, "PredictionRequest": {"type": "object", "description": "No model is loaded yet."}}
-    return {**schemas, **request_schemas(served.reader, served.baseline)}
+        unknown = {"type": "object", "description": "No model is loaded yet."}
+        return {**schemas, "PredictionRequest": unknown, "ExplanationRequest": unknown}
+    return {**schemas, **request_schemas(served.reader, served.baseline), **explanation_schemas(served)}

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.explaining.queue import ExplanationQueue
 from api.health import Health, Readiness, readiness
 from api.http.exchange import Endpoint, Exchange
 from api.http.health_routes import health_routes
@@ -37,6 +38,11 @@ _BATCH_DOCS: dict[int | str, dict[str, Any]] = {
     422: problem("No batch: `rows` is missing, empty, too long, or no array. A wrong row is told in its own place."),
     500: problem("Something unexpected. A row that the model fails on is told in its own place."),
 }
+_EXPLAIN_DOCS: dict[int | str, dict[str, Any]] = {
+    **_PREDICT_DOCS,
+    200: answers("Explanation", "What each feature adds to the score. It makes no event."),
+    503: problem("No model yet, too many explanations wait, or this one took too long. Try again after Retry-After."),
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Services:
     exchange: Exchange
     predict: Endpoint
     batch: Endpoint
+    explain: Endpoint
+    explanations: ExplanationQueue
     predictor: Predictor
     follower: ChampionFollower
     publisher: Publisher
@@ -67,6 +75,10 @@ def build_router(services: Services) -> APIRouter:
     @router.post(services.batch.path, responses=_BATCH_DOCS, summary="Predict many rows", tags=["predictions"])
     async def batch(request: Request) -> Response:
         return to_response(await services.exchange.run(services.batch, request.scope["headers"], request.receive))
+
+    @router.post(services.explain.path, responses=_EXPLAIN_DOCS, summary="Explain one score", tags=["predictions"])
+    async def explain(request: Request) -> Response:
+        return to_response(await services.exchange.run(services.explain, request.scope["headers"], request.receive))
 
     router.include_router(lookup_routes(services.mirror))
     router.include_router(model_routes(services.predictor, services.alias))
