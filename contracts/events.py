@@ -75,6 +75,24 @@ class EventId(NamedTuple):
         return f"{self.source}-{self.epoch:012x}-{self.sequence:010x}"
 
 
+class EventIds:
+    """The ids of one process, in order: what they share is written once.
+
+    >>> EventIds("api.00", 1734942503876).next()
+    'api.00-0193f2a1b3c4-0000000000'
+    """
+
+    def __init__(self, source: str, epoch: int) -> None:
+        self._shared = str(EventId(source, epoch, 0))[:-10]
+        self._sequence = 0
+
+    def next(self) -> str:
+        """One that was not given before."""
+        number = self._sequence
+        self._sequence = number + 1
+        return f"{self._shared}{number:010x}"
+
+
 def parse_id(text: str) -> EventId | None:
     """The parts of an id of the shape `source-epoch-sequence`; None for a foreign id.
 

@@ -38,6 +38,11 @@ class Batcher(Generic[Job, Answer]):
         self._scheduled = False
         self._settling: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that are not worked on yet."""
+        return len(self._waiting)
+
     def submit(self, job: Job) -> asyncio.Future[Answer]:
         """Join the next batch. To be called on the event loop."""
         loop = asyncio.get_running_loop()

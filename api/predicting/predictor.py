@@ -6,10 +6,11 @@ arrived before it finishes with the old version, what comes after is read and sc
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -23,22 +24,24 @@ from api.predicting.batcher import Batcher
 from api.predicting.drafts import Draft, event_of, record_of
 from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
-from contracts.events import Envelope, EventId, PredictionEvent, encode_event
+from contracts.events import Envelope, EventIds, PredictionEvent, encode_event
+from contracts.headers import Origin
 
 Event = PredictionEvent[msgspec.Struct]
 Committed = Envelope | ScoringFailed
 
 
-class Job(NamedTuple):
-    """A validated request. received: reading of the stopwatch when its body was there."""
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """A validated request. received: reading of the stopwatch when its body was there. origin: as its client said."""
 
     served: Served
     request: PredictionRequest
     received: float
+    origin: Origin | None = None
 
 
 class Predictor:
-    """source, epoch: of the event ids (see contracts.events.EventId); the sequence counts from 0.
+    """source, epoch: of the event ids (see contracts.events.EventIds).
 
     now: the wall clock. stopwatch: seconds, monotonic. settle: see Batcher.
     """
@@ -57,11 +60,9 @@ class Predictor:
     ) -> None:
         self._outbox = outbox
         self._telemetry = telemetry
-        self._source = source
-        self._epoch = epoch
+        self._ids = EventIds(source, epoch)
         self._now = now
         self._stopwatch = stopwatch
-        self._sequence = 0
         self._served: Served | None = None
         self._batcher: Batcher[Job, Event] = Batcher(self._work, rows, settle)
 
@@ -78,6 +79,11 @@ class Predictor:
         origin = "from the local copy" if self._served.cached else "from the registry"
         return Health(True, f"{self._served.key}, {origin}")
 
+    @property
+    def waiting(self) -> int:
+        """Rows that are not scored yet."""
+        return self._batcher.waiting
+
     def current(self) -> Served:
         """The version to read the next request with. Raises NoModel."""
         if self._served is None:
@@ -92,9 +98,9 @@ class Predictor:
         self._telemetry.model_info.labels(served.baseline.model, served.baseline.version, served.scorer.kind).set(1)
         self._telemetry.compiled.set(is_compiled(served.scorer))
 
-    async def submit(self, job: Job) -> Event:
+    def submit(self, job: Job) -> asyncio.Future[Event]:
         """The committed event of a request. Raises ScoringFailed or OutboxClosed, and then there is no event."""
-        return await self._batcher.submit(job)
+        return self._batcher.submit(job)
 
     def commit(
         self,
@@ -113,9 +119,7 @@ class Predictor:
             if isinstance(draft, ScoringFailed):
                 committed.append(draft)
             else:
-                id_ = str(EventId(self._source, self._epoch, self._sequence))
-                self._sequence += 1
-                committed.append(event_of(draft, id_, served.baseline, now))
+                committed.append(event_of(draft, self._ids.next(), served.baseline, now))
         records = [
             record_of(event, draft.time or time)
             for draft, event in zip(drafts, committed, strict=True)
@@ -146,27 +150,30 @@ class Predictor:
         scored = self._stopwatch()
         self._telemetry.score_seconds.observe(scored - begun)
         now = self._now()
-        answers: list[Event | Exception] = [
-            score if isinstance(score, ScoringFailed) else self._event(job, score, now, scored)
-            for job, score in zip(jobs, scores, strict=True)
-        ]
-        events = [answer for answer in answers if isinstance(answer, PredictionEvent)]
-        if events:
+        written = now.isoformat()  # nearly always the event time of all of them
+        answers: list[Event | Exception] = []
+        records: list[Record] = []
+        for job, score in zip(jobs, scores, strict=True):
+            if isinstance(score, ScoringFailed):
+                answers.append(score)
+                continue
+            event = self._event(job, score, now, scored)
+            answers.append(event)
+            time = written if event.event_time is now else event.event_time.isoformat()
+            key = event.id if event.entity_id is None else event.entity_id
+            records.append(Record(key.encode(), event.id, time, encode_event(event), None, job.origin))
+        if records:
             try:
-                self._outbox.append(
-                    Group(served.key, int(now.timestamp() * 1000), [_record(event) for event in events])
-                )
+                self._outbox.append(Group(served.key, int(now.timestamp() * 1000), records))
             except OutboxClosed as error:
                 return [answer if isinstance(answer, ScoringFailed) else error for answer in answers]
-            self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(events))
+            self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(records))
         return answers
 
     def _event(self, job: Job, score: float, now: datetime, scored: float) -> Event:
         baseline, request = job.served.baseline, job.request
-        number = self._sequence
-        self._sequence += 1  # also when the outbox refuses: an id is never given twice
         return PredictionEvent(
-            id=str(EventId(self._source, self._epoch, number)),
+            id=self._ids.next(),  # also when the outbox then refuses: an id is never given twice
             event_time=now if request.event_time is None else request.event_time.astimezone(UTC),
             model=baseline.model,
             model_version=baseline.version,
@@ -176,8 +183,3 @@ class Predictor:
             entity_id=request.entity_id,
             latency_ms=round((scored - job.received) * 1000, 3),
         )
-
-
-def _record(event: PredictionEvent[Any]) -> Record:
-    key = event.id if event.entity_id is None else event.entity_id
-    return Record(key.encode(), event.id, event.event_time.isoformat(), encode_event(event))
