@@ -13,6 +13,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import typer
 
 from api.errors import ApiError
+from api.guard.commands import keys
+from api.logs.start import start_logging
 from api.settings import PREFIX, ApiSettings, load_settings
 
 cli = typer.Typer(
@@ -20,6 +22,7 @@ cli = typer.Typer(
     # a plain traceback: typer's own may show the values of variables, a key too
     pretty_exceptions_enable=False,
 )
+cli.add_typer(keys, name="keys")
 
 
 def describe_settings() -> str:
@@ -52,11 +55,11 @@ def main(
     if settings_help:
         typer.echo(describe_settings())
         return
-    from api.serving import serve, start_logging  # not for the other commands
+    from api.serving import serve  # not for the other commands
 
     try:
         settings = load_settings()
-        start_logging(settings.log_level)
+        start_logging(settings.log_level, settings.log_format)
         serve(settings)
     except ApiError as error:
         fail(error)

@@ -10,14 +10,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
 
 from api.errors import OutboxClosed, OutboxUnusable
 from api.explaining.queue import ExplanationQueue
-from api.guard.guard import Guard
+from api.guard.following import KeyFollower
+from api.guard.opening import open_guard, say_who_is_let_in
+from api.http.admission import admission
 from api.http.batch import BatchEndpoint
+from api.http.cors import with_cors
 from api.http.edge import Edge
 from api.http.exchange import Exchange
 from api.http.explain import ExplainEndpoint
@@ -25,6 +29,7 @@ from api.http.handlers import handle_errors
 from api.http.openapi import build_page
 from api.http.predict import PredictEndpoint
 from api.http.routes import Services, build_router
+from api.models.catalogue import Catalogue, Registry
 from api.models.served import Served, prepare
 from api.models.store import ModelStore
 from api.outbox.log import Outbox
@@ -47,6 +52,10 @@ SHOW_SECONDS = 1.0
 FIRST_MODEL_SECONDS = 10.0
 
 
+class Store(Versions, Registry, Protocol):
+    """What is asked of api.models.store.ModelStore."""
+
+
 def utc_now() -> datetime:
     """The wall clock."""
     return datetime.now(UTC)
@@ -55,15 +64,22 @@ def utc_now() -> datetime:
 def create_app(
     settings: ApiSettings,
     *,
-    versions: Versions | None = None,
+    versions: Store | None = None,
     now: Callable[[], datetime] = utc_now,
     worker: Worker | None = None,
-) -> Edge:
-    """The whole API as one ASGI callable. versions: instead of MLflow's, for tests. worker: one of several processes.
+) -> ASGIApp:
+    """The whole API as one ASGI callable: an Edge, inside of CORS where origins are named.
 
+    versions: instead of MLflow's, for tests. worker: one of several processes.
     Takes an outbox slot, which the end of the application's lifespan gives back. Raises OutboxUnusable, SettingsError.
     """
     telemetry = Telemetry()
+    guard, keys = open_guard(
+        settings.keys_file,
+        telemetry,
+        waiting=lambda: predictor.waiting,
+        max_waiting=settings.max_waiting,
+    )
     slot = claim(settings.outbox_dir)
     try:
         epoch, source = slot.next_epoch(int(now().timestamp() * 1000)), f"api.{slot.identity()}"
@@ -107,8 +123,9 @@ def create_app(
         publisher.announce(served.key)
         _settle_memory()
 
+    store = versions or ModelStore(settings.tracking_uri, settings.model, settings.model_alias, settings.model_cache)
     follower = ChampionFollower(
-        versions or ModelStore(settings.tracking_uri, settings.model, settings.model_alias, settings.model_cache),
+        store,
         predictor,
         telemetry,
         prepare=lambda model: prepare(model, now(), timedelta(days=settings.event_time_future_days)),
@@ -116,8 +133,7 @@ def create_app(
         swapped=swapped,
         poll_seconds=settings.model_poll_seconds,
     )
-    guard = Guard()
-    exchange = Exchange(guard, telemetry)
+    exchange = Exchange(guard, telemetry, body_seconds=settings.body_timeout_seconds)
     predict = PredictEndpoint(predictor, limit=settings.body_limit_bytes, now=now)
     explanations = ExplanationQueue(
         most=settings.explain_queue, seconds=settings.explain_timeout_seconds, started=telemetry.explainers.inc
@@ -129,11 +145,13 @@ def create_app(
         telemetry,
         limit=settings.batch_body_limit_bytes,
         most=settings.batch_limit_rows,
+        most_at_once=settings.max_batches,
         charge=guard.charge,
         now=now,
     )
     metrics = telemetry.page if worker is None else partial(worker.page, telemetry.page)
     services = Services(
+        guard,
         exchange,
         predict,
         batch,
@@ -141,6 +159,7 @@ def create_app(
         explanations,
         predictor,
         follower,
+        Catalogue(store, settings.model, settings.model_alias, served=lambda: predictor.served, now=now),
         publisher,
         mirror,
         outbox,
@@ -148,7 +167,8 @@ def create_app(
         metrics,
         settings.model_alias,
     )
-    return Edge(_fastapi(services, slot, settings, worker), exchange, predict)
+    app = _fastapi(services, slot, settings, worker, keys)
+    return with_cors(Edge(app, exchange, predict), settings.cors_origins)
 
 
 def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror, telemetry: Telemetry) -> Publisher:
@@ -171,13 +191,18 @@ def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror
     )
 
 
-def _fastapi(services: Services, slot: Slot, settings: ApiSettings, worker: Worker | None) -> FastAPI:
+def _fastapi(
+    services: Services, slot: Slot, settings: ApiSettings, worker: Worker | None, keys: KeyFollower | None
+) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        say_who_is_let_in(services.guard, settings.host)
         background = [asyncio.create_task(services.follower.run(), name="champion")]
         background.append(
             asyncio.create_task(_sync_every(services.outbox, services.telemetry, SYNC_SECONDS), name="sync")
         )
+        if keys is not None:
+            background.append(asyncio.create_task(keys.run(), name="keys"))
         publishing = asyncio.create_task(services.publisher.run(), name="publisher")
         if worker is not None:
             background.append(asyncio.create_task(_show(worker, services.telemetry), name="metrics"))
@@ -188,6 +213,7 @@ def _fastapi(services: Services, slot: Slot, settings: ApiSettings, worker: Work
         await _end(publishing)
         await asyncio.to_thread(services.outbox.close)
         await services.mirror.close()
+        services.catalogue.close()
         await services.explanations.close()
         slot.release()
 
@@ -199,7 +225,7 @@ def _fastapi(services: Services, slot: Slot, settings: ApiSettings, worker: Work
         redoc_url=None,
     )
     app.state.services = services
-    app.include_router(build_router(services))
+    app.include_router(build_router(services), dependencies=[Depends(admission(services.guard, services.telemetry))])
     handle_errors(app)
 
     def page() -> dict[str, Any]:

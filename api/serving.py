@@ -9,7 +9,6 @@ one worker may get none.)
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import socket
@@ -21,18 +20,9 @@ from api.settings import ApiSettings
 from api.workers.board import Worker
 from api.workers.supervisor import Supervisor
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 GRACE_SECONDS = 5
 """For requests under way when the end comes."""
 BACKLOG = 2048
-
-
-def start_logging(level: str) -> None:
-    """To stderr. Libraries whose errors reach us as exceptions, and are said once by us, are quiet."""
-    logging.basicConfig(level=level.upper(), format=FORMAT, stream=sys.stderr)
-    for name, quiet in (("aiokafka", logging.CRITICAL), ("mlflow", logging.ERROR), ("alembic", logging.ERROR)):
-        logging.getLogger(name).setLevel(quiet)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:

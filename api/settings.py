@@ -95,7 +95,7 @@ class ApiSettings(BaseSettings):
         2 * _MIB, ge=1024, le=16 * _MIB, description="Longest body of a request of POST /predict/batch."
     )
     body_timeout_seconds: float = Field(
-        10.0, gt=0, le=3600, description="A body that is not there after so long gets 408, and its connection is closed."
+        10.0, gt=0, le=3600, description="A body that is not there after so long gets 408, and its connection ends."
     )
     max_waiting: int = Field(
         1024, ge=1, description="Rows that may wait to be scored; with more, new predictions get 503 at once."
@@ -104,6 +104,9 @@ class ApiSettings(BaseSettings):
         10.0, ge=0.1, le=600, description="Time limit of POST /explain, waiting included; beyond it 503."
     )
     explain_queue: int = Field(16, ge=1, le=10_000, description="Explanations that may wait or be made at a time.")
+    max_batches: int = Field(
+        16, ge=1, description="Batches that are worked on at a time; with more, further ones get 503 at once."
+    )
     event_time_future_days: float = Field(
         366.0, gt=0, le=36_500, description="An event_time further ahead than this is refused as absurd."
     )

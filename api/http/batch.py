@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from api.errors import ApiError, RequestRefused, ScoringFailed
+from api.errors import ApiError, Overloaded, RequestRefused, ScoringFailed
 from api.guard.guard import Scope
 from api.http.exchange import Call
 from api.http.problems import Problem, Reply, problem_of, why
@@ -47,7 +47,10 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class BatchEndpoint:
-    """limit: longest body in bytes. most: rows in it. charge: takes rows of a client's rate. now: the wall clock."""
+    """limit: longest body in bytes. most: rows in it. most_at_once: requests worked on.
+
+    charge: takes rows of a client's rate. now: the wall clock.
+    """
 
     path = "/predict/batch"
     scope: Scope = "predict"
@@ -61,6 +64,7 @@ class BatchEndpoint:
         *,
         limit: int,
         most: int,
+        most_at_once: int,
         charge: Callable[[str, int], None],
         now: Callable[[], datetime],
         stopwatch: Callable[[], float] = time.perf_counter,
@@ -73,10 +77,21 @@ class BatchEndpoint:
         self._charge = charge
         self._now = now
         self._stopwatch = stopwatch
+        self._most_at_once = most_at_once
+        self._under_way = 0
         self._reader: tuple[Served, RowsReader] | None = None
 
     async def answer(self, call: Call) -> Reply:
         """Raises RequestRefused or NotServing."""
+        if self._under_way >= self._most_at_once:
+            raise Overloaded("More batches wait than can be answered soon.")
+        self._under_way += 1
+        try:
+            return await self._answered(call)
+        finally:
+            self._under_way -= 1
+
+    async def _answered(self, call: Call) -> Reply:
         served = self._predictor.current()
         read = await self._read(self._reader_of(served), call.body)
         self._charge(call.client, len(read) - 1)  # one was charged at the door

@@ -12,7 +12,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.http.exchange import ClientGone, Endpoint, Exchange, Receive
+from api.http.body import ClientGone, Receive
+from api.http.exchange import Endpoint, Exchange
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -6,16 +6,16 @@ An endpoint takes a Call and gives a Reply, or raises an ApiError; everything ar
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-from api.errors import BodyTooLarge, RequestRefused, WrongContentType
-from api.guard.guard import Guard, Scope
+from api.errors import RequestRefused, WrongContentType
+from api.guard.guard import Guard
+from api.guard.keys import Scope
+from api.http.body import ClientGone, Receive, read_body
 from api.http.problems import Reply, of_error, why
 from api.requests.headers import Raw, RequestHeaders, read_headers
 from api.telemetry import Telemetry
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class Call(NamedTuple):
@@ -41,17 +41,19 @@ class Endpoint(Protocol):
         """Raises ApiError."""
 
 
-class ClientGone(Exception):
-    """The client closed the connection before its body was there: there is nobody to answer."""
-
-
 class Exchange:
-    """stopwatch: seconds, monotonic."""
+    """body_seconds: how long a body may take to arrive. stopwatch: seconds, monotonic."""
 
     def __init__(
-        self, guard: Guard, telemetry: Telemetry, *, stopwatch: Callable[[], float] = time.perf_counter
+        self,
+        guard: Guard,
+        telemetry: Telemetry,
+        *,
+        body_seconds: float,
+        stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._guard = guard
+        self._body_seconds = body_seconds
         self._telemetry = telemetry
         self._stopwatch = stopwatch
 
@@ -61,7 +63,9 @@ class Exchange:
             headers = read_headers(raw)
             client = self._guard.admit(headers, endpoint.scope)
             check_content_type(headers.content_type)
-            body = await read_body(headers.content_length, receive, endpoint.limit)
+            body = await read_body(
+                headers.content_length, receive, endpoint.limit, self._body_seconds, self._guard.reconsider
+            )
             begun = self._stopwatch()
             reply = await endpoint.answer(Call(body, headers, client, begun))
             self._telemetry.request_seconds.observe(self._stopwatch() - begun)
@@ -76,25 +80,6 @@ class Exchange:
             return of_error(error)
 
 
-async def read_body(announced: bytes, receive: Receive, limit: int) -> bytes:
-    """Counts as it reads: a client may announce nothing, or something else than it sends.
-
-    Raises BodyTooLarge or ClientGone.
-    """
-    if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > limit:
-            raise _too_large(limit)
-    return body
-
-
 def check_content_type(declared: bytes) -> None:
     """application/json or application/<anything>+json; only UTF-8. Raises WrongContentType."""
     if declared == b"application/json":
@@ -104,7 +89,3 @@ def check_content_type(declared: bytes) -> None:
     json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
     if not json or charset not in ("", "utf-8"):
         raise WrongContentType("content-type", "Send Content-Type: application/json, with a body in UTF-8.")
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge("too-large", f"The body has more than {limit} bytes: send features, and only the model's.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from api.guard.guard import Scope
+from api.guard.keys import Scope
 from api.http.exchange import Call
 from api.http.problems import Reply
 from api.predicting.predictor import Job, Predictor

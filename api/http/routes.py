@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.explaining.queue import ExplanationQueue
+from api.guard.guard import Guard
 from api.health import Health, Readiness, readiness
 from api.http.exchange import Endpoint, Exchange
 from api.http.health_routes import health_routes
@@ -16,6 +17,7 @@ from api.http.lookups import lookup_routes
 from api.http.model_routes import model_routes
 from api.http.openapi import answers, problem
 from api.http.responses import to_response
+from api.models.catalogue import Catalogue
 from api.outbox.log import Outbox
 from api.predicting.champion import ChampionFollower
 from api.predicting.predictor import Predictor
@@ -49,6 +51,7 @@ _EXPLAIN_DOCS: dict[int | str, dict[str, Any]] = {
 class Services:
     """What the routes speak to."""
 
+    guard: Guard
     exchange: Exchange
     predict: Endpoint
     batch: Endpoint
@@ -56,6 +59,7 @@ class Services:
     explanations: ExplanationQueue
     predictor: Predictor
     follower: ChampionFollower
+    catalogue: Catalogue
     publisher: Publisher
     mirror: Mirror
     outbox: Outbox
@@ -81,7 +85,7 @@ def build_router(services: Services) -> APIRouter:
         return to_response(await services.exchange.run(services.explain, request.scope["headers"], request.receive))
 
     router.include_router(lookup_routes(services.mirror))
-    router.include_router(model_routes(services.predictor, services.alias))
+    router.include_router(model_routes(services.predictor, services.catalogue, services.alias))
     router.include_router(health_routes(lambda: _readiness(services), services.metrics))
     return router
 

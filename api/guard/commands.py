@@ -1,0 +1,99 @@
+"""`python -m api keys add | list | revoke`: the file of API keys, from the command line.
+
+A running API reads the file again by itself, within a second.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from api.errors import ApiError, SettingsError
+from api.guard.expiry import read_expiry
+from api.guard.key_file import Entries, change, read
+from api.guard.keys import ID_BYTES, SECRET_BYTES, KeyEntry, hash_of, mint
+
+keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True, pretty_exceptions_enable=False)
+
+_File = Annotated[Path, typer.Option("--file", envvar="API_KEYS_FILE", help="The file of keys.")]
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except ApiError as error:
+        typer.echo(f"api keys: {error}", err=True)
+        raise SystemExit(2) from None
+
+
+@keys.command()
+def add(
+    file: _File,
+    name: Annotated[str, typer.Option(help="Of the client, as logs show it: letters, digits, . _ -")],
+    scope: Annotated[list[str], typer.Option(help="predict, read or admin; may be repeated.")],
+    expires: Annotated[str | None, typer.Option(help="90d, 12h, a date or a time with zone. Default: never.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Rows a second, for each worker process.")] = None,
+    burst: Annotated[int | None, typer.Option(help="Rows at once. Default: twice the rate.")] = None,
+) -> None:
+    """Make a key and print it, once: only its hash is kept."""
+    with _in_one_line():
+        made = mint(secrets.token_bytes(ID_BYTES + SECRET_BYTES))
+        if rate is None and burst is not None:
+            raise SettingsError("--burst belongs to --rate: give both, or neither")
+        entry = {
+            "id": made.id,
+            "name": name,
+            "hash": hash_of(made.text.encode()),
+            "scopes": list(dict.fromkeys(scope)),
+            "expires": None if expires is None else read_expiry(expires, datetime.now(UTC)),
+            "rate": rate,
+            "burst": max(1, round(2 * rate)) if burst is None and rate is not None else burst,
+        }
+        try:
+            new = msgspec.convert(entry, KeyEntry)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"{error}".replace("`$.", "`--").replace("--scopes", "--scope")) from error
+        change(file, lambda entries: _with(entries, new))
+    typer.echo(made.text)
+    typer.echo(f"Key {made.id} of {name} is in {file}. It is shown only now.", err=True)
+
+
+@keys.command("list")
+def list_(file: _File) -> None:
+    """List the keys: id, name, scopes, expiry, rate. There is nothing secret in it."""
+    with _in_one_line():
+        for entry in read(file):
+            expires = "never expires" if entry.expires is None else f"expires {entry.expires.isoformat()}"
+            if entry.expires is not None and entry.expires <= datetime.now(UTC):
+                expires = f"EXPIRED {entry.expires.isoformat()}"
+            rate = "no rate" if entry.rate is None else f"{entry.rate:g} rows/s, {entry.burst} at once"
+            typer.echo(f"{entry.id}  {entry.name}  {'+'.join(entry.scopes)}  {expires}  {rate}")
+
+
+@keys.command()
+def revoke(file: _File, id_: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")]) -> None:
+    """Take a key out of the file: within a second it opens nothing."""
+    with _in_one_line():
+        change(file, lambda entries: _without(entries, id_))
+    typer.echo(f"Key {id_} is revoked.", err=True)
+
+
+def _with(entries: Entries, new: KeyEntry) -> Entries:
+    if any(entry.name == new.name for entry in entries):
+        raise SettingsError(f"--name {new.name}: there is a key of this name; call the new one {new.name}-2, say")
+    return (*entries, new)
+
+
+def _without(entries: Entries, id_: str) -> Entries:
+    left = tuple(entry for entry in entries if entry.id != id_)
+    if left == entries:
+        raise SettingsError(f"there is no key with the id {id_}; `python -m api keys list` shows them")
+    return left

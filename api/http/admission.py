@@ -1,0 +1,38 @@
+"""Who may use a route that is not a POST of JSON (those are admitted in `api.http.exchange`).
+
+Closed unless named here: a new route needs a key with `read` without anybody having to think of it. Open are health,
+because an orchestrator has no key, and the page of the API, which says nothing that the documentation does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fastapi import Request
+
+from api.errors import RequestRefused
+from api.guard.guard import Guard
+from api.guard.keys import Scope
+from api.requests.headers import read_headers
+from api.telemetry import Telemetry
+
+OPEN: Final = frozenset({"/health/live", "/health/ready"})
+"""Besides /docs and /openapi.json, which FastAPI answers before it asks for this."""
+
+NEEDED: Final[Scope] = "read"
+
+
+def admission(guard: Guard, telemetry: Telemetry) -> Callable[[Request], Awaitable[None]]:
+    """A dependency for all routes."""
+
+    async def admit(request: Request) -> None:
+        if request.method == "POST" or request.scope["path"] in OPEN:
+            return
+        try:
+            guard.admit(read_headers(request.scope["headers"]), NEEDED)
+        except RequestRefused as error:
+            telemetry.refused.labels(error.category).inc()
+            raise
+
+    return admit
