@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 from api.errors import BaselineRefused, ModelRefused, RegistryAway, ScoringFailed
 from api.http.edge import Edge
 from api.main import create_app
+from api.models.registered import RegisteredVersion
 from api.models.served import Served
 from api.models.store import ModelVersion
 from api.outbox.log import Outbox
@@ -118,12 +119,22 @@ class FakeVersions:
         self.versions: dict[str, ModelVersion | Exception] = {}
         self.cached: ModelVersion | None = None
         self.loads: list[str] = []
+        self.listings = 0
         self.discarded: list[str] = []
 
     def resolve(self) -> str:
         if self.champion is None:
             raise RegistryAway("the registry is away")
         return self.champion
+
+    def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
+        self.listings += 1
+        if self.champion is None:
+            raise RegistryAway("the registry is away")
+        return tuple(
+            RegisteredVersion(version, ("champion",) if version == self.champion else (), NOON, True, False, {})
+            for version in sorted(self.versions, key=int, reverse=True)[:most]
+        )
 
     def load(self, version: str) -> ModelVersion:
         self.loads.append(version)

@@ -1,4 +1,4 @@
-"""GET /model: what answers."""
+"""GET /model and /models: what answers, and what there is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from fastapi import APIRouter, Response
 
 from api.http.openapi import answers, problem
 from api.http.responses import json_response
+from api.models.catalogue import Catalogue
 from api.predicting.predictor import Predictor
 from api.requests.schemas import model_info
 
 
-def model_routes(predictor: Predictor, alias: str) -> APIRouter:
+def model_routes(predictor: Predictor, catalogue: Catalogue, alias: str) -> APIRouter:
     """alias: whose version answers."""
     router = APIRouter(tags=["model"])
 
@@ -31,5 +32,15 @@ def model_routes(predictor: Predictor, alias: str) -> APIRouter:
             scorer_note=served.scorer_note,
         )
         return json_response(msgspec.json.encode(info))
+
+    @router.get(
+        "/models",
+        responses={200: answers("Models", "The versions; `registry` says whether the registry could be asked.")},
+        summary="The registered versions of the model",
+        description="The newest 20 and those with an alias. The registry is asked at most every 15 seconds. "
+        "While it is away the loaded version is listed alone.",
+    )
+    async def models() -> Response:
+        return json_response(msgspec.json.encode(await catalogue.models()))
 
     return router

@@ -16,6 +16,7 @@ from api.explaining.reading import explanation_schemas
 from api.health import Readiness
 from api.http.batch_schema import batch_schemas
 from api.http.problems import CONTENT_TYPE, Problem
+from api.models.registered import Models
 from api.models.served import Served
 from api.requests.schemas import REFERENCE, ModelInfo, PredictionAnswer, request_schemas
 from contracts.events import FeatureValue, PredictionEvent
@@ -56,7 +57,7 @@ def build_page(app: FastAPI, served: Served | None, batch_rows: int) -> dict[str
 
 
 def _schemas(served: Served | None) -> dict[str, Any]:
-    structs = (Problem, Readiness, ModelInfo, PredictionAnswer, Explanation, _Event)
+    structs = (Problem, Readiness, ModelInfo, Models, PredictionAnswer, Explanation, _Event)
     references, schemas = msgspec.json.schema_components(structs, ref_template=REFERENCE)
     # a generic struct's own name has brackets, which a component's name may not have
     generated = references[-1]["$ref"].rsplit("/", 1)[1]

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 
 from api.errors import ModelRefused, RegistryAway
+from api.models.registered import RegisteredVersion
 from contracts.baseline import Baseline
 from contracts.compiled import MAX_BYTES
 from contracts.errors import InvalidBaseline
@@ -89,6 +91,22 @@ class ModelStore:
         except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
             raise RegistryAway(f"{self._name}@{self._alias}: {_first_line(error)}") from error
 
+    def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
+        """The newest versions and those with an alias, newest first. Raises RegistryAway."""
+        self._check_file()
+        try:
+            client = self._registry()
+            aliases: dict[str, str] = client.get_registered_model(self._name).aliases
+            newest = client.search_model_versions(
+                f"name='{self._name}'", max_results=most, order_by=["version_number DESC"]
+            )
+            known = {str(one.version): one for one in newest}
+            for version in set(map(str, aliases.values())) - set(known):
+                known[version] = client.get_model_version(self._name, version)
+            return tuple(self._facts(known[version], aliases) for version in sorted(known, key=int, reverse=True))
+        except Exception as error:  # as in resolve()
+            raise RegistryAway(f"{self._name}: {_first_line(error)}") from error
+
     def load(self, version: str) -> ModelVersion:
         """Fetch a version and load it; then either keep() or discard() it. Raises RegistryAway or ModelRefused."""
         try:
@@ -130,6 +148,20 @@ class ModelStore:
         if self._client is None:  # on first use: for a SQLite file it opens the database
             self._client = _mlflow().tracking.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
         return self._client
+
+    def _facts(self, found: Any, aliases: dict[str, str]) -> RegisteredVersion:
+        location = self._registry().get_model_version_download_uri(self._name, found.version)
+        listing = _mlflow().artifacts.list_artifacts(artifact_uri=location, tracking_uri=self._uri)
+        files = {file.path.rsplit("/", 1)[-1] for file in listing}
+        return RegisteredVersion(
+            version=str(found.version),
+            aliases=tuple(sorted(alias for alias, version in aliases.items() if str(version) == str(found.version))),
+            created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+            baseline=BASELINE_FILE in files,
+            compiled=COMPILED_FILE in files,
+            metrics=dict(self._registry().get_run(found.run_id).data.metrics) if found.run_id else {},
+            description=found.description or "",
+        )
 
     def _check_file(self) -> None:
         """MLflow would make an empty registry of a mistyped file name."""

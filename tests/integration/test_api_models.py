@@ -164,3 +164,29 @@ def test_a_registry_file_that_is_not_there_is_named_and_not_made(tmp_path: Path)
 def test_a_registry_that_does_not_answer_is_away(tmp_path: Path):
     with pytest.raises(RegistryAway, match="any@champion"):
         store(tmp_path, "any", uri="http://127.0.0.1:1").resolve()
+
+
+def test_versions_are_listed_newest_first_with_what_the_registry_knows(tmp_path: Path):
+    first = a_model_version(shared_registry(), model="listed")
+    second = a_model_version(shared_registry(), model="listed", baseline=b"", alias=None)
+
+    listed = store(tmp_path, "listed").listed(20)
+
+    assert [(one.version, one.aliases, one.baseline, one.compiled) for one in listed] == [
+        (second, (), False, False),
+        (first, ("champion",), True, False),
+    ]
+    assert all(one.created is not None for one in listed)
+
+
+def test_a_version_with_an_alias_is_listed_however_old_it_is(tmp_path: Path):
+    first = a_model_version(shared_registry(), model="aged")
+    for _ in range(2):
+        last = a_model_version(shared_registry(), model="aged", alias=None)
+
+    assert [one.version for one in store(tmp_path, "aged").listed(1)] == [last, first]
+
+
+def test_a_registry_that_does_not_answer_lists_nothing(tmp_path: Path):
+    with pytest.raises(RegistryAway):
+        store(tmp_path, "any", uri="http://127.0.0.1:1").listed(20)
