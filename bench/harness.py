@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bench.api.run import API
 from bench.benchmark import EXTRA, BenchError, Benchmark, Extra, Options
 from bench.closing import CLOSING
 from bench.counting import COUNTING
@@ -38,6 +39,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     COUNTING,
     CLOSING,
     SCORING,
+    API,
     REFERENCES_NEEDED,
     NEMESIS,
     STREAM,

@@ -1,0 +1,7 @@
+"""`python -m bench api`: our server beside an ordinary FastAPI endpoint, `mlflow models serve` and an empty endpoint.
+
+wrk_package.py, wrk.py, load.lua: the load tool. pinned.py: who runs on which core. material.py: the model and the
+requests. servers.py, ours.py: what is measured, each a process of its own; ordinary.py and constant.py are two of them.
+trial.py: one run. delivered.py: whether every answer is on Kafka. memory.py: millions of requests. figures.py: the
+table.
+"""

@@ -1,0 +1,277 @@
+"""Figures: of each server and number of connections the least disturbed run, the ratios of the rounds, and the table.
+
+Other work on a shared machine can only slow a run down, so the fastest of a case is the one that says most. A ratio is
+the median of the ratios of the rounds: a load that comes and goes has then hit both sides alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+
+from bench.api.trial import Run
+
+OURS, GOAL, MANY = "ours", 16, 64
+"""The connections that the goals are set on."""
+_FRAMES = {"ordinary": "ordinary FastAPI + sklearn", "mlflow": "mlflow models serve", "empty": "empty FastAPI endpoint"}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One case; milliseconds. All but slowest, runs and ours_to_this are of its fastest run, see trial.Run for the
+    cores. ours_to_this: how many times as many requests/s ours answers, median of the rounds."""
+
+    server: str
+    connections: int
+    runs: int
+    requests_per_second: float
+    slowest: float
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    max_ms: float
+    cpu_us: float
+    server_cores: float
+    others: float
+    load_cores: float
+    load_waited: float
+    drain_seconds: float
+    ours_to_this: float | None
+
+
+class Half(msgspec.Struct, frozen=True, kw_only=True):
+    """Paced at half of the measured rate, medians of the rounds; worst: of their p99.9. floor: p99.9 of a constant
+    answer without a framework, paced alike: what the load side and the machine add by themselves."""
+
+    requests_per_second: float
+    connections: int
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    worst_p999_ms: float
+    floor_p999_ms: float | None
+
+
+class Batches(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /predict/batch of 1,000 rows, the fastest run. delivered_per_second: until the last is acknowledged."""
+
+    rows_per_second: float
+    delivered_per_second: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us_row: float
+    connections: int
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """Resident memory, 10^6 bytes, by predictions answered. ratio: at the end / at the first of them."""
+
+    answered: int
+    megabytes: dict[str, float]
+    ratio: float
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """answered: predictions that our server says it answered. seen: those whose answer the load side got; the others
+    (cut_off) were under way when a run of wrk was over. delivered: different ids on `predictions`; repeats: records
+    beyond those. missing: answers to requests of our own, whose ids we know, that are not there."""
+
+    answered: int
+    seen: int
+    cut_off: int
+    most_cut_off: int
+    delivered: int
+    repeats: int
+    missing: int
+
+    @property
+    def exact(self) -> bool:
+        """Every answer was delivered, nothing else was, and the two sides' counts of answers fit."""
+        return self.delivered == self.answered and not self.missing and 0 <= self.cut_off <= self.most_cut_off
+
+
+class ApiFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The first ones are ours at 16 connections, _64 at 64; null: not run. start_seconds: with a cached model."""
+
+    requests_per_second: float | None
+    requests_per_second_64: float | None
+    ratio_to_ordinary: float | None
+    ratio_to_empty: float | None
+    ratio_to_mlflow: float | None
+    p50_ms: float | None
+    p99_ms: float | None
+    p99_ms_64: float | None
+    p999_ms_half_load: float | None
+    cpu_us: float | None
+    cpu_us_64: float | None
+    batch_rows_per_second: float | None
+    answered: int
+    delivered: int
+    exact: bool
+    keys: bool
+    start_seconds: dict[str, float]
+    resident_mb: dict[str, float]
+    rows: list[Row]
+    half: Half | None
+    batch: Batches | None
+    memory: Memory | None
+    delivery: Delivery
+
+
+def rows_of(rounds: Sequence[Sequence[Run]]) -> list[Row]:
+    """One for each case, in the order of the first round."""
+    cases = list(dict.fromkeys((run.server, run.connections) for runs in rounds for run in runs))
+    return [_row(rounds, server, connections) for server, connections in cases]
+
+
+def _row(rounds: Sequence[Sequence[Run]], server: str, connections: int) -> Row:
+    mine = [_of(runs, server, connections) for runs in rounds]
+    ours = [_of(runs, OURS, connections) for runs in rounds]
+    found = [run for run in mine if run is not None]
+    ratios = [our.rate / my.rate for our, my in zip(ours, mine, strict=True) if our is not None and my is not None]
+    best = max(found, key=lambda run: run.rate)
+    return Row(
+        server=server,
+        connections=connections,
+        runs=len(found),
+        requests_per_second=round(best.rate, 1),
+        slowest=round(min(run.rate for run in found), 1),
+        p50_ms=best.said.p50,
+        p99_ms=best.said.p99,
+        p999_ms=best.said.p999,
+        max_ms=best.said.max,
+        cpu_us=round(best.cpu_us, 1),
+        server_cores=round(best.server_cores, 2),
+        others=round(best.others, 2),
+        load_cores=round(best.load_cores, 2),
+        load_waited=round(best.load_waited, 3),
+        drain_seconds=round(best.drain, 2),
+        ours_to_this=float(f"{median(ratios):.3g}") if ratios and server != OURS else None,
+    )
+
+
+def _of(runs: Sequence[Run], server: str, connections: int) -> Run | None:
+    for run in runs:
+        if (run.server, run.connections) == (server, connections):
+            return run
+    return None
+
+
+def half_of(runs: Sequence[Run], floor: Run | None) -> Half:
+    """runs: paced ones of ours, one a round."""
+    return Half(
+        requests_per_second=round(median(run.rate for run in runs), 1),
+        connections=runs[0].connections,
+        p50_ms=round(median(run.said.p50 for run in runs), 3),
+        p99_ms=round(median(run.said.p99 for run in runs), 3),
+        p999_ms=round(median(run.said.p999 for run in runs), 3),
+        worst_p999_ms=max(run.said.p999 for run in runs),
+        floor_p999_ms=None if floor is None else floor.said.p999,
+    )
+
+
+def batches_of(runs: Sequence[Run], rows: int) -> Batches:
+    """rows: in a batch."""
+    best = max(runs, key=lambda run: run.rate)
+    return Batches(
+        rows_per_second=round(best.rate * rows),
+        delivered_per_second=round(best.said.requests * rows / (best.said.seconds + best.drain)),
+        p50_ms=best.said.p50,
+        p99_ms=best.said.p99,
+        cpu_us_row=round(best.cpu_us / rows, 2),
+        connections=best.connections,
+    )
+
+
+def figures_of(
+    rows: Sequence[Row],
+    half: Half | None,
+    batch: Batches | None,
+    memory: Memory | None,
+    delivery: Delivery,
+    *,
+    keys: bool,
+    start_seconds: dict[str, float],
+    resident_mb: dict[str, float],
+) -> ApiFigures:
+    """All of it, and out of it what the goals are set on."""
+    by_case = {(row.server, row.connections): row for row in rows}
+    one, many = by_case.get((OURS, GOAL)), by_case.get((OURS, MANY))
+
+    def ratio(server: str) -> float | None:
+        row = by_case.get((server, GOAL))
+        return row.ours_to_this if row else None
+
+    return ApiFigures(
+        requests_per_second=one.requests_per_second if one else None,
+        requests_per_second_64=many.requests_per_second if many else None,
+        ratio_to_ordinary=ratio("ordinary"),
+        ratio_to_empty=ratio("empty"),
+        ratio_to_mlflow=ratio("mlflow"),
+        p50_ms=one.p50_ms if one else None,
+        p99_ms=one.p99_ms if one else None,
+        p99_ms_64=many.p99_ms if many else None,
+        p999_ms_half_load=half.p999_ms if half else None,
+        cpu_us=one.cpu_us if one else None,
+        cpu_us_64=many.cpu_us if many else None,
+        batch_rows_per_second=batch.rows_per_second if batch else None,
+        answered=delivery.answered,
+        delivered=delivery.delivered,
+        exact=delivery.exact,
+        keys=keys,
+        start_seconds=start_seconds,
+        resident_mb=resident_mb,
+        rows=list(rows),
+        half=half,
+        batch=batch,
+        memory=memory,
+        delivery=delivery,
+    )
+
+
+def line_of(run: Run) -> str:
+    """One run, as it ends."""
+    return (
+        f"  {run.server:9}{run.connections:4}{run.rate:11,.0f}/s   p50 {run.said.p50:7.2f}  p99 {run.said.p99:7.2f}  "
+        f"p99.9 {run.said.p999:7.2f} ms   {run.cpu_us:8,.0f} us   cores: {run.server_cores:.2f}, others there "
+        f"{run.others:.2f}, load side {run.load_cores:.2f} (wrk waited {run.load_waited:.0%})"
+        + (f"; drained {run.drain:.1f} s later" if run.drain else "")
+    )
+
+
+def table(figures: ApiFigures) -> list[str]:
+    """For people. The columns on the right tell a noisy run: `others` is what took from the server's core."""
+    head = (
+        f"{'server':28}{'conn.':>6}{'requests/s':>12}{'(slowest)':>12}{'p50 ms':>9}{'p99':>9}{'p99.9':>9}{'cpu us':>10}"
+    )
+    lines = ["", f"{head}{'ours/this':>11}{'core':>7}{'others':>8}{'load':>7}"]
+    for row in figures.rows:
+        ratio = "-" if row.ours_to_this is None else f"{row.ours_to_this:g}"
+        lines.append(
+            f"{_FRAMES.get(row.server, row.server):28}{row.connections:6}{row.requests_per_second:12,.0f}"
+            f"{f'({row.slowest:,.0f})':>12}{row.p50_ms:9.2f}{row.p99_ms:9.2f}{row.p999_ms:9.2f}{row.cpu_us:10,.1f}"
+            f"{ratio:>11}{row.server_cores:7.2f}{row.others:8.2f}{row.load_cores:7.2f}"
+        )
+    if half := figures.half:
+        floor = "" if half.floor_p999_ms is None else f"; a constant answer, paced alike: {half.floor_p999_ms:.2f}"
+        lines.append(
+            f"half load, {half.requests_per_second:,.0f}/s on {half.connections} connections: p50 {half.p50_ms:.2f}, "
+            f"p99 {half.p99_ms:.2f}, p99.9 {half.p999_ms:.2f} ms (worst round {half.worst_p999_ms:.2f}{floor})"
+        )
+    if batch := figures.batch:
+        lines.append(
+            f"batches of 1,000 rows: {batch.rows_per_second:,.0f} rows/s answered, {batch.delivered_per_second:,.0f} "
+            f"until delivered; {batch.cpu_us_row:.1f} us a row; p50 {batch.p50_ms:.0f}, p99 {batch.p99_ms:.0f} ms"
+        )
+    if memory := figures.memory:
+        lines.append(f"memory over {memory.answered:,} predictions: last / first {memory.ratio:.3f}")
+    found = figures.delivery
+    lines += [
+        "start to ready, s: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in figures.start_seconds.items()),
+        "resident memory, MB: " + ", ".join(f"{name} {size:.0f}" for name, size in figures.resident_mb.items()),
+        f"answered {found.answered:,} (the load side saw {found.seen:,}, {found.cut_off} were cut off at the ends of "
+        f"runs), delivered {found.delivered:,}, repeats {found.repeats}, missing {found.missing}: "
+        + ("equal" if found.exact else "NOT EQUAL"),
+    ]
+    return lines

@@ -1,0 +1,66 @@
+"""Pinned: the server has one core to itself, everything else of the measurement the others.
+
+As a module, `python -m bench.api.pinned CORES COMMAND...`, it binds itself to cores and becomes the command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from bench.benchmark import BenchError
+
+
+class Cores(NamedTuple):
+    """server: the core that is measured. load: those of the load tool, Kafka, Redis and this program."""
+
+    server: int
+    load: frozenset[int]
+
+
+def cores() -> Cores:
+    """Out of those that this process may use. Raises BenchError where there are not two, or they cannot be chosen."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise BenchError("processes are pinned to cores with sched_setaffinity: run this benchmark on Linux")
+    return split(os.sched_getaffinity(0))
+
+
+def split(usable: Collection[int]) -> Cores:
+    """The server gets the last one: the first has most of the interrupts.
+
+    >>> split({0, 1, 2})
+    Cores(server=2, load=frozenset({0, 1}))
+    """
+    if len(usable) < 2:
+        raise BenchError("one core is for the server and one for the load: two are needed, this process may use one")
+    server = max(usable)
+    return Cores(server, frozenset(usable) - {server})
+
+
+def command(core: int, words: Sequence[str]) -> list[str]:
+    """The command, bound to a core."""
+    return [sys.executable, "-m", "bench.api.pinned", str(core), *words]
+
+
+@contextmanager
+def kept_to(chosen: Collection[int]) -> Iterator[None]:
+    """Every thread of this process keeps to these cores, and so do the processes that it starts meanwhile."""
+    before = os.sched_getaffinity(0)
+    _move(chosen)
+    try:
+        yield
+    finally:
+        _move(before)
+
+
+def _move(chosen: Collection[int]) -> None:
+    for thread in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(thread), chosen)
+
+
+if __name__ == "__main__":
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+    os.execvp(sys.argv[2], sys.argv[2:])

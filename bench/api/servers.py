@@ -1,0 +1,161 @@
+"""Servers: each a process on the measured core, watched from outside: ready, processor time, memory."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bench.api.material import MODEL, ROOT, Material
+from bench.api.pinned import command
+from bench.api.wrk import Target
+from bench.benchmark import BenchError
+from demo.stack.ports import choose_port
+from demo.stack.processes import ServiceProcess
+
+_START_SECONDS, _STOP_SECONDS, _POLL_SECONDS = 120.0, 30.0, 0.02
+_TICK, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+_SESSION, _USER, _SYSTEM, _RESIDENT = 3, 11, 12, 21
+"""Positions in /proc/PID/stat behind the command's closing parenthesis."""
+_UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning", "--port"]
+
+
+class Server:
+    """path: of the POST. health: path of a GET that answers 200 once it is ready; None: the POST itself is tried."""
+
+    def __init__(
+        self,
+        name: str,
+        core: int,
+        words: Sequence[str],
+        directory: Path,
+        *,
+        port: int,
+        bodies: Path,
+        path: str = "/predict",
+        health: str | None = None,
+        env: Mapping[str, str] | None = None,
+        key: str = "",
+    ) -> None:
+        self.name, self.url = name, f"http://127.0.0.1:{port}"
+        self.target = Target(self.url + path, bodies, key)
+        self._health = health
+        env = {**(env or {}), "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        self.process = ServiceProcess(name, command(core, words), directory / f"{name}.log", env=env, cwd=ROOT)
+
+    def start(self) -> float:
+        """Returns when it is ready: the seconds that it took. Raises BenchError."""
+        began = time.monotonic()
+        self.process.start()
+        ready: Callable[[], bool] = self._answers_health if self._health else self._answers_post
+        while not ready():
+            if not self.process.alive():
+                raise BenchError(f"{self.name} has ended: {' / '.join(self.process.tail(3))}")
+            if time.monotonic() - began > _START_SECONDS:
+                raise BenchError(
+                    f"{self.name} was not ready in {_START_SECONDS:g} s: {' / '.join(self.process.tail(3))}"
+                )
+            time.sleep(_POLL_SECONDS)
+        return time.monotonic() - began
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL for what is left of it."""
+        self.process.terminate(_STOP_SECONDS)
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far of all its processes."""
+        return sum(int(fields[_USER]) + int(fields[_SYSTEM]) for fields in _processes(self.process.pid)) / _TICK
+
+    def resident_mb(self) -> float:
+        """Resident memory of all its processes, 10^6 bytes."""
+        return sum(int(fields[_RESIDENT]) for fields in _processes(self.process.pid)) * _PAGE / 1e6
+
+    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """One request of our own: status and answer; (0, b"") where nobody listens."""
+        return self._ask(path, body, {"Content-Type": "application/json"})
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """The same."""
+        return self._ask(path, None, {})
+
+    def _ask(self, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        key = {"Authorization": f"Bearer {self.target.key}"} if self.target.key else {}
+        return fetch(urllib.request.Request(self.url + path, body, headers | key))
+
+    def _answers_health(self) -> bool:
+        return self.get(str(self._health))[0] == 200
+
+    def _answers_post(self) -> bool:
+        with self.target.bodies.open("rb") as bodies:
+            status, answer = self.post(self.target.url.removeprefix(self.url), bodies.readline())
+        if status not in (0, 200):
+            raise BenchError(f"{self.name} answers {status}: {answer[:300].decode(errors='replace')}")
+        return status == 200
+
+
+def fetch(request: urllib.request.Request) -> tuple[int, bytes]:
+    """Status and body; (0, b"") where nobody answers."""
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return 0, b""
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    return choose_port(random.SystemRandom())
+
+
+def others(material: Material, core: int, directory: Path) -> list[Server]:
+    """What ours is compared with; not started."""
+    mlflow = free_port()
+    # it looks for uvicorn on the path, as an activated environment has it
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    serve = f"-m mlflow models serve -m models:/{MODEL}@champion --env-manager local --workers 1 --host 127.0.0.1 -p"
+    return [
+        _uvicorn(
+            "ordinary", "bench.api.ordinary:app", core, material, directory, ORDINARY_MODEL=str(material.model_file)
+        ),
+        Server(
+            "mlflow",
+            core,
+            [sys.executable, *serve.split(), str(mlflow)],
+            directory,
+            port=mlflow,
+            bodies=material.records,
+            path="/invocations",
+            env={"MLFLOW_TRACKING_URI": material.registry, "PATH": path},
+        ),
+        _uvicorn("empty", "bench.api.constant:app", core, material, directory),
+        _uvicorn("bare", "bench.api.constant:bare", core, material, directory),
+    ]
+
+
+def _uvicorn(name: str, app: str, core: int, material: Material, directory: Path, **env: str) -> Server:
+    port = free_port()
+    words = [sys.executable, "-m", "uvicorn", app, *_UVICORN, str(port)]
+    return Server(name, core, words, directory, port=port, bodies=material.single, env=env)
+
+
+def _processes(session: int) -> list[list[str]]:
+    """/proc/PID/stat of every process of a session, behind the command's closing parenthesis."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+        if int(fields[_SESSION]) == session:
+            found.append(fields)
+    if not found:
+        raise BenchError("a server has ended under load: its log says why")
+    return found
