@@ -28,6 +28,7 @@ from api.http.explain import ExplainEndpoint
 from api.http.handlers import handle_errors
 from api.http.openapi import build_page
 from api.http.predict import PredictEndpoint
+from api.http.refusals import Refusals
 from api.http.routes import Services, build_router
 from api.models.catalogue import Catalogue, Registry
 from api.models.served import Served, prepare
@@ -133,7 +134,8 @@ def create_app(
         swapped=swapped,
         poll_seconds=settings.model_poll_seconds,
     )
-    exchange = Exchange(guard, telemetry, body_seconds=settings.body_timeout_seconds)
+    refusals = Refusals()
+    exchange = Exchange(guard, telemetry, refusals, body_seconds=settings.body_timeout_seconds)
     predict = PredictEndpoint(predictor, limit=settings.body_limit_bytes, now=now)
     explanations = ExplanationQueue(
         most=settings.explain_queue, seconds=settings.explain_timeout_seconds, started=telemetry.explainers.inc
@@ -152,6 +154,7 @@ def create_app(
     metrics = telemetry.page if worker is None else partial(worker.page, telemetry.page)
     services = Services(
         guard,
+        refusals,
         exchange,
         predict,
         batch,
@@ -226,7 +229,7 @@ def _fastapi(
     )
     app.state.services = services
     app.include_router(build_router(services), dependencies=[Depends(admission(services.guard, services.telemetry))])
-    handle_errors(app)
+    handle_errors(app, services.refusals)
 
     def page() -> dict[str, Any]:
         return build_page(app, services.predictor.served, settings.batch_limit_rows)

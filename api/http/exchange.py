@@ -14,6 +14,7 @@ from api.guard.guard import Guard
 from api.guard.keys import Scope
 from api.http.body import ClientGone, Receive, read_body
 from api.http.problems import Reply, of_error, why
+from api.http.refusals import Refusals
 from api.requests.headers import Raw, RequestHeaders, read_headers
 from api.telemetry import Telemetry
 
@@ -48,6 +49,7 @@ class Exchange:
         self,
         guard: Guard,
         telemetry: Telemetry,
+        refusals: Refusals,
         *,
         body_seconds: float,
         stopwatch: Callable[[], float] = time.perf_counter,
@@ -55,12 +57,13 @@ class Exchange:
         self._guard = guard
         self._body_seconds = body_seconds
         self._telemetry = telemetry
+        self._refusals = refusals
         self._stopwatch = stopwatch
 
     async def run(self, endpoint: Endpoint, raw: Raw, receive: Receive) -> Reply:
         """The answer to one request. Raises ClientGone and nothing else."""
+        headers, client = read_headers(raw), ""
         try:
-            headers = read_headers(raw)
             client = self._guard.admit(headers, endpoint.scope)
             check_content_type(headers.content_type)
             body = await read_body(
@@ -73,11 +76,14 @@ class Exchange:
         except ClientGone:
             raise
         except RequestRefused as error:
-            self._telemetry.refused.labels(error.category).inc()
-            return of_error(error)
+            category: str = error.category
+            reply = of_error(error)
+            self._telemetry.refused.labels(category).inc()
         except Exception as error:
-            self._telemetry.failed.labels(why(error)).inc()
-            return of_error(error)
+            category, reply = why(error), of_error(error)
+            self._telemetry.failed.labels(category).inc()
+        self._refusals.note(category, reply.status, endpoint.path, headers.request_id, client)
+        return reply
 
 
 def check_content_type(declared: bytes) -> None:

@@ -9,25 +9,34 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.errors import ApiError
-from api.http.problems import Fault, of_error, of_parameters, of_status
+from api.errors import ApiError, RequestRefused
+from api.http.problems import Fault, Reply, of_error, of_parameters, of_status, why
+from api.http.refusals import Refusals
 from api.http.responses import to_response
+from api.requests.headers import read_headers
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Install the handlers."""
+def handle_errors(app: FastAPI, refusals: Refusals) -> None:
+    """Install the handlers. refusals: told of each."""
 
-    async def api_error(_: Request, error: Exception) -> Response:
-        return to_response(of_error(error))
+    def noted(request: Request, category: str, reply: Reply) -> Response:
+        # the route's own path: what was asked for may have somebody's id in it
+        path = getattr(request.scope.get("route"), "path", "-")
+        refusals.note(category, reply.status, path, read_headers(request.scope["headers"]).request_id)
+        return to_response(reply)
 
-    async def http_error(_: Request, error: Exception) -> Response:
+    async def api_error(request: Request, error: Exception) -> Response:
+        category = error.category if isinstance(error, RequestRefused) else why(error)
+        return noted(request, category, of_error(error))
+
+    async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         headers = tuple((error.headers or {}).items())
-        return to_response(of_status(error.status_code, str(error.detail), headers))
+        return noted(request, "path", of_status(error.status_code, str(error.detail), headers))
 
-    async def parameter_error(_: Request, error: Exception) -> Response:
+    async def parameter_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return to_response(of_parameters(_faults(error.errors())))
+        return noted(request, "parameter", of_parameters(_faults(error.errors())))
 
     app.add_exception_handler(ApiError, api_error)
     app.add_exception_handler(HTTPException, http_error)
@@ -36,6 +45,4 @@ def handle_errors(app: FastAPI) -> None:
 
 
 def _faults(errors: Sequence[Any]) -> tuple[Fault, ...]:
-    return tuple(
-        Fault(error["msg"].removeprefix("Value error, "), parameter=str(error["loc"][-1])) for error in errors
-    )
+    return tuple(Fault(error["msg"].removeprefix("Value error, "), parameter=str(error["loc"][-1])) for error in errors)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 from api.logs.allowance import Allowance
-from api.requests.headers import RequestHeaders
 
 log = logging.getLogger("api.refused")
 
@@ -25,12 +24,14 @@ class Refusals:
         self._clock = clock
         self._allowance = Allowance(per_second)
 
-    def note(self, category: str, status: int, path: str, headers: RequestHeaders) -> None:
-        """category: as in the metric. headers: for the request id."""
+    def note(self, category: str, status: int, path: str, request_id: bytes = b"", client: str = "") -> None:
+        """category: as in the metric. request_id: as the client sent it. client: the name of its key."""
         suppressed = self._allowance.suppressed(category, self._clock())
         if suppressed is None:
             return
         more: dict[str, object] = {"suppressed": suppressed} if suppressed else {}
-        if headers.request_id:
-            more["request_id"] = headers.request_id[:_LONGEST_ID].decode("ascii", "replace")
+        if client:
+            more["client"] = client
+        if request_id:
+            more["request_id"] = request_id[:_LONGEST_ID].decode("ascii", "replace")
         log.info("refused", extra={"category": category, "status": status, "path": path, **more})

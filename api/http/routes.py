@@ -16,6 +16,7 @@ from api.http.health_routes import health_routes
 from api.http.lookups import lookup_routes
 from api.http.model_routes import model_routes
 from api.http.openapi import answers, problem
+from api.http.refusals import Refusals
 from api.http.responses import to_response
 from api.models.catalogue import Catalogue
 from api.outbox.log import Outbox
@@ -52,6 +53,7 @@ class Services:
     """What the routes speak to."""
 
     guard: Guard
+    refusals: Refusals
     exchange: Exchange
     predict: Endpoint
     batch: Endpoint

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import msgspec
 
-Raw = Iterable[tuple[bytes, bytes]]
+Raw = Collection[tuple[bytes, bytes]]
 
 
 class RequestHeaders(msgspec.Struct, frozen=True, gc=False):
-    """Values as they were sent, b"" where a header is absent. Of a header that was sent twice, the last one.
+    """Values as they were sent, b"" where a header is absent. Of a header that was sent twice, the last one; but two
+    keys are joined by a comma, which makes them none: a proxy that checked the first would have let the second pass.
 
     request_id: X-Request-Id. traceparent, tracestate: W3C Trace Context. api_key: X-API-Key.
     """
@@ -31,7 +32,10 @@ def read_headers(raw: Raw) -> RequestHeaders:
     >>> read_headers([(b"host", b"a"), (b"x-request-id", b"r-1")]).request_id
     b'r-1'
     """
-    get = dict(raw).get
+    found = dict(raw)
+    if len(found) != len(raw):
+        found |= _joined(raw)
+    get = found.get
     return RequestHeaders(
         get(b"content-type", b""),
         get(b"content-length", b""),
@@ -42,3 +46,8 @@ def read_headers(raw: Raw) -> RequestHeaders:
         get(b"traceparent", b""),
         get(b"tracestate", b""),
     )
+
+
+def _joined(raw: Raw) -> dict[bytes, bytes]:
+    sent = {name: [value for found, value in raw if found == name] for name in (b"authorization", b"x-api-key")}
+    return {name: b", ".join(values) for name, values in sent.items() if values}
