@@ -25,12 +25,14 @@ from api.http.cors import with_cors
 from api.http.edge import Edge
 from api.http.exchange import Exchange
 from api.http.explain import ExplainEndpoint
+from api.http.guarded_page import guarded
 from api.http.handlers import handle_errors
 from api.http.openapi import build_page
 from api.http.predict import PredictEndpoint
 from api.http.refusals import Refusals
 from api.http.routes import Services, build_router
 from api.models.catalogue import Catalogue, Registry
+from api.models.proving import Prover
 from api.models.served import Served, prepare
 from api.models.store import ModelStore
 from api.outbox.log import Outbox
@@ -125,14 +127,16 @@ def create_app(
         _settle_memory()
 
     store = versions or ModelStore(settings.tracking_uri, settings.model, settings.model_alias, settings.model_cache)
+    prover = Prover()
     follower = ChampionFollower(
         store,
         predictor,
         telemetry,
-        prepare=lambda model: prepare(model, now(), timedelta(days=settings.event_time_future_days)),
+        prepare=lambda model: prepare(model, now(), timedelta(days=settings.event_time_future_days), prover),
         adopt=lambda served: slot.keep_baseline(served.key, served.baseline.to_bytes()),
         swapped=swapped,
         poll_seconds=settings.model_poll_seconds,
+        ended=prover.close,
     )
     refusals = Refusals()
     exchange = Exchange(guard, telemetry, refusals, body_seconds=settings.body_timeout_seconds)
@@ -232,7 +236,8 @@ def _fastapi(
     handle_errors(app, services.refusals)
 
     def page() -> dict[str, Any]:
-        return build_page(app, services.predictor.served, settings.batch_limit_rows)
+        made = build_page(app, services.predictor.served, settings.batch_limit_rows)
+        return guarded(made, keyed=services.guard.ring is not None)
 
     app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to change the page
     return app
