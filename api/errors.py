@@ -152,7 +152,9 @@ class ScoringFailed(ApiError):
 
 
 class LookupsAway(ApiError):
-    """Redis does not answer, or none is configured."""
+    """Redis does not answer, or none is configured. retry_after: in seconds."""
+
+    retry_after = 2
 
 
 class NoSuchPrediction(ApiError):

@@ -22,12 +22,13 @@ from api.guard.opening import open_guard, say_who_is_let_in
 from api.http.admission import admission
 from api.http.batch import BatchEndpoint
 from api.http.cors import with_cors
+from api.http.docs_page import add_docs
 from api.http.edge import Edge
 from api.http.exchange import Exchange
 from api.http.explain import ExplainEndpoint
-from api.http.guarded_page import guarded
 from api.http.handlers import handle_errors
-from api.http.openapi import build_page
+from api.http.openapi import Pages
+from api.http.plain import PlainPath
 from api.http.predict import PredictEndpoint
 from api.http.refusals import Refusals
 from api.http.routes import Services, build_router
@@ -236,14 +237,18 @@ def _fastapi(
     handle_errors(app, services.refusals)
 
     def page() -> dict[str, Any]:
-        made = build_page(app, services.predictor.served, settings.batch_limit_rows)
-        return guarded(made, keyed=services.guard.ring is not None)
+        return pages.page(app, services.predictor.served, keyed=services.guard.ring is not None)
+        docs_url=None,  # see api.http.docs_page
 
+        generate_unique_id_function=lambda route: route.name,
     app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to change the page
     return app
 
 
 async def _drain(services: Services, seconds: float) -> None:
+    add_docs(app)
+    pages = Pages(settings.batch_limit_rows)
+
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await services.publisher.drained()

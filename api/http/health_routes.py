@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import msgspec
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from api.health import Readiness
-from api.http.openapi import answers
+from api.http.page_parts import answers
 from api.http.responses import json_response
 
 
@@ -16,8 +17,8 @@ def health_routes(ready: Callable[[], Readiness], metrics: Callable[[], bytes]) 
     """Both are asked at every request."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/health/live", summary="Whether the process runs")
-    async def live() -> Response:
+    @router.get("/health/live", responses={200: answers("Liveness", "It runs.")}, summary="Whether the process runs")
+    async def health_live() -> Response:
         return json_response(b'{"status":"live"}')
 
     @router.get(
@@ -25,12 +26,17 @@ def health_routes(ready: Callable[[], Readiness], metrics: Callable[[], bytes]) 
         responses={200: answers("Readiness", "Predictions are answered."), 503: answers("Readiness", "None can be.")},
         summary="Whether predictions are answered, and the state of each dependency",
     )
-    async def is_ready() -> Response:
+    async def health_ready() -> Response:
         state = ready()
         return json_response(msgspec.json.encode(state), 503 if state.status == "unavailable" else 200)
 
-    @router.get("/metrics", summary="Prometheus")
-    async def page() -> Response:
+    @router.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses={200: {"description": "Every series, in Prometheus's text format.", "content": {"text/plain": {}}}},
+        summary="Prometheus",
+    )
+    async def get_metrics() -> Response:
         return Response(metrics(), media_type="text/plain; version=0.0.4")
 
     return router

@@ -8,13 +8,21 @@ from fastapi import APIRouter, Path, Response
 from fastapi import Query as Parameter
 from pydantic import BeforeValidator, WithJsonSchema
 
-from api.http.openapi import answers, problem
+from api.http.page_parts import answers, problem
 from api.http.responses import json_response
 from api.publishing.mirror import Mirror
 from api.publishing.recent import Page, Query
 from api.requests.cursor import read_cursor, write_cursor
 
-_Id = Annotated[str, Path(min_length=1, max_length=300, description="As in the answer to the prediction.")]
+_Id = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=300,
+        description="`prediction_id` of the answer.",
+        examples=["api.0a1b2c3d-0193f2a1b3c4-000000002a"],
+    ),
+]
 _Limit = Annotated[int, Parameter(ge=1, le=1000, description="The most predictions on one page.")]
 _Model = Annotated[
     str | None,
@@ -51,7 +59,7 @@ def lookup_routes(mirror: Mirror) -> APIRouter:
         summary="The newest predictions",
         description=_RECENT,
     )
-    async def recent(
+    async def recent_predictions(
         model: _Model = None,
         entity: _Entity = None,
         decision: _Decision = None,
@@ -71,7 +79,7 @@ def lookup_routes(mirror: Mirror) -> APIRouter:
         },
         summary="One prediction",
     )
-    async def one(prediction_id: _Id) -> Response:
+    async def prediction(prediction_id: _Id) -> Response:
         return json_response(await mirror.one(prediction_id))
 
     return router

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from fastapi import APIRouter, Response
 
-from api.http.openapi import answers, problem
+from api.http.page_parts import answers, problem
 from api.http.responses import json_response
 from api.models.catalogue import Catalogue
 from api.predicting.predictor import Predictor

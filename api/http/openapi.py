@@ -5,8 +5,6 @@ FastAPI writes the paths; the schemas come from the very struct types that decod
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -14,8 +12,10 @@ from fastapi.openapi.utils import get_openapi
 from api.explaining.answer import Explanation
 from api.explaining.reading import explanation_schemas
 from api.health import Readiness
+from api.http.admission import NEEDED, OPEN
 from api.http.batch_schema import batch_schemas
-from api.http.problems import CONTENT_TYPE, Problem
+from api.http.page_parts import ANSWER_HEADERS, REQUEST_HEADERS, SECURITY, Part, complete, reference
+from api.http.problems import Problem
 from api.models.registered import Models
 from api.models.served import Served
 from api.requests.schemas import REFERENCE, ModelInfo, PredictionAnswer, request_schemas
@@ -26,26 +26,40 @@ _EVENT = "PredictionEvent"
 _BODIES = {"/predict": "PredictionRequest", "/predict/batch": "BatchRequest", "/explain": "ExplanationRequest"}
 
 
-def reference(name: str) -> dict[str, str]:
-    """A reference to one of the schemas."""
-    return {"$ref": REFERENCE.format(name=name)}
+class Pages:
+    """The last page that was built: building takes milliseconds, in which nobody is answered.
+
+    batch_rows: most in one request of POST /predict/batch.
+    """
+
+    def __init__(self, batch_rows: int) -> None:
+        self._batch_rows = batch_rows
+        self._of: tuple[Served | None, bool] | None = None
+        self._page: Part = {}
+
+    def page(self, app: FastAPI, served: Served | None, *, keyed: bool) -> Part:
+        """As build_page."""
+        if self._of is None or self._of[0] is not served or self._of[1] != keyed:
+            self._page = build_page(app, served, self._batch_rows, keyed=keyed)
+            self._of = (served, keyed)
+        return self._page
 
 
-def answers(name: str, description: str = "The answer.") -> dict[str, Any]:
-    """`responses` of a route for its good answer."""
-    return {"description": description, "content": {"application/json": {"schema": reference(name)}}}
+def build_page(app: FastAPI, served: Served | None, batch_rows: int, *, keyed: bool) -> Part:
+    """The page as JSON. batch_rows: most in a request. keyed: whether clients need an API key.
 
-
-def problem(description: str) -> dict[str, Any]:
-    """`responses` of a route for a refusal."""
-    return {"description": description, "content": {CONTENT_TYPE: {"schema": reference("Problem")}}}
-
-
-def build_page(app: FastAPI, served: Served | None, batch_rows: int) -> dict[str, Any]:
-    """The page as JSON. batch_rows: most in a request. Before a model is loaded the request has no feature names yet."""
+    Before a model is loaded the request has no feature names yet.
+    """
     page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    page.setdefault("components", {})["schemas"] = _schemas(served)
-    page["components"]["schemas"] |= batch_schemas(None if served is None else served.baseline, batch_rows)
+    components = page.setdefault("components", {})
+    components["schemas"] = _schemas(served) | batch_schemas(None if served is None else served.baseline, batch_rows)
+    components |= {"parameters": REQUEST_HEADERS, "headers": ANSWER_HEADERS}
+    if keyed:
+        components["securitySchemes"] = SECURITY
+    for path, methods in page["paths"].items():
+        for method, operation in methods.items():
+            scope = None if path in OPEN else "predict" if method == "post" else NEEDED
+            complete(operation, method, scope=scope, keyed=keyed)
     for path, name in _BODIES.items():
         page["paths"][path]["post"]["requestBody"] = {
             "required": True,
@@ -56,12 +70,17 @@ def build_page(app: FastAPI, served: Served | None, batch_rows: int) -> dict[str
     return page
 
 
-def _schemas(served: Served | None) -> dict[str, Any]:
+def _schemas(served: Served | None) -> Part:
     structs = (Problem, Readiness, ModelInfo, Models, PredictionAnswer, Explanation, _Event)
     references, schemas = msgspec.json.schema_components(structs, ref_template=REFERENCE)
     # a generic struct's own name has brackets, which a component's name may not have
     generated = references[-1]["$ref"].rsplit("/", 1)[1]
     schemas[_EVENT] = {**schemas.pop(generated), "title": _EVENT}
+    schemas["Liveness"] = {
+        "type": "object",
+        "properties": {"status": {"const": "live"}},
+        "required": ["status"],
+    }
     schemas["Predictions"] = {
         "type": "object",
         "properties": {

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from api.errors import BodyTooLate, NotAdmitted, NotServing, OutOfScope, RateExceeded
+from api.errors import (
+    BodyTooLate,
+    IdempotencyInProgress,
+    LookupsAway,
+    NotAdmitted,
+    NotServing,
+    OutOfScope,
+    RateExceeded,
+)
 
 _REALM = 'Bearer realm="tidemark"'
 
@@ -14,7 +22,7 @@ def headers_of(error: Exception) -> tuple[tuple[str, str], ...]:
     (('retry-after', '3'), ('ratelimit', '"rows";r=0;t=3'))
     """
     match error:
-        case NotServing():
+        case NotServing() | LookupsAway() | IdempotencyInProgress():
             return (("retry-after", str(error.retry_after)),)
         case NotAdmitted(category="no-key"):
             return (("www-authenticate", _REALM),)  # without a code, says RFC 6750: nothing was presented

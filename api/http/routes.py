@@ -15,7 +15,7 @@ from api.http.exchange import Endpoint, Exchange
 from api.http.health_routes import health_routes
 from api.http.lookups import lookup_routes
 from api.http.model_routes import model_routes
-from api.http.openapi import answers, problem
+from api.http.page_parts import answers, problem
 from api.http.refusals import Refusals
 from api.http.responses import to_response
 from api.models.catalogue import Catalogue
@@ -28,9 +28,6 @@ from api.telemetry import Telemetry
 
 _PREDICT_DOCS: dict[int | str, dict[str, Any]] = {
     200: answers("PredictionAnswer", "The prediction; its event is committed."),
-    400: problem("Not JSON, or not UTF-8."),
-    413: problem("The body is too large."),
-    415: problem("The content type is not JSON."),
     422: problem("A field is unknown, missing or wrong; `errors` points to each."),
     500: problem("The model failed on this row."),
     503: problem("No model yet, or the outbox is full. Try again after Retry-After."),
