@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 from api.errors import BaselineRefused, ModelRefused, RegistryAway, ScoringFailed
 from api.http.edge import Edge
 from api.main import create_app
+from api.models.proof import Proof
 from api.models.registered import RegisteredVersion
 from api.models.served import Served
 from api.models.store import ModelVersion
@@ -148,8 +149,9 @@ class FakeVersions:
             raise ModelRefused("nothing is cached")
         return self.cached
 
-    def keep(self, model: ModelVersion) -> None:
+    def keep(self, model: ModelVersion, proof: Proof | None = None) -> Path | None:
         self.cached = model
+        return model.folder
 
     def discard(self, model: ModelVersion) -> None:
         self.discarded.append(model.version)

@@ -1,21 +1,25 @@
-"""Compiled: scores a version by its compiled form, where that was found right at load; otherwise the model scores.
+"""Compiled: scores a version by its compiled form, where that was found right; otherwise the model itself scores.
 
 Found right: on the stored sample, poisoned rows among them, its scores are those that training stored and those that
-the loaded model itself gives here, within LOAD_TOLERANCE. A model is never refused for its compiled form.
+the model itself gives here, within LOAD_TOLERANCE. The first is computed at every load. For the second the model is
+asked in a process of its own (api.models.proving); a start that finds the same files and libraries as last time takes
+the answer it got then (api.models.proof) until it is asked again. A model is never refused for its compiled form.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from api.errors import ScoringFailed
+from api.errors import ModelRefused, ScoringFailed
+from api.models.proof import Found, Proof, fingerprint, models_can_be_asked
 from api.models.scorer import FrameScorer, Scorer, Scores
-from api.models.store import ModelVersion
+from api.models.store import ModelVersion, read_estimator
 from contracts.compiled import LOAD_TOLERANCE, Compiled
 from contracts.compiled_scorer import CompiledScorer, largest_difference
 from contracts.encoder import Row
@@ -23,6 +27,9 @@ from contracts.errors import ContractError, Unscorable
 from contracts.model_files import COMPILED_FILE
 
 log = logging.getLogger(__name__)
+
+Ask = Callable[[ModelVersion], Found | None]
+"""Has the model asked elsewhere. None: nobody could."""
 
 
 class CompiledRows:
@@ -40,59 +47,119 @@ class CompiledRows:
             raise ScoringFailed(f"The model failed: {type(error).__name__}: {error}") from error
 
 
+class Chosen(msgspec.Struct, frozen=True):
+    """The scorer to answer with, and why that one, for people. proof: of its compiled form; None: see note."""
+
+    scorer: Scorer
+    note: str
+    proof: Proof | None = None
+
+
+class NotRight(Exception):
+    """The compiled form is not that of this model; the text says how that shows."""
+
+
 def is_compiled(scorer: Scorer) -> bool:
     """Whether it is the fast one."""
     return isinstance(scorer, CompiledRows)
 
 
-def choose_scorer(model: ModelVersion, own: FrameScorer, features_type: type[msgspec.Struct]) -> tuple[Scorer, str]:
-    """The scorer to answer with, and why that one. own: the model itself. features_type: of the schema. Blocks."""
+def choose_scorer(model: ModelVersion, ask: Ask, now: datetime) -> Chosen:
+    """Blocks. Raises ModelRefused for a model that cannot be loaded when it must be."""
     if model.compiled is None:
-        return own, f"the version has no {COMPILED_FILE}"
+        return Chosen(_own(model), f"the version has no {COMPILED_FILE}")
     try:
-        compiled = Compiled.from_bytes(model.compiled)
-        return _checked(compiled, model, own, features_type)
-    except (_NotRight, ContractError) as error:
+        scorer, compiled, stored = _opened(model)
+        if model.proof is not None:
+            live, rows = model.proof.difference, model.proof.rows
+            note = f", found {model.proof.at:%Y-%m-%d %H:%M} UTC with the same files and libraries; not asked again yet"
+            return Chosen(CompiledRows(scorer), _within(stored, live, rows) + note, model.proof)
+        if not models_can_be_asked():
+            note = "the model itself was not asked: scikit-learn is not installed here"
+            rows = len(compiled.sample.rows)
+            return Chosen(
+                CompiledRows(scorer), f"within {stored:.0e} of the scores that training stored, on {rows} rows; {note}"
+            )
+        found = None if model.estimator is not None else ask(model)
+        if found is None:  # loaded already, or there was nobody to ask
+            proof = prove_here(model, now)
+        elif found.refused:
+            raise ModelRefused(found.refused)
+        elif found.wrong:
+            raise NotRight(found.wrong)
+        else:
+            proof = Proof(_fingerprint(model), found.difference, found.rows, now)
+        return Chosen(CompiledRows(scorer), _within(stored, proof.difference, proof.rows), proof)
+    except (NotRight, ContractError) as error:
+        own = _own(model)
         log.error("models: %s is scored by %s: %s", model.baseline.key, own.kind, error)
-        return own, f"{COMPILED_FILE} is not used: {error}"
+        return Chosen(own, f"{COMPILED_FILE} is not used: {error}")
 
 
-class _NotRight(Exception):
-    """The compiled form is not that of this model; the text says how that shows."""
+def prove_here(model: ModelVersion, now: datetime) -> Proof:
+    """Ask the model in this process. Raises NotRight, ContractError or ModelRefused."""
+    scorer, compiled, stored = _opened(model)
+    sample = compiled.sample
+    features_type = model.baseline.schema.features_type(strict=True)
+    try:
+        own_scores = _own_scores(_own(model), sample.rows, sample.scores, features_type)
+        live = largest_difference(scorer.score, sample.rows, own_scores)
+    except (ScoringFailed, TypeError, ValueError) as error:  # a row that fits no schema
+        raise NotRight(f"its sample cannot be scored: {error}") from error
+    if not max(stored, live) <= LOAD_TOLERANCE:
+        raise NotRight(
+            f"on its sample it differs by up to {stored:.1e} from the stored scores and by {live:.1e} from the model's"
+        )
+    return Proof(_fingerprint(model), live, len(sample.rows), now)
 
 
-def _checked(
-    compiled: Compiled, model: ModelVersion, own: FrameScorer, features_type: type[msgspec.Struct]
-) -> tuple[Scorer, str]:
+def _opened(model: ModelVersion) -> tuple[CompiledScorer, Compiled, float]:
+    """The form, and how far its scores are from those that training stored. Raises NotRight or ContractError."""
     baseline = model.baseline
+    compiled = Compiled.from_bytes(model.compiled or b"")
     if compiled.key != baseline.key:
-        raise _NotRight(f"it is that of {compiled.key}")
+        raise NotRight(f"it is that of {compiled.key}")
     if compiled.features != baseline.schema.names:
-        raise _NotRight("its features are not those of the baseline's schema")
+        raise NotRight("its features are not those of the baseline's schema")
     scorer, sample = CompiledScorer(compiled), compiled.sample
     try:
         stored = largest_difference(scorer.score, sample.rows, sample.scores)
-        own_scores = _own_scores(own, sample.rows, sample.scores, features_type)
-        live = largest_difference(scorer.score, sample.rows, own_scores)
-    except (ScoringFailed, TypeError, ValueError) as error:  # a row that fits no schema
-        raise _NotRight(f"its sample cannot be scored: {error}") from error
-    if not max(stored, live) <= LOAD_TOLERANCE:
-        raise _NotRight(
-            f"on its sample it differs by up to {stored:.1e} from the stored scores and by {live:.1e} from the model's"
+    except (TypeError, ValueError) as error:  # a row that fits no schema
+        raise NotRight(f"its sample cannot be scored: {error}") from error
+    return scorer, compiled, stored
+
+
+def _own(model: ModelVersion) -> FrameScorer:
+    """The model itself."""
+    if not models_can_be_asked():
+        raise ModelRefused(
+            f"{model.baseline.key} has no {COMPILED_FILE} that can be used, and scikit-learn is not installed here: "
+            "use the full image, or export the version again with `python -m training`"
         )
-    return CompiledRows(scorer), f"within {max(stored, live):.0e} of the model's own scores on {len(sample.rows)} rows"
+    estimator = model.estimator
+    if estimator is None and model.folder is not None:
+        estimator = read_estimator(model.folder, model.baseline.key)
+    return FrameScorer(estimator, model.baseline.schema)
 
 
 def _own_scores(
     own: FrameScorer, rows: Sequence[Row], stored: Sequence[float | None], features_type: type[msgspec.Struct]
 ) -> list[float | None]:
-    """The loaded model's scores of the sample; None where it refused the row when it was trained."""
+    """The model's scores of the sample; None where it refused the row when it was trained."""
     asked = [i for i, score in enumerate(stored) if score is not None]
     scores: Any = own.score([_struct(features_type, rows[i]) for i in asked])
     found: list[float | None] = [None] * len(rows)
     for i, score in zip(asked, np.asarray(scores).tolist(), strict=True):
         found[i] = score
     return found
+
+
+def _within(stored: float, live: float, rows: int) -> str:
+    return f"within {max(stored, live):.0e} of the model's own scores on {rows} rows"
+
+
+def _fingerprint(model: ModelVersion) -> str:
+    return "" if model.folder is None else fingerprint(model.folder)
 
 
 def _struct(features_type: type[msgspec.Struct], row: Row) -> msgspec.Struct:

@@ -7,16 +7,18 @@ One frame is built for the whole batch: the frame, not the model, is what costs 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from api.errors import ModelRefused, ScoringFailed
 from contracts.model_files import FRAME_DTYPES
 from contracts.schema import FeatureSchema
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Scores = npt.NDArray[np.float64]
 
@@ -63,6 +65,8 @@ class FrameScorer:
         return np.ravel(self._estimator.predict(frame))
 
     def _frame(self, rows: Sequence[msgspec.Struct]) -> pd.DataFrame:
+        import pandas as pd  # .3 s that a version with a compiled form does not need
+
         values = zip(*map(msgspec.structs.astuple, rows), strict=True)
         return pd.DataFrame(
             {name: _column(column, dtype) for (name, dtype), column in zip(self._columns, values, strict=True)}
@@ -71,6 +75,8 @@ class FrameScorer:
 
 def _column(values: tuple[Any, ...], dtype: str) -> Any:
     """None becomes NaN in both kinds."""
+    import pandas as pd
+
     return np.array(values, dtype=np.float64) if dtype == "float64" else pd.Series(values, dtype="str")
 
 

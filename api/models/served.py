@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 
 from api.errors import ModelRefused, ScoringFailed
-from api.models.compiled import choose_scorer
-from api.models.scorer import FrameScorer, Scorer
+from api.models.compiled import Ask, choose_scorer
+from api.models.proof import Proof
+from api.models.scorer import Scorer
 from api.models.store import ModelVersion
 from api.requests.schemas import RequestReader, example_features
 from contracts.baseline import Baseline
@@ -29,6 +30,7 @@ class Served:
     """One version, ready to answer. cached: it came from the local copy because the registry was away.
 
     scorer_note: how the scorer was chosen, for people. folder: of its files, while it is the local copy.
+    proof: that its compiled form is right; to be kept beside the local copy.
     """
 
     baseline: Baseline
@@ -38,6 +40,7 @@ class Served:
     cached: bool = False
     scorer_note: str = ""
     folder: Path | None = None
+    proof: Proof | None = None
 
     @property
     def key(self) -> str:
@@ -45,14 +48,16 @@ class Served:
         return self.baseline.key
 
 
-def prepare(model: ModelVersion, now: datetime, future: timedelta) -> Served:
+def prepare(model: ModelVersion, now: datetime, future: timedelta, ask: Ask = lambda _: None) -> Served:
     """Make a loaded version ready: it scores its own example row once, which also warms it up. Blocks; for a thread.
+
+    ask: see api.models.compiled. Without one the model is loaded in this process.
 
     Raises ModelRefused when the estimator cannot score what its schema describes.
     """
     reader = RequestReader(model.baseline.schema, future)
-    own = FrameScorer(model.estimator, model.baseline.schema)
-    scorer, note = choose_scorer(model, own, reader.features_type)
+    chosen = choose_scorer(model, ask, now)
+    scorer = chosen.scorer
     row = msgspec.convert(example_features(model.baseline), reader.features_type)
     try:
         (score,) = scorer.score([row])
@@ -60,7 +65,7 @@ def prepare(model: ModelVersion, now: datetime, future: timedelta) -> Served:
         raise ModelRefused(f"{model.baseline.key} cannot score a row of its own schema: {error}") from error
     if not math.isfinite(score):
         raise ModelRefused(f"{model.baseline.key} scores a row of its own schema as {score}")
-    return Served(model.baseline, scorer, reader, now, model.cached, note, model.folder)
+    return Served(model.baseline, scorer, reader, now, model.cached, chosen.note, model.folder, chosen.proof)
 
 
 def score_each(scorer: Scorer, rows: Sequence[msgspec.Struct]) -> list[float | ScoringFailed]:

@@ -19,6 +19,8 @@ from typing import Any
 import msgspec
 
 from api.errors import ModelRefused, RegistryAway
+from api.models.fetched import hold, remove_abandoned
+from api.models.proof import Proof, fingerprint, models_can_be_asked, remember, remembered
 from api.models.registered import RegisteredVersion
 from contracts.baseline import Baseline
 from contracts.compiled import MAX_BYTES
@@ -50,8 +52,9 @@ def _mlflow() -> Any:
 class ModelVersion:
     """One version, loaded. cached: it came from the local copy, not from the registry. files: what was fetched.
 
-    compiled: its compiled form as stored, not read yet; None where it has none. folder: where its files are, for as
-    long as it is the local copy.
+    estimator: None where it was not loaded, because there is a compiled form. compiled: that one as stored, not read
+    yet; None where there is none. folder: where its files are, for as long as it is the local copy. proof: what an
+    earlier load found of the compiled form; it holds for these files and the installed libraries.
     """
 
     name: str
@@ -62,6 +65,7 @@ class ModelVersion:
     files: Path | None = None
     compiled: bytes | None = None
     folder: Path | None = None
+    proof: Proof | None = None
 
 
 class Champion(msgspec.Struct, frozen=True):
@@ -82,6 +86,8 @@ class ModelStore:
         self._alias = alias
         self._cache = (cache / name).resolve()  # MLflow answers with absolute paths, which are compared with it
         self._client: Any = None
+        self._swept = False
+        self._in_use: int | None = None
 
     def resolve(self) -> str:
         """The version that the alias points to now. Raises RegistryAway."""
@@ -111,38 +117,75 @@ class ModelStore:
         """Fetch a version and load it; then either keep() or discard() it. Raises RegistryAway or ModelRefused."""
         try:
             self._cache.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{version}.", dir=self._cache))
+            self._in_use = hold(folder)
         except OSError as error:
             raise ModelRefused(f"API_MODEL_CACHE: {self._cache} cannot be written: {error.strerror}") from error
         try:
             files = self._download(version, folder)
-            return replace(self._read(files, version, cached=False), files=files)
+            return replace(read_version(files, self._name, version, cached=False), files=files)
         except Exception:
             shutil.rmtree(folder)
+            self._let_go()
             raise
 
-    def keep(self, model: ModelVersion) -> None:
-        """What load() gave can be served: it becomes the local copy. Without room for that the one before it stays."""
+    def keep(self, model: ModelVersion, proof: Proof | None = None) -> Path | None:
+        """What load() gave can be served: it becomes the local copy. Without room for that the one before it stays.
+
+        proof: that its compiled form is right, if it was asked. Returns where its files are from now on, if anywhere:
+        where the local copy is the same already, files that another process of this machine may be reading stay.
+        """
         if model.files is None:
-            return
+            return model.folder
         try:
+            before = self._remembered()
+            if before is not None and before.version == model.version:
+                there = self._cache / before.folder
+                if there.is_dir() and fingerprint(there) == fingerprint(model.files):
+                    self._renew(there, proof)
+                    self.discard(model)
+                    return there
+            self._renew(model.files, proof)
             self._remember(Champion(self._name, model.version, str(model.files.relative_to(self._cache))))
         except OSError as error:
             log.error("models: %s is not kept as the local copy: %s: %s", model.version, self._cache, error.strerror)
             self.discard(model)
+            return None
+        self._let_go()
+        return model.files
 
     def discard(self, model: ModelVersion) -> None:
         """What load() gave cannot be served: the local copy stays what it was."""
         if model.files is not None:
             folder = model.files.relative_to(self._cache).parts[0]
             shutil.rmtree(self._cache / folder, ignore_errors=True)
+        self._let_go()
 
     def load_cached(self) -> ModelVersion:
         """The last champion that was loaded here. Raises ModelRefused when there is none, or it cannot be used."""
         champion = self._remembered()
         if champion is None:
             raise ModelRefused(f"{self._cache} holds no local copy of a champion")
-        return self._read(self._cache / champion.folder, champion.version, cached=True)
+        folder = self._cache / champion.folder
+        return replace(read_version(folder, self._name, champion.version, cached=True), proof=remembered(folder))
+
+    @staticmethod
+    def _renew(folder: Path, proof: Proof | None) -> None:
+        if proof is not None:
+            remember(folder, proof)
+
+    def _let_go(self) -> None:
+        if self._in_use is not None:
+            os.close(self._in_use)
+            self._in_use = None
+
+    def _sweep(self) -> None:
+        """Once: remove what processes that were killed had begun to fetch."""
+        champion = self._remembered()
+        if not self._swept:
+            remove_abandoned(self._cache, but=None if champion is None else _top(champion))
+        self._swept = True
 
     def _registry(self) -> Any:
         if self._client is None:  # on first use: for a SQLite file it opens the database
@@ -179,24 +222,6 @@ class ModelStore:
             raise RegistryAway(f"{self._name}/{version} cannot be fetched: {_first_line(error)}") from error
         return Path(files)
 
-    def _read(self, folder: Path, version: str, *, cached: bool) -> ModelVersion:
-        key = f"{self._name}/{version}"
-        file = folder / BASELINE_FILE
-        if not file.is_file():
-            raise ModelRefused(
-                f"{key} has no {BASELINE_FILE}: add one with "
-                f"`python -m training baseline --model {self._name} --version {version} --reference FILE`"
-            )
-        try:
-            baseline = Baseline.from_bytes(file.read_bytes())
-        except InvalidBaseline as error:
-            raise ModelRefused(f"{key}: {BASELINE_FILE}: {error}") from error
-        if baseline.key != key:
-            raise ModelRefused(f"{key} carries the baseline of {baseline.key}: fit one to this version")
-        compiled = _start_of(folder / COMPILED_FILE, MAX_BYTES + 1)
-        estimator = read_estimator(folder, key)
-        return ModelVersion(self._name, version, baseline, estimator, cached, compiled=compiled, folder=folder)
-
     def _remembered(self) -> Champion | None:
         file = self._cache / _CHAMPION
         try:
@@ -212,6 +237,27 @@ class ModelStore:
         replacement.replace(self._cache / _CHAMPION)
         if before is not None and before.folder != champion.folder:
             shutil.rmtree(self._cache / _top(before), ignore_errors=True)
+
+
+def read_version(folder: Path, name: str, version: str, *, cached: bool, load: bool = False) -> ModelVersion:
+    """A version from its files. Raises ModelRefused. load: also the estimator of one that has a compiled form."""
+    key = f"{name}/{version}"
+    file = folder / BASELINE_FILE
+    if not file.is_file():
+        raise ModelRefused(
+            f"{key} has no {BASELINE_FILE}: add one with "
+            f"`python -m training baseline --model {name} --version {version} --reference FILE`"
+        )
+    try:
+        baseline = Baseline.from_bytes(file.read_bytes())
+    except InvalidBaseline as error:
+        raise ModelRefused(f"{key}: {BASELINE_FILE}: {error}") from error
+    if baseline.key != key:
+        raise ModelRefused(f"{key} carries the baseline of {baseline.key}: fit one to this version")
+    compiled = _start_of(folder / COMPILED_FILE, MAX_BYTES + 1)
+    needed = load or compiled is None
+    estimator = read_estimator(folder, key) if needed and models_can_be_asked() else None
+    return ModelVersion(name, version, baseline, estimator, cached, compiled=compiled, folder=folder)
 
 
 def _start_of(file: Path, size: int) -> bytes | None:

@@ -1,6 +1,8 @@
 """Follows the champion alias: looks it up every few seconds, loads a new version in a thread, swaps it in.
 
-Whatever goes wrong, the version that answers goes on. A start without the registry takes the local copy.
+Whatever goes wrong, the version that answers goes on. A start takes the local copy at once, if it is known to be right,
+and then asks the registry: a champion that was moved meanwhile answers seconds later, as it does in a running process.
+A start without the registry stays with the local copy.
 """
 
 from __future__ import annotations
@@ -9,10 +11,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from api.errors import ModelRefused, OutboxUnusable, RegistryAway
 from api.health import Health
+from api.models.proof import Proof
 from api.models.served import Served
 from api.models.store import ModelVersion
 from api.predicting.predictor import Predictor
@@ -32,13 +37,13 @@ class Versions(Protocol):
     def resolve(self) -> str: ...
     def load(self, version: str) -> ModelVersion: ...
     def load_cached(self) -> ModelVersion: ...
-    def keep(self, model: ModelVersion) -> None: ...
+    def keep(self, model: ModelVersion, proof: Proof | None) -> Path | None: ...
     def discard(self, model: ModelVersion) -> None: ...
 
 
 class ChampionFollower:
     """prepare: makes a loaded version ready (blocks). adopt: called with it, in the thread, before it answers, and
-    swapped: on the event loop, after it does.
+    swapped: on the event loop, after it does. ended: called when run() ends, to cut short what the thread is at.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class ChampionFollower:
         adopt: Callable[[Served], None],
         swapped: Callable[[Served], None],
         poll_seconds: float,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self.health = Health(False, "not asked yet")
         self.tried = asyncio.Event()  # set after the first attempt to have a version, whatever came of it
@@ -63,11 +69,14 @@ class ChampionFollower:
         self._poll_seconds = poll_seconds
         self._refused: dict[str, int] = {}
         self._no_copy = ""
+        self._asked_again = False
+        self._ended = ended
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="models")
 
     async def run(self) -> None:
         """Forever, until cancelled."""
         try:
+            await self._begin()
             while True:
                 try:
                     await self.poll()
@@ -77,6 +86,7 @@ class ChampionFollower:
                 self.tried.set()
                 await asyncio.sleep(self._poll_seconds)
         finally:
+            self._ended()
             self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def poll(self) -> None:
@@ -90,8 +100,7 @@ class ChampionFollower:
             self._well(f"the alias points to version {version}")
         except RegistryAway as error:
             self._away(str(error))
-            if self._predictor.served is None:
-                await self._take_cached()
+            await self._make_do()
         except ModelRefused as error:
             self._refused[version] = REFUSED_POLLS
             self._telemetry.model_failures.inc()
@@ -111,12 +120,30 @@ class ChampionFollower:
             self._refused[version] = left - 1
         return not left
 
-    async def _take_cached(self) -> None:
+    async def _begin(self) -> None:
+        """Answer with the local copy before the registry is asked, where that takes no loading of the model itself."""
         try:
-            await self._take(await self._in_thread(self._versions.load_cached))
+            model = await self._in_thread(self._versions.load_cached)
+            if model.proof is not None:
+                await self._take(model)
+                self.tried.set()
+                self.health = Health(False, f"not asked yet; the local copy of version {model.version} answers")
+        except (ModelRefused, OutboxUnusable) as error:
+            log.info("models: the registry is asked first: %s", error)
+        except Exception:
+            log.exception("models: unexpected; the registry is asked first")
+
+    async def _make_do(self) -> None:
+        """Without the registry: the local copy, whose model is asked now if that was put off."""
+        served = self._predictor.served
+        if served is not None and (self._asked_again or not served.cached):
+            return
+        self._asked_again = served is not None
+        try:
+            await self._take(replace(await self._in_thread(self._versions.load_cached), proof=None))
         except (ModelRefused, OutboxUnusable) as error:
             if self._no_copy != str(error):
-                log.warning("models: no local copy either: %s", error)
+                log.warning("models: the local copy cannot be used either: %s", error)
             self._no_copy = str(error)
 
     async def _take(self, model: ModelVersion) -> None:
@@ -127,8 +154,8 @@ class ChampionFollower:
             except Exception:
                 self._versions.discard(model)
                 raise
-            self._versions.keep(model)  # only now: a start without the registry must find one that can be served
-            return served
+            # only now: a start without the registry must find one that can be served
+            return replace(served, folder=self._versions.keep(model, served.proof))
 
         served = await self._in_thread(ready)
         self._predictor.swap(served)
