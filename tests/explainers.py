@@ -1,0 +1,24 @@
+"""The processes that explain, found as an operator would find them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def explainers_of(pid: int) -> list[int]:
+    """Process ids of the explaining processes that a process has now, zombies left out."""
+    children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
+    return sorted(child for child in children if b"api.explaining.worker" in _command(child))
+
+
+def _children(task: Path) -> list[str]:
+    return (task / "children").read_text().split()
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def environment_of(pid: int) -> bytes:
+    """What the process was given."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
