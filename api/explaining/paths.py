@@ -56,22 +56,22 @@ class _Steps(NamedTuple):
     missing: npt.NDArray[np.bool_]
 
 
-def paths_of(trees: TreeArrays) -> list[Paths]:
-    """All leaves in tables small enough for a processor's cache. trees: with covers. Raises TooLarge."""
+def paths_of(trees: TreeArrays, *, most: int = MAX_QUESTIONS, at_a_time: int = _LEAVES_AT_A_TIME) -> list[Paths]:
+    """All leaves in tables small enough for a processor's cache. trees: with covers. Raises TooLarge above `most`."""
     found: list[Paths] = []
     questions = 0
     leaves = np.flatnonzero(trees.feature < 0)
-    for at in range(0, len(leaves), _LEAVES_AT_A_TIME):
-        for paths in _tables(trees, leaves[at : at + _LEAVES_AT_A_TIME]):
+    for at in range(0, len(leaves), at_a_time):
+        for paths in _tables(trees, leaves[at : at + at_a_time], most):
             questions += paths.column.size
-            if questions > MAX_QUESTIONS:
-                raise TooLarge(f"its trees have more than {MAX_QUESTIONS:,} splits above leaves")
+            if questions > most:
+                raise _too_large(most)
             found.append(paths)
     return found
 
 
-def _tables(trees: TreeArrays, leaves: npt.NDArray[np.int64]) -> Iterator[Paths]:
-    steps = _steps(trees, leaves)
+def _tables(trees: TreeArrays, leaves: npt.NDArray[np.int64], most: int) -> Iterator[Paths]:
+    steps = _steps(trees, leaves, most)
     order = np.lexsort((steps.column, steps.leaf))
     leaf, column = steps.leaf[order], steps.column[order]
     first = np.flatnonzero(np.r_[True, (leaf[1:] != leaf[:-1]) | (column[1:] != column[:-1])])
@@ -92,7 +92,7 @@ def _tables(trees: TreeArrays, leaves: npt.NDArray[np.int64]) -> Iterator[Paths]
             yield Paths(value, column[where], share[where], low[where], high[where], missing[where])
 
 
-def _steps(trees: TreeArrays, leaves: npt.NDArray[np.int64]) -> _Steps:
+def _steps(trees: TreeArrays, leaves: npt.NDArray[np.int64], most: int) -> _Steps:
     """Up from all leaves at once, one split at a time."""
     inner = np.flatnonzero(trees.feature >= 0)
     parent = np.full(len(trees.feature), -1, dtype=np.int64)
@@ -107,8 +107,8 @@ def _steps(trees: TreeArrays, leaves: npt.NDArray[np.int64]) -> _Steps:
         if not len(up):
             break
         met += len(up)
-        if met > MAX_QUESTIONS:
-            raise TooLarge(f"its trees have more than {MAX_QUESTIONS:,} splits above leaves")
+        if met > most:
+            raise _too_large(most)
         left, threshold = is_left[node], trees.threshold[up]
         found.append(
             _Steps(
@@ -122,3 +122,7 @@ def _steps(trees: TreeArrays, leaves: npt.NDArray[np.int64]) -> _Steps:
         )
         node = up
     return _Steps(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"its trees have more than {most:,} splits above leaves")
