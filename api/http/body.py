@@ -35,7 +35,7 @@ async def read_body(
     first = receive()
     if isinstance(first, CoroutineType):
         try:
-            first = _Begun(first, first.send(None))
+            first = _go_on(first, first.send(None))
         except StopIteration as done:
             message = done.value
             if message["type"] == "http.request" and not message.get("more_body", False):
@@ -62,17 +62,6 @@ class _There:
     def __await__(self) -> Generator[Any, Any, Message]:
         return self._message
         yield
-
-
-class _Begun:
-    """A coroutine that was begun by hand and waits. wants: what it yielded, for the event loop."""
-
-    def __init__(self, step: Coroutine[Any, Any, Message], wants: Any) -> None:
-        self._step = step
-        self._wants = wants
-
-    def __await__(self) -> Generator[Any, Any, Message]:
-        return _go_on(self._step, self._wants)
 
 
 @coroutine
