@@ -25,14 +25,14 @@ class Desk:
     """Loads a version when the first question about it comes, and keeps it until there is one about another."""
 
     def __init__(self) -> None:
-        self._key = ""
+        self._version: Version | None = None
         self._baseline: Baseline
         self._explainer: Explainer
 
     def answer(self, question: Question) -> Reply:
         """Raises nothing that a version's files or a row can cause."""
         try:
-            if question.version.key != self._key:
+            if question.version != self._version:
                 self._load(question.version)
         except (OSError, ContractError, ModelRefused) as error:
             return Reply("gone", str(error).encode())
@@ -52,7 +52,7 @@ class Desk:
         baseline = Baseline.from_bytes((folder / BASELINE_FILE).read_bytes())
         compiled = Compiled.from_bytes((folder / COMPILED_FILE).read_bytes()) if version.compiled else None
         self._explainer = choose(baseline, compiled, lambda: _own(folder, baseline))
-        self._baseline, self._key = baseline, version.key
+        self._baseline, self._version = baseline, version
 
 
 def _own(folder: Path, baseline: Baseline) -> Score:
