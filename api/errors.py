@@ -10,12 +10,14 @@ ApiError
 │   ├── NotAdmitted      no API key, a wrong one or an expired one
 │   ├── OutOfScope       the key is right, but may not do this
 │   ├── RateExceeded     the key has used up its rate
+│   ├── IdempotencyKeyWrong, IdempotencyMismatch, IdempotencyInProgress
 │   └── InvalidRequest   JSON, but not what the champion's schema asks for
 ├── NotServing           no prediction can be answered just now; the same request may succeed later
 │   ├── NoModel          no champion is loaded
 │   ├── Overloaded       more requests wait than can be answered soon
 │   ├── ExplainBusy      no explanation just now: too many wait, or the process that makes them is not there
 │   ├── ExplainTimeout   the explanation took too long
+│   ├── IdempotencyAway  the file of idempotency keys cannot be read or written
 │   └── OutboxClosed     the outbox is full or cannot be written: no answer without an event
 ├── ScoringFailed        the model raised, or gave a score that is not a finite number
 ├── LookupsAway          Redis does not answer: recent predictions cannot be looked up
@@ -48,6 +50,9 @@ Category = Literal[
     "scope",
     "rate",
     "row-count",
+    "idempotency-key",
+    "idempotency-mismatch",
+    "idempotency-in-progress",
 ]
 """Why a request was refused: the label of the metric, and the end of the problem's type."""
 
@@ -117,6 +122,20 @@ class InvalidRequest(RequestRefused):
     """The body is JSON, but not what the champion's schema asks for."""
 
 
+class IdempotencyKeyWrong(RequestRefused):
+    """The header Idempotency-Key holds what no key can be."""
+
+
+class IdempotencyMismatch(RequestRefused):
+    """The key was used for another body."""
+
+
+class IdempotencyInProgress(RequestRefused):
+    """The first request with this key has no answer yet."""
+
+    retry_after = 1
+
+
 class NotServing(ApiError):
     """No prediction can be answered just now. retry_after: seconds after which it may be tried again."""
 
@@ -129,6 +148,10 @@ class NoModel(NotServing):
 
 class Overloaded(NotServing):
     """More requests wait than can be answered soon: refused early, so that those that wait are answered in time."""
+
+
+class IdempotencyAway(NotServing):
+    """The file of idempotency keys is locked for long, full or damaged: no work that a retry would do again."""
 
 
 class OutboxClosed(NotServing):

@@ -27,15 +27,20 @@ from api.http.edge import Edge
 from api.http.exchange import Exchange
 from api.http.explain import ExplainEndpoint
 from api.http.handlers import handle_errors
+from api.http.once import Once
 from api.http.openapi import Pages
 from api.http.plain import PlainPath
 from api.http.predict import PredictEndpoint
 from api.http.refusals import Refusals
 from api.http.routes import Services, build_router
+from api.idempotency.ledger import Ledger
+from api.idempotency.owners import Owners
+from api.idempotency.store import Store as KeyStore
 from api.models.catalogue import Catalogue, Registry
 from api.models.proving import Prover
 from api.models.served import Served, prepare
 from api.models.store import ModelStore
+from api.outbox.backlog import Backlog
 from api.outbox.log import Outbox
 from api.outbox.slots import Slot, claim
 from api.outbox.sources import Source, Sources
@@ -102,7 +107,9 @@ def create_app(
     except Exception:
         slot.release()
         raise
-    telemetry.watch_outbox(lambda: outbox.backlog.pending_bytes, settings.outbox_max_bytes)
+    telemetry.watch_outbox(
+        lambda: outbox.backlog.pending_bytes, partial(_age, outbox.backlog, now), settings.outbox_max_bytes
+    )
     mirror = Mirror(
         settings.redis_url,
         telemetry,
@@ -111,7 +118,8 @@ def create_app(
         cap=settings.mirror_cap,
         entity_cap=settings.mirror_entity_cap,
     )
-    publisher = _publisher(settings, slot, outbox, mirror, telemetry)
+    ledger = _ledger(settings, slot, epoch, telemetry, now)
+    publisher = _publisher(settings, slot, outbox, mirror, telemetry, ledger)
     settle = _synced(outbox) if settings.outbox_sync == "group" else None
     predictor = Predictor(
         outbox,
@@ -140,7 +148,8 @@ def create_app(
         ended=prover.close,
     )
     refusals = Refusals()
-    exchange = Exchange(guard, telemetry, refusals, body_seconds=settings.body_timeout_seconds)
+    once = Once(ledger, telemetry)
+    exchange = Exchange(guard, telemetry, refusals, once, body_seconds=settings.body_timeout_seconds)
     predict = PredictEndpoint(predictor, limit=settings.body_limit_bytes, now=now)
     explanations = ExplanationQueue(
         most=settings.explain_queue, seconds=settings.explain_timeout_seconds, started=telemetry.explainers.inc
@@ -171,15 +180,36 @@ def create_app(
         publisher,
         mirror,
         outbox,
+        ledger,
         telemetry,
         metrics,
         settings.model_alias,
     )
     app = _fastapi(services, slot, settings, worker, keys)
-    return with_cors(Edge(app, exchange, predict), settings.cors_origins)
+    return with_cors(Edge(app, exchange, predict, telemetry), settings.cors_origins)
 
 
-def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror, telemetry: Telemetry) -> Publisher:
+def _age(backlog: Backlog, now: Callable[[], datetime]) -> float:
+    oldest = backlog.oldest()
+    return 0.0 if oldest is None else max(0.0, now().timestamp() - oldest / 1000)
+
+
+def _ledger(
+    settings: ApiSettings, slot: Slot, epoch: int, telemetry: Telemetry, now: Callable[[], datetime]
+) -> Ledger:
+    owners = Owners(settings.outbox_dir, slot.name, epoch)
+    keys = KeyStore(
+        settings.outbox_dir / "idempotency" / "keys.db",
+        owners.own,
+        keep_ms=int(settings.idempotency_seconds * 1000),
+        max_bytes=settings.idempotency_max_bytes,
+    )
+    return Ledger(keys, owners, telemetry, now=lambda: int(now().timestamp() * 1000))
+
+
+def _publisher(
+    settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror, telemetry: Telemetry, ledger: Ledger
+) -> Publisher:
     async def connect() -> Link:
         return await Producer.connect(settings.bootstrap, settings.topic_prefix)
 
@@ -196,6 +226,7 @@ def _publisher(settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror
             adopt=settings.adopt_seconds,
         ),
         now=lambda: time.time() * 1000,
+        remember=ledger.remember,
     )
 
 
@@ -219,36 +250,38 @@ def _fastapi(
         await _end(*background)
         await _drain(services, settings.drain_seconds)
         await _end(publishing)
+        await services.ledger.close()
         await asyncio.to_thread(services.outbox.close)
         await services.mirror.close()
         services.catalogue.close()
         await services.explanations.close()
         slot.release()
 
-    app = FastAPI(
+    app = PlainPath(
+        services.telemetry,
         title="Tidemark",
         version="1",
         description="Predictions of the champion model. Each answered prediction is an event on its way to Kafka.",
         lifespan=lifespan,
+        docs_url=None,  # see api.http.docs_page
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
     app.include_router(build_router(services), dependencies=[Depends(admission(services.guard, services.telemetry))])
     handle_errors(app, services.refusals)
 
+    add_docs(app)
+    pages = Pages(settings.batch_limit_rows)
+
     def page() -> dict[str, Any]:
         return pages.page(app, services.predictor.served, keyed=services.guard.ring is not None)
-        docs_url=None,  # see api.http.docs_page
 
-        generate_unique_id_function=lambda route: route.name,
     app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to change the page
     return app
 
 
 async def _drain(services: Services, seconds: float) -> None:
-    add_docs(app)
-    pages = Pages(settings.batch_limit_rows)
-
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await services.publisher.drained()

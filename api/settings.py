@@ -84,6 +84,12 @@ class ApiSettings(BaseSettings):
     outbox_sync: Literal["second", "group"] = Field(
         "second", description="What a power cut may take: the last second, or nothing (slower)."
     )
+    idempotency_seconds: float = Field(
+        86_400.0, ge=1, description="A request sent again with its Idempotency-Key gets its first answer for so long."
+    )
+    idempotency_max_bytes: int = Field(
+        256 * _MIB, ge=_MIB, description="Disk for idempotency keys and answers; beyond it the oldest are forgotten."
+    )
     adopt_seconds: float = Field(
         10.0, ge=0.1, description="How often outboxes left by dead processes are looked for, to drain them."
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from api.histograms import Histogram
 
 _PREFIX = "tidemark_api"
 _LATENCY = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2.5)
+_STATUS = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class Telemetry:
@@ -25,8 +28,13 @@ class Telemetry:
         # By why: no-model, outbox, scoring, unexpected. Must stay 0: each is an answer of 5xx. Read the log.
         # overloaded: turned away at API_MAX_WAITING, so that the others are answered in time. Rising: add a process.
         self.failed = self._counter("failed_requests", "Prediction requests that got a 5xx answer.", "why")
-        # Receipt of the body -> answer handed to the server; POST /predict alone. p99 rises before anything else does.
-        self.request_seconds = self._histogram("request_seconds", "Time of one prediction request.", _LATENCY)
+        # Headers received -> answer handed to the server: the wait for a slow body is in it. route: the path's template,
+        # `other` for a path without one; status: 2xx and so on. p99 of route="/predict" rises before anything else.
+        self.request_seconds = self._histogram("request_seconds", "Time of one request.", _LATENCY, "route", "status")
+        # Requests that have no answer yet, now. At rest 1: the one that asks for this page. Rising without more
+        # traffic: something sticks; read /health/ready and the log.
+        self.under_way = 0
+        self._gauge("requests_in_flight", "Requests being answered.").set_function(lambda: self.under_way)
         # Rows scored at a time. Near API_BATCH_ROWS for minutes: this process is at its limit, add another one.
         self.batch_rows = self._histogram("batch_rows", "Rows in one micro-batch.", (1, 2, 4, 8, 16, 32, 64, 128, 256))
         # Rows in the requests of POST /predict/batch, bad ones included.
@@ -46,9 +54,21 @@ class Telemetry:
         self.keys_current = self._gauge("keys_current", "Whether the keys in force are those of API_KEYS_FILE.")
         self.keys_current.set(1)
 
+        # Idempotency keys.
+        # By outcome: first, or replayed: a retry that got the first answer again and made no event. Many of those: a
+        # client gives up too early, or its network loses answers.
+        self.idempotent = self._counter("idempotent_requests", "Answered requests with an Idempotency-Key.", "outcome")
+        # Keys forgotten sooner than API_IDEMPOTENCY_SECONDS for want of room: raise API_IDEMPOTENCY_MAX_BYTES.
+        self.idempotency_evicted = self._counter("idempotency_evicted", "Keys forgotten for want of room.")
+        # Must stay 0: the file of keys was locked for seconds, or its disk is full. Requests with a key got 503.
+        self.idempotency_failures = self._counter("idempotency_failures", "Failed transactions on the file of keys.")
+
         # Outbox.
         # Above 0 only for moments while Kafka is well. Rising: Kafka is away, or slower than the traffic.
         self.outbox_bytes = self._gauge("outbox_pending_bytes", "Bytes not yet acknowledged by Kafka.")
+        # Of the oldest event that Kafka has not acknowledged; 0 when it has all. Some tens of milliseconds is usual. It
+        # rises by one a second while Kafka is away: an alarm at 60 comes long before the outbox is full.
+        self.outbox_age = self._gauge("outbox_oldest_age_seconds", "Age of the oldest unacknowledged event.")
         # The share of the bound that is used; at 1 predictions get 503. Alarm at .5.
         self.outbox_used = self._gauge("outbox_used_ratio", "outbox_pending_bytes / API_OUTBOX_MAX_BYTES.")
         # Half-written groups found after a crash. Nobody was answered for them, so this is no loss; after a power cut
@@ -93,10 +113,15 @@ class Telemetry:
         # 0: the alias cannot be looked up, or points to a version that cannot be served; the loaded one goes on.
         self.registry_up = self._gauge("registry_up", "Whether the registry answers, with a usable version.")
 
-    def watch_outbox(self, pending: Callable[[], int], bound: int) -> None:
-        """Read the outbox's depth whenever the metrics are."""
+    def took(self, seconds: float, route: str, status: int) -> None:
+        """One answered request. status: its HTTP status."""
+        self.request_seconds.observe(seconds, route, _STATUS[status // 100])
+
+    def watch_outbox(self, pending: Callable[[], int], age: Callable[[], float], bound: int) -> None:
+        """Read the outbox's depth in bytes, and the age of its oldest event in seconds, whenever the metrics are."""
         self.outbox_bytes.set_function(pending)
         self.outbox_used.set_function(lambda: pending() / bound)
+        self.outbox_age.set_function(age)
 
     def page(self) -> bytes:
         """Prometheus text format."""
@@ -108,5 +133,7 @@ class Telemetry:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"{_PREFIX}_{name}", text, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        made = Histogram(f"{_PREFIX}_{name}", text, buckets, labels)
+        self.registry.register(made)
+        return made

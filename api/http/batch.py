@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -18,8 +19,10 @@ from api.guard.guard import Scope
 from api.http.exchange import Call
 from api.http.problems import Problem, Reply, problem_of, why
 from api.models.served import Served
+from api.predicting.drafts import Keep
 from api.predicting.predictor import Committed, Predictor
 from api.predicting.rows import RowsPredictor
+from api.requests.origin import read_origin
 from api.requests.rows import RowsReader
 from api.requests.schemas import PredictionAnswer, PredictionRequest, answer_of
 from api.telemetry import Telemetry
@@ -96,7 +99,8 @@ class BatchEndpoint:
         read = await self._read(self._reader_of(served), call.body)
         self._charge(call.client, len(read) - 1)  # one was charged at the door
         good = [row for row in read if not isinstance(row, RequestRefused)]
-        committed = await self._rows.submit(served, good, call.received)
+        keep = None if call.ticket is None else Keep(call.ticket, partial(_render, read))
+        committed = await self._rows.submit(served, good, call.received, read_origin(call.headers), keep)
         self._count(read, committed)
         return Reply(200, _render(read, committed))
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from api.errors import RequestRefused, WrongContentType
 from api.guard.guard import Guard
@@ -15,21 +17,30 @@ from api.guard.keys import Scope
 from api.http.body import ClientGone, Receive, read_body
 from api.http.problems import Reply, of_error, why
 from api.http.refusals import Refusals
+from api.http.request_id import fresh_id
+from api.idempotency.ticket import Ticket
 from api.requests.headers import Raw, RequestHeaders, read_headers
+from api.requests.origin import own_request_id
 from api.telemetry import Telemetry
 
 
-class Call(NamedTuple):
-    """One request, admitted and read. client: the name of its key. received: when its body was there (stopwatch)."""
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One request, admitted and read. client: the name of its key. received: when its body was there (stopwatch).
+
+    ticket: of its Idempotency-Key, to be committed with its events.
+    """
 
     body: bytes
     headers: RequestHeaders
     client: str
     received: float
+    ticket: Ticket | None = None
 
 
 class Endpoint(Protocol):
-    """path: of the route. scope: what a key needs. limit: longest body in bytes."""
+    """path: of the route. scope: what a key needs. limit: longest body in bytes. once: whether it makes events, so
+    that an Idempotency-Key counts.
+    """
 
     @property
     def path(self) -> str: ...
@@ -37,28 +48,43 @@ class Endpoint(Protocol):
     def scope(self) -> Scope: ...
     @property
     def limit(self) -> int: ...
+    @property
+    def once(self) -> bool: ...
 
     async def answer(self, call: Call) -> Reply:
         """Raises ApiError."""
 
 
+class Idempotency(Protocol):
+    """What is asked of api.http.once.Once."""
+
+    async def answer(self, endpoint: Endpoint, call: Call) -> Reply:
+        """Raises ApiError."""
+
+
 class Exchange:
-    """body_seconds: how long a body may take to arrive. stopwatch: seconds, monotonic."""
+    """body_seconds: how long a body may take to arrive. stopwatch: seconds, monotonic. new_id: of an answer that has
+    none: neither the client gave one nor is it a prediction.
+    """
 
     def __init__(
         self,
         guard: Guard,
         telemetry: Telemetry,
         refusals: Refusals,
+        once: Idempotency,
         *,
         body_seconds: float,
         stopwatch: Callable[[], float] = time.perf_counter,
+        new_id: Callable[[], str] = fresh_id,
     ) -> None:
         self._guard = guard
         self._body_seconds = body_seconds
         self._telemetry = telemetry
         self._refusals = refusals
+        self._once = once
         self._stopwatch = stopwatch
+        self._new_id = new_id
 
     async def run(self, endpoint: Endpoint, raw: Raw, receive: Receive) -> Reply:
         """The answer to one request. Raises ClientGone and nothing else."""
@@ -69,10 +95,9 @@ class Exchange:
             body = await read_body(
                 headers.content_length, receive, endpoint.limit, self._body_seconds, self._guard.reconsider
             )
-            begun = self._stopwatch()
-            reply = await endpoint.answer(Call(body, headers, client, begun))
-            self._telemetry.request_seconds.observe(self._stopwatch() - begun)
-            return reply
+            call = Call(body, headers, client, self._stopwatch())
+            reply = await (self._once.answer(endpoint, call) if headers.idempotency_key else endpoint.answer(call))
+            return reply if reply.request_id and not headers.request_id else self._named(reply, headers)
         except ClientGone:
             raise
         except RequestRefused as error:
@@ -82,8 +107,14 @@ class Exchange:
         except Exception as error:
             category, reply = why(error), of_error(error)
             self._telemetry.failed.labels(category).inc()
-        self._refusals.note(category, reply.status, endpoint.path, headers.request_id, client)
+        reply = self._named(reply, headers)
+        self._refusals.note(category, reply.status, endpoint.path, reply.request_id.encode(), client)
         return reply
+
+    def _named(self, reply: Reply, headers: RequestHeaders) -> Reply:
+        """With the client's own request id, or else its own, or else a fresh one."""
+        id_ = own_request_id(headers) or reply.request_id or self._new_id()
+        return msgspec.structs.replace(reply, request_id=id_)
 
 
 def check_content_type(declared: bytes) -> None:

@@ -26,6 +26,7 @@ class ExplainEndpoint:
 
     path = "/explain"
     scope: Scope = "predict"
+    once = False
 
     def __init__(
         self, predictor: Predictor, queue: ExplanationQueue, *, limit: int, now: Callable[[], datetime]

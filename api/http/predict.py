@@ -11,6 +11,7 @@ from api.guard.keys import Scope
 from api.http.exchange import Call
 from api.http.problems import Reply
 from api.predicting.predictor import Job, Predictor
+from api.requests.origin import read_origin
 from api.requests.schemas import encode_answer
 
 
@@ -19,6 +20,7 @@ class PredictEndpoint:
 
     path = "/predict"
     scope: Scope = "predict"
+    once = True
 
     def __init__(self, predictor: Predictor, *, limit: int, now: Callable[[], datetime]) -> None:
         self.limit = limit
@@ -29,5 +31,6 @@ class PredictEndpoint:
         """Raises RequestRefused, NotServing or ScoringFailed."""
         served = self._predictor.current()
         request = served.reader.read(call.body, self._now())
-        event = await self._predictor.submit(Job(served, request, call.received))
-        return Reply(200, encode_answer(event))
+        job = Job(served, request, call.received, read_origin(call.headers), call.ticket)
+        event = await self._predictor.submit(job)
+        return Reply(200, encode_answer(event), request_id=event.id)

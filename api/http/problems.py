@@ -15,6 +15,10 @@ from api.errors import (
     ExplainBusy,
     ExplainTimeout,
     FieldError,
+    IdempotencyAway,
+    IdempotencyInProgress,
+    IdempotencyKeyWrong,
+    IdempotencyMismatch,
     InvalidRequest,
     LookupsAway,
     NoModel,
@@ -38,13 +42,14 @@ CONTENT_TYPE = "application/problem+json"
 _TYPE = "urn:tidemark:problem:"
 
 
-class Reply(NamedTuple):
-    """A whole HTTP answer. headers: besides the content type and length."""
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """A whole HTTP answer. headers: besides the content type and length, and X-Request-Id, which request_id is."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    request_id: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,10 +85,14 @@ _KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
     (NotAdmitted, _Kind(401, "", "An API key is needed")),
     (OutOfScope, _Kind(403, "", "The API key may not do this")),
     (RateExceeded, _Kind(429, "", "The API key has used up its rate")),
+    (IdempotencyKeyWrong, _Kind(400, "", "The idempotency key cannot be used")),
+    (IdempotencyInProgress, _Kind(409, "", "The same request is being worked on")),
+    (IdempotencyMismatch, _Kind(422, "", "The idempotency key belongs to another request")),
     (WrongContentType, _Kind(415, "", "The content type is not JSON")),
     (InvalidRequest, _Kind(422, "", "The request does not fit the model")),
     (NoModel, _Kind(503, "no-model", "No model is loaded")),
     (OutboxClosed, _Kind(503, "outbox", "Predictions are refused for now")),
+    (IdempotencyAway, _Kind(503, "idempotency", "Requests with an idempotency key are refused for now")),
     (Overloaded, _Kind(503, "overloaded", "Too many requests wait")),
     (ExplainBusy, _Kind(503, "explain-busy", "No explanation for now")),
     (ExplainTimeout, _Kind(503, "explain-timeout", "The explanation took too long")),

@@ -18,6 +18,7 @@ from api.http.model_routes import model_routes
 from api.http.page_parts import answers, problem
 from api.http.refusals import Refusals
 from api.http.responses import to_response
+from api.idempotency.ledger import Ledger
 from api.models.catalogue import Catalogue
 from api.outbox.log import Outbox
 from api.predicting.champion import ChampionFollower
@@ -62,6 +63,7 @@ class Services:
     publisher: Publisher
     mirror: Mirror
     outbox: Outbox
+    ledger: Ledger
     telemetry: Telemetry
     metrics: Callable[[], bytes]
     alias: str

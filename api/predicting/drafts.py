@@ -6,16 +6,21 @@ part by part, and the rest for all rows of a batch at once: 2 us a row instead o
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from api.idempotency.ticket import Ticket
 from api.outbox.segments import Record
 from api.requests.schemas import PredictionRequest
 from contracts.baseline import Baseline
 from contracts.events import Envelope, PredictionEvent, encode_event
+from contracts.headers import Origin
 
+Committed = TypeVar("Committed")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,6 +33,14 @@ class Draft(NamedTuple):
     entity_id: str | None
     event_time: datetime | None
     time: str
+
+
+@dataclass(frozen=True)
+class Keep(Generic[Committed]):
+    """What is kept of a batch under its idempotency key. render: the answer, of the committed rows."""
+
+    ticket: Ticket
+    render: Callable[[Sequence[Committed]], bytes]
 
 
 def draft(request: PredictionRequest, score: float, latency_ms: float) -> Draft:
@@ -55,7 +68,7 @@ def event_of(draft: Draft, id_: str, baseline: Baseline, now: datetime) -> Envel
     )
 
 
-def record_of(event: Envelope, time: str) -> Record:
-    """As the outbox takes it. time: the event time, RFC 3339."""
+def record_of(event: Envelope, time: str, origin: Origin | None) -> Record:
+    """As the outbox takes it. time: the event time, RFC 3339. origin: of the request."""
     key = event.id if event.entity_id is None else event.entity_id
-    return Record(key.encode(), event.id, time, encode_event(event))
+    return Record(key.encode(), event.id, time, encode_event(event), None, origin)

@@ -15,13 +15,14 @@ import msgspec
 
 from api.errors import NoModel, OutboxClosed, ScoringFailed
 from api.health import Health
+from api.idempotency.ticket import Ticket
 from api.models.compiled import is_compiled
 from api.models.served import Served, score_each
 from api.outbox.log import Outbox
-from api.outbox.segments import Group, Outcome, Record
+from api.outbox.segments import Group, Record
 from api.predicting.batcher import Batcher
-from api.predicting.drafts import Draft, event_of, record_of
-from api.requests.schemas import PredictionRequest
+from api.predicting.drafts import Draft, Keep, event_of, record_of
+from api.requests.schemas import PredictionRequest, encode_answer
 from api.telemetry import Telemetry
 from contracts.events import Envelope, EventIds, PredictionEvent, encode_event
 from contracts.headers import Origin
@@ -31,12 +32,16 @@ Committed = Envelope | ScoringFailed
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
-    """A validated request. received: reading of the stopwatch when its body was there. origin: as its client said."""
+    """A validated request. received: reading of the stopwatch when its body was there. origin: as its client said.
+
+    ticket: of its idempotency key.
+    """
 
     served: Served
     request: PredictionRequest
     received: float
     origin: Origin | None = None
+    ticket: Ticket | None = None
 
 
 class Predictor:
@@ -105,30 +110,36 @@ class Predictor:
         self,
         served: Served,
         drafts: Sequence[Draft | ScoringFailed],
-        outcome: Callable[[list[Committed]], Outcome] | None = None,
+        origin: Origin | None = None,
+        keep: Keep[Committed] | None = None,
     ) -> list[Committed]:
-        """Commit scored rows, all or none: the event of each, in order. outcome: kept with them, made of the answers.
+        """Commit scored rows of one request, all or none: the event of each, in order. keep: its idempotency key.
 
         Raises OutboxClosed.
         """
         now = self._now()
         time = now.isoformat()
         committed: list[Committed] = []
+        records: list[Record] = []
         for draft in drafts:
             if isinstance(draft, ScoringFailed):
                 committed.append(draft)
-            else:
-                committed.append(event_of(draft, self._ids.next(), served.baseline, now))
-        records = [
-            record_of(event, draft.time or time)
-            for draft, event in zip(drafts, committed, strict=True)
-            if isinstance(draft, Draft) and isinstance(event, PredictionEvent)
-        ]
-        if records:
-            if outcome is not None:
-                records[0] = msgspec.structs.replace(records[0], outcome=outcome(committed))
+                continue
+            event = event_of(draft, self._ids.next(), served.baseline, now)
+            committed.append(event)
+            records.append(record_of(event, draft.time or time, origin))
+        if not records:
+            return committed
+        if keep is not None:
+            outcome = keep.ticket.outcome(keep.render(committed))
+            records[0] = msgspec.structs.replace(records[0], outcome=outcome)
+        try:
             self._outbox.append(Group(served.key, int(now.timestamp() * 1000), records))
-            self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(records))
+        except OutboxClosed:
+            if keep is not None:
+                keep.ticket.committed = False
+            raise
+        self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(records))
         return committed
 
     def _work(self, jobs: list[Job]) -> list[Event | Exception]:
@@ -160,11 +171,15 @@ class Predictor:
             answers.append(event)
             time = written if event.event_time is now else event.event_time.isoformat()
             key = event.id if event.entity_id is None else event.entity_id
-            records.append(Record(key.encode(), event.id, time, encode_event(event), None, job.origin))
+            outcome = None if job.ticket is None else job.ticket.outcome(encode_answer(event))
+            records.append(Record(key.encode(), event.id, time, encode_event(event), outcome, job.origin))
         if records:
             try:
                 self._outbox.append(Group(served.key, int(now.timestamp() * 1000), records))
             except OutboxClosed as error:
+                for job in jobs:
+                    if job.ticket is not None:
+                        job.ticket.committed = False
                 return [answer if isinstance(answer, ScoringFailed) else error for answer in answers]
             self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(records))
         return answers

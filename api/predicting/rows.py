@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from api.errors import ScoringFailed
 from api.models.served import Served, score_each
-from api.outbox.segments import Outcome
-from api.predicting.drafts import Draft, draft
+from api.predicting.drafts import Draft, Keep, draft
 from api.predicting.predictor import Committed, Predictor
 from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
+from contracts.headers import Origin
 
 
 class RowsPredictor:
@@ -45,9 +45,10 @@ class RowsPredictor:
         served: Served,
         requests: Sequence[PredictionRequest],
         received: float,
-        outcome: Callable[[list[Committed]], Outcome] | None = None,
+        origin: Origin | None = None,
+        keep: Keep[Committed] | None = None,
     ) -> list[Committed]:
-        """The committed event of each row, or why it has none. outcome: made of the answers, and committed with them.
+        """The committed event of each row, or why it has none. keep: its idempotency key.
 
         Raises OutboxClosed, and then there is no event.
         """
@@ -58,7 +59,7 @@ class RowsPredictor:
                 await asyncio.sleep(0)
         async with self.turn:
             # ids are given here and not with the scores: in the outbox they must rise, and others come in between
-            committed = self._predictor.commit(served, drafts, outcome)
+            committed = self._predictor.commit(served, drafts, origin, keep)
             await asyncio.sleep(0)
         if self._settle is not None:
             await self._settle()

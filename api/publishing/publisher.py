@@ -24,7 +24,7 @@ from aiokafka.errors import KafkaError
 from api.errors import BaselineRefused
 from api.health import Health
 from api.outbox.backlog import Slice
-from api.outbox.segments import Record
+from api.outbox.segments import Outcome, Record
 from api.outbox.slots import Slot
 from api.outbox.sources import Source, Sources
 from api.telemetry import Telemetry
@@ -75,7 +75,10 @@ class Refusal(NamedTuple):
 
 
 class Publisher:
-    """connect: makes a Link, raises KafkaError. now: wall clock, milliseconds. stopwatch: seconds, monotonic."""
+    """connect: makes a Link, raises KafkaError. now: wall clock, milliseconds. stopwatch: seconds, monotonic.
+
+    remember: asked before the records that carry outcomes are sent, and so before they can be forgotten.
+    """
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class Publisher:
         *,
         now: Callable[[], float],
         stopwatch: Callable[[], float] = time.monotonic,
+        remember: Callable[[Sequence[Outcome]], Awaitable[None]] | None = None,
     ) -> None:
         self.health = Health(False, "not connected yet")
         self._sources = sources
@@ -96,6 +100,7 @@ class Publisher:
         self._pace = pace
         self._now = now
         self._stopwatch = stopwatch
+        self._remember = remember
         self._wanted: list[str] = []
         self._announced: set[str] = set()
         self._refused: dict[str, Refusal] = {}
@@ -174,6 +179,9 @@ class Publisher:
         for key in {group.baseline for group in slice_.groups}:
             await self._announce(link, source.slot, key)
         records = [record for group in slice_.groups for record in group.records]
+        outcomes = [record.outcome for record in records if record.outcome is not None]
+        if outcomes and self._remember is not None:
+            await self._remember(outcomes)
         async with self._patience():
             await asyncio.gather(link.send(records), self._mirror.write(records))
         source.backlog.ack(slice_)

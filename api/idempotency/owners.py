@@ -1,0 +1,92 @@
+"""Owners: which processes that took keys still live, by a lock that the kernel drops with its process; and what the
+dead ones left in their outbox files.
+
+Not the lock of the slot: whoever adopts a dead process's slot holds that one, perhaps for hours while Kafka is away,
+and the keys must not wait for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from api.idempotency.store import Finish
+from api.outbox.segments import FILE_HEADER, Group, likely_frames, parse
+
+
+class Owners:
+    """root: of the outbox. slot, epoch: of this process, which are its name here."""
+
+    def __init__(self, root: Path, slot: str, epoch: int) -> None:
+        self.own = f"{slot}-{epoch:012x}"
+        self._root = root
+        self._directory = root / "idempotency" / "owners"
+        self._lock: int | None = None
+
+    def hold(self) -> None:
+        """Be known as alive from now on. Raises OSError."""
+        if self._lock is None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self._directory / self.own, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._lock = lock
+
+    def alive(self, owner: str) -> bool:
+        """Whether that process lives. Raises OSError."""
+        try:
+            lock = os.open(self._directory / owner, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    def left(self, owner: str) -> list[Finish]:
+        """The outcomes that a dead process committed, as far as its files are still there. Raises OSError.
+
+        A file that is gone was acknowledged, and before that its outcomes were put into the store.
+        """
+        slot = owner.rpartition("-")[0]
+        found: list[Finish] = []
+        for file in sorted((self._root / slot).glob("*.log")):
+            try:
+                data = file.read_bytes()
+            except FileNotFoundError:
+                continue
+            found += (
+                Finish(record.outcome.digest, record.outcome.taken, record.outcome.answer)
+                for group in _whole_groups(data[FILE_HEADER.size :])
+                for record in group.records
+                if record.outcome is not None
+            )
+        return found
+
+    def forget(self, owner: str) -> None:
+        """Nothing of a dead process is open any more. Raises OSError."""
+        (self._directory / owner).unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """No key of this process is open any more. Raises OSError."""
+        if self._lock is not None:
+            self.forget(self.own)
+            os.close(self._lock)
+            self._lock = None
+
+
+def _whole_groups(data: bytes) -> Iterator[Group]:
+    """Also those behind damage."""
+    while True:
+        parsed = parse(data)
+        yield from parsed.groups
+        rest = data[parsed.size + 1 :]
+        places = (at for at, size in likely_frames(rest, len(rest)) if parse(rest[at : at + size]).groups)
+        at = next(places, None)
+        if at is None:
+            return
+        data = rest[at:]
