@@ -5,7 +5,7 @@ BENCH ?= quiet
 SEED ?= 1
 VENV := .venv
 # all but `detection`, whose evidently wants an older pandas
-EXTRAS := api stream replay training demo dev
+EXTRAS := api api-slim stream replay training demo dev
 RUN := $(VENV)/bin/python -m
 # uv takes certificates from the system, as pip and git do; both names, for older and newer uv
 export UV_SYSTEM_CERTS ?= true
