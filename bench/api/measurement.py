@@ -25,13 +25,13 @@ from bench.api.figures import (
     batches_of,
     figures_of,
     half_of,
-    line_of,
     rows_of,
 )
 from bench.api.material import BATCH_ROWS, ROOT, Material, make
 from bench.api.ours import Ours
 from bench.api.pinned import Cores, kept_to
 from bench.api.servers import Server, others
+from bench.api.table import line_of
 from bench.api.trial import Run, Trial
 from bench.api.wrk import Load, Target
 from bench.benchmark import BenchError, Say
@@ -43,7 +43,7 @@ CONNECTIONS = (1, GOAL, MANY)
 BATCH_CONNECTIONS = 2
 ASKED = 50
 """Requests of our own before each round, whose ids are looked for one by one."""
-_TOPICS_SECONDS = 60.0
+_TOPICS_SECONDS, _SAME = 60.0, 1e-9
 
 
 class Extent(NamedTuple):
@@ -95,6 +95,7 @@ class Measurement:
         ours = servers[0]
         assert isinstance(ours, Ours)
         grid = [server for server in servers if server.name in self._parts]
+        self._check_scores(ours, servers)
         for server in grid:
             self._run(server, GOAL, 1)  # what is loaded at the first request
         rounds = [self._round(ours, grid if turn % 2 == 0 else grid[::-1]) for turn in range(self._extent.rounds)]
@@ -115,6 +116,15 @@ class Measurement:
             start_seconds=dict(start_seconds),
             resident_mb=resident,
         )
+
+    def _check_scores(self, ours: Ours, servers: Sequence[Server]) -> None:
+        """They serve the same model. Raises BenchError where they do not."""
+        for server in servers:
+            if server.name in ("ordinary", "mlflow"):
+                self._seen += 1
+                expected, found = ours.score(), server.score()
+                if abs(expected - found) > _SAME:
+                    raise BenchError(f"ours scores a row {expected}, {server.name} {found}: these are different models")
 
     def _round(self, ours: Ours, servers: Sequence[Server]) -> list[Run]:
         """Ours and the others in turns, for each number of connections."""

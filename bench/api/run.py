@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 
 from bench.api import memory
-from bench.api.figures import ApiFigures, table
+from bench.api.figures import ApiFigures
 from bench.api.material import ROOT
 from bench.api.measurement import Extent, Measurement
 from bench.api.pinned import cores
+from bench.api.table import table
 from bench.api.wrk import Load
 from bench.api.wrk_package import cache_directory, wrk
 from bench.benchmark import BenchError, Benchmark, Options, Say
@@ -33,7 +34,7 @@ def run(options: Options, say: Say) -> ApiFigures:
         seconds=round(options.seconds or usual.seconds),
         events=options.events or usual.events,
     )
-    where, tool = cores(), wrk(cache_directory())
+    where, tool = cores(), wrk(cache_directory(), shutil.which("wrk"))
     need = _NEED_BYTES + (extent.events * _RECORD_BYTES if "memory" in parts else 0)
     var = ROOT / "var"
     var.mkdir(exist_ok=True)

@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from bench.api.material import MODEL, ROOT, Material
 from bench.api.pinned import command
 from bench.api.wrk import Target
@@ -19,10 +21,17 @@ from demo.stack.ports import choose_port
 from demo.stack.processes import ServiceProcess
 
 _START_SECONDS, _STOP_SECONDS, _POLL_SECONDS = 120.0, 30.0, 0.02
-_TICK, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-_SESSION, _USER, _SYSTEM, _RESIDENT = 3, 11, 12, 21
+_TICK = os.sysconf("SC_CLK_TCK")
+_SESSION, _USER, _SYSTEM = 3, 11, 12
 """Positions in /proc/PID/stat behind the command's closing parenthesis."""
 _UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning", "--port"]
+
+
+class _Scored(msgspec.Struct):
+    """What answers have in common. predictions: of MLflow, predict_proba of each row."""
+
+    score: float | None = None
+    predictions: list[list[float]] = []
 
 
 class Server:
@@ -69,11 +78,19 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time so far of all its processes."""
-        return sum(int(fields[_USER]) + int(fields[_SYSTEM]) for fields in _processes(self.process.pid)) / _TICK
+        return sum(int(fields[_USER]) + int(fields[_SYSTEM]) for _, fields in _processes(self.process.pid)) / _TICK
 
     def resident_mb(self) -> float:
-        """Resident memory of all its processes, 10^6 bytes."""
-        return sum(int(fields[_RESIDENT]) for fields in _processes(self.process.pid)) * _PAGE / 1e6
+        """Resident memory of all its processes, 10^6 bytes; what several of them share counts once."""
+        return sum(_resident_kb(pid) for pid, _ in _processes(self.process.pid)) * 1024 / 1e6
+
+    def score(self) -> float:
+        """That of the first of its bodies. Raises BenchError."""
+        status, answer = self._first()
+        if status != 200:
+            raise BenchError(f"{self.name} answers {status}: {answer[:300].decode(errors='replace')}")
+        found = msgspec.json.decode(answer, type=_Scored)
+        return found.predictions[0][1] if found.score is None else found.score
 
     def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """One request of our own: status and answer; (0, b"") where nobody listens."""
@@ -91,11 +108,14 @@ class Server:
         return self.get(str(self._health))[0] == 200
 
     def _answers_post(self) -> bool:
-        with self.target.bodies.open("rb") as bodies:
-            status, answer = self.post(self.target.url.removeprefix(self.url), bodies.readline())
+        status, answer = self._first()
         if status not in (0, 200):
             raise BenchError(f"{self.name} answers {status}: {answer[:300].decode(errors='replace')}")
         return status == 200
+
+    def _first(self) -> tuple[int, bytes]:
+        with self.target.bodies.open("rb") as bodies:
+            return self.post(self.target.url.removeprefix(self.url), bodies.readline())
 
 
 def fetch(request: urllib.request.Request) -> tuple[int, bytes]:
@@ -146,8 +166,8 @@ def _uvicorn(name: str, app: str, core: int, material: Material, directory: Path
     return Server(name, core, words, directory, port=port, bodies=material.single, env=env)
 
 
-def _processes(session: int) -> list[list[str]]:
-    """/proc/PID/stat of every process of a session, behind the command's closing parenthesis."""
+def _processes(session: int) -> list[tuple[str, list[str]]]:
+    """Every process of a session: its id, and its /proc/PID/stat behind the command's closing parenthesis."""
     found = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -155,7 +175,16 @@ def _processes(session: int) -> list[list[str]]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
         if int(fields[_SESSION]) == session:
-            found.append(fields)
+            found.append((file.parent.name, fields))
     if not found:
-        raise BenchError("a server has ended under load: its log says why")
+        raise BenchError("a server has ended under load")
     return found
+
+
+def _resident_kb(pid: str) -> int:
+    """Proportional: a page that n processes share counts 1/n in each."""
+    try:
+        text = Path("/proc", pid, "smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # it has ended meanwhile
+    return int(text.partition("\nPss:")[2].split(maxsplit=1)[0])

@@ -29,9 +29,8 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tidemark" / "debian"
 
 
-def wrk(cache: Path) -> Wrk:
-    """It runs. Raises BenchError, one line."""
-    installed = shutil.which("wrk")
+def wrk(cache: Path, installed: str | None) -> Wrk:
+    """One that runs. installed: where the machine has one. Raises BenchError, one line."""
     if installed is not None:
         return _checked(Wrk(Path(installed), {}))
     folder = cache / "wrk"
