@@ -95,6 +95,11 @@ class Backlog:
             self._drop(name)
         return None
 
+    def oldest(self) -> int | None:
+        """When the oldest group that is not acknowledged was written, milliseconds since the epoch. None: all is."""
+        slice_ = self.read()
+        return None if slice_ is None else slice_.groups[0].written
+
     def ack(self, slice_: Slice) -> None:
         """Kafka has these groups. Not synced: losing the position repeats events, it loses none. So a disk that does
         not take it hinders nobody: that is said once.

@@ -12,6 +12,7 @@ Raw = Collection[tuple[bytes, bytes]]
 class RequestHeaders(msgspec.Struct, frozen=True, gc=False):
     """Values as they were sent, b"" where a header is absent. Of a header that was sent twice, the last one; but two
     keys are joined by a comma, which makes them none: a proxy that checked the first would have let the second pass.
+    So are those of W3C Trace Context, as it says: two of traceparent are none, tracestate is a list.
 
     request_id: X-Request-Id. traceparent, tracestate: W3C Trace Context. api_key: X-API-Key.
     """
@@ -24,6 +25,9 @@ class RequestHeaders(msgspec.Struct, frozen=True, gc=False):
     request_id: bytes = b""
     traceparent: bytes = b""
     tracestate: bytes = b""
+
+
+_LISTS = (b"authorization", b"x-api-key", b"traceparent", b"tracestate")
 
 
 def read_headers(raw: Raw) -> RequestHeaders:
@@ -49,5 +53,5 @@ def read_headers(raw: Raw) -> RequestHeaders:
 
 
 def _joined(raw: Raw) -> dict[bytes, bytes]:
-    sent = {name: [value for found, value in raw if found == name] for name in (b"authorization", b"x-api-key")}
+    sent = {name: [value for found, value in raw if found == name] for name in _LISTS}
     return {name: b", ".join(values) for name, values in sent.items() if values}

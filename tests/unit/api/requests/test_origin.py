@@ -58,5 +58,8 @@ def test_a_tracestate_is_at_most_512_bytes_or_ignored():
     assert origin(traceparent=TRACE, tracestate=b"x" * 513) == Origin("", TRACE.decode())
 
 
-def test_of_a_header_that_was_sent_twice_the_last_one_counts():
-    assert read_headers([(b"x-request-id", b"a"), (b"x-request-id", b"b")]).request_id == b"b"
+def test_of_headers_that_were_sent_twice_the_tracestate_is_a_list_and_a_traceparent_is_none():
+    sent = [(b"x-request-id", b"a"), (b"traceparent", TRACE), (b"tracestate", b"a=1"), (b"tracestate", b"b=2")]
+
+    assert read_origin(read_headers(sent)) == Origin("a", TRACE.decode(), "a=1, b=2")
+    assert read_origin(read_headers([*sent, (b"traceparent", TRACE)])) == Origin("a")
