@@ -64,12 +64,12 @@ def test_a_fault_is_told_in_one_line_with_its_entry(data: bytes, said: str):
 
 
 def test_a_file_that_is_not_there_is_told_with_the_command_that_makes_it(tmp_path: Path):
-    with pytest.raises(SettingsError, match="API_KEYS_FILE: .*keys.json does not exist: .*python -m api keys add"):
+    with pytest.raises(SettingsError, match=r"API_KEYS_FILE: .*keys\.json does not exist: .*python -m api keys add"):
         read(tmp_path / "keys.json")
 
 
 def test_a_directory_is_no_file_of_keys(tmp_path: Path):
-    with pytest.raises(SettingsError, match="API_KEYS_FILE: .* cannot be read: Is a directory"):
+    with pytest.raises(SettingsError, match=r"API_KEYS_FILE: .* cannot be read: Is a directory"):
         read(tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_a_broken_file_is_not_written_over(tmp_path: Path):
     path = tmp_path / "keys.json"
     path.write_text("{")
 
-    with pytest.raises(SettingsError, match="not {"):
+    with pytest.raises(SettingsError, match=r"not \{"):
         change(path, lambda entries: (*entries, an_entry(1)))
     assert path.read_text() == "{"
 
@@ -134,5 +134,5 @@ def test_of_changes_at_the_same_time_none_is_lost(tmp_path: Path):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(SettingsError, match="API_KEYS_FILE: .* cannot be written: "):
+    with pytest.raises(SettingsError, match=r"API_KEYS_FILE: .* cannot be written: "):
         change(tmp_path / "file" / "keys.json", lambda entries: entries)
