@@ -21,6 +21,7 @@ ROWS = "rows"
 _SHAPE = 'must be {"rows": [...]}, each row a request as POST /predict takes it'
 # NaN and infinities, as Python and JavaScript write them. They are not JSON, but they cost their own row alone.
 _CONSTANT = re.compile(rb"(?<=[\s:,\[])(?:NaN|-?Infinity)(?=[\s,\]}])")
+_MOST_FAULTS = 5  # of one row: a thousand rows may be bad
 _OUT_OF_RANGE = b"1e999"
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 
@@ -65,7 +66,8 @@ class RowsReader:
                 yield self._reader.read(bytes(row), now)
             except RequestRefused as error:
                 place = pointer(ROWS, str(number))
-                errors = tuple(fault._replace(pointer=place + fault.pointer) for fault in error.errors)
+                told = error.errors[:_MOST_FAULTS]
+                errors = tuple(fault._replace(pointer=place + fault.pointer) for fault in told)
                 yield InvalidRequest(
                     error.category, str(error), errors or (FieldError(place, str(error), error.category),)
                 )
