@@ -23,7 +23,7 @@ _RESPONSE = ("Retry-After", "RateLimit", "X-Request-Id", "Idempotent-Replayed", 
 
 def with_cors(app: ASGIApp, origins: str) -> ASGIApp:
     """origins: with commas between; where there is none, `app` itself."""
-    named = [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
+    named = [origin.strip() for origin in origins.split(",") if origin.strip()]
     if not named:
         return app
     return CORSMiddleware(

@@ -50,7 +50,7 @@ def start_logging(level: str, form: Format = "auto", stream: TextIO | None = Non
     handler = logging.StreamHandler(out)
     handler.setFormatter(TextLines(messages=messages) if as_text else JsonLines(messages=messages))
     handler.addFilter(BoundedRate())
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)  # whatever a library has set up
     logging.captureWarnings(True)
     for name, quiet in _QUIET:
         logging.getLogger(name).setLevel(quiet)
