@@ -25,18 +25,26 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Waiting = tuple[Operation, "asyncio.Future[Found | None]"]
 
-RETRY_SECONDS = 1.0
 REMEMBER_ATTEMPTS = 3
 
 
 class Ledger:
-    """now: the wall clock, milliseconds since the epoch."""
+    """now: the wall clock, milliseconds since the epoch. retry_seconds: before what could not be kept is tried again."""
 
-    def __init__(self, store: Store, owners: Owners, telemetry: Telemetry, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        owners: Owners,
+        telemetry: Telemetry,
+        *,
+        now: Callable[[], int],
+        retry_seconds: float = 1.0,
+    ) -> None:
         self._store = store
         self._owners = owners
         self._telemetry = telemetry
         self._now = now
+        self._retry_seconds = retry_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="idempotency")
         self._waiting: list[Waiting] = []
         self._working: asyncio.Task[None] | None = None
@@ -84,7 +92,7 @@ class Ledger:
                 return
             except IdempotencyAway:
                 if attempt + 1 < REMEMBER_ATTEMPTS:
-                    await asyncio.sleep(RETRY_SECONDS)
+                    await asyncio.sleep(self._retry_seconds)
         log.error(
             "idempotency: %d answers are not kept: after a crash now, a retry makes an event again", len(finished)
         )
@@ -132,7 +140,7 @@ class Ledger:
 
     async def _until_done(self, operation: Finish | Drop) -> None:
         while True:
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._retry_seconds)
             try:
                 await self._do(operation)
                 return
