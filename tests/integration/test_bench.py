@@ -35,3 +35,17 @@ def test_latency_measures_from_an_event_to_its_count_and_from_a_windows_end_to_t
     (rate,) = found["rates"]
     assert rate["report"]["number"] == rate["windows"] >= 2
     assert rate["webhook"]["number"] >= 2
+
+
+def test_api_measures_our_server_beside_others_and_finds_every_answer_on_kafka() -> None:
+    found = figures("api", "--quick", "--seconds", "1", "--only", "ours,ordinary,batch", within=600)
+    assert found["exact"]
+    assert found["answered"] == found["delivered"] > 1_000
+    assert found["requests_per_second"] > 100  # slower only where other work starves it
+    assert found["ratio_to_ordinary"] > 2
+    assert found["ratio_to_mlflow"] is None  # not run
+    assert found["p50_ms"] <= found["p99_ms"]
+    assert found["batch_rows_per_second"] > 1_000
+    assert found["keys"]
+    cases = [("ours", 1), ("ordinary", 1), ("ours", 16), ("ordinary", 16), ("ours", 64), ("ordinary", 64)]
+    assert [(row["server"], row["connections"]) for row in found["rows"]] == cases
