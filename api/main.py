@@ -272,7 +272,7 @@ def _fastapi(
     handle_errors(app, services.refusals)
 
     add_docs(app)
-    pages = Pages(settings.batch_limit_rows)
+    pages = Pages((services.predict, services.batch, services.explain), settings.batch_limit_rows)
 
     def page() -> dict[str, Any]:
         return pages.page(app, services.predictor.served, keyed=services.guard.ring is not None)

@@ -12,7 +12,7 @@ from api.http.page_parts import answers, problem
 from api.http.responses import json_response
 from api.publishing.mirror import Mirror
 from api.publishing.recent import Page, Query
-from api.requests.cursor import read_cursor, write_cursor
+from api.requests.cursor import CURSOR, read_cursor, write_cursor
 
 _Id = Annotated[
     str,
@@ -35,7 +35,7 @@ _Decision = Annotated[Literal["true", "false"] | None, Parameter(description="On
 _Cursor = Annotated[
     int | None,
     BeforeValidator(read_cursor),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{11}$"}),
+    WithJsonSchema({"type": "string", "pattern": CURSOR}),
     Parameter(description="`next_cursor` of the page before; without it the newest page."),
 ]
 _RECENT = """Newest first. All filters that are given must fit.

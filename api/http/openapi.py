@@ -5,6 +5,8 @@ FastAPI writes the paths; the schemas come from the very struct types that decod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -14,6 +16,7 @@ from api.explaining.reading import explanation_schemas
 from api.health import Readiness
 from api.http.admission import NEEDED, OPEN
 from api.http.batch_schema import batch_schemas
+from api.http.exchange import Endpoint
 from api.http.page_parts import ANSWER_HEADERS, REQUEST_HEADERS, SECURITY, Part, complete, reference
 from api.http.problems import Problem
 from api.models.registered import Models
@@ -29,45 +32,46 @@ _BODIES = {"/predict": "PredictionRequest", "/predict/batch": "BatchRequest", "/
 class Pages:
     """The last page that was built: building takes milliseconds, in which nobody is answered.
 
-    batch_rows: most in one request of POST /predict/batch.
+    endpoints: all of POST. batch_rows: most in one request of POST /predict/batch.
     """
 
-    def __init__(self, batch_rows: int) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], batch_rows: int) -> None:
+        self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self._batch_rows = batch_rows
         self._of: tuple[Served | None, bool] | None = None
         self._page: Part = {}
 
     def page(self, app: FastAPI, served: Served | None, *, keyed: bool) -> Part:
-        """As build_page."""
+        """The page as JSON. keyed: whether clients need an API key.
+
+        Before a model is loaded the request has no feature names yet.
+        """
         if self._of is None or self._of[0] is not served or self._of[1] != keyed:
-            self._page = build_page(app, served, self._batch_rows, keyed=keyed)
+            self._page = self._build(app, served, keyed)
             self._of = (served, keyed)
         return self._page
 
-
-def build_page(app: FastAPI, served: Served | None, batch_rows: int, *, keyed: bool) -> Part:
-    """The page as JSON. batch_rows: most in a request. keyed: whether clients need an API key.
-
-    Before a model is loaded the request has no feature names yet.
-    """
-    page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    components = page.setdefault("components", {})
-    components["schemas"] = _schemas(served) | batch_schemas(None if served is None else served.baseline, batch_rows)
-    components |= {"parameters": REQUEST_HEADERS, "headers": ANSWER_HEADERS}
-    if keyed:
-        components["securitySchemes"] = SECURITY
-    for path, methods in page["paths"].items():
-        for method, operation in methods.items():
-            scope = None if path in OPEN else "predict" if method == "post" else NEEDED
-            complete(operation, method, scope=scope, keyed=keyed)
-    for path, name in _BODIES.items():
-        page["paths"][path]["post"]["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": reference(name)}},
-        }
-    if served is not None:
-        page["info"]["description"] += f"\n\nServing `{served.key}`."
-    return page
+    def _build(self, app: FastAPI, served: Served | None, keyed: bool) -> Part:
+        page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = page.setdefault("components", {})
+        rows = batch_schemas(None if served is None else served.baseline, self._batch_rows)
+        components |= {"schemas": _schemas(served) | rows, "parameters": REQUEST_HEADERS, "headers": ANSWER_HEADERS}
+        if keyed:
+            components["securitySchemes"] = SECURITY
+        for path, methods in page["paths"].items():
+            for method, operation in methods.items():
+                posted = self._endpoints.get(path) if method == "post" else None
+                scope = None if path in OPEN else NEEDED if posted is None else posted.scope
+                once = posted is not None and posted.once
+                complete(operation, scope=scope, keyed=keyed, body=posted is not None, once=once)
+        for path, name in _BODIES.items():
+            page["paths"][path]["post"]["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": reference(name)}},
+            }
+        if served is not None:
+            page["info"]["description"] += f"\n\nServing `{served.key}`."
+        return page
 
 
 def _schemas(served: Served | None) -> Part:

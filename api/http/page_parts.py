@@ -5,6 +5,7 @@ The statuses that belong to one route alone are told where the route is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from api.http.problems import CONTENT_TYPE
@@ -22,12 +23,17 @@ NEEDED: Final[list[Part]] = [{"bearer": []}, {"apiKey": []}]
 ANSWER_HEADERS: Final[Part] = {
     "RequestId": {"description": "Yours where you sent one, otherwise one of ours.", "schema": {"type": "string"}},
     "RetryAfter": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 1}},
+    "IdempotentReplayed": {
+        "description": "Where it is the answer to an earlier request with this Idempotency-Key: no second event.",
+        "schema": {"const": "true"},
+    },
     "WWWAuthenticate": {"description": "Which key is asked for (RFC 6750).", "schema": {"type": "string"}},
     "RateLimit": {"description": 'What is left of the rate: `"rows";r=0;t=3`.', "schema": {"type": "string"}},
 }
 _HEADERS_OF: Final = {
     "401": {"WWW-Authenticate": "WWWAuthenticate"},
     "403": {"WWW-Authenticate": "WWWAuthenticate"},
+    "409": {"Retry-After": "RetryAfter"},
     "429": {"Retry-After": "RetryAfter", "RateLimit": "RateLimit"},
     "503": {"Retry-After": "RetryAfter"},
 }
@@ -55,8 +61,15 @@ REQUEST_HEADERS: Final[Part] = {
         "description": "W3C Trace Context, carried along with a traceparent.",
         "schema": {"type": "string"},
     },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "With the same key and body a retry gets the first answer and makes no second event.",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        "example": "c1f1cb9c-6c3a-4d6c-9a55-6f6a3d7b6f0e",
+    },
 }
-_WITH_EVENT: Final = ("RequestId", "Traceparent", "Tracestate")
+_ORIGIN: Final = ("RequestId", "Traceparent", "Tracestate")
 
 
 def answers(name: str, description: str = "The answer.") -> Part:
@@ -87,24 +100,37 @@ _OF_A_BODY: Final = {
 }
 
 
-def complete(operation: Part, method: str, *, scope: str | None, keyed: bool) -> None:
+def complete(operation: Part, *, scope: str | None, keyed: bool, body: bool, once: bool) -> None:
     """Add what the route has in common with others. scope: that a key needs; None: open to everybody.
 
     keyed: whether keys are asked for. Without them the page must not say so: clients made from it would insist.
+    body: whether it takes one. once: whether it knows Idempotency-Key.
     """
     usual: dict[int, Part] = {500: _UNEXPECTED}
+    headers: tuple[str, ...] = ()
     if keyed and scope is not None:
         usual |= {**_TURNED_AWAY, 403: problem(f"The key lacks the scope `{scope}`.")}
         operation["security"] = NEEDED
-    if method == "post":
+    if body:
         usual |= _OF_A_BODY
-        operation["parameters"] = [
-            *operation.get("parameters", ()),
-            *({"$ref": f"#/components/parameters/{name}"} for name in _WITH_EVENT),
-        ]
+        headers += _ORIGIN
+    if once:
+        usual[409] = problem("The first request with this Idempotency-Key is still being worked on.")
+        headers += ("IdempotencyKey",)
+    if headers:
+        shared = [{"$ref": f"#/components/parameters/{name}"} for name in headers]
+        operation["parameters"] = [*operation.get("parameters", ()), *shared]
     told = {str(status): {**part} for status, part in usual.items()} | operation["responses"]
     for status, part in told.items():
-        of_problem = CONTENT_TYPE in part.get("content", ())
-        headers = {"X-Request-Id": "RequestId"} | (_HEADERS_OF.get(status, {}) if of_problem else {})
-        part["headers"] = {name: {"$ref": f"#/components/headers/{header}"} for name, header in headers.items()}
+        part["headers"] = {
+            name: {"$ref": f"#/components/headers/{header}"} for name, header in _answer_headers(status, part, once)
+        }
     operation["responses"] = dict(sorted(told.items()))
+
+
+def _answer_headers(status: str, part: Part, once: bool) -> Iterator[tuple[str, str]]:
+    yield "X-Request-Id", "RequestId"
+    if once and status == "200":
+        yield "Idempotent-Replayed", "IdempotentReplayed"
+    if CONTENT_TYPE in part.get("content", ()):
+        yield from _HEADERS_OF.get(status, {}).items()

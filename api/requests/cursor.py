@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
+CURSOR = "^A[AB][A-Za-z0-9_-]{8}[AEIMQUYcgkosw048]$"
+"""What every cursor looks like: 53 bits in base 64."""
+
 _BYTES = 8
 _LETTERS = 11
 _GREATEST = 1 << 53  # places are scores of Redis, which are doubles
