@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 1.0
 SHOW_SECONDS = 1.0
-FIRST_MODEL_SECONDS = 10.0
+FIRST_MODEL_SECONDS = 60.0
 
 
 class Store(Versions, Registry, Protocol):
@@ -194,9 +194,7 @@ def _age(backlog: Backlog, now: Callable[[], datetime]) -> float:
     return 0.0 if oldest is None else max(0.0, now().timestamp() - oldest / 1000)
 
 
-def _ledger(
-    settings: ApiSettings, slot: Slot, epoch: int, telemetry: Telemetry, now: Callable[[], datetime]
-) -> Ledger:
+def _ledger(settings: ApiSettings, slot: Slot, epoch: int, telemetry: Telemetry, now: Callable[[], datetime]) -> Ledger:
     owners = Owners(settings.outbox_dir, slot.name, epoch)
     keys = KeyStore(
         settings.outbox_dir / "idempotency" / "keys.db",

@@ -72,11 +72,13 @@ def choose_scorer(model: ModelVersion, ask: Ask, now: datetime) -> Chosen:
         scorer, compiled, stored = _opened(model)
         if model.proof is not None:
             live, rows = model.proof.difference, model.proof.rows
+            _check(stored, live)
             note = f", found {model.proof.at:%Y-%m-%d %H:%M} UTC with the same files and libraries; not asked again yet"
             return Chosen(CompiledRows(scorer), _within(stored, live, rows) + note, model.proof)
         if not models_can_be_asked():
             note = "the model itself was not asked: scikit-learn is not installed here"
             rows = len(compiled.sample.rows)
+            _check(stored, 0.0)
             return Chosen(
                 CompiledRows(scorer), f"within {stored:.0e} of the scores that training stored, on {rows} rows; {note}"
             )
@@ -89,6 +91,7 @@ def choose_scorer(model: ModelVersion, ask: Ask, now: datetime) -> Chosen:
             raise NotRight(found.wrong)
         else:
             proof = Proof(_fingerprint(model), found.difference, found.rows, now)
+        _check(stored, proof.difference)
         return Chosen(CompiledRows(scorer), _within(stored, proof.difference, proof.rows), proof)
     except (NotRight, ContractError) as error:
         own = _own(model)
@@ -106,10 +109,7 @@ def prove_here(model: ModelVersion, now: datetime) -> Proof:
         live = largest_difference(scorer.score, sample.rows, own_scores)
     except (ScoringFailed, TypeError, ValueError) as error:  # a row that fits no schema
         raise NotRight(f"its sample cannot be scored: {error}") from error
-    if not max(stored, live) <= LOAD_TOLERANCE:
-        raise NotRight(
-            f"on its sample it differs by up to {stored:.1e} from the stored scores and by {live:.1e} from the model's"
-        )
+    _check(stored, live)
     return Proof(_fingerprint(model), live, len(sample.rows), now)
 
 
@@ -152,6 +152,14 @@ def _own_scores(
     for i, score in zip(asked, np.asarray(scores).tolist(), strict=True):
         found[i] = score
     return found
+
+
+def _check(stored: float, live: float) -> None:
+    """Raises NotRight."""
+    if not max(stored, live) <= LOAD_TOLERANCE:
+        raise NotRight(
+            f"on its sample it differs by up to {stored:.1e} from the stored scores and by {live:.1e} from the model's"
+        )
 
 
 def _within(stored: float, live: float, rows: int) -> str:

@@ -76,7 +76,7 @@ class ChampionFollower:
     async def run(self) -> None:
         """Forever, until cancelled."""
         try:
-            await self._begin()
+            await self.begin()
             while True:
                 try:
                     await self.poll()
@@ -120,7 +120,7 @@ class ChampionFollower:
             self._refused[version] = left - 1
         return not left
 
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
         """Answer with the local copy before the registry is asked, where that takes no loading of the model itself."""
         try:
             model = await self._in_thread(self._versions.load_cached)

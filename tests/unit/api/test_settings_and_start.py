@@ -107,3 +107,20 @@ def test_every_setting_is_described():
     for name, field in ApiSettings.model_fields.items():
         assert f"API_{name.upper()} (" in text
         assert field.description, name
+
+
+def test_several_workers_that_cannot_start_say_so_once(tmp_path: Path):
+    ended = start(tmp_path, **NEEDED, API_PORT="0", API_WORKERS="3", API_REDIS_URL="redis://:secret@localhost:port/0")
+
+    assert ended.returncode == 2
+    said = [line for line in ended.stderr.splitlines() if line.startswith("api: ")]
+    assert said == ["api: API_REDIS_URL: Port could not be cast to integer value as 'port'"]
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_port_that_is_taken_stops_several_workers_too(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = start(tmp_path, **NEEDED, API_PORT=str(taken.getsockname()[1]), API_WORKERS="2")
+
+    assert ended.returncode == 2
+    assert "Address already in use" in ended.stderr

@@ -1,14 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.errors import ModelRefused
+from api.models.proof import Proof
 from api.models.served import Served
 from api.models.store import ModelVersion
 from api.predicting.champion import REFUSED_POLLS, ChampionFollower
 from api.telemetry import Telemetry
-from tests.builders import a_baseline
+from tests.builders import NOON, a_baseline
 from tests.serving import FakeVersions, a_predictor, a_served, an_outbox
 
 
@@ -158,3 +160,39 @@ async def test_without_registry_and_copy_there_is_no_model_until_the_registry_is
     await follower.poll("2")
 
     assert follower.answers == "2"
+
+
+def proved(version: str) -> ModelVersion:
+    return replace(a_version(version, cached=True), proof=Proof("", 0.0, 1, NOON))
+
+
+async def test_a_start_answers_with_a_proved_local_copy_before_the_registry_is_asked(follower: Follower):
+    follower.versions.cached = proved("1")
+
+    await follower.follower.begin()
+
+    assert follower.order == ["adopt 1 before None", "swapped to 1"]
+    assert follower.predictor.health == (True, "flights/1, from the local copy")
+    assert not follower.follower.health.ok
+
+    await follower.poll("2")
+    assert follower.predictor.health == (True, "flights/2, from the registry")
+
+
+async def test_a_local_copy_without_a_proof_waits_for_the_registry(follower: Follower):
+    follower.versions.cached = a_version("1", cached=True)
+
+    await follower.follower.begin()
+    await follower.poll("2")
+
+    assert follower.order == ["adopt 2 before None", "swapped to 2"]
+
+
+async def test_without_the_registry_the_model_of_the_local_copy_is_asked_once(follower: Follower):
+    follower.versions.cached = proved("1")
+    await follower.follower.begin()
+    taken = len(follower.order)
+
+    await follower.poll(None, times=3)
+
+    assert follower.order[taken:] == ["adopt 1 before 1", "swapped to 1"]

@@ -1,0 +1,141 @@
+"""Several workers on one port: one is killed and nothing is lost; all are seen on one page; all end together."""
+
+import asyncio
+import os
+import re
+import signal
+from functools import partial
+from pathlib import Path
+
+from contracts.topics import PREDICTIONS
+from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry, skipping_repeats
+from tests.builders import a_model_version
+from tests.waiting import eventually
+
+BODIES = [{"features": GOOD, "entity_id": f"card-{n}"} for n in range(40)]
+ANSWERED = re.compile(r'^tidemark_api_predictions_total\{worker="(\d+)",.*\} (\S+)$', re.MULTILINE)
+
+
+async def three(directory: Path, kafka, namespace: str, model: str, **settings: object) -> Api:
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model=model)
+    return Api(
+        directory,
+        workers=3,
+        model=model,
+        tracking_uri=shared_registry(),
+        bootstrap=kafka.bootstrap,
+        topic_prefix=namespace,
+        **settings,
+    )
+
+
+def started(api: Api) -> list[tuple[str, int]]:
+    """Number and process id of every worker that was started, in order."""
+    said = re.findall(r"worker (\d\d): started, process (\d+)", "\n".join(api.process.tail(1000)))
+    return [(number, int(pid)) for number, pid in said]
+
+
+async def answered(api: Api) -> dict[str, float]:
+    """By worker, as whichever of them answers shows it."""
+    return {number: float(count) for number, count in ANSWERED.findall((await api.get("/metrics")).text)}
+
+
+def successors(api: Api, count: int) -> bool:
+    return len(started(api)) == 3 + count
+
+
+async def all_answer(api: Api) -> None:
+    async def seen() -> bool:
+        page = (await api.get("/metrics")).text
+        return all(f'tidemark_api_model_info{{worker="0{n}"' in page for n in range(3))
+
+    await eventually(seen, 120, "three workers with a model")
+
+
+def left(directory: Path) -> list[Path]:
+    """Files of the outboxes that hold events."""
+    return list(directory.glob("outbox/*/*.log"))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_one_of_three_workers_is_killed_under_load_and_every_answered_prediction_reaches_kafka(
+    kafka, namespace: str, tmp_path: Path
+):
+    api = await three(tmp_path, kafka, namespace, "killed-worker")
+    load = Load(api.url, BODIES, connections=16, pause=0.01)
+    async with running(api):
+        await all_answer(api)
+        async with load.on():
+            for deaths in (1, 2):
+                await load.more(300)
+                os.kill(dict(started(api))["01"], signal.SIGKILL)
+                await eventually(partial(successors, api, deaths), 30, "a successor")
+                await load.more(300)
+            await all_answer(api)
+            await load.more(300)
+        assert await api.stop() == 0
+
+    found = await records(kafka.bootstrap, PREDICTIONS.named(namespace))
+    ids = [header(record, "ce_id") for record in found]
+    given = [answer.id for answer in load.answers]
+    assert len(set(given)) == len(given)
+    assert set(given) - set(ids) == set()
+    assert sorted(skipping_repeats(found)) == sorted(set(ids))
+    assert load.refused == {}  # a worker without a model gets no connections
+    assert len({id_.split("-")[0] for id_ in given}) >= 3  # outboxes
+    assert left(tmp_path) == []  # that of the dead is drained too
+
+
+async def test_whichever_worker_is_asked_the_page_has_all_of_them_and_no_counter_goes_back(
+    kafka, namespace: str, tmp_path: Path
+):
+    api = await three(tmp_path, kafka, namespace, "paged-workers")
+    load = Load(api.url, BODIES, connections=16, pause=0.01)
+    async with running(api):
+        await all_answer(api)
+        before: dict[str, float] = {}
+        async with load.on():
+            await load.more(300)
+            for _ in range(60):  # each question is a connection of its own, so it meets one worker or another
+                now = await answered(api)
+                assert now.keys() >= before.keys()
+                assert all(now[number] >= count for number, count in before.items())
+                before = now
+        counted = await answered(api)
+        assert counted.keys() == {"00", "01", "02"}, "16 connections leave no worker without one"
+
+        async def equal() -> bool:
+            return sum((await answered(api)).values()) >= len(load.answers)
+
+        await eventually(equal, 20, "every answer on the page")
+        page = (await api.get("/metrics")).text
+        assert page.count("# TYPE tidemark_api_predictions_total counter") == 1
+        assert await api.stop() == 0
+
+
+async def test_workers_whose_supervisor_is_killed_end_by_themselves(kafka, namespace: str, tmp_path: Path):
+    api = await three(tmp_path, kafka, namespace, "orphans")
+    async with running(api):
+        await all_answer(api)
+        workers = [pid for _, pid in started(api)]
+        os.kill(api.process.pid, signal.SIGKILL)
+        await eventually(lambda: not any(map(alive, workers)), 30, "the end of the workers")
+
+
+async def test_a_worker_that_is_told_to_end_is_replaced(kafka, namespace: str, tmp_path: Path):
+    api = await three(tmp_path, kafka, namespace, "replaced")
+    async with running(api):
+        await all_answer(api)
+        pids = dict(started(api))
+        os.kill(pids["02"], signal.SIGTERM)
+        await eventually(lambda: dict(started(api))["02"] != pids["02"], 60, "another process for worker 02")
+        await all_answer(api)
+        assert await api.stop() == 0
+    assert "worker 02: process" in "\n".join(api.process.tail(1000))
