@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ import httpx
 from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from contracts.events import parse_id
 from contracts.topics import BASELINES, PREDICTIONS, Topic
 from demo.stack.ports import choose_port
 from demo.stack.processes import ServiceProcess
@@ -57,14 +58,39 @@ async def records(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
+def skipping_repeats(found: Iterable[ConsumerRecord]) -> list[str]:
+    """What stage 1 counts: the highest sequence so far of each partition, source and epoch; the rest are repeats."""
+    highest: dict[tuple[int, str, int], int] = {}
+    counted = []
+    for record in found:
+        id_ = parse_id(header(record, "ce_id"))
+        assert id_ is not None
+        place = (record.partition, id_.source, id_.epoch)
+        if id_.sequence > highest.get(place, -1):
+            highest[place] = id_.sequence
+            counted.append(str(id_))
+    return counted
+
+
 def header(record: ConsumerRecord, name: str) -> str:
     return dict(record.headers)[name].decode()
 
 
 class Api:
-    """`python -m api` on a port of its own, the same at every start. settings: API_* by their field's name."""
+    """`python -m api` on a port of its own, the same at every start. settings: API_* by their field's name.
 
-    def __init__(self, directory: Path, name: str = "api", port: int | None = None, **settings: Any) -> None:
+    command: what runs it instead, for a machine that is not as it should be.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str = "api",
+        port: int | None = None,
+        *,
+        command: Sequence[str] = (sys.executable, "-m", "api"),
+        **settings: Any,
+    ) -> None:
         self.port = choose_port(random.SystemRandom()) if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self.outbox = directory / "outbox"
@@ -78,7 +104,6 @@ class Api:
             **settings,
         }
         env = {f"API_{key.upper()}": str(value) for key, value in settings.items()}
-        command = [sys.executable, "-m", "api"]
         self.process = ServiceProcess(name, command, directory / f"{name}.log", env=env, cwd=REPOSITORY)
 
     async def start(self, *, ready: bool = True) -> None:
@@ -119,6 +144,11 @@ class Api:
     async def stop(self) -> int | None:
         return await asyncio.to_thread(self.process.terminate, 30.0)
 
+    def resident_mib(self) -> float:
+        """Memory of the process."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
 
 @asynccontextmanager
 async def running(api: Api, *, ready: bool = True) -> AsyncIterator[Api]:
@@ -134,13 +164,21 @@ async def running(api: Api, *, ready: bool = True) -> AsyncIterator[Api]:
 class Answer(NamedTuple):
     id: str
     version: str
+    score: float
 
 
 class Load:
-    """Keep-alive connections, one request outstanding on each. What was answered, and what went wrong."""
+    """Keep-alive connections, one request outstanding on each. What was answered, and what went wrong.
+
+    pause: of a connection after each answer, in seconds. without_retry_after: refusals with 503 that lack the header.
+    """
 
     def __init__(
-        self, url: str, bodies: Sequence[dict[str, Any]] = ({"features": GOOD},), connections: int = 4
+        self,
+        url: str,
+        bodies: Sequence[dict[str, Any]] = ({"features": GOOD},),
+        connections: int = 4,
+        pause: float = 0,
     ) -> None:
         parts = urlsplit(url)
         self._address = parts.hostname, parts.port
@@ -150,9 +188,11 @@ class Load:
             for body in (json.dumps(body).encode() for body in bodies)
         ]
         self._connections = connections
+        self._pause = pause
         self.answers: list[Answer] = []
         self.refused: Counter[int] = Counter()
         self.lost = 0
+        self.without_retry_after = 0
 
     @asynccontextmanager
     async def on(self) -> AsyncIterator[Load]:
@@ -185,7 +225,7 @@ class Load:
                     writer.write(self._requests[turn % len(self._requests)])
                     turn += 1
                     await self._answer(reader)
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(self._pause)
             except (OSError, asyncio.IncompleteReadError):
                 self.lost += 1
             finally:
@@ -198,6 +238,7 @@ class Load:
         body = json.loads(await reader.readexactly(size))
         status = int(head[9:12])
         if status == 200:
-            self.answers.append(Answer(body["prediction_id"], body["model_version"]))
+            self.answers.append(Answer(body["prediction_id"], body["model_version"], body["score"]))
         else:
             self.refused[status] += 1
+            self.without_retry_after += status == 503 and b"\r\nretry-after: " not in head.lower()

@@ -3,17 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
+from mlflow.tracking import MlflowClient
 
+from api.models.store import ModelStore
 from contracts.baseline import Baseline
 from contracts.events import decode_event, parse_id
 from contracts.schema import Feature, FeatureSchema
 from contracts.topics import BASELINES, PREDICTIONS, partition_of
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry
-from tests.builders import a_model_version, a_schema
+from tests.builders import a_fitted_pipeline, a_model_version, a_schema, reference_columns
 from tests.waiting import eventually
 
 MODEL = "serves"
@@ -161,7 +165,7 @@ async def test_the_champion_is_swapped_under_load_without_a_dropped_request(api:
     versions = [answer.version for answer in load.answers]
     assert set(versions) == {before, after}
     events = {header(r, "ce_id"): decode_event(r.value) for r in await sent(api, {a.id for a in load.answers})}
-    assert {id_: event.model_version for id_, event in events.items()} == dict(load.answers)
+    assert {id_: event.model_version for id_, event in events.items()} == {a.id: a.version for a in load.answers}
     assert "age" in (await api.get("/openapi.json")).json()["components"]["schemas"]["Features"]["properties"]
     baselines = {r.key.decode(): r.timestamp for r in await records(api.bootstrap, BASELINES.named(api.prefix))}
     first = min(
@@ -170,3 +174,48 @@ async def test_the_champion_is_swapped_under_load_without_a_dropped_request(api:
         if json.loads(r.value)["model_version"] == after
     )
     assert baselines[f"{MODEL}/{after}"] <= first
+
+
+async def test_each_event_of_a_swap_has_the_version_that_really_scored_it(api: Any, tmp_path: Path):
+    """Two versions whose scores differ, there and back: each event's score is worked out again with scikit-learn."""
+    rows = {f"rescored-{n}": {"distance": 60.0 + 2 * n, "seats": None, "carrier": "abc"[n % 3]} for n in range(40)}
+    before = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
+    await eventually(lambda: answers_with(api, before), 60, "the first version")
+    load = Load(api.url, [{"features": row, "entity_id": entity} for entity, row in rows.items()])
+    async with load.on():
+        await load.more(200)
+        other = fitted_to_the_opposite()
+        after = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL, estimator=other)
+        await eventually(lambda: load.answers[-1].version == after, 60, "answers of the new version")
+        await load.more(200)
+        client = MlflowClient(shared_registry())
+        await asyncio.to_thread(client.set_registered_model_alias, MODEL, "champion", before)
+        await eventually(lambda: load.answers[-1].version == before, 60, "answers of the version before")
+        await load.more(50)
+
+    assert (load.refused, load.lost) == ({}, 0)
+    store = ModelStore(shared_registry(), MODEL, "champion", tmp_path)
+    scores: dict[str, dict[str, float]] = {}
+    for version in (before, after):
+        model = (await asyncio.to_thread(store.load, version)).estimator
+        columns = {name: [row[name] for row in rows.values()] for name in GOOD}
+        frame = pd.DataFrame(columns).astype({"distance": float, "seats": float, "carrier": "str"})
+        scores[version] = dict(zip(rows, model.predict_proba(frame)[:, 1].tolist(), strict=True))
+    assert all(abs(scores[before][entity] - scores[after][entity]) > 0.01 for entity in rows)
+    answers = {answer.id: answer for answer in load.answers}
+    assert {answer.version for answer in load.answers} == {before, after}
+    for record in await sent(api, set(answers)):
+        event = decode_event(record.value)
+        assert event.score == pytest.approx(scores[event.model_version][event.entity_id], abs=1e-9)
+        assert answers[event.id] == (event.id, event.model_version, event.score)
+
+
+async def answers_with(api: Any, version: str) -> bool:
+    return (await api.get("/model")).json()["version"] == version
+
+
+def fitted_to_the_opposite() -> Any:
+    """A pipeline that gives a high score where the usual one gives a low one."""
+    pipeline = a_fitted_pipeline(a_schema())
+    columns = reference_columns(a_schema(), 200)
+    return pipeline.fit(pd.DataFrame(columns), columns["distance"] < 105)

@@ -1,0 +1,172 @@
+"""The outbox's disk is full, or fails; and the whole machine stands still for a while."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from contracts.topics import PREDICTIONS
+from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry, skipping_repeats
+from tests.builders import a_model_version
+from tests.kafka_proxy import KafkaProxy
+from tests.small_disk import small_disk
+from tests.waiting import eventually
+
+BODIES = [{"features": GOOD, "entity_id": f"card-{n}"} for n in range(40)]
+LARGE = [{"features": {**GOOD, "carrier": "x" * 20_000}, "entity_id": f"card-{n}"} for n in range(20)]
+
+
+async def missing(bootstrap: str, prefix: str, *loads: Load) -> set[str]:
+    """Which answered predictions are not on Kafka; and what is there twice must show by the ids alone."""
+    found = await records(bootstrap, PREDICTIONS.named(prefix))
+    ids = {header(record, "ce_id") for record in found}
+    assert sorted(skipping_repeats(found)) == sorted(ids)
+    return {answer.id for load in loads for answer in load.answers} - ids
+
+
+@pytest.mark.parametrize("sync", ["second", "group"])
+async def test_on_a_full_disk_predictions_get_503_and_what_was_answered_is_not_lost(
+    kafka, namespace: str, tmp_path: Path, sync: str
+):
+    """First something else fills the disk, and the API is killed and started again meanwhile; then the outbox itself
+    does, with Kafka away. Each time it goes on by itself.
+    """
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model=f"disk-{sync}")
+    with small_disk(tmp_path / "disk", mib=3) as disk:
+        async with KafkaProxy(kafka.bootstrap).running() as proxy:
+            api = Api(
+                tmp_path,
+                command=[*disk.inside, sys.executable, "-m", "api"],
+                model=f"disk-{sync}",
+                tracking_uri=shared_registry(),
+                bootstrap=proxy.bootstrap,
+                topic_prefix=namespace,
+                outbox_dir=disk.mounted / "outbox",
+                outbox_sync=sync,
+                ack_limit_seconds=2,
+            )
+            load = Load(api.url, LARGE, connections=2, pause=0.01)
+            async with running(api), load.on():
+                await api.until("ready")
+                await load.more(20)
+                proxy.mute()
+                await load.more(20)  # some are not acknowledged when the disk is full
+                disk.fill()
+                state = await api.until("unavailable")
+                assert "cannot be written: No space left on device" in state["dependencies"]["outbox"]["detail"]
+                before = load.refused[503]
+                await eventually(lambda: load.refused[503] > before + 5, 30, "refusals")
+
+                await asyncio.to_thread(api.process.kill)
+                proxy.speak()
+                await api.start(ready=False)
+                state = await api.until("unavailable", within=180)
+                await eventually(lambda: serving(api), 60, "a version, from the baseline that was kept before")
+                await api.drained()  # the position cannot be written; nothing waits all the same
+
+                disk.make_room()
+                await api.until("ready", "degraded")
+                await load.more(20)
+
+                proxy.mute()
+                await api.until("unavailable")
+                proxy.speak()
+                await load.more(100)
+                await api.until("ready")
+                await api.drained()
+
+    assert set(load.refused) == {503}
+    assert load.without_retry_after == 0
+    assert await missing(kafka.bootstrap, namespace, load) == set()
+
+
+async def serving(api: Api) -> bool:
+    return (await api.get("/model")).status_code == 200
+
+
+async def test_a_disk_that_does_not_sync_stops_answers_where_each_group_must_be_synced(
+    kafka, namespace: str, tmp_path: Path
+):
+    """And nowhere else: there it is counted, for a power cut would take what is answered meanwhile."""
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model="failing")
+    fails = tmp_path / "fails"
+    apis = [
+        Api(
+            tmp_path / sync,
+            sync,
+            command=[sys.executable, "-m", "tests.failing_disk", str(fails)],
+            model="failing",
+            tracking_uri=shared_registry(),
+            bootstrap=kafka.bootstrap,
+            topic_prefix=namespace,
+            outbox_sync=sync,
+        )
+        for sync in ("group", "second")
+    ]
+    group, second = apis
+    loads = [Load(api.url, BODIES, connections=2, pause=0.005) for api in apis]
+    async with running(group), running(second):
+        for api in apis:
+            await api.until("ready")
+        async with loads[0].on(), loads[1].on():
+            for load in loads:
+                await load.more(50)
+            assert await second.metric("tidemark_api_outbox_sync_failures_total") == 0
+            fails.touch()
+
+            state = await group.until("unavailable")
+            assert "cannot be made durable: Input/output error" in state["dependencies"]["outbox"]["detail"]
+            before = loads[0].refused[503]
+            await eventually(lambda: loads[0].refused[503] > before + 5, 30, "refusals")
+
+            async def counted() -> bool:
+                return await second.metric("tidemark_api_outbox_sync_failures_total") > 0
+
+            await eventually(counted, 30, "a failure counted")
+            await loads[1].more(50)
+            fails.unlink()
+
+            await group.until("ready")
+            for load in loads:
+                await load.more(50)
+        for api in apis:
+            await api.drained()
+
+    assert set(loads[0].refused) == {503}
+    assert loads[0].without_retry_after == 0
+    assert loads[1].refused == {}
+    assert await missing(kafka.bootstrap, namespace, *loads) == set()
+
+
+async def test_an_api_that_stood_still_for_seconds_goes_on_where_it_was(kafka, namespace: str, tmp_path: Path):
+    """For its clock the time has jumped: every deadline of its own has passed when it wakes up."""
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model="still")
+    api = Api(
+        tmp_path,
+        model="still",
+        tracking_uri=shared_registry(),
+        bootstrap=kafka.bootstrap,
+        topic_prefix=namespace,
+        ack_limit_seconds=2,
+    )
+    load = Load(api.url, BODIES, pause=0.002)
+    async with running(api):
+        await api.until("ready")
+        async with load.on():
+            await load.more(100)
+            api.process.pause()
+            paused = time.monotonic()
+            await eventually(lambda: time.monotonic() - paused > 4, 10, "some seconds")
+            api.process.resume()
+            await load.more(200)
+            await api.until("ready")
+        await api.drained()
+
+    assert load.refused == {}
+    assert load.lost == 0
+    assert await missing(kafka.bootstrap, namespace, load) == set()
