@@ -9,6 +9,8 @@ from typing import Annotated, NoReturn
 # numpy and scikit-learn are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# onnxruntime would report to its maker, from a thread of its own. Read when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import typer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from training.settings import Settings, read_settings
 if TYPE_CHECKING:
     from training.publish import Publisher
     from training.registry import Registry
+
+# onnxruntime would report to its maker; read when it is imported, which is late
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

@@ -76,7 +76,12 @@ def _spawn(channel: socket.socket) -> subprocess.Popen[bytes]:
     # of the environment only what Python needs: the API's settings hold passwords
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment |= {
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "api.explaining.worker"],
         stdin=channel.fileno(),

@@ -43,7 +43,12 @@ class Prover:
         path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         # of the environment only what Python needs: the API's settings hold passwords
         environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-        environment |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment |= {
+            "PYTHONPATH": path,
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "ORT_DISABLE_TELEMETRY": "1",
+        }
         if self._closed or model.folder is None:
             return None
         # the open end of its input tells it that this process lives

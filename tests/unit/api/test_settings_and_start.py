@@ -124,3 +124,11 @@ def test_a_port_that_is_taken_stops_several_workers_too(tmp_path: Path):
 
     assert ended.returncode == 2
     assert "Address already in use" in ended.stderr
+
+
+@pytest.mark.parametrize("package", ["api", "training"])
+def test_onnxruntime_reports_to_nobody(package: str, tmp_path: Path):
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    asked = f"import {package}.__main__, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    ended = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert ended.stdout == "1\n"
