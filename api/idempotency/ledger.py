@@ -29,7 +29,7 @@ REMEMBER_ATTEMPTS = 3
 
 
 class Ledger:
-    """now: the wall clock, milliseconds since the epoch. retry_seconds: before what could not be kept is tried again."""
+    """now: the wall clock, milliseconds since the epoch. retry_seconds: before a failed transaction is tried again."""
 
     def __init__(
         self,
