@@ -1,4 +1,7 @@
-"""(c) The empty endpoint: FastAPI's own cost. And below it what uvicorn alone does: the load tool's ceiling."""
+"""(c) The empty endpoint: FastAPI's own cost. And below it what uvicorn alone does: the load tool's ceiling.
+
+With a return type FastAPI writes the answer with pydantic's encoder, which is faster here than without one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from fastapi import FastAPI, Request
 app = FastAPI()
 
 
-@app.post("/predict", response_model=None)
+@app.post("/predict")
 async def predict(request: Request) -> dict[str, Any]:
     await request.body()
     return {"score": 0.5, "decision": True}
