@@ -73,6 +73,7 @@ class Outbox:
                 self._roll()
             self._write(block)
         except OSError as error:
+            self._refused = len(block)
             self._closed(f"cannot be written: {error.strerror}")
             raise OutboxClosed("The outbox cannot be written.") from error
         if self.problem is not None:
@@ -82,8 +83,8 @@ class Outbox:
         self.backlog.grown(len(block))
 
     def accepts(self) -> bool:
-        """Whether the next group can be committed. Tries the disk when the last one could not: without traffic
-        nobody else would find out that there is room again.
+        """Whether the next group can be committed. Tries the disk when the last one could not, with as many bytes:
+        without traffic nobody else would find out that there is room again.
         """
         if self._unsynced is not None and self._each_group:
             return False
@@ -95,7 +96,7 @@ class Outbox:
             self._make_room()
             if self._live is None:
                 self._roll()
-            self._write(bytes(4096))
+            self._write(bytes(max(4096, self._refused)))
             os.ftruncate(self._descriptor, FILE_HEADER.size + self._size)
         except OSError as error:
             self._closed(f"cannot be written: {error.strerror}")

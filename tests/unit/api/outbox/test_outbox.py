@@ -211,6 +211,39 @@ def test_room_on_the_disk_is_noticed_without_traffic(tmp_path: Path):
     assert drain(outbox) == ["1"]
 
 
+def test_room_for_less_than_was_refused_is_no_room(tmp_path: Path):
+    """Otherwise /health/ready says that all is well between two refusals."""
+    outbox = an_outbox(tmp_path)
+    outbox.append(a_group(1))
+    (live,) = tmp_path.glob("*.log")
+
+    with disk_that_ends_at(live.stat().st_size + 5_000):
+        with pytest.raises(OutboxClosed):
+            outbox.append(a_group(2, size=9_000))
+        assert not outbox.accepts()
+
+        outbox.append(a_group(3))
+
+        assert outbox.accepts()
+    assert drain(outbox) == ["1", "3"]
+
+
+def test_a_live_segment_that_is_acknowledged_makes_room_on_a_full_disk(tmp_path: Path):
+    """It may be what fills the disk: nobody else would ever remove it."""
+    outbox = an_outbox(tmp_path)
+    outbox.append(a_group(1, size=5_000))
+    with disk_that_ends_at(5_200):
+        with pytest.raises(OutboxClosed):
+            outbox.append(a_group(2, size=5_000))
+        assert not outbox.accepts()
+        assert drain(outbox) == ["1"]
+
+        outbox.append(a_group(3, size=5_000))
+
+    assert drain(outbox) == ["3"]
+    assert len(list(tmp_path.glob("*.log"))) == 1
+
+
 def test_a_disk_full_at_the_start_of_a_segment_leaves_no_file_behind(tmp_path: Path):
     outbox = an_outbox(tmp_path)
 
