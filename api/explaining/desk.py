@@ -40,7 +40,7 @@ class Desk:
             return Reply("loaded")
         try:
             found = self._explainer.explain(question.row)
-        except (Unscorable, ScoringFailed) as error:
+        except (Unscorable, ScoringFailed, TypeError, ValueError) as error:
             return Reply("failed", str(error).encode())
         if not (math.isfinite(found.score) and math.isfinite(found.base + found.contributions.sum())):
             return Reply("failed", b"the score, or what it consists of, is not a finite number")
