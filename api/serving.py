@@ -13,9 +13,11 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 
 from api.errors import ApiError, SettingsError
+from api.guard.silent import SilentConnections
 from api.settings import ApiSettings
 from api.workers.board import Worker
 from api.workers.supervisor import Supervisor
@@ -92,21 +94,32 @@ def _answer(
     # imported late: it takes seconds, and a wrong setting should be known at once
     import uvicorn
 
+    from api.http.one_write import OneWrite
     from api.main import create_app
 
     app = create_app(settings, worker=worker)
     built()
-    uvicorn.Server(
+    # whoever loads a version in a thread lets the event loop have its turn ten times as often as usual
+    sys.setswitchinterval(0.0005)
+    silent = SilentConnections(settings.header_timeout_seconds)
+
+    async def each_second() -> None:
+        silent.close(tuple(server.server_state.connections), time.monotonic())
+
+    server = uvicorn.Server(
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=OneWrite,
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,  # nothing here asks who the client is, and it costs 3 us a request
             backlog=BACKLOG,
+            callback_notify=each_second,
+            timeout_notify=1,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-    ).run(sockets=[listener])
+    )
+    server.run(sockets=[listener])
