@@ -38,7 +38,7 @@ _HEADERS_OF: Final = {
     "503": {"Retry-After": "RetryAfter"},
 }
 
-_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+# no examples: a page that fills them in would send the same ids with every try
 REQUEST_HEADERS: Final[Part] = {
     "RequestId": {
         "name": "X-Request-Id",
@@ -46,14 +46,12 @@ REQUEST_HEADERS: Final[Part] = {
         "description": f"Your id of this request, carried into its event's headers: 1 to {LONGEST_REQUEST_ID} visible "
         "ASCII characters. One that is not of this form is left out.",
         "schema": {"type": "string"},
-        "example": "order-4711",
     },
     "Traceparent": {
         "name": "traceparent",
         "in": "header",
         "description": "W3C Trace Context, carried into the event's headers; left out where it is not of that form.",
         "schema": {"type": "string"},
-        "example": _TRACE,
     },
     "Tracestate": {
         "name": "tracestate",
@@ -64,9 +62,9 @@ REQUEST_HEADERS: Final[Part] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "With the same key and body a retry gets the first answer and makes no second event.",
-        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-        "example": "c1f1cb9c-6c3a-4d6c-9a55-6f6a3d7b6f0e",
+        "description": "A new one for each request, such as a UUID: 1 to 255 visible ASCII characters. With the same "
+        "key and body a retry gets the first answer and makes no second event.",
+        "schema": {"type": "string"},
     },
 }
 _ORIGIN: Final = ("RequestId", "Traceparent", "Tracestate")

@@ -1,0 +1,106 @@
+"""schemathesis over the OpenAPI page of a real server: nothing that can be sent makes it fail, or makes an event that
+was not answered.
+
+TIDEMARK_FUZZ_EXAMPLES=1700 sends 10,000 cases, which cost some 13 ms of processor time each; usually it is a part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.topics import PREDICTIONS
+from tests.apis import GOOD, REPOSITORY, Api, create_topics, header, records, running, shared_registry
+from tests.builders import a_model_version
+from tests.waiting import eventually
+
+SEED = int(os.environ.get("TIDEMARK_FUZZ_SEED", "6"))
+EXAMPLES = int(os.environ.get("TIDEMARK_FUZZ_EXAMPLES", "100"))
+_ENDLESS = 4  # operations whose cases do not run out
+MODEL = "fuzzed"
+CONFIG = str(REPOSITORY / "tests" / "schemathesis.toml")
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance,negative_data_rejection,positive_data_acceptance,unsupported_method,"
+    "allow_header_conformance,each_row_has_its_answer"
+)
+
+
+@pytest.fixture
+async def api(kafka, redis_server, namespace: str, tmp_path: Path) -> AsyncIterator[Api]:
+    await create_topics(kafka.bootstrap, namespace)
+    await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
+    api = Api(
+        tmp_path,
+        model=MODEL,
+        tracking_uri=shared_registry(),
+        bootstrap=kafka.bootstrap,
+        topic_prefix=namespace,
+        redis_url=redis_server.url,
+        redis_prefix=namespace,
+        explain_timeout_seconds=60,  # on a machine where everything runs at once
+    )
+    async with running(api):
+        await api.until("ready")
+        yield api
+
+
+async def fuzz(api: Api, directory: Path, examples: int) -> tuple[dict[str, Any], list[str], str]:
+    """schemathesis's report, the ids of the predictions that were answered, and what it printed."""
+    report, answers = directory / "report.json", directory / "answers"
+    answers.touch()
+    process = await asyncio.create_subprocess_exec(
+        *(
+            str(Path(sys.executable).with_name("st")),
+            "--config-file",
+            CONFIG,
+            "run",
+        ),
+        *("--seed", str(SEED), "--max-examples", str(examples), "--continue-on-failure"),
+        *("--phases", "examples,coverage,fuzzing", "--mode", "all", "--checks", CHECKS),
+        *("--suppress-health-check", "all", "--request-timeout", "60"),
+        *("--report", "json", "--report-json-path", str(report), "--no-color", f"{api.url}/openapi.json"),
+        cwd=directory,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "SCHEMATHESIS_HOOKS": "tests.fuzz_hooks",
+            "TIDEMARK_FUZZ_ANSWERS": str(answers),
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed, _ = await process.communicate()
+    return json.loads(report.read_bytes()), answers.read_text().split(), printed.decode()
+
+
+async def test_nothing_that_can_be_sent_makes_it_fail_and_events_are_exactly_the_answers(
+    api: Api, kafka: Any, namespace: str, tmp_path: Path
+):
+    print(f"seed {SEED}: TIDEMARK_FUZZ_SEED={SEED} repeats it")
+    await eventually(lambda: _explained(api), 120, "the process that explains")
+
+    report, answers, printed = await fuzz(api, tmp_path, EXAMPLES)
+
+    print(printed[-4000:])
+    print(f"{report['test_cases']['generated']:,} cases, {len(answers):,} predictions answered")
+    assert report["test_cases"]["generated"] >= _ENDLESS * EXAMPLES
+    assert report["operations"]["tested"] == report["operations"]["total"] >= 10
+    assert (report["failures"], report["errors"]) == ([], [])
+    await api.drained()
+    there = [header(record, "ce_id") for record in await records(kafka.bootstrap, PREDICTIONS.named(namespace))]
+    assert len(there) == len(set(there)) > 0
+    assert set(there) == set(answers)
+
+
+async def _explained(api: Api) -> bool:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as http:
+        return (await http.post("/explain", json={"features": GOOD})).status_code == 200

@@ -1,0 +1,243 @@
+"""Bad input, one table over every door: each is a problem that names the field, is counted, and makes no event."""
+
+import json
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.errors import RequestRefused
+from api.explaining.reading import ExplanationReader
+from api.requests.rows import RowsReader
+from api.requests.schemas import RequestReader
+from contracts.schema import Feature, FeatureSchema
+from tests.builders import NOON, a_baseline
+from tests.keys import a_key, an_entry, bearer, write_keys
+from tests.serving import FUTURE, a_served, an_app, services
+
+GOOD = b'{"features": {"distance": 70, "seats": null, "carrier": "a"}}'
+JSON = {"content-type": "application/json", **bearer(1)}
+SCHEMA = FeatureSchema(
+    (
+        Feature("distance", "numeric", nullable=False),
+        Feature("seats", "numeric"),
+        Feature("carrier", "categorical"),
+    )
+)
+KEYS = (an_entry(1), an_entry(2, expires=datetime(2020, 1, 1, tzinfo=UTC)))
+
+
+class Bad(NamedTuple):
+    """pointer None: the fault is not in a field. row: whether it is of one row, so that a batch goes on without it."""
+
+    body: bytes
+    status: int
+    category: str
+    pointer: str | None = None
+    headers: dict[str, str] = JSON
+    row: bool = True
+
+
+def features(text: str) -> bytes:
+    return f'{{"features": {{"distance": 70, {text}}}}}'.encode()
+
+
+def whole(body: bytes, status: int, category: str, headers: dict[str, str] = JSON) -> Bad:
+    return Bad(body, status, category, headers=headers, row=False)
+
+
+BAD: dict[str, Bad] = {
+    "wrong type": Bad(features('"carrier": 7'), 422, "wrong-type", "/features/carrier"),
+    "a number as a string": Bad(features('"seats": "7"'), 422, "wrong-type", "/features/seats"),
+    "a list for a number": Bad(features('"seats": [7]'), 422, "wrong-type", "/features/seats"),
+    "true for a number": Bad(features('"seats": true'), 422, "wrong-type", "/features/seats"),
+    "missing field": Bad(b'{"features": {"seats": 1}}', 422, "missing-field", "/features/distance"),
+    "no features": Bad(b'{"entity_id": "N1"}', 422, "missing-field", "/features"),
+    "null for what must be there": Bad(b'{"features": {"distance": null}}', 422, "wrong-type", "/features/distance"),
+    "unknown feature": Bad(features('"a/b~c": 1'), 422, "unknown-field", "/features/a~1b~0c"),
+    "unknown field": Bad(b'{"features": {"distance": 70}, "x": 1}', 422, "unknown-field", "/x"),
+    "NaN": Bad(features('"seats": NaN'), 422, "non-finite", "/features/seats"),
+    "Infinity": Bad(features('"seats": -Infinity'), 422, "non-finite", "/features/seats"),
+    "1e999": Bad(features('"seats": 1e999'), 422, "non-finite", "/features/seats"),
+    "10^400": Bad(features(f'"seats": 1{"0" * 400}'), 422, "non-finite", "/features/seats"),
+    "an integer of 10,000 digits": Bad(features(f'"seats": {"9" * 10_000}'), 422, "non-finite", "/features/seats"),
+    "half a character": Bad(features('"carrier": "\\ud800"'), 422, "wrong-type", "/features/carrier"),
+    "the year 9999": Bad(
+        b'{"features": {"distance": 70}, "event_time": "9999-12-31T23:59:59Z"}', 422, "event-time", "/event_time"
+    ),
+    "the year 1": Bad(
+        b'{"features": {"distance": 70}, "event_time": "0001-01-01T00:00:00Z"}', 422, "event-time", "/event_time"
+    ),
+    "a time in milliseconds": Bad(
+        b'{"features": {"distance": 70}, "event_time": 1767268800000}', 422, "event-time", "/event_time"
+    ),
+    "an entity of 201 characters": Bad(
+        b'{"features": {"distance": 70}, "entity_id": "%s"}' % (b"x" * 201), 422, "entity-id", "/entity_id"
+    ),
+    "a list": Bad(b"[1, 2]", 422, "wrong-type", ""),
+    "null": Bad(b"null", 422, "wrong-type", ""),
+    "nothing": whole(b"", 400, "not-json"),
+    "no JSON": whole(b"distance=70", 400, "not-json"),
+    "JSON that ends early": whole(GOOD[:-1], 400, "not-json"),
+    "bad UTF-8": whole(b'{"features": {"carrier": "\xff"}}', 400, "not-utf-8"),
+    "60,000 levels": whole(b"[" * 60_000, 400, "not-json"),
+    "10 MB": whole(b" " * 10_000_000, 413, "too-large"),
+    "a form": whole(b"a=1", 415, "content-type", {**JSON, "content-type": "application/x-www-form-urlencoded"}),
+    "no content type": whole(GOOD, 415, "content-type", bearer(1)),
+    "another charset": whole(GOOD, 415, "content-type", {**JSON, "content-type": "application/json; charset=latin-1"}),
+    "no key": whole(GOOD, 401, "no-key", {"content-type": "application/json"}),
+    "a wrong key": whole(GOOD, 401, "wrong-key", {**JSON, "authorization": f"Bearer {a_key(9)}"}),
+    "an expired key": whole(GOOD, 401, "expired-key", {**JSON, **bearer(2)}),
+}
+DOORS = ("fast", "plain", "explain")
+# half of a surrogate pair is found before the rows are told apart, and a list is no batch however deep it goes
+NOT_AS_A_ROW = ("half a character", "60,000 levels")
+
+
+async def ask(door: str, directory: Path, bad: Bad, body: bytes) -> tuple[Any, httpx.Response]:
+    app = an_app(
+        directory,
+        served=a_served(a_baseline(threshold=0.5, schema=SCHEMA)),
+        keys_file=write_keys(directory / "keys.json", KEYS),
+    )
+    path = {"batch": "/predict/batch", "explain": "/explain"}.get(door, "/predict")
+    transport = httpx.ASGITransport(app if door == "fast" else app.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+        return app, await http.post(path, content=body, headers=bad.headers)
+
+
+def refused(app: Any, category: str) -> float | None:
+    registry = services(app).telemetry.registry
+    return registry.get_sample_value("tidemark_api_refused_requests_total", {"category": category})
+
+
+def assert_problem(problem: dict[str, Any], bad: Bad, prefix: str = "") -> None:
+    assert problem["status"] == bad.status
+    assert problem["type"] == f"urn:tidemark:problem:{bad.category}"
+    assert problem["title"]
+    assert problem["detail"]
+    if bad.pointer is not None:
+        assert [fault["pointer"] for fault in problem["errors"]] == [prefix + bad.pointer]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("name", BAD)
+async def test_bad_input_is_a_problem_that_names_the_field_and_makes_no_event(tmp_path: Path, name: str, door: str):
+    bad = BAD[name]
+
+    app, answer = await ask(door, tmp_path, bad, bad.body)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (bad.status, "application/problem+json")
+    assert_problem(answer.json(), bad)
+    assert refused(app, bad.category) == 1
+    assert services(app).outbox.backlog.pending_bytes == 0
+
+
+@pytest.mark.parametrize("name", [name for name, bad in BAD.items() if bad.row and name not in NOT_AS_A_ROW])
+async def test_a_bad_row_of_a_batch_is_told_in_its_place_and_makes_no_event(tmp_path: Path, name: str):
+    bad = BAD[name]
+
+    app, answer = await ask("batch", tmp_path, bad, b'{"rows": [%s]}' % bad.body)
+
+    told = answer.json()
+    assert (answer.status_code, told["answered"], told["refused"]) == (200, 0, 1)
+    assert_problem(told["predictions"][0]["error"], bad, "/rows/0")
+    assert services(app).outbox.backlog.pending_bytes == 0
+
+
+@pytest.mark.parametrize("name", [name for name, bad in BAD.items() if not bad.row and name not in NOT_AS_A_ROW])
+async def test_what_is_no_batch_at_all_gets_what_a_prediction_gets(tmp_path: Path, name: str):
+    bad = BAD[name]
+
+    app, answer = await ask("batch", tmp_path, bad, bad.body)
+
+    assert answer.status_code == bad.status
+    assert_problem(answer.json(), bad)
+    assert refused(app, bad.category) == 1
+    assert services(app).outbox.backlog.pending_bytes == 0
+
+
+BATCHES: dict[str, Bad] = {
+    "empty": Bad(b'{"rows": []}', 422, "row-count", "/rows"),
+    "1,001 rows": Bad(b'{"rows": [%s]}' % b",".join([GOOD] * 1001), 422, "row-count", "/rows"),
+    "no rows": Bad(b"{}", 422, "missing-field", "/rows"),
+    "rows that are no list": Bad(b'{"rows": {}}', 422, "wrong-type", "/rows"),
+    "an unknown field": Bad(b'{"rows": [], "x": 1}', 422, "unknown-field", "/x"),
+    "100,000 levels": Bad(b'{"rows": ' + b"[" * 100_000, 400, "not-json"),
+    "60,000 levels of no batch": Bad(BAD["60,000 levels"].body, 422, "wrong-type", ""),
+    "half a character": Bad(b'{"rows": [%s]}' % BAD["half a character"].body, 400, "not-json"),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+async def test_a_batch_of_another_shape_is_a_problem_and_makes_no_event(tmp_path: Path, name: str):
+    bad = BATCHES[name]
+
+    app, answer = await ask("batch", tmp_path, bad, bad.body)
+
+    assert answer.status_code == bad.status
+    assert_problem(answer.json(), bad)
+    assert refused(app, bad.category) == 1
+    assert services(app).outbox.backlog.pending_bytes == 0
+
+
+READER = RequestReader(SCHEMA, FUTURE)
+ROWS = RowsReader(READER, 1000)
+EXPLAINED = ExplanationReader(READER)
+POINTER = {"type": "string", "format": "json-pointer"}
+words = st.sampled_from(
+    ["features", "rows", "distance", "seats", "carrier", "entity_id", "event_time", "top", "~/", ""]
+)
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**300, max_value=10**420)
+    | st.floats()
+    | st.text(max_size=6)
+    | st.datetimes().map(lambda time: time.isoformat() + "Z"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words | st.text(max_size=4), inner, max_size=4),
+    max_leaves=8,
+)
+written = anything.map(lambda data: json.dumps(data).encode())
+cut = st.tuples(written, st.integers(0, 40), st.binary(max_size=3)).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] :])
+
+
+def read_rows(body: bytes) -> list[RequestRefused]:
+    if ROWS.read_all(body, NOON) is not None:
+        return []
+    return [row for row in ROWS.read_each(body, NOON) if isinstance(row, RequestRefused)]
+
+
+def read_one(reader: Any, body: bytes) -> list[RequestRefused]:
+    reader.read(body, NOON)
+    return []
+
+
+@pytest.mark.parametrize(
+    "read", [partial(read_one, READER), partial(read_one, EXPLAINED), read_rows], ids=["predict", "explain", "batch"]
+)
+@given(body=st.binary(max_size=60) | written | cut)
+def test_whatever_is_sent_the_refusal_names_a_fault_and_where_it_is(read: Any, body: bytes):
+    """Nothing but a refusal comes out of reading, and each fault has a pointer as RFC 6901 writes them."""
+    try:
+        errors = read(body)
+    except RequestRefused as error:
+        errors = [error]
+
+    for error in errors:
+        assert str(error)
+        assert error.category
+        if error.category not in ("not-json", "not-utf-8"):
+            assert error.errors
+        for fault in error.errors:
+            jsonschema.validate(fault.pointer, POINTER, format_checker=jsonschema.FormatChecker())
+            assert fault.pointer == "" or fault.pointer.startswith("/")
+            assert "~" not in fault.pointer.replace("~0", "").replace("~1", "")
+            assert fault.detail
