@@ -1,0 +1,49 @@
+"""OneWrite: uvicorn's HTTP protocol, which hands the kernel an answer in one piece.
+
+uvicorn writes the head and the body of an answer by themselves, and uvloop passes each write on at once: two system
+calls, two packets and two wake-ups of the client for each answer. Here what is written in one pass of the event loop
+leaves together at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class OneWrite(HttpToolsProtocol):
+    """For uvicorn's setting `http`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(asyncio.Transport, Gathered(transport, self.loop)))
+
+
+class Gathered:
+    """A transport whose writes leave together. All else is the inner one's."""
+
+    def __init__(self, inner: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._inner = inner
+        self._loop = loop
+        self._pieces: list[bytes] = []
+        self.is_closing = inner.is_closing
+
+    def write(self, data: bytes) -> None:
+        """At the end of this pass of the event loop."""
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        """After what was written."""
+        self._flush()
+        self._inner.close()
+
+    def _flush(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces and not self._inner.is_closing():  # otherwise nobody is there to read it
+            self._inner.write(b"".join(pieces))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
