@@ -176,6 +176,8 @@ class Ledger:
         try:
             if owner == self._owners.own or self._owners.alive(owner):
                 return False
+            if not self._store.has_open(owner):  # somebody did so meanwhile
+                return True
             self._store.settle(owner, self._owners.left(owner))
             self._owners.forget(owner)
         except OSError as error:

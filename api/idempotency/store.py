@@ -21,6 +21,7 @@ _VERSION = 1
 _SCHEMA = """
 create table if not exists keys (digest blob primary key, body blob, owner text, taken integer, answer blob);
 create index if not exists keys_taken on keys (taken);
+create index if not exists keys_open on keys (owner) where answer is null;
 """
 
 
@@ -88,6 +89,14 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             raise _away() from error
         return found
+
+    def has_open(self, owner: str) -> bool:
+        """Whether a key of that process is not answered. Raises IdempotencyAway."""
+        try:
+            sql = "select 1 from keys where owner = ? and answer is null limit 1"
+            return self._open().execute(sql, (owner,)).fetchone() is not None
+        except (sqlite3.Error, OSError) as error:
+            raise _away() from error
 
     def settle(self, dead: str, finished: Iterable[Finish]) -> None:
         """What a dead process left: these answers, and no others. Raises IdempotencyAway."""

@@ -110,3 +110,25 @@ def test_a_file_of_another_format_is_left_alone(tmp_path: Path):
 
     with pytest.raises(IdempotencyAway):
         taken(a_store(tmp_path), b"k")
+
+
+def test_a_full_disk_refuses_and_leaves_what_was_there(tmp_path: Path):
+    store = a_store(tmp_path)
+    taken(store, b"k")
+    connection = store._open()
+    connection.execute(f"pragma max_page_count = {connection.execute('pragma page_count').fetchone()[0] + 1}")
+
+    with pytest.raises(IdempotencyAway):
+        store.run([Finish(b"k", 0, b"x" * 100_000)])
+
+    connection.execute("pragma max_page_count = 100000")
+    assert taken(store, b"k") == Found(True, "00-1", None)
+
+
+def test_a_process_whose_keys_are_all_answered_has_none_open(tmp_path: Path):
+    store = a_store(tmp_path)
+    taken(store, b"k")
+    assert store.has_open("00-1")
+    store.run([Finish(b"k", 0, b"answer")])
+
+    assert not store.has_open("00-1")
