@@ -5,8 +5,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from contracts.topics import PREDICTIONS
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry, skipping_repeats
 from tests.builders import a_model_version
@@ -26,26 +24,24 @@ async def missing(bootstrap: str, prefix: str, *loads: Load) -> set[str]:
     return {answer.id for load in loads for answer in load.answers} - ids
 
 
-@pytest.mark.parametrize("sync", ["second", "group"])
 async def test_on_a_full_disk_predictions_get_503_and_what_was_answered_is_not_lost(
-    kafka, namespace: str, tmp_path: Path, sync: str
+    kafka, namespace: str, tmp_path: Path
 ):
     """First something else fills the disk, and the API is killed and started again meanwhile; then the outbox itself
     does, with Kafka away. Each time it goes on by itself.
     """
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model=f"disk-{sync}")
+    await asyncio.to_thread(a_model_version, shared_registry(), model="disk")
     with small_disk(tmp_path / "disk", mib=3) as disk:
         async with KafkaProxy(kafka.bootstrap).running() as proxy:
             api = Api(
                 tmp_path,
                 command=[*disk.inside, sys.executable, "-m", "api"],
-                model=f"disk-{sync}",
+                model="disk",
                 tracking_uri=shared_registry(),
                 bootstrap=proxy.bootstrap,
                 topic_prefix=namespace,
                 outbox_dir=disk.mounted / "outbox",
-                outbox_sync=sync,
                 ack_limit_seconds=2,
             )
             load = Load(api.url, LARGE, connections=2, pause=0.01)
