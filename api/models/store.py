@@ -6,6 +6,7 @@ from then on only the version is named, because an alias asked twice may be two 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -86,7 +87,7 @@ class ModelStore:
         self._alias = alias
         self._cache = (cache / name).resolve()  # MLflow answers with absolute paths, which are compared with it
         self._client: Any = None
-        self._swept = False
+        self._swept = self._settled = False
         self._in_use: int | None = None
 
     def resolve(self) -> str:
@@ -220,6 +221,9 @@ class ModelStore:
             )
         except Exception as error:  # as in resolve()
             raise RegistryAway(f"{self._name}/{version} cannot be fetched: {_first_line(error)}") from error
+        if not self._settled:
+            gc.freeze()  # MLflow is all there now: a collection that looks through it holds every thread for .15 s
+            self._settled = True
         return Path(files)
 
     def _remembered(self) -> Champion | None:
