@@ -30,6 +30,11 @@ class Readiness(msgspec.Struct, frozen=True):
     dependencies: dict[str, Dependency]
 
 
+def for_strangers(state: Readiness) -> Readiness:
+    """Without the details, which name versions and may name addresses."""
+    return Readiness(state.status, {name: Dependency(part.state, "") for name, part in state.dependencies.items()})
+
+
 def readiness(*, model: Health, outbox: Health, kafka: Health, redis: Health, registry: Health) -> Readiness:
     """Without a model or an outbox nothing can be answered; without Kafka, Redis or the registry everything can.
 

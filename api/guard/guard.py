@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from api.errors import NotAdmitted, OutOfScope, Overloaded, RateExceeded
 from api.guard.key_ring import Client, KeyRing
-from api.guard.keys import Scope as Scope
+from api.guard.keys import Scope
 from api.requests.headers import RequestHeaders
 
 ANYBODY = "anybody"
@@ -73,6 +73,16 @@ class Guard:
         if client.bucket is not None:
             self._take(client, rows)
         return client.name
+
+    def knows(self, headers: RequestHeaders, scope: Scope) -> bool:
+        """Whether it would be let in, were there room and rate."""
+        if self._ring is None:
+            return True
+        try:
+            client = self._ring.find(headers)
+        except NotAdmitted:
+            return False
+        return scope in client.scopes and client.expires > self._wall()
 
     def reconsider(self) -> None:
         """For a body that came later than its headers: the load may have grown meanwhile. Raises Overloaded."""

@@ -1,7 +1,8 @@
 """Who may use a route that is not a POST of JSON (those are admitted in `api.http.exchange`).
 
 Closed unless named here: a new route needs a key with `read` without anybody having to think of it. Open are health,
-because an orchestrator has no key, and the page of the API, which says nothing that the documentation does not.
+because an orchestrator has no key (the details of /health/ready are for who has one), and the page of the API, which
+says nothing that the documentation does not.
 """
 
 from __future__ import annotations

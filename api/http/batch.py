@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 
 from api.errors import ApiError, Overloaded, RequestRefused, ScoringFailed
-from api.guard.guard import Scope
+from api.guard.keys import Scope
 from api.http.exchange import Call
 from api.http.problems import Problem, Reply, problem_of, why
 from api.models.served import Served

@@ -13,7 +13,7 @@ from api.errors import ExplainBusy
 from api.explaining.messages import Version
 from api.explaining.queue import ExplanationQueue
 from api.explaining.reading import ExplanationReader
-from api.guard.guard import Scope
+from api.guard.keys import Scope
 from api.http.exchange import Call
 from api.http.problems import Reply
 from api.models.compiled import is_compiled

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from api.health import Readiness
+from api.health import Readiness, for_strangers
 from api.http.page_parts import answers
 from api.http.responses import json_response
+from api.requests.headers import RequestHeaders, read_headers
 
 
-def health_routes(ready: Callable[[], Readiness], metrics: Callable[[], bytes]) -> APIRouter:
-    """Both are asked at every request."""
+def health_routes(
+    ready: Callable[[], Readiness], metrics: Callable[[], bytes], knows: Callable[[RequestHeaders], bool]
+) -> APIRouter:
+    """All are asked at every request. knows: whether the sender may see more than whether it is ready."""
     router = APIRouter(tags=["health"])
 
     @router.get("/health/live", responses={200: answers("Liveness", "It runs.")}, summary="Whether the process runs")
@@ -26,8 +29,10 @@ def health_routes(ready: Callable[[], Readiness], metrics: Callable[[], bytes]) 
         responses={200: answers("Readiness", "Predictions are answered."), 503: answers("Readiness", "None can be.")},
         summary="Whether predictions are answered, and the state of each dependency",
     )
-    async def health_ready() -> Response:
+    async def health_ready(request: Request) -> Response:
         state = ready()
+        if not knows(read_headers(request.scope["headers"])):
+            state = for_strangers(state)
         return json_response(msgspec.json.encode(state), 503 if state.status == "unavailable" else 200)
 
     @router.get(

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from api.explaining.queue import ExplanationQueue
 from api.guard.guard import Guard
 from api.health import Health, Readiness, readiness
+from api.http.admission import NEEDED
 from api.http.exchange import Endpoint, Exchange
 from api.http.health_routes import health_routes
 from api.http.lookups import lookup_routes
@@ -87,7 +88,13 @@ def build_router(services: Services) -> APIRouter:
 
     router.include_router(lookup_routes(services.mirror))
     router.include_router(model_routes(services.predictor, services.catalogue, services.alias))
-    router.include_router(health_routes(lambda: _readiness(services), services.metrics))
+    router.include_router(
+        health_routes(
+            lambda: _readiness(services),
+            services.metrics,
+            lambda headers: services.guard.knows(headers, NEEDED),
+        )
+    )
     return router
 
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.errors import NotAdmitted, OutOfScope, Overloaded, RateExceeded, RequestRefused
 from api.guard.guard import ANYBODY, Guard
@@ -246,3 +248,26 @@ def test_what_is_remembered_of_keys_is_bounded():
     guard.admit(RequestHeaders(authorization=b"bearer " + a_key().encode()), "predict")
 
     assert len(ring._seen) == 1
+
+
+NAMES = st.sampled_from([b"authorization", b"x-api-key", b"host", b"content-type"])
+VALUES = st.one_of(
+    st.binary(max_size=300),
+    st.binary(max_size=80).map(lambda rest: b"Bearer tm_" + rest),
+    st.just(b"Bearer " + a_key(1).encode()),
+    st.just(a_key(1).encode()),
+)
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=5))
+def test_whatever_the_headers_hold_they_are_let_in_or_refused_and_only_the_key_lets_in(raw: list[tuple[bytes, bytes]]):
+    guard = a_guard(an_entry(1))
+    headers = read_headers(raw)
+    try:
+        let_in = guard.admit(headers, "predict") == "client-1"
+    except NotAdmitted:
+        let_in = False
+
+    sent_keys = [value for name, value in raw if name in (b"authorization", b"x-api-key")]
+    assert let_in == guard.knows(headers, "predict")
+    assert not let_in or (len([value for value in sent_keys if value]) == 1 and a_key(1).encode() in sent_keys[0])

@@ -219,3 +219,17 @@ async def test_a_body_that_stays_away_is_given_up_and_its_connection_closed_by_b
             answer = await http.post("/predict", content=slowly(), headers=JSON)
         assert (answer.status_code, answer.json()["type"]) == (408, "urn:tidemark:problem:body-late")
         assert answer.headers["connection"] == "close"
+
+
+async def test_whether_it_is_ready_is_for_everybody_and_why_not_is_for_who_has_a_key(tmp_path: Path):
+    async with client(keyed(tmp_path)) as http:
+        stranger, wrong, writer, expired = [
+            (await http.get("/health/ready", headers=headers)).json()
+            for headers in ({}, {"x-api-key": WRONG}, bearer(1), bearer(3))
+        ]
+        reader = (await http.get("/health/ready", headers=bearer(2))).json()
+
+    assert stranger == wrong == writer == expired
+    assert stranger["status"] == reader["status"]
+    assert {part["detail"] for part in stranger["dependencies"].values()} == {""}
+    assert all(part["detail"] for part in reader["dependencies"].values())
