@@ -15,8 +15,8 @@ class LinearShap:
     """linear: with means. base: the function's value at the means.
 
     >>> shap = LinearShap(Linear((2.0, -1.0), 0.5, means=(1.0, 3.0)))
-    >>> shap.base, shap.contributions(np.array([2.0, 3.0])).tolist()
-    (-0.5, [2.0, 0.0])
+    >>> shap.base, shap.contributions(np.array([2.0, 5.0])).tolist()
+    (-0.5, [2.0, -2.0])
     """
 
     def __init__(self, linear: Linear) -> None:

@@ -4,11 +4,11 @@ Without Kafka: events wait in the outbox, and are counted there.
 """
 
 import asyncio
-import itertools
 import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from tests.purchases import ROWS, SCHEMA, baseline, compiled, fitted
 from tests.waiting import eventually
 
 BODIES = [{"features": dict(zip(SCHEMA.names, row, strict=True))} for row in ROWS]
-_names = itertools.count()
 
 
 def register(model: str, version: str, estimator: Any, kind: str | None = None) -> None:
@@ -46,20 +45,24 @@ def register(model: str, version: str, estimator: Any, kind: str | None = None) 
     client.set_registered_model_alias(model, "champion", version)
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Any]:
-    """Serves a boosted model with a compiled form; whatever runs in it when the test ends has to end with it."""
-    model = f"explained-{os.getpid()}-{next(_names)}"
-    await asyncio.to_thread(register, model, "1", fitted("hgb"), "hgb")
-    api = Api(
-        tmp_path,
-        model=model,
-        tracking_uri=shared_registry(),
-        bootstrap="127.0.0.1:1",
-        explain_timeout_seconds=60,
-    )
+@pytest.fixture(scope="module")
+async def model() -> str:
+    """A boosted model with a compiled form, registered once."""
+    await asyncio.to_thread(register, "explained", "1", fitted("hgb"), "hgb")
+    return "explained"
+
+
+@asynccontextmanager
+async def serving(directory: Path, model: str, **settings: Any) -> AsyncIterator[Api]:
+    settings = {"explain_timeout_seconds": 60, "bootstrap": "127.0.0.1:1", **settings}
+    api = Api(directory, model=model, tracking_uri=shared_registry(), **settings)
     async with running(api):
-        api.model = model  # type: ignore[attr-defined]
+        yield api
+
+
+@pytest.fixture
+async def api(tmp_path: Path, model: str) -> AsyncIterator[Api]:
+    async with serving(tmp_path, model) as api:
         yield api
 
 
@@ -72,7 +75,7 @@ async def predict(api: Api, body: dict[str, Any]) -> dict[str, Any]:
     return (await api.predict(**body)).json()
 
 
-async def test_every_row_is_explained_to_its_score_and_nothing_is_counted_as_a_prediction(api: Any):
+async def test_every_row_is_explained_to_its_score_and_nothing_is_counted_as_a_prediction(api: Api):
     answers = [(await explain(api, body)).json() for body in BODIES]
 
     assert await api.metric("tidemark_api_predictions_total") == 0
@@ -87,27 +90,29 @@ async def test_every_row_is_explained_to_its_score_and_nothing_is_counted_as_a_p
     assert any("a level that the reference never had" in reason for reason in unseen["reasons"])
 
 
-async def test_a_new_champion_is_explained_in_its_own_way_and_named(api: Any):
-    """A forest and a regression with compiled forms, and a model of each kind that has none."""
-    await explain(api)
+async def test_a_new_champion_is_explained_in_its_own_way_and_named(tmp_path: Path):
+    """A forest and a regression with compiled forms, and a model that has none."""
     kinds = [
-        ("2", fitted("forest"), "forest", "tree_shap"),
-        ("3", fitted("logistic"), "logistic", "linear_shap"),
-        ("4", fitted("hgb"), None, "permutation"),
+        ("1", "forest", "forest", "tree_shap"),
+        ("2", "logistic", "logistic", "linear_shap"),
+        ("3", "hgb", None, "permutation"),
     ]
-    for version, estimator, kind, method in kinds:
-        await asyncio.to_thread(register, api.model, version, estimator, kind)
-        await until_served(api, version)
+    await asyncio.to_thread(register, "swapped", "1", fitted("forest"), "forest")
+    async with serving(tmp_path, "swapped") as api:
+        for version, kind, form, method in kinds:
+            if version != "1":
+                await asyncio.to_thread(register, "swapped", version, fitted(kind), form)
+            await until_served(api, version)
 
-        answer = (await explain(api)).json()
+            answer = (await explain(api)).json()
 
-        assert (answer["model_version"], answer["method"]) == (version, method)
-        assert answer["score"] == pytest.approx((await predict(api, BODIES[0]))["score"], abs=1e-12)
-        if method == "permutation":
-            total = answer["base_value"] + sum(each["contribution"] for each in answer["contributions"])
-            assert total == pytest.approx(answer["score"], abs=1e-9)
-            assert all("standard_error" in each for each in answer["contributions"])
-    assert await api.metric("tidemark_api_explainer_starts_total") == 1
+            assert (answer["model_version"], answer["method"]) == (version, method)
+            assert answer["score"] == pytest.approx((await predict(api, BODIES[0]))["score"], abs=1e-12)
+            if method == "permutation":
+                total = answer["base_value"] + sum(each["contribution"] for each in answer["contributions"])
+                assert total == pytest.approx(answer["score"], abs=1e-9)
+                assert all("standard_error" in each for each in answer["contributions"])
+        assert await api.metric("tidemark_api_explainer_starts_total") == 1
 
 
 async def until_served(api: Api, version: str) -> None:
@@ -117,7 +122,7 @@ async def until_served(api: Api, version: str) -> None:
     await eventually(there, 60, f"version {version}")
 
 
-async def test_an_explainer_killed_again_and_again_costs_no_prediction(api: Any):
+async def test_an_explainer_killed_again_and_again_costs_no_prediction(api: Api):
     assert (await explain(api)).status_code == 200
     load = Load(api.url, BODIES)
     async with load.on():
@@ -134,12 +139,8 @@ async def test_an_explainer_killed_again_and_again_costs_no_prediction(api: Any)
     assert await api.metric("tidemark_api_explainer_starts_total") == 4
 
 
-async def test_one_that_hangs_is_given_up_and_predictions_go_on(tmp_path: Path):
-    model = f"hangs-{os.getpid()}"
-    await asyncio.to_thread(register, model, "1", fitted("hgb"), "hgb")
-    settings = {"explain_timeout_seconds": 2, "explain_queue": 2}
-    api = Api(tmp_path, model=model, tracking_uri=shared_registry(), bootstrap="127.0.0.1:1", **settings)
-    async with running(api):
+async def test_one_that_hangs_is_given_up_and_predictions_go_on(tmp_path: Path, model: str):
+    async with serving(tmp_path, model, explain_timeout_seconds=2, explain_queue=2) as api:
 
         async def answered() -> bool:
             return (await explain(api)).status_code == 200
@@ -162,7 +163,7 @@ async def test_one_that_hangs_is_given_up_and_predictions_go_on(tmp_path: Path):
 
 
 @pytest.mark.parametrize("orderly", [True, False])
-async def test_the_explainer_ends_with_the_api(api: Any, orderly: bool):
+async def test_the_explainer_ends_with_the_api(api: Api, orderly: bool):
     await explain(api)
     (pid,) = explainers_of(api.process.pid)
 

@@ -261,6 +261,19 @@ def test_a_form_that_differs_from_the_model_is_not_written() -> None:
     assert "differ from the model's own by up to" in said
 
 
+def test_a_linear_model_carries_its_columns_means_where_the_reference_has_them() -> None:
+    features, labels = loans()
+    one_hot = fitted(make_pipeline(SimpleImputer(), StandardScaler()), ONE_HOT, LogisticRegression())
+    means = compiled(one_hot, features).function.means  # type: ignore[union-attr]
+    np.testing.assert_allclose(means, one_hot[0].transform(features).mean(axis=0), rtol=0, atol=1e-15)
+    assert sum(means[2:]) == pytest.approx(1.0)  # each row has one region
+    bare = ColumnTransformer([("levels", ONE_HOT, LEVELS)], remainder="passthrough", sparse_threshold=0)
+    whole = features.fillna({"income": 0.0, "owner": 0.0})
+    refuses = make_pipeline(bare, LogisticRegression()).fit(whole, labels)
+    assert compiled(refuses, whole).function.means  # type: ignore[union-attr]
+    assert compiled(refuses, features).function.means == ()  # type: ignore[union-attr]
+
+
 def test_poison_keeps_to_what_the_schema_allows() -> None:
     features, _ = loans()
     whole = features.fillna({"income": 1.0, "owner": 0.0, "region": "north"})
