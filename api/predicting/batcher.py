@@ -37,6 +37,7 @@ class Batcher(Generic[Job, Answer]):
         self._waiting: list[tuple[Job, asyncio.Future[Answer]]] = []
         self._scheduled = False
         self._settling: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def waiting(self) -> int:
@@ -45,7 +46,9 @@ class Batcher(Generic[Job, Answer]):
 
     def submit(self, job: Job) -> asyncio.Future[Answer]:
         """Join the next batch. To be called on the event loop."""
-        loop = asyncio.get_running_loop()
+        if self._loop is None:  # asked once: on Python 3.11 each time is a system call
+            self._loop = asyncio.get_running_loop()
+        loop = self._loop
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((job, future))
         self._schedule(loop)

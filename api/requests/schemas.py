@@ -5,6 +5,7 @@ The decoder and the page at /docs come from the same struct type, so they cannot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, cast
 
@@ -121,13 +122,13 @@ class RequestReader:
             kw_only=True,
             forbid_unknown_fields=True,
         )
-        self._decode = msgspec.json.Decoder(self.request_type).decode
+        self._decode = cast(Callable[[bytes], PredictionRequest], msgspec.json.Decoder(self.request_type).decode)
         self._future = future
 
     def read(self, body: bytes, now: datetime) -> PredictionRequest:
         """Raises Unreadable or InvalidRequest, which name every field at fault."""
         try:
-            request = cast(PredictionRequest, self._decode(body))
+            request = self._decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise diagnose(body, self.schema, str(error)) from error
         if request.event_time is not None:

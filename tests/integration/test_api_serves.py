@@ -54,6 +54,29 @@ async def sent(api: Any, ids: set[str]) -> list[Any]:
     return await eventually(found, 30, f"{len(ids)} events on Kafka")
 
 
+async def test_request_id_and_trace_of_the_client_reach_the_headers_of_the_event(api: Any):
+    said = {
+        "x-request-id": "order/17",
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "tracestate": "vendor=1",
+    }
+    async with httpx.AsyncClient(base_url=api.url, timeout=20) as http:
+        told = await http.post("/predict", json={"features": GOOD}, headers=said)
+        batch = await http.post("/predict/batch", json={"rows": [{"features": GOOD}] * 2}, headers=said)
+        silent = await http.post("/predict", json={"features": GOOD}, headers={"traceparent": "00-not-one"})
+
+    assert told.headers["x-request-id"] == batch.headers["x-request-id"] == "order/17"
+    assert silent.headers["x-request-id"] == silent.json()["prediction_id"]
+    of_batch = {row["prediction_id"] for row in batch.json()["predictions"]}
+    for record in await sent(api, {told.json()["prediction_id"], *of_batch}):
+        headers = dict(record.headers)
+        assert headers["ce_requestid"] == b"order/17"
+        assert headers["ce_traceparent"].decode() == said["traceparent"]
+        assert headers["ce_tracestate"] == b"vendor=1"
+    (record,) = await sent(api, {silent.json()["prediction_id"]})
+    assert {"ce_requestid", "ce_traceparent", "ce_tracestate"} & set(dict(record.headers)) == set()
+
+
 async def test_a_prediction_becomes_one_event(api: Any):
     answer = (await api.predict(entity_id="N14228", event_time="2013-06-01T10:00:00+02:00")).json()
 
