@@ -20,6 +20,8 @@ TREE = TreeArrays(
     right=np.array([2, 0, 4, 0, 0]),
     value=np.array([0, 0.25, 0, 0.5, 1.0]),
 )
+# of ten rows of the fit, four went left
+COVERED = TREE._replace(cover=np.array([10.0, 4, 6, 1, 5]))
 ROWS = ((50.0, 1.0, "a"), (150.0, None, "a"), (150.0, 2.0, "b"), (None, 3.0, "zeppelin"), (1e300, 3.0, "a"))
 SCORES = (0.25, 0.5, 1.0, 0.25, None)
 

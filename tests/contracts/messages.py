@@ -31,7 +31,7 @@ from stream_app.windowing.merged_state import (
 )
 from stream_app.windowing.state import PartitionMeta, VersionAccount, decode_meta, encode_meta
 from tests.builders import NOON, NOON_MS, a_baseline, an_event
-from tests.compiled import a_compiled
+from tests.compiled import COVERED, a_compiled
 from tests.judged import a_judged_alert
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -255,6 +255,7 @@ MESSAGES = (
         "resent-letter",
     ),
     Message("compiled.msgpack", a_compiled(), Compiled.to_bytes, Compiled.from_bytes),
+    Message("compiled-with-covers.msgpack", a_compiled(COVERED), Compiled.to_bytes, Compiled.from_bytes),
     # What workers store; the windows of stage 1 and the parts of stage 2 are as window-partial.msgpack.
     Message("stored-partition.msgpack", META, encode_meta, decode_meta),
     Message("stored-version.msgpack", RECORD, encode_version, decode_version),

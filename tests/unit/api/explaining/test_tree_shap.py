@@ -17,10 +17,9 @@ from contracts.compiled import Forest
 from contracts.compiled_scorer import CompiledScorer
 from contracts.errors import InvalidCompiled
 from contracts.trees import TreeArrays, TreeTables
-from tests.compiled import TREE, a_compiled
+from tests.compiled import COVERED, TREE, a_compiled
 
 WIDTH = 4
-COVERED = TREE._replace(cover=np.array([10.0, 4, 6, 1, 5]))
 NUMBERS = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, np.inf, -np.inf, np.nan])
 
 
