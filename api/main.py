@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import time
@@ -57,6 +58,7 @@ from api.workers.board import Worker
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 1.0
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 SHOW_SECONDS = 1.0
 FIRST_MODEL_SECONDS = 60.0
 
@@ -233,6 +235,7 @@ def _fastapi(
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        _keep_large_blocks()
         say_who_is_let_in(services.guard, settings.host)
         background = [asyncio.create_task(services.follower.run(), name="champion")]
         background.append(
@@ -325,6 +328,16 @@ def _synced(outbox: Outbox) -> Callable[[], Any]:
             raise OutboxClosed("The outbox cannot be made durable.") from error
 
     return settle
+
+
+def _keep_large_blocks() -> None:
+    """What a batch needs (some 800 KB at a time) is kept for the next one. glibc would give it back to the kernel and
+    pay for each page of it anew: 1.5 us a row of 8, and a third of the longest hold of the event loop.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 4 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 16 << 20)
 
 
 def _settle_memory() -> None:
