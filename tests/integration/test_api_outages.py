@@ -157,12 +157,12 @@ async def test_a_start_without_the_registry_serves_the_local_copy_until_it_is_ba
         assert (await api.predict()).json()["model_version"] == newer
         assert (await api.get("/model")).json()["cached"] is False
 
-        registry.rename(tmp_path / "elsewhere.db")  # and away again, later: the version goes on, until there is another
+        registry.rename(tmp_path / "elsewhere.db")  # and away again, later: the version goes on
         state = await api.until("degraded")
         assert state["dependencies"]["registry"]["state"] == "away"
         assert (await api.predict()).json()["model_version"] == newer
-        newest = await asyncio.to_thread(a_model_version, shared_registry(), model="away")
-        shutil.copy(shared_registry().removeprefix("sqlite:///"), registry)
+        (tmp_path / "elsewhere.db").rename(registry)
+        newest = await asyncio.to_thread(a_model_version, f"sqlite:///{registry}", model="away")
 
         async def swapped() -> bool:
             return (await api.predict()).json()["model_version"] == newest
