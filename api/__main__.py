@@ -49,8 +49,11 @@ def main(
 ) -> None:
     """Serve the champion of a registered model: predictions over HTTP, one event each to Kafka.
 
-    Without a command it serves, until SIGTERM or Ctrl-C. Required: API_MODEL, API_TRACKING_URI, API_BOOTSTRAP. Once it
-    runs: /docs, /health/ready, /metrics.
+    Without a command it serves, until SIGTERM or Ctrl-C.
+
+    Required: API_MODEL, API_TRACKING_URI, API_BOOTSTRAP.
+
+    Once it runs: /docs, /health/ready, /metrics.
     """
     if context.invoked_subcommand is not None:
         return
