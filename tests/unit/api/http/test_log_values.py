@@ -71,7 +71,7 @@ async def test_no_error_path_writes_a_value_an_entity_or_a_key(tmp_path: Path, f
             async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=bearer(1)) as http:
                 for name, (body, expected) in BODIES.items():
                     for path in ("/predict", "/explain"):
-                        answer = await http.post(path, json=body)
+                        await http.post(path, json=body)
                     assert (await http.post("/predict", json=body)).status_code == expected, name
                     await http.post("/predict/batch", json={"rows": [body, body]})
                 for name, (raw, headers, expected) in RAW.items():
