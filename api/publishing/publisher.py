@@ -206,6 +206,7 @@ class Publisher:
             if key not in self._refused:
                 log.error("publisher: %s; events of this version go out without it", error)
                 self._telemetry.without_baseline.inc()
+            # the broker has not counted it, the producer has: once it is taken it asks for a new connection
             self._refused[key] = Refusal(data, self._stopwatch() + self._pace.adopt)
         except InvalidBaseline as error:
             self._without(key, f"what is kept of it is damaged: {error}")
