@@ -10,10 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.errors import ApiError, RequestRefused
+from api.http.body import ClientGone
+from api.http.plain import IN_SCOPE
 from api.http.problems import Fault, Reply, of_error, of_parameters, of_status, why
 from api.http.refusals import Refusals
-from api.http.responses import to_response
-from api.requests.headers import read_headers
+from api.http.responses import CLIENT_GONE, to_response
 
 
 def handle_errors(app: FastAPI, refusals: Refusals) -> None:
@@ -22,7 +23,7 @@ def handle_errors(app: FastAPI, refusals: Refusals) -> None:
     def noted(request: Request, category: str, reply: Reply) -> Response:
         # the route's own path: what was asked for may have somebody's id in it
         path = getattr(request.scope.get("route"), "path", "-")
-        refusals.note(category, reply.status, path, read_headers(request.scope["headers"]).request_id)
+        refusals.note(category, reply.status, path, request.scope[IN_SCOPE].encode())
         return to_response(reply)
 
     async def api_error(request: Request, error: Exception) -> Response:
@@ -38,6 +39,10 @@ def handle_errors(app: FastAPI, refusals: Refusals) -> None:
         assert isinstance(error, RequestValidationError)
         return noted(request, "parameter", of_parameters(_faults(error.errors())))
 
+    async def client_gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=CLIENT_GONE)
+
+    app.add_exception_handler(ClientGone, client_gone)
     app.add_exception_handler(ApiError, api_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, parameter_error)

@@ -13,13 +13,16 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from api.http.request_id import fresh_id
-from api.http.responses import REQUEST_ID
+from api.http.responses import CLIENT_GONE, REQUEST_ID
 from api.requests.headers import read_headers
 from api.requests.origin import own_request_id
 from api.telemetry import Telemetry
 
 OTHER = "other"
 """The route of a request that no route takes: its path may be anything, and each label is kept for ever."""
+
+IN_SCOPE = "tidemark.request_id"
+"""The request id in ASGI's scope, for log lines."""
 
 
 class PlainPath(FastAPI):
@@ -37,13 +40,14 @@ class PlainPath(FastAPI):
             await super().__call__(scope, receive, send)
             return
         status = 0
+        id_ = own_request_id(read_headers(scope["headers"])) or fresh_id()
+        scope[IN_SCOPE] = id_
 
         async def named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if all(name != REQUEST_ID for name, _ in message["headers"]):
-                    id_ = own_request_id(read_headers(scope["headers"])) or fresh_id()
                     message["headers"] = [*message["headers"], (REQUEST_ID, id_.encode())]
             await send(message)
 
@@ -53,7 +57,7 @@ class PlainPath(FastAPI):
             await super().__call__(scope, receive, named)
         finally:
             self._series.under_way -= 1
-            if status:  # 0: the client went away, and nothing was answered
+            if status not in (0, CLIENT_GONE):  # then nobody was answered
                 self._series.took(self._clock() - begun, self._route_of(scope), status)
 
     def _route_of(self, scope: Scope) -> str:

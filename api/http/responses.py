@@ -7,6 +7,8 @@ from fastapi import Response
 from api.http.problems import Reply
 
 REQUEST_ID = b"x-request-id"
+CLIENT_GONE = 499
+"""Status of the answer that nobody is there to get; as nginx has it."""
 
 
 def json_response(body: bytes, status: int = 200) -> Response:

@@ -123,6 +123,23 @@ async def test_requests_in_flight_count_those_without_an_answer(tmp_path: Path):
     assert value("tidemark_api_requests_in_flight") == 0
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
+async def test_a_client_that_goes_away_is_no_error(tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture):
+    app = an_app(tmp_path, served=a_served())
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None: ...
+
+    json = (b"content-type", b"application/json")
+    await app({"type": "http", "path": path, "method": "POST", "headers": [json], "query_string": b""}, receive, send)
+
+    assert caplog.records == []
+    assert services(app).telemetry.registry.get_sample_value("tidemark_api_requests_in_flight") == 0
+    assert "tidemark_api_request_seconds_count" not in services(app).telemetry.page().decode()
+
+
 def test_the_outbox_tells_how_old_its_oldest_event_is(tmp_path: Path):
     app = an_app(tmp_path, now=lambda: NOON + timedelta(seconds=7))
     outbox, value = services(app).outbox, services(app).telemetry.registry.get_sample_value
