@@ -72,6 +72,7 @@ class Installation:
             "API_MODEL": self.model,
             "API_MODEL_CACHE": str(self.directory / "api" / "models"),
             "API_OUTBOX_DIR": str(self.directory / "api" / "outbox"),
+            "API_LOG_FORMAT": "text",  # people read the tails of these logs
             "STREAM_BOOTSTRAP": self.bootstrap,
             "STREAM_WINDOW_SECONDS": str(round(self.plan.window.total_seconds())),
             "STREAM_LATENESS_SECONDS": str(self.lateness),
