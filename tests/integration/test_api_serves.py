@@ -130,6 +130,34 @@ async def test_a_prediction_can_be_looked_up_by_its_id_and_among_the_recent_ones
     assert [event["id"] for event in recent] == [ids[2], ids[1]]
 
 
+async def test_recent_predictions_are_paged_and_filtered(api: Any):
+    answers = [(await api.predict(entity_id="pages")).json() for _ in range(3)]
+    decision = str(answers[0]["decision"]).lower()
+    query = f"/predictions/recent?entity=pages&model={MODEL}&decision={decision}&limit=2"
+
+    async def page(cursor: str = "") -> dict[str, Any]:
+        return (await api.get(query + cursor)).json()
+
+    async def mirrored() -> bool:
+        return len((await page())["predictions"]) == 2 and (await page())["next_cursor"] is not None
+
+    await eventually(mirrored, 20, "the mirror")
+    first = await page()
+    second = await page(f"&cursor={first['next_cursor']}")
+    found = [event["id"] for event in first["predictions"] + second["predictions"]]
+    assert found == [answer["prediction_id"] for answer in reversed(answers)]
+    assert second["next_cursor"] is None
+
+
+async def test_the_registered_versions_are_listed_with_the_one_that_answers(api: Any):
+    models = (await api.get("/models")).json()
+
+    assert (models["name"], models["registry"]) == (MODEL, "ok")
+    (answers,) = [version for version in models["versions"] if version["answers"]]
+    assert "champion" in answers["aliases"]
+    assert answers["baseline"]
+
+
 async def test_an_unknown_prediction_is_not_found(api: Any):
     answer = await api.get("/predictions/api.00-000000000000-0000000000")
 

@@ -1,0 +1,67 @@
+"""Look-ups without a Redis: what their parameters may be, and what is said of wrong ones."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.requests.cursor import CURSOR, read_cursor, write_cursor
+from tests.serving import an_app
+
+
+async def get(directory: Path, path: str) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(an_app(directory)), base_url="http://api") as http:
+        return await http.get(path)
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=", "cursor"),
+        ("cursor=20", "cursor"),
+        ("cursor=AAYKJBgeQAB", "cursor"),
+        ("cursor=zzzzzzzzzzz", "cursor"),
+        ("cursor=AAYKJBgeQA%3D", "cursor"),
+        ("decision=maybe", "decision"),
+        ("decision=1", "decision"),
+        ("entity=", "entity"),
+        (f"entity={'x' * 201}", "entity"),
+        ("model=", "model"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(tmp_path: Path, query: str, parameter: str):
+    answer = await get(tmp_path, f"/predictions/recent?{query}")
+
+    assert answer.status_code == 422
+    assert [fault["parameter"] for fault in answer.json()["errors"]] == [parameter]
+    assert not answer.json()["errors"][0]["detail"].startswith("Value error")
+
+
+async def test_all_parameters_together_are_taken_and_without_redis_it_says_when_to_try_again(tmp_path: Path):
+    answer = await get(
+        tmp_path, "/predictions/recent?model=flights/1&entity=N1&decision=false&limit=1000&cursor=AAYKJBgeQAA"
+    )
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+@given(st.integers(0, (1 << 53) - 1))
+def test_a_cursor_is_read_as_it_was_written_and_looks_as_the_page_says(place: int):
+    assert read_cursor(write_cursor(place)) == place
+    assert re.fullmatch(CURSOR, write_cursor(place))
+
+
+@given(st.text(max_size=14) | st.from_regex(r"\A[A-Za-z0-9_-]{11}\Z"))
+def test_a_text_is_a_cursor_exactly_where_it_has_its_form(text: str):
+    try:
+        place = read_cursor(text)
+    except ValueError:
+        assert not re.fullmatch(CURSOR, text)
+    else:
+        assert write_cursor(place) == text
