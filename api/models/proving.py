@@ -11,6 +11,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,15 +52,18 @@ class Prover:
         }
         if self._closed or model.folder is None:
             return None
-        # the open end of its input tells it that this process lives
-        with subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as child:
-            self._child = child
-            assert child.stdout is not None
-            assert child.stderr is not None
-            said, complaint = child.stdout.read(), child.stderr.read()
-        self._child = None
+        # what it complains of goes to a file: a pipe that nobody reads meanwhile could fill and stop it
+        with tempfile.TemporaryFile() as complaints:
+            # the open end of its input tells it that this process lives
+            with subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+            ) as child:
+                self._child = child
+                assert child.stdout is not None
+                said = child.stdout.read()
+            self._child = None
+            complaints.seek(0)
+            complaint = complaints.read()
         try:
             return msgspec.json.decode(said, type=Found)
         except msgspec.MsgspecError:
