@@ -1,12 +1,8 @@
 """Publisher: drains the outbox to Kafka. One group in flight: read, send, mirror, await every replica, acknowledge.
 
 No event leaves before the baseline of its version was acknowledged in this process's life, so whoever reads the topic
-can always find out what an event is to be compared with. On an error: a new connection, the same position.
-
-Two exceptions, both said in the log, in `versions_without_baseline` and, while they last, in /health/ready: a baseline
-that is lost, and one that Kafka refuses as too large. Their events go out. Held back they would hold back all that was
-answered after them, for the ids of a process must reach a partition in their order; let past and sent later they would
-be late for their windows, so no better off than now: stage 1 puts them aside and a replay counts them.
+can always find out what an event is to be compared with; `api.publishing.announcements` has the exceptions. On an
+error: a new connection, the same position.
 """
 
 from __future__ import annotations
@@ -17,18 +13,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from aiokafka.errors import KafkaError
 
-from api.errors import BaselineRefused
 from api.health import Health
 from api.outbox.backlog import Slice
 from api.outbox.segments import Outcome, Record
 from api.outbox.slots import Slot
 from api.outbox.sources import Source, Sources
+from api.publishing.announcements import Announcements
 from api.telemetry import Telemetry
-from contracts.errors import InvalidBaseline
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +62,6 @@ class Pace:
     check: float = 2.0
 
 
-class Refusal(NamedTuple):
-    """A baseline that Kafka does not take. again: when it is tried again (stopwatch)."""
-
-    data: bytes
-    again: float
-
-
 class Publisher:
     """connect: makes a Link, raises KafkaError. now: wall clock, milliseconds. stopwatch: seconds, monotonic.
 
@@ -102,8 +90,7 @@ class Publisher:
         self._stopwatch = stopwatch
         self._remember = remember
         self._wanted: list[str] = []
-        self._announced: set[str] = set()
-        self._refused: dict[str, Refusal] = {}
+        self._announcements = Announcements(telemetry, again=pace.adopt, stopwatch=stopwatch)
         self._up = False
         self._adopt_at = 0.0
         self._emptied = asyncio.Event()
@@ -161,8 +148,8 @@ class Publisher:
         while self._wanted:
             await self._announce(link, self._sources.own.slot, self._wanted[0])
             self._wanted.pop(0)
-        for key in [key for key, refusal in self._refused.items() if self._stopwatch() >= refusal.again]:
-            await self._offer(link, key, self._refused[key].data)
+        for key in self._announcements.due():
+            await self._announce(link, self._sources.own.slot, key)
         moved = False
         for source in self._sources:
             slice_ = source.backlog.read()
@@ -190,35 +177,9 @@ class Publisher:
         self._well()
 
     async def _announce(self, link: Link, slot: Slot, key: str) -> None:
-        if key in self._announced or key in self._refused:
-            return
-        data = slot.baseline(key)
-        if data is None:  # they were answered: keeping them back would help nobody, and the topic may have it
-            self._without(key, f"it is not kept in slot {slot.name}")
-        else:
-            await self._offer(link, key, data)
-
-    async def _offer(self, link: Link, key: str, data: bytes) -> None:
-        try:
+        if self._announcements.open(key):
             async with self._patience():
-                await link.send_baseline(data)
-        except BaselineRefused as error:
-            if key not in self._refused:
-                log.error("publisher: %s; events of this version go out without it", error)
-                self._telemetry.without_baseline.inc()
-            # the broker has not counted it, the producer has: once it is taken it asks for a new connection
-            self._refused[key] = Refusal(data, self._stopwatch() + self._pace.adopt)
-        except InvalidBaseline as error:
-            self._without(key, f"what is kept of it is damaged: {error}")
-        else:
-            log.info("publisher: the baseline of %s is on Kafka", key)
-            self._announced.add(key)
-            self._refused.pop(key, None)
-
-    def _without(self, key: str, why: str) -> None:
-        log.error("publisher: events of %s go out without their baseline: %s", key, why)
-        self._telemetry.without_baseline.inc()
-        self._announced.add(key)
+                await self._announcements.announce(link, slot, key)
 
     @asynccontextmanager
     async def _patience(self) -> AsyncIterator[None]:
@@ -243,7 +204,7 @@ class Publisher:
             log.info("publisher: Kafka answers")
         self._up = True
         self._telemetry.kafka_up.set(1)
-        refused = ", ".join(self._refused)
+        refused = ", ".join(self._announcements.refused)
         self.health = Health(not refused, f"refuses the baseline of {refused}: see the log" if refused else "answers")
 
 
