@@ -84,6 +84,8 @@ class Measurement:
                 start_seconds[server.name] = round(server.start(), 2)
             ours.stop()
             start_seconds[OURS] = round(ours.start(), 2)  # now its model is cached
+            for server in servers:
+                server.settle()
             return self._measured(material, stack, servers, start_seconds)
 
     def _wanted(self, server: Server) -> bool:

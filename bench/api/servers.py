@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -21,6 +22,7 @@ from demo.stack.ports import choose_port
 from demo.stack.processes import ServiceProcess
 
 _START_SECONDS, _STOP_SECONDS, _POLL_SECONDS = 120.0, 30.0, 0.02
+_SETTLE_SECONDS, _LOOK_SECONDS, _IDLE_CORES = 60.0, 2.0, 0.06
 _TICK = os.sysconf("SC_CLK_TCK")
 _SESSION, _USER, _SYSTEM = 3, 11, 12
 """Positions in /proc/PID/stat behind the command's closing parenthesis."""
@@ -75,6 +77,20 @@ class Server:
     def stop(self) -> None:
         """SIGTERM, and SIGKILL for what is left of it."""
         self.process.terminate(_STOP_SECONDS)
+
+    def settle(self) -> None:
+        """Returns when it has nothing to do any more: what a server does behind its readiness is part of no run.
+
+        Ours goes on to ask the registry, and a process of its own compares a model with its compiled form.
+        """
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        before, processes = math.inf, 0
+        while time.monotonic() < deadline:
+            used, now = self.cpu_seconds(), len(_processes(self.process.pid))
+            if now == processes and 0 <= used - before < _IDLE_CORES * _LOOK_SECONDS:
+                return
+            before, processes = used, now
+            time.sleep(_LOOK_SECONDS)
 
     def cpu_seconds(self) -> float:
         """Processor time so far of all its processes."""
