@@ -23,10 +23,10 @@ from tests.servers.verbs import Broker, Source
 from tests.waiting import eventually
 
 OUTAGE_SECONDS = 60
-BACKLOG_MIB = 20
+BACKLOG_MIB = 48
 DRAIN_SECONDS = 1
 LEFT = 30
-BUSY = [{"features": {**GOOD, "carrier": "x" * 20_000}, "entity_id": f"card-{n}"} for n in range(40)]
+BUSY = [{"features": {**GOOD, "carrier": "x" * 30_000}, "entity_id": f"card-{n}"} for n in range(40)]
 LARGE = [{"features": {**GOOD, "carrier": "x" * 50_000}, "entity_id": f"card-{n}"} for n in range(20)]
 
 
@@ -138,7 +138,7 @@ async def minute(servers: Source, tmp_path_factory: pytest.TempPathFactory) -> A
                 **more,
             )
         busy, small, ended = (apis[name] for name in names)
-        seen = Minute(Load(busy.url, BUSY, pause=0.02), Load(small.url, LARGE, connections=2, pause=0.1))
+        seen = Minute(Load(busy.url, BUSY, pause=0.03), Load(small.url, LARGE, connections=2, pause=0.1))
         async with running(busy), running(small), running(ended):
             for api in apis.values():
                 await api.until("ready")
