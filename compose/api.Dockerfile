@@ -1,7 +1,7 @@
 # The prediction API: python -m api. Build from the repository's root:
-#   docker build -f compose/api.Dockerfile -t tidemark/api .                       serves every model
-#   docker build -f compose/api.Dockerfile --target slim -t tidemark/api:slim .    without scikit-learn, scipy and pandas:
-#                                                  serves the versions that have a compiled form, refuses the others
+#   docker build -f compose/api.Dockerfile -t tidemark/api .                       serves versions with a compiled form, and
+#                                                  refuses the others with a line: it has no scikit-learn, scipy, pandas
+#   docker build -f compose/api.Dockerfile --target full -t tidemark/api:full .    serves every version
 # Settings are environment variables (API_*, see .env.example); the outbox must lie on a volume, or a removed container
 # takes with it what Kafka has not acknowledged yet.
 
@@ -50,8 +50,8 @@ RUN find /opt/venv -type d -name tests -prune -exec rm -rf {} + \
  && /opt/venv/bin/python -c "import pandas, skops.io, sklearn.compose, sklearn.ensemble, sklearn.impute, \
 sklearn.linear_model, sklearn.pipeline, sklearn.preprocessing, sklearn.neural_network, sklearn.svm, sklearn.tree"
 
-FROM service AS slim
-COPY --from=build-slim /opt/venv /opt/venv
-
 FROM service AS full
 COPY --from=build-full /opt/venv /opt/venv
+
+FROM service AS slim
+COPY --from=build-slim /opt/venv /opt/venv
