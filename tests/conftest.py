@@ -11,18 +11,21 @@ settings.register_profile("tidemark", deadline=None)
 settings.load_profile("tidemark")
 
 _ON_SERVERS = ("tests/integration/", "tests/e2e/")
+_SECOND_SET = ("tests/integration/test_api", "tests/integration/test_bench", "tests/integration/test_sink")
 
 
-class _OneProcessOnServers(LoadScopeScheduling):
-    """One process has all tests on servers, so that there is one set of servers; any process has any other test.
+class _TwoSetsOfServers(LoadScopeScheduling):
+    """Two processes have the tests on servers, each with a set of its own; any process has any other test.
 
     (xdist has marks for this, `loadgroup`, which pytest 9.2 does not hand on.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "servers" if nodeid.startswith(_ON_SERVERS) else nodeid
+        if nodeid.startswith(_SECOND_SET):
+            return "api and sinks on servers"
+        return "stream on servers" if nodeid.startswith(_ON_SERVERS) else nodeid
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _OneProcessOnServers:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _TwoSetsOfServers:
     """For `make test` and `make unit`."""
-    return _OneProcessOnServers(config, log)
+    return _TwoSetsOfServers(config, log)
