@@ -1,7 +1,7 @@
 """How the mirror lies in Redis: its keys, the script that writes a part of it, the packing of what that takes.
 
 `prediction:ID`       the event, JSON
-`predictions:recent`  a sorted set of the last `cap` entries
+`predictions:newest`  a sorted set of the last `cap` entries
 `predictions:of:E`    a list of the last `entity_cap` entries of entity E, newest first
 
 All of them expire. An entry is a place, a space, the id of a prediction; in the sorted set the place is its score too.
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
     @property
     def recent(self) -> str:
         """The newest of all."""
-        return f"{self.prefix}predictions:recent"
+        return f"{self.prefix}predictions:newest"
 
     @property
     def of_entity(self) -> str:

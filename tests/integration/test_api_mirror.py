@@ -150,7 +150,7 @@ async def test_the_lists_are_capped_and_everything_expires(make, client, namespa
 async def test_what_has_expired_leaves_the_list_too(make, client, namespace: str):
     mirror = make(ttl_seconds=1)
     await mirror.write(records(1))
-    await client.persist(f"{namespace}predictions:recent")
+    await client.persist(f"{namespace}predictions:newest")
 
     async def expired() -> bool:
         return not await client.exists(f"{namespace}prediction:p-00001")
@@ -159,7 +159,7 @@ async def test_what_has_expired_leaves_the_list_too(make, client, namespace: str
 
     assert await mirror.recent(Query(10)) == Page([], None)
     await mirror.write(records(2))
-    (left,) = await client.zrange(f"{namespace}predictions:recent", 0, -1)
+    (left,) = await client.zrange(f"{namespace}predictions:newest", 0, -1)
     assert left.endswith(b" p-00002")
 
 
@@ -193,7 +193,7 @@ async def test_a_hundred_thousand_entities_cost_what_is_stated_and_go_away(own_r
 
         assert failed(mirror) == 0
         assert await client.dbsize() == 200_001
-        assert await client.zcard("predictions:recent") == 10_000
+        assert await client.zcard("predictions:newest") == 10_000
         print(f"100,000 entities with one event each: {used / 1e6:.0f} MB, {used / 1e5:.0f} bytes an entity")
         assert used < 150e6
         assert (await client.info("keyspace"))["db0"]["expires"] == 200_001
