@@ -311,7 +311,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
 
 
 async def _sync_every(outbox: Outbox, telemetry: Telemetry, seconds: float) -> None:
-    """Bounds what a power cut can take; where each group is synced, finds out that a disk that refused does so again."""
+    """Bounds what a power cut can take; where each group is synced, finds out that a disk takes syncs again."""
     while True:
         await asyncio.sleep(seconds)
         try:

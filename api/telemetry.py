@@ -28,8 +28,9 @@ class Telemetry:
         # By why: no-model, outbox, scoring, unexpected. Must stay 0: each is an answer of 5xx. Read the log.
         # overloaded: turned away at API_MAX_WAITING, so that the others are answered in time. Rising: add a process.
         self.failed = self._counter("failed_requests", "Prediction requests that got a 5xx answer.", "why")
-        # Headers received -> answer handed to the server: the wait for a slow body is in it. route: the path's template,
-        # `other` for a path without one; status: 2xx and so on. p99 of route="/predict" rises before anything else.
+        # Headers received -> answer handed to the server: the wait for a slow body is in it. route: the path's
+        # template, `other` for a path without one; status: 2xx and so on. p99 of route="/predict" rises before anything
+        # else.
         self.request_seconds = self._histogram("request_seconds", "Time of one request.", _LATENCY, "route", "status")
         # Requests that have no answer yet, now. At rest 1: the one that asks for this page. Rising without more
         # traffic: something sticks; read /health/ready and the log.
