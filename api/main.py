@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -19,7 +16,7 @@ from starlette.types import ASGIApp
 from api.errors import OutboxClosed, OutboxUnusable
 from api.explaining.queue import ExplanationQueue
 from api.guard.following import KeyFollower
-from api.guard.opening import open_guard, say_who_is_let_in
+from api.guard.opening import open_guard
 from api.http.admission import admission
 from api.http.batch import BatchEndpoint
 from api.http.cors import with_cors
@@ -37,6 +34,8 @@ from api.http.routes import Services, build_router
 from api.idempotency.ledger import Ledger
 from api.idempotency.owners import Owners
 from api.idempotency.store import Store as KeyStore
+from api.lifespan import running
+from api.memory import settle_memory
 from api.models.catalogue import Catalogue, Registry
 from api.models.proving import Prover
 from api.models.served import Served, prepare
@@ -56,11 +55,6 @@ from api.telemetry import Telemetry
 from api.workers.board import Worker
 
 log = logging.getLogger(__name__)
-
-SYNC_SECONDS = 1.0
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-SHOW_SECONDS = 1.0
-FIRST_MODEL_SECONDS = 60.0
 
 
 class Store(Versions, Registry, Protocol):
@@ -91,42 +85,15 @@ def create_app(
         waiting=lambda: predictor.waiting,
         max_waiting=settings.max_waiting,
     )
-    slot = claim(settings.outbox_dir)
-    try:
-        epoch, source = slot.next_epoch(int(now().timestamp() * 1000)), f"api.{slot.identity()}"
-        outbox = Outbox(
-            slot.directory,
-            epoch,
-            max_bytes=settings.outbox_max_bytes,
-            on_torn=telemetry.torn.inc,
-            each_group=settings.outbox_sync == "group",
-        )
-    except OSError as error:
-        slot.release()
-        raise OutboxUnusable(
-            f"API_OUTBOX_DIR: {slot.directory} cannot be used: {error.strerror}; make room, or choose another one"
-        ) from error
-    except Exception:
-        slot.release()
-        raise
-    telemetry.watch_outbox(
-        lambda: outbox.backlog.pending_bytes, partial(_age, outbox.backlog, now), settings.outbox_max_bytes
-    )
-    mirror = Mirror(
-        settings.redis_url,
-        telemetry,
-        prefix=settings.redis_prefix,
-        ttl_seconds=settings.mirror_ttl_seconds,
-        cap=settings.mirror_cap,
-        entity_cap=settings.mirror_entity_cap,
-    )
+    slot, outbox, epoch = _outbox(settings, telemetry, now)
+    mirror = _mirror(settings, telemetry)
     ledger = _ledger(settings, slot, epoch, telemetry, now)
     publisher = _publisher(settings, slot, outbox, mirror, telemetry, ledger)
     settle = _synced(outbox) if settings.outbox_sync == "group" else None
     predictor = Predictor(
         outbox,
         telemetry,
-        source=source,
+        source=f"api.{slot.identity()}",
         epoch=epoch,
         rows=settings.batch_rows,
         now=now,
@@ -135,7 +102,7 @@ def create_app(
 
     def swapped(served: Served) -> None:
         publisher.announce(served.key)
-        _settle_memory()
+        settle_memory()
 
     store = versions or ModelStore(settings.tracking_uri, settings.model, settings.model_alias, settings.model_cache)
     prover = Prover()
@@ -191,6 +158,43 @@ def create_app(
     return with_cors(Edge(app, exchange, predict, telemetry), settings.cors_origins)
 
 
+def _outbox(settings: ApiSettings, telemetry: Telemetry, now: Callable[[], datetime]) -> tuple[Slot, Outbox, int]:
+    """A slot of this process, its outbox, and the epoch that names this start."""
+    slot = claim(settings.outbox_dir)
+    try:
+        epoch = slot.next_epoch(int(now().timestamp() * 1000))
+        slot.identity()
+        outbox = Outbox(
+            slot.directory,
+            epoch,
+            max_bytes=settings.outbox_max_bytes,
+            on_torn=telemetry.torn.inc,
+            each_group=settings.outbox_sync == "group",
+        )
+    except OSError as error:
+        slot.release()
+        raise OutboxUnusable(
+            f"API_OUTBOX_DIR: {slot.directory} cannot be used: {error.strerror}; make room, or choose another one"
+        ) from error
+    except Exception:
+        slot.release()
+        raise
+    backlog = outbox.backlog
+    telemetry.watch_outbox(lambda: backlog.pending_bytes, partial(_age, backlog, now), settings.outbox_max_bytes)
+    return slot, outbox, epoch
+
+
+def _mirror(settings: ApiSettings, telemetry: Telemetry) -> Mirror:
+    return Mirror(
+        settings.redis_url,
+        telemetry,
+        prefix=settings.redis_prefix,
+        ttl_seconds=settings.mirror_ttl_seconds,
+        cap=settings.mirror_cap,
+        entity_cap=settings.mirror_entity_cap,
+    )
+
+
 def _age(backlog: Backlog, now: Callable[[], datetime]) -> float:
     oldest = backlog.oldest()
     return 0.0 if oldest is None else max(0.0, now().timestamp() - oldest / 1000)
@@ -233,37 +237,12 @@ def _publisher(
 def _fastapi(
     services: Services, slot: Slot, settings: ApiSettings, worker: Worker | None, keys: KeyFollower | None
 ) -> FastAPI:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        _keep_large_blocks()
-        say_who_is_let_in(services.guard, settings.host)
-        background = [asyncio.create_task(services.follower.run(), name="champion")]
-        background.append(
-            asyncio.create_task(_sync_every(services.outbox, services.telemetry, SYNC_SECONDS), name="sync")
-        )
-        if keys is not None:
-            background.append(asyncio.create_task(keys.run(), name="keys"))
-        publishing = asyncio.create_task(services.publisher.run(), name="publisher")
-        if worker is not None:
-            background.append(asyncio.create_task(_show(worker, services.telemetry), name="metrics"))
-            await _tried(services.follower, FIRST_MODEL_SECONDS)  # until then the others answer
-        yield
-        await _end(*background)
-        await _drain(services, settings.drain_seconds)
-        await _end(publishing)
-        await services.ledger.close()
-        await asyncio.to_thread(services.outbox.close)
-        await services.mirror.close()
-        services.catalogue.close()
-        await services.explanations.close()
-        slot.release()
-
     app = PlainPath(
         services.telemetry,
         title="Tidemark",
         version="1",
         description="Predictions of the champion model. Each answered prediction is an event on its way to Kafka.",
-        lifespan=lifespan,
+        lifespan=partial(running, services, slot, settings, worker, keys),
         docs_url=None,  # see api.http.docs_page
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
@@ -282,44 +261,6 @@ def _fastapi(
     return app
 
 
-async def _drain(services: Services, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await services.publisher.drained()
-    left = services.outbox.backlog.pending_bytes
-    if left:
-        log.warning("outbox: %d bytes are left for the next start", left)
-
-
-async def _tried(follower: ChampionFollower, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await follower.tried.wait()
-
-
-async def _show(worker: Worker, telemetry: Telemetry) -> None:
-    """What the other workers show of this one is never older than this."""
-    while True:
-        worker.show(telemetry.page())
-        await asyncio.sleep(SHOW_SECONDS)
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _sync_every(outbox: Outbox, telemetry: Telemetry, seconds: float) -> None:
-    """Bounds what a power cut can take; where each group is synced, finds out that a disk takes syncs again."""
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            await asyncio.to_thread(outbox.sync)
-        except OSError:  # the outbox has said it
-            telemetry.unsynced.inc()
-
-
 def _synced(outbox: Outbox) -> Callable[[], Any]:
     async def settle() -> None:
         try:
@@ -328,20 +269,3 @@ def _synced(outbox: Outbox) -> Callable[[], Any]:
             raise OutboxClosed("The outbox cannot be made durable.") from error
 
     return settle
-
-
-def _keep_large_blocks() -> None:
-    """What a batch needs (some 800 KB at a time) is kept for the next one. glibc would give it back to the kernel and
-    pay for each page of it anew: 1.5 us a row of 8, and a third of the longest hold of the event loop.
-    """
-    with suppress(AttributeError, OSError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 4 << 20)
-        mallopt(_M_TRIM_THRESHOLD, 16 << 20)
-
-
-def _settle_memory() -> None:
-    """Take what is loaded out of the collector's sight: full collections of it held the loop for 45 ms."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
