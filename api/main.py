@@ -163,7 +163,7 @@ def _outbox(settings: ApiSettings, telemetry: Telemetry, now: Callable[[], datet
     slot = claim(settings.outbox_dir)
     try:
         epoch = slot.next_epoch(int(now().timestamp() * 1000))
-        slot.identity()
+        slot.identity()  # written now, where a disk that refuses can still be told
         outbox = Outbox(
             slot.directory,
             epoch,
