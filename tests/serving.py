@@ -17,7 +17,7 @@ from api.main import create_app
 from api.models.proof import Proof
 from api.models.registered import RegisteredVersion
 from api.models.served import Served
-from api.models.store import ModelVersion
+from api.models.version import ModelVersion
 from api.outbox.log import Outbox
 from api.outbox.segments import Group, Record
 from api.predicting.predictor import Predictor

@@ -58,7 +58,7 @@ class Desk:
 def _own(folder: Path, baseline: Baseline) -> Score:
     """The model itself. Imported late: a version with a compiled form needs neither pandas nor scikit-learn."""
     from api.models.scorer import FrameScorer
-    from api.models.store import read_estimator
+    from api.models.version import read_estimator
 
     scorer = FrameScorer(read_estimator(folder, baseline.key), baseline.schema)
     make = baseline.schema.features_type(strict=False)

@@ -19,7 +19,7 @@ import numpy as np
 from api.errors import ModelRefused, ScoringFailed
 from api.models.proof import Found, Proof, fingerprint, models_can_be_asked
 from api.models.scorer import FrameScorer, Scorer, Scores
-from api.models.store import ModelVersion, read_estimator
+from api.models.version import ModelVersion, read_estimator
 from contracts.compiled import LOAD_TOLERANCE, Compiled
 from contracts.compiled_scorer import CompiledScorer, largest_difference
 from contracts.encoder import Row

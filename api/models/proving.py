@@ -20,7 +20,7 @@ import msgspec
 
 from api.errors import ModelRefused
 from api.models.proof import Found
-from api.models.store import ModelVersion, read_version
+from api.models.version import ModelVersion, read_version
 
 log = logging.getLogger(__name__)
 

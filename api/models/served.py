@@ -18,7 +18,7 @@ from api.errors import ModelRefused, ScoringFailed
 from api.models.compiled import Ask, choose_scorer
 from api.models.proof import Proof
 from api.models.scorer import Scorer
-from api.models.store import ModelVersion
+from api.models.version import ModelVersion
 from api.requests.schemas import RequestReader, example_features
 from contracts.baseline import Baseline
 

@@ -19,7 +19,7 @@ from api.errors import ModelRefused, OutboxUnusable, RegistryAway
 from api.health import Health
 from api.models.proof import Proof
 from api.models.served import Served
-from api.models.store import ModelVersion
+from api.models.version import ModelVersion
 from api.predicting.predictor import Predictor
 from api.telemetry import Telemetry
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from api.errors import ScoringFailed
 from api.models.served import Served, prepare, score_each
-from api.models.store import ModelVersion
+from api.models.version import ModelVersion
 from api.predicting.predictor import Predictor
 from api.telemetry import Telemetry
 from contracts.compiled import Compiled, Linear, Sample

@@ -13,7 +13,8 @@ from api.errors import ModelRefused
 from api.models.fetched import hold, remove_abandoned
 from api.models.proof import PROOF_FILE, Found, Proof, fingerprint, remember, remembered
 from api.models.served import prepare
-from api.models.store import ModelStore, ModelVersion
+from api.models.store import ModelStore
+from api.models.version import ModelVersion
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE
 from tests.builders import NOON, a_baseline
 from tests.serving import FUTURE

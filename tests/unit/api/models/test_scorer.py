@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from api.errors import ModelRefused, ScoringFailed
 from api.models.scorer import FrameScorer
 from api.models.served import prepare, score_each
-from api.models.store import ModelVersion
+from api.models.version import ModelVersion
 from contracts.schema import Feature, FeatureSchema
 from tests.builders import NOON, a_baseline, a_fitted_pipeline, a_schema, reference_columns
 from tests.serving import FUTURE, FirstNumberScorer

@@ -7,7 +7,7 @@ import pytest
 from api.errors import ModelRefused
 from api.models.proof import Proof
 from api.models.served import Served
-from api.models.store import ModelVersion
+from api.models.version import ModelVersion
 from api.predicting.champion import REFUSED_POLLS, ChampionFollower
 from api.telemetry import Telemetry
 from tests.builders import NOON, a_baseline

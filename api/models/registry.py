@@ -1,0 +1,126 @@
+"""The registry: what the alias points to, which versions there are, and their files. The only file that knows MLflow.
+
+Everything here blocks: call it in a thread. The alias is resolved once to a version; from then on only the version is
+named, because an alias asked twice may be two versions.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from api.errors import ModelRefused, RegistryAway
+from api.models.registered import RegisteredVersion
+from contracts.model_files import BASELINE_FILE, COMPILED_FILE
+
+_SQLITE = "sqlite:///"
+
+
+@cache
+def _mlflow() -> Any:
+    """MLflow, imported late: its import takes seconds, in which the API listens already; and it reads these then."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # MLflow's own are 7 attempts of 120 s: the poll tries again by itself, and a start should soon take its local copy
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    import mlflow.artifacts
+    import mlflow.models
+    import mlflow.tracking
+
+    return mlflow
+
+
+class Registry:
+    """One registered model in MLflow."""
+
+    def __init__(self, tracking_uri: str, name: str, alias: str) -> None:
+        self._uri = tracking_uri
+        self._name = name
+        self._alias = alias
+        self._client: Any = None
+        self._settled = False
+
+    def resolve(self) -> str:
+        """The version that the alias points to now. Raises RegistryAway."""
+        self._check_file()
+        try:
+            return str(self._connection().get_model_version_by_alias(self._name, self._alias).version)
+        except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
+            raise RegistryAway(f"{self._name}@{self._alias}: {first_line(error)}") from error
+
+    def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
+        """The newest versions and those with an alias, newest first. Raises RegistryAway."""
+        self._check_file()
+        try:
+            client = self._connection()
+            aliases: dict[str, str] = client.get_registered_model(self._name).aliases
+            newest = client.search_model_versions(
+                f"name='{self._name}'", max_results=most, order_by=["version_number DESC"]
+            )
+            known = {str(one.version): one for one in newest}
+            for version in set(map(str, aliases.values())) - set(known):
+                known[version] = client.get_model_version(self._name, version)
+            return tuple(self._facts(known[version], aliases) for version in sorted(known, key=int, reverse=True))
+        except Exception as error:  # as in resolve()
+            raise RegistryAway(f"{self._name}: {first_line(error)}") from error
+
+    def download(self, version: str, folder: Path) -> Path:
+        """Fetch a version's files into a folder; returns where in it they are. Raises RegistryAway."""
+        try:
+            # not "models:/NAME/VERSION": MLflow looks that up in the process's default registry, whatever it is told
+            location = self._connection().get_model_version_download_uri(self._name, version)
+            files = _mlflow().artifacts.download_artifacts(
+                artifact_uri=location, dst_path=str(folder), tracking_uri=self._uri, registry_uri=self._uri
+            )
+        except Exception as error:  # as in resolve()
+            raise RegistryAway(f"{self._name}/{version} cannot be fetched: {first_line(error)}") from error
+        if not self._settled:
+            gc.freeze()  # MLflow is all there now: a collection that looks through it holds every thread for .15 s
+            self._settled = True
+        return Path(files)
+
+    def _connection(self) -> Any:
+        if self._client is None:  # on first use: for a SQLite file it opens the database
+            self._client = _mlflow().tracking.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        return self._client
+
+    def _facts(self, found: Any, aliases: dict[str, str]) -> RegisteredVersion:
+        location = self._connection().get_model_version_download_uri(self._name, found.version)
+        listing = _mlflow().artifacts.list_artifacts(artifact_uri=location, tracking_uri=self._uri)
+        files = {file.path.rsplit("/", 1)[-1] for file in listing}
+        return RegisteredVersion(
+            version=str(found.version),
+            aliases=tuple(sorted(alias for alias, version in aliases.items() if str(version) == str(found.version))),
+            created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+            baseline=BASELINE_FILE in files,
+            compiled=COMPILED_FILE in files,
+            metrics=dict(self._connection().get_run(found.run_id).data.metrics) if found.run_id else {},
+            description=found.description or "",
+        )
+
+    def _check_file(self) -> None:
+        """MLflow would make an empty registry of a mistyped file name."""
+        if self._uri.startswith(_SQLITE) and not Path(self._uri.removeprefix(_SQLITE)).is_file():
+            raise RegistryAway(f"API_TRACKING_URI: there is no file {self._uri.removeprefix(_SQLITE)}")
+
+
+def flavor_of(folder: Path, key: str) -> dict[str, Any]:
+    """What MLflow wrote of a scikit-learn model among its files. key: of the version. Raises ModelRefused."""
+    try:
+        flavor: dict[str, Any] | None = _mlflow().models.Model.load(str(folder)).flavors.get("sklearn")
+    except Exception as error:  # MLflow's own, or YAML's
+        raise ModelRefused(f"{key} is not an MLflow model: {first_line(error)}") from error
+    if flavor is None:
+        raise ModelRefused(f"{key} has no scikit-learn flavour: log it with mlflow.sklearn.log_model")
+    return flavor
+
+
+def first_line(error: Exception) -> str:
+    """Of its text, for people."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
