@@ -20,7 +20,7 @@ ApiError
 │   ├── IdempotencyAway  the file of idempotency keys cannot be read or written
 │   └── OutboxClosed     the outbox is full or cannot be written: no answer without an event
 ├── ScoringFailed        the model raised, or gave a score that is not a finite number
-├── LookupsAway          Redis does not answer: recent predictions cannot be looked up
+├── LookupsAway          Redis does not answer, or not so many at a time: recent predictions cannot be looked up
 ├── NoSuchPrediction     not in Redis: never made, or older than the look-ups keep
 ├── ModelRefused         a registered version that cannot be served, and why
 ├── RegistryAway         MLflow cannot be reached, or has no such model or alias
@@ -175,7 +175,7 @@ class ScoringFailed(ApiError):
 
 
 class LookupsAway(ApiError):
-    """Redis does not answer, or none is configured. retry_after: in seconds."""
+    """Redis does not answer, not so many at a time, or none is configured. retry_after: in seconds."""
 
     retry_after = 2
 

@@ -55,7 +55,11 @@ def lookup_routes(mirror: Mirror) -> APIRouter:
 
     @router.get(
         "/predictions/recent",
-        responses={200: answers("Predictions"), 422: problem("A wrong parameter."), 503: problem("Redis is away.")},
+        responses={
+            200: answers("Predictions"),
+            422: problem("A wrong parameter."),
+            503: problem("Redis is away, or does not answer so many look-ups at a time."),
+        },
         summary="The newest predictions",
         description=_RECENT,
     )
@@ -75,7 +79,7 @@ def lookup_routes(mirror: Mirror) -> APIRouter:
             200: answers("PredictionEvent"),
             404: problem("Never made, or no longer kept."),
             422: problem("A wrong parameter."),
-            503: problem("Redis is away."),
+            503: problem("Redis is away, or does not answer so many look-ups at a time."),
         },
         summary="One prediction",
     )

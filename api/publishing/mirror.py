@@ -3,6 +3,9 @@
 One script call writes some hundred events, packed into one argument: 1.1 us of this process each (a pipeline of SETs
 costs 16.8). Every wait ends after half a second, and after a failure Redis is left alone for a moment, so a frozen
 Redis hardly slows the way to Kafka.
+
+Look-ups have connections of their own, and take turns on them: however many there are at a time, they neither keep the
+writer from writing nor make it believe that Redis is away.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ PAUSE_SECONDS = 1.0
 _AWAY = Health(False, "does not answer")
 _FULL = Health(False, "is full: what is predicted now cannot be looked up")
 _EVENTS_A_CALL = 250  # Redis does nothing else meanwhile: some 2 ms
+_READERS = 16  # commands of look-ups that are under way at a time; the others wait for their turn
 
 
 class Mirror:
@@ -51,8 +55,10 @@ class Mirror:
         entity_cap: int,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client: Any = None if url is None else _client(url)  # redis-py's types are partial
-        self._script: Any = None if self._client is None else self._client.register_script(WRITE)
+        self._writer: Any = None if url is None else _client(url, 1)  # redis-py's types are partial
+        self._reader: Any = None if url is None else _client(url, _READERS)
+        self._turns = asyncio.Semaphore(_READERS)
+        self._script: Any = None if self._writer is None else self._writer.register_script(WRITE)
         self._telemetry = telemetry
         self._layout = Layout(prefix)
         self._arguments = (ttl_seconds, cap, entity_cap, self._layout.one, self._layout.of_entity)
@@ -63,7 +69,7 @@ class Mirror:
 
     async def write(self, records: Sequence[Record]) -> None:
         """Write events. Never raises for Redis: what could not be written is counted."""
-        if self._client is None:
+        if self._writer is None:
             return
         if self._stopwatch() < self._resume_at:
             self._telemetry.mirror_failures.inc(len(records))
@@ -83,11 +89,11 @@ class Mirror:
 
     async def check(self) -> None:
         """Ask whether Redis is there; for times without traffic. A full one answers too: only a write clears it."""
-        if self._client is None:
+        if self._writer is None:
             return
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                await self._client.ping()
+                await self._writer.ping()
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
         else:
@@ -107,17 +113,27 @@ class Mirror:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        if self._writer is not None:
+            await self._writer.aclose()
+            await self._reader.aclose()
 
     async def _ask(self, *command: Any) -> Any:
-        if self._client is None:
+        if self._reader is None:
             raise LookupsAway("No Redis is configured (API_REDIS_URL), so predictions cannot be looked up.")
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                return await self._client.execute_command(*command)
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise LookupsAway(
+                "More predictions are looked up at a time than Redis answers for. Ask less often."
+            ) from error
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                return await self._reader.execute_command(*command)
         except (RedisError, OSError, TimeoutError) as error:
             raise LookupsAway("Redis does not answer, so predictions cannot be looked up just now.") from error
+        finally:
+            self._turns.release()
 
     def _away(self, error: Exception) -> None:
         self._resume_at = self._stopwatch() + PAUSE_SECONDS
@@ -134,15 +150,19 @@ class Mirror:
         self._telemetry.redis_up.set(1)
 
 
-def _client(url: str) -> redis.asyncio.Redis:
-    """No retries of its own: they would be spent inside the half second, and the next slice is a retry."""
+def _client(url: str, connections: int) -> redis.asyncio.Redis:
+    """Who finds all connections in use waits for one. No retries of its own: they would be spent inside the half
+    second, and the next slice is a retry.
+    """
     try:
-        return redis.asyncio.from_url(
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
             url,
+            max_connections=connections,
+            timeout=LIMIT_SECONDS,
             socket_timeout=LIMIT_SECONDS,
             socket_connect_timeout=LIMIT_SECONDS,
             retry=Retry(NoBackoff(), 0),
-            max_connections=16,
         )
     except ValueError as error:  # the address may hold a password: it is not repeated
         raise SettingsError(f"API_REDIS_URL: {error}") from error
+    return redis.asyncio.Redis.from_pool(pool)

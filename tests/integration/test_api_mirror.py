@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -17,6 +18,7 @@ from api.telemetry import Telemetry
 from contracts.events import encode_event
 from tests.builders import NOON, an_event
 from tests.serving import a_group
+from tests.slow_proxy import slow_proxy
 from tests.waiting import eventually
 
 FAILED = "tidemark_api_mirror_failed_events_total"
@@ -224,6 +226,48 @@ async def test_a_full_redis_is_counted_and_said_and_reading_goes_on(own_redis):
         await mirror.write(records(6))
         assert mirror.health.ok
         assert ids(await mirror.recent(Query(10))) == [6, 2, 1]
+        await mirror.close()
+
+
+async def look_up(mirror: Mirror, number: int, times: int, also: Any) -> tuple[list[str], int]:
+    """Look one prediction up so many times at once, and do `also` meanwhile: refusals, and how many went well."""
+    asked = [mirror.one(f"p-{number:05d}") for _ in range(times)]
+    *answers, _ = await asyncio.gather(*asked, also, return_exceptions=True)
+    assert all(isinstance(answer, bytes | LookupsAway) for answer in answers)
+    return [str(answer) for answer in answers if isinstance(answer, LookupsAway)], sum(
+        isinstance(answer, bytes) for answer in answers
+    )
+
+
+async def test_more_look_ups_at_a_time_than_connections_wait_for_their_turn_and_the_writer_does_not_notice(
+    redis_server, namespace: str
+):
+    async with slow_proxy(urlsplit(redis_server.url).netloc, lambda _: 0.02) as address:
+        mirror = a_mirror(f"redis://{address}/0", namespace)
+        await mirror.write(records(1))
+
+        refused, answered = await look_up(mirror, 1, 64, mirror.write(records(2)))
+
+        assert (refused, answered) == ([], 64)
+        assert (failed(mirror), mirror.health.ok) == (0, True)
+        assert json.loads(await mirror.one("p-00002"))["id"] == "p-00002"
+        await mirror.close()
+
+
+async def test_too_many_look_ups_at_a_time_are_told_so_and_the_writer_goes_on(redis_server, namespace: str):
+    def slow_to_look_up(sent: bytes) -> float:
+        return 0.3 if b"GET" in sent else 0.0
+
+    async with slow_proxy(urlsplit(redis_server.url).netloc, slow_to_look_up) as address:
+        mirror = a_mirror(f"redis://{address}/0", namespace)
+        await mirror.write(records(1))
+
+        refused, _ = await look_up(mirror, 1, 64, mirror.write(records(2)))
+
+        assert [text for text in refused if "at a time" in text]
+        assert (failed(mirror), mirror.health.ok) == (0, True)
+        await mirror.write(records(3))
+        assert ids(await mirror.recent(Query(10))) == [3, 2, 1]
         await mirror.close()
 
 

@@ -1,5 +1,6 @@
 """Look-ups without a Redis: what their parameters may be, and what is said of wrong ones."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.requests.cursor import CURSOR, read_cursor, write_cursor
-from tests.serving import an_app
+from tests.serving import an_app, services
 
 
 async def get(directory: Path, path: str) -> httpx.Response:
@@ -49,6 +50,21 @@ async def test_all_parameters_together_are_taken_and_without_redis_it_says_when_
     )
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+async def test_with_too_many_look_ups_at_a_time_one_more_is_told_so_and_redis_is_not_thought_away(tmp_path: Path):
+    app = an_app(tmp_path, redis_url="redis://127.0.0.1:1/0")
+    mirror = services(app).mirror
+    mirror._turns = asyncio.Semaphore(0)
+    before = mirror.health
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http:
+        answer = await http.get("/predictions/one")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json()["type"] == "urn:tidemark:problem:lookups"
+    assert "at a time" in answer.json()["detail"]
+    assert mirror.health is before
 
 
 @given(st.integers(0, (1 << 53) - 1))
