@@ -248,8 +248,8 @@ def _fastapi(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
-    app.include_router(build_router(services), dependencies=[Depends(admission(services.guard, services.telemetry))])
-    handle_errors(app, services.refusals)
+    app.include_router(build_router(services), dependencies=[Depends(admission(services.guard))])
+    handle_errors(app, services.refusals, services.telemetry)
 
     add_docs(app)
     pages = Pages((services.predict, services.batch, services.explain), settings.batch_limit_rows)

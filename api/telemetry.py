@@ -23,11 +23,13 @@ class Telemetry:
         # Answered predictions; each is in the outbox. Equals the sequence numbers given out since the start, but for
         # those of a group that the outbox refused.
         self.answered = self._counter("predictions", "Predictions answered.", "model", "version")
-        # By category (api.errors.Category). A new client that is wrong shows as one steep line; no event was made.
+        # By category: the word that the problem's type ends with (docs/api.md), of every answer of 4xx and each bad row
+        # of a batch. A new client that is wrong shows as one steep line; no event was made.
         self.refused = self._counter("refused_requests", "Requests refused for their own fault.", "category")
-        # By why: no-model, outbox, scoring, unexpected. Must stay 0: each is an answer of 5xx. Read the log.
+        # By why, the same word: no-model, outbox, scoring, unexpected. Must stay 0: each is an answer of 5xx. Read the
+        # log. lookups: Redis is away, predictions are answered.
         # overloaded: turned away at API_MAX_WAITING, so that the others are answered in time. Rising: add a process.
-        self.failed = self._counter("failed_requests", "Prediction requests that got a 5xx answer.", "why")
+        self.failed = self._counter("failed_requests", "Requests that got a 5xx answer.", "why")
         # Headers received -> answer handed to the server: the wait for a slow body is in it. route: the path's
         # template, `other` for a path without one; status: 2xx and so on. p99 of route="/predict" rises before anything
         # else.

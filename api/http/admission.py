@@ -12,28 +12,23 @@ from typing import Final
 
 from fastapi import Request
 
-from api.errors import RequestRefused
 from api.guard.guard import Guard
 from api.guard.keys import Scope
 from api.requests.headers import read_headers
-from api.telemetry import Telemetry
 
 OPEN: Final = frozenset({"/health/live", "/health/ready"})
 """Besides /docs and /openapi.json, which FastAPI answers before it asks for this."""
 
-NEEDED: Final[Scope] = "read"
+SCOPE: Final[Scope] = "read"
+"""What a key needs for them."""
 
 
-def admission(guard: Guard, telemetry: Telemetry) -> Callable[[Request], Awaitable[None]]:
+def admission(guard: Guard) -> Callable[[Request], Awaitable[None]]:
     """A dependency for all routes."""
 
     async def admit(request: Request) -> None:
         if request.method == "POST" or request.scope["path"] in OPEN:
             return
-        try:
-            guard.admit(read_headers(request.scope["headers"]), NEEDED)
-        except RequestRefused as error:
-            telemetry.refused.labels(error.category).inc()
-            raise
+        guard.admit(read_headers(request.scope["headers"]), SCOPE)
 
     return admit

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from api.explaining.answer import Explanation
 from api.explaining.reading import explanation_schemas
 from api.health import Readiness
-from api.http.admission import NEEDED, OPEN
+from api.http.admission import OPEN, SCOPE
 from api.http.batch_schema import batch_schemas
 from api.http.exchange import Endpoint
 from api.http.page_parts import ANSWER_HEADERS, REQUEST_HEADERS, SECURITY, Part, complete, reference
@@ -61,7 +61,7 @@ class Pages:
         for path, methods in page["paths"].items():
             for method, operation in methods.items():
                 posted = self._endpoints.get(path) if method == "post" else None
-                scope = None if path in OPEN else NEEDED if posted is None else posted.scope
+                scope = None if path in OPEN else SCOPE if posted is None else posted.scope
                 once = posted is not None and posted.once
                 complete(operation, scope=scope, keyed=keyed, body=posted is not None, once=once)
         for path, name in _BODIES.items():

@@ -18,7 +18,7 @@ SECURITY: Final[Part] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in another header."},
 }
-NEEDED: Final[list[Part]] = [{"bearer": []}, {"apiKey": []}]
+_EITHER_KEY: Final[list[Part]] = [{"bearer": []}, {"apiKey": []}]
 
 ANSWER_HEADERS: Final[Part] = {
     "RequestId": {"description": "Yours where you sent one, otherwise one of ours.", "schema": {"type": "string"}},
@@ -108,7 +108,7 @@ def complete(operation: Part, *, scope: str | None, keyed: bool, body: bool, onc
     headers: tuple[str, ...] = ()
     if keyed and scope is not None:
         usual |= {**_TURNED_AWAY, 403: problem(f"The key lacks the scope `{scope}`.")}
-        operation["security"] = NEEDED
+        operation["security"] = _EITHER_KEY
     if body:
         usual |= _OF_A_BODY
         headers += _ORIGIN

@@ -1,9 +1,10 @@
-"""Errors as RFC 9457 problem details. The one table of HTTP status codes for errors."""
+"""Errors as RFC 9457 problem details, with their headers. The one table of HTTP status codes for errors."""
 
 from __future__ import annotations
 
 import logging
 import secrets
+from http import HTTPStatus
 from typing import NamedTuple
 
 import msgspec
@@ -34,7 +35,6 @@ from api.errors import (
     Unreadable,
     WrongContentType,
 )
-from api.http.problem_headers import headers_of
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +102,8 @@ _KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
     (NoSuchPrediction, _Kind(404, "no-such-prediction", "No such prediction")),
 )
 UNEXPECTED = "unexpected"
+PARAMETER = "parameter"
+_REALM = 'Bearer realm="tidemark"'
 
 
 def of_error(error: Exception) -> Reply:
@@ -118,25 +120,36 @@ def problem_of(error: ApiError) -> Problem:
 
 
 def why(error: Exception) -> str:
-    """The metric's label for a prediction that got an answer of 5xx."""
+    """The word of an error: the end of its problem's type, and the label of the metric."""
+    if isinstance(error, RequestRefused):
+        return error.category
     kind = next((kind for class_, kind in _KINDS if isinstance(error, class_)), None)
     return UNEXPECTED if kind is None else kind.name
 
 
-def of_status(status: int, title: str, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+def why_status(status: int) -> str:
+    """The word of what the framework says by itself.
+
+    >>> why_status(404), why_status(405)
+    ('not-found', 'method-not-allowed')
+    """
+    return HTTPStatus(status).phrase.lower().replace(" ", "-")
+
+
+def of_status(status: int, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
     """For what the framework says by itself: 404 for an unknown path, 405 for an unknown method."""
     details = {
         404: "There is nothing at this path. GET /docs lists what there is.",
         405: "This path does not take this method. The header Allow names those that it takes.",
     }
-    name = title.lower().replace(" ", "-")
-    return of_problem(Problem(_TYPE + name, title, status, details.get(status, title)), headers)
+    title = HTTPStatus(status).phrase
+    return of_problem(Problem(_TYPE + why_status(status), title, status, details.get(status, title)), headers)
 
 
 def of_parameters(faults: tuple[Fault, ...]) -> Reply:
     """For a wrong query or path parameter."""
     detail = "A parameter of the request is wrong."
-    return of_problem(Problem(_TYPE + "parameter", "The request is wrong", 422, detail, faults))
+    return of_problem(Problem(_TYPE + PARAMETER, "The request is wrong", 422, detail, faults))
 
 
 def of_problem(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
@@ -144,11 +157,33 @@ def of_problem(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> R
     return Reply(problem.status, msgspec.json.encode(problem), CONTENT_TYPE, headers)
 
 
+def headers_of(error: Exception) -> tuple[tuple[str, str], ...]:
+    """When to try again, which key is asked for (RFC 6750, section 3), whether to hang up. Names in lower case.
+
+    >>> headers_of(RateExceeded(3, "slower"))
+    (('retry-after', '3'), ('ratelimit', '"rows";r=0;t=3'))
+    """
+    match error:
+        case NotServing() | LookupsAway() | IdempotencyInProgress():
+            return (("retry-after", str(error.retry_after)),)
+        case NotAdmitted(category="no-key"):
+            return (("www-authenticate", _REALM),)  # without a code, says RFC 6750: nothing was presented
+        case NotAdmitted():
+            return (("www-authenticate", f'{_REALM}, error="invalid_token"'),)
+        case OutOfScope():
+            return (("www-authenticate", f'{_REALM}, error="insufficient_scope", scope="{error.scope}"'),)
+        case RateExceeded():
+            # draft-ietf-httpapi-ratelimit-headers; only here, so that answers cost nothing
+            return (("retry-after", str(error.retry_after)), ("ratelimit", f'"rows";r=0;t={error.retry_after}'))
+        case BodyTooLate():
+            return (("connection", "close"),)  # what still comes of that body would be read as the next request
+    return ()
+
+
 def _known(error: Exception, kind: _Kind) -> Problem:
-    name = error.category if isinstance(error, RequestRefused) else kind.name
     faults = tuple(map(_fault, error.errors)) if isinstance(error, RequestRefused) else ()
     detail = "The model could not score this row." if isinstance(error, ScoringFailed) else str(error)
-    return Problem(_TYPE + name, kind.title, kind.status, detail, faults)
+    return Problem(_TYPE + why(error), kind.title, kind.status, detail, faults)
 
 
 def _fault(error: FieldError) -> Fault:

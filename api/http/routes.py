@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from api.explaining.queue import ExplanationQueue
 from api.guard.guard import Guard
 from api.health import Health, Readiness, readiness
-from api.http.admission import NEEDED
+from api.http.admission import SCOPE
 from api.http.exchange import Endpoint, Exchange
 from api.http.health_routes import health_routes
 from api.http.lookups import lookup_routes
@@ -92,7 +92,7 @@ def build_router(services: Services) -> APIRouter:
         health_routes(
             lambda: _readiness(services),
             services.metrics,
-            lambda headers: services.guard.knows(headers, NEEDED),
+            lambda headers: services.guard.knows(headers, SCOPE),
         )
     )
     return router

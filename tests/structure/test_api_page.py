@@ -10,6 +10,7 @@ from api.errors import Category
 from api.http import problems
 
 ROOT = Path(__file__).parents[2]
+THE_FRAMEWORKS = {problems.PARAMETER, problems.why_status(404), problems.why_status(405)}
 PAGE = (ROOT / "docs" / "api.md").read_text()
 
 
@@ -22,7 +23,7 @@ def words_of(section: str) -> dict[str, str]:
 def test_every_word_of_a_problem_is_on_the_page_and_no_other() -> None:
     kinds = {kind.name: str(kind.status) for _, kind in problems._KINDS if kind.name}
     said = words_of("Refusals")
-    assert set(said) == {*get_args(Category), *kinds, problems.UNEXPECTED, "parameter"}
+    assert set(said) == {*get_args(Category), *kinds, *THE_FRAMEWORKS, problems.UNEXPECTED}
     assert {name: said[name] for name in kinds} == kinds
 
 
