@@ -35,7 +35,7 @@ from api.idempotency.ledger import Ledger
 from api.idempotency.owners import Owners
 from api.idempotency.store import Store as KeyStore
 from api.lifespan import running
-from api.memory import settle_memory
+from api.memory import Settling
 from api.models.catalogue import Catalogue, Registry
 from api.models.proving import Prover
 from api.models.served import Served, prepare
@@ -99,6 +99,8 @@ def create_app(
         now=now,
         settle=settle,
     )
+
+    settle_memory = Settling()
 
     def swapped(served: Served) -> None:
         publisher.announce(served.key)

@@ -26,11 +26,12 @@ class Contribution(msgspec.Struct, frozen=True, omit_defaults=True):
     standard_error: float | None = None
 
 
-class Explanation(msgspec.Struct, frozen=True):
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why the score is what it is: base_value and the contributions add up to total, which is link(score).
 
     contributions: every feature of the model, largest first. reasons: the largest in words. compared_with: what the
-    contributions are differences from. It is of the version named here, and no event.
+    contributions are differences from. base_standard_error: of a sampled base_value. It is of the version named here,
+    and no event.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Explanation(msgspec.Struct, frozen=True):
     contributions: tuple[Contribution, ...]
     reasons: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     compared_with: str
+    base_standard_error: float | None = None
 
 
 def explanation(baseline: Baseline, explainer: Explainer, row: Row, found: Attribution, top: int) -> Explanation:
@@ -68,4 +70,5 @@ def explanation(baseline: Baseline, explainer: Explainer, row: Row, found: Attri
         ),
         reasons=reasons(parts, top, _UNITS[explainer.link]),
         compared_with=explainer.compared_with,
+        base_standard_error=found.base_error,
     )

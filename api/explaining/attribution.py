@@ -33,18 +33,21 @@ _TREES = (
 )
 _LINEAR = "The mean of each encoded column over the reference; columns are taken as independent of one another."
 _SAMPLED = (
-    "{rows} rows drawn from the baseline's histograms, each feature by itself; sampled, so every contribution has a "
-    "standard error."
+    "{rows} rows drawn from the baseline's histograms, each feature by itself; sampled, so base_value and every "
+    "contribution have a standard error."
 )
 
 
 class Attribution(NamedTuple):
-    """base and contributions (one a feature, schema order) add up to link(score). errors: standard errors, if any."""
+    """base and contributions (one a feature, schema order) add up to link(score). errors: standard errors of the
+    contributions, base_error that of the base: where they are sampled.
+    """
 
     score: float
     base: float
     contributions: Floats
     errors: Floats | None = None
+    base_error: float | None = None
 
 
 class Explainer(Protocol):
@@ -109,7 +112,7 @@ class Permutation:
 
     def explain(self, row: Row) -> Attribution:
         found = sampled(self._score, row, self._background, self._movable, np.random.default_rng(_SEED))
-        return Attribution(found.score, found.base, found.contributions, found.errors)
+        return Attribution(found.score, found.base, found.contributions, found.errors, found.base_error)
 
 
 def is_exact(compiled: Compiled) -> bool:

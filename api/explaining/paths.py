@@ -84,9 +84,9 @@ def _tables(trees: TreeArrays, leaves: npt.NDArray[np.int64], most: int) -> Iter
     starts = np.cumsum(amounts) - amounts
     for amount in np.unique(amounts):
         members = np.flatnonzero(amounts == amount)
-        most = max(1, _CHUNK // int(amount) ** 2)
-        for at in range(0, len(members), most):
-            chosen = members[at : at + most]
+        leaves_in_one = max(1, _CHUNK // int(amount) ** 2)
+        for at in range(0, len(members), leaves_in_one):
+            chosen = members[at : at + leaves_in_one]
             where = starts[chosen] + np.arange(amount)[:, None]
             value = trees.value[leaves[chosen]]
             yield Paths(value, column[where], share[where], low[where], high[where], missing[where])

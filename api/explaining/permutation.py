@@ -25,10 +25,13 @@ Score = Callable[[list[Row]], Floats]
 
 
 class Sampled(NamedTuple):
-    """score: of the row. base: mean score of the background. errors: standard errors of the contributions."""
+    """score: of the row. base: mean score of the background. errors: standard errors of the contributions. All errors
+    are those of rows drawn independently; rows spread evenly, as `background` does it, mostly err less.
+    """
 
     score: float
     base: float
+    base_error: float
     contributions: Floats
     errors: Floats
 
@@ -60,8 +63,14 @@ def sampled(
     for pair, order in enumerate(orders):
         moves[pair, order] += np.diff(scores[pair, 0]) / 2
         moves[pair, order[::-1]] += np.diff(scores[pair, 1]) / 2
-    errors = moves.std(axis=0, ddof=1) / np.sqrt(len(background))
-    return Sampled(float(scores[0, 0, -1]), float(scores[:, 0, 0].mean()), moves.mean(axis=0), errors)
+    starts, root = scores[:, 0, 0], np.sqrt(len(background))
+    return Sampled(
+        score=float(scores[0, 0, -1]),
+        base=float(starts.mean()),
+        base_error=float(starts.std(ddof=1) / root),
+        contributions=moves.mean(axis=0),
+        errors=moves.std(axis=0, ddof=1) / root,
+    )
 
 
 def _walk(row: Row, other: Row, order: Sequence[int], movable: Sequence[int]) -> list[Row]:

@@ -7,16 +7,18 @@ point. Started by Popen in a thread, because a fork of a large process holds who
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
 import socket
 import subprocess
-import sys
-from pathlib import Path
+import threading
+from typing import IO
 
+from api.child import command, environment
 from api.explaining.messages import LENGTH, Question, Reply, framed, read_reply
 
-_ROOT = Path(__file__).parents[2]
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+log = logging.getLogger(__name__)
+
+_LONGEST = 500
 
 
 class ProcessEnded(Exception):
@@ -73,21 +75,25 @@ class ExplainingProcess:
 
 
 def _spawn(channel: socket.socket) -> subprocess.Popen[bytes]:
-    # of the environment only what Python needs: the API's settings hold passwords
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment |= {
-        "PYTHONPATH": path,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "ORT_DISABLE_TELEMETRY": "1",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "api.explaining.worker"],
+    child = subprocess.Popen(
+        command("api.explaining.worker"),
         stdin=channel.fileno(),
-        stdout=2,  # what a library prints goes to the log
-        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment(),
         # a group of its own: Ctrl-C in a terminal is for the API, which ends the process in order. Not a session of its
         # own: with the kernel's autogroups its niceness would then count for nothing
         process_group=0,
     )
+    assert child.stdout is not None
+    threading.Thread(target=pass_on, args=(child.stdout,), name="explaining-log", daemon=True).start()
+    return child
+
+
+def pass_on(said: IO[bytes]) -> None:
+    """Until the process is gone: what it or a library in it prints becomes records of our log, a line each."""
+    with said:
+        for line in said:
+            text = line.decode(errors="replace").strip()
+            if text:
+                log.warning("explaining: its process says: %s", text[:_LONGEST])

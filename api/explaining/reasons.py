@@ -1,4 +1,4 @@
-"""Reasons: the largest contributions as sentences, honest about what the model could not know."""
+"""Reasons: the largest contributions as sentences, honest about values that the reference has nothing of."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _subject(part: Part) -> str:
     said = f"{part.feature} = {_shown(part.value)}"
     bins = part.reference.bins if part.reference is not None else None
     if isinstance(bins, Levels) and isinstance(part.value, str) and part.value not in (*bins.levels, *bins.rest):
-        return said + ", a level that the reference never had and the model knows nothing of,"
+        return said + ", a level that is not in the reference,"
     if isinstance(bins, Bins) and not bins.lowest <= float(part.value) <= bins.highest:
         return said + f", outside the reference's range ({bins.lowest:.6g} to {bins.highest:.6g}),"
     return said

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import traceback
+from types import TracebackType
 from typing import Protocol
 
 from api.explaining.desk import Desk
@@ -32,8 +35,15 @@ def serve(desk: Desk, stream: Stream) -> None:
         stream.flush()
 
 
+def say(kind: type[BaseException], _: BaseException, trace: TracebackType | None) -> None:
+    """What ends the process, in one line: never an error's message, which may quote a row (api.logs.lines)."""
+    places = [f"{place.filename}:{place.lineno} in {place.name}" for place in traceback.extract_tb(trace)]
+    print(kind.__name__, *places, sep=" < ", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Serve on standard input."""
+    sys.excepthook = say
     os.nice(NICENESS)
     with socket.socket(fileno=0) as channel, channel.makefile("rwb") as stream:
         serve(Desk(), stream)

@@ -1,6 +1,7 @@
 """Fetched: a folder that is being filled belongs to a living process for as long as that holds a lock on it.
 
-The kernel drops the lock (flock) with the process, also on SIGKILL; what nobody holds then is a leftover.
+The kernel drops the lock (flock) with the process, also on SIGKILL; what nobody holds then is a leftover. The folder
+around it has a lock of its own, which is held for moments: `locked`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import fcntl
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,17 @@ def hold(folder: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Alone among the processes that share the folder of folders; waits for the one before. Raises OSError."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_abandoned(root: Path, but: str | None) -> None:

@@ -18,14 +18,13 @@ from pathlib import Path
 
 import msgspec
 
+from api.child import command, environment
 from api.errors import ModelRefused
 from api.models.proof import Found
 from api.models.version import ModelVersion, read_version
 
 log = logging.getLogger(__name__)
 
-_ROOT = Path(__file__).parents[2]
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _NICENESS = 10
 """Requests come first, also where both have one processor."""
 
@@ -40,23 +39,17 @@ class Prover:
     def __call__(self, model: ModelVersion) -> Found | None:
         """What the model says of its compiled form; None where the process ended without an answer."""
         name, version = model.name, model.version
-        command = [sys.executable, "-m", "api.models.proving", str(model.folder), name, version]
-        path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        # of the environment only what Python needs: the API's settings hold passwords
-        environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-        environment |= {
-            "PYTHONPATH": path,
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "ORT_DISABLE_TELEMETRY": "1",
-        }
         if self._closed or model.folder is None:
             return None
         # what it complains of goes to a file: a pipe that nobody reads meanwhile could fill and stop it
         with tempfile.TemporaryFile() as complaints:
             # the open end of its input tells it that this process lives
             with subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+                command("api.models.proving", str(model.folder), name, version),
+                env=environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
             ) as child:
                 self._child = child
                 assert child.stdout is not None

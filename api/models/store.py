@@ -1,5 +1,8 @@
 """ModelStore: versions fetched from the registry, and the last champion kept on this machine.
 
+Workers and whole APIs may share one folder for the copies. Whoever looks at what is there and then changes it holds the
+folder's lock: of two that take one version at once the second uses the copy of the first.
+
 Everything here blocks: call it in a thread.
 """
 
@@ -15,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from api.errors import ModelRefused
-from api.models.fetched import hold, remove_abandoned
+from api.models.fetched import hold, locked, remove_abandoned
 from api.models.proof import Proof, fingerprint, remember, remembered
 from api.models.registered import RegisteredVersion
 from api.models.registry import Registry
@@ -57,9 +60,10 @@ class ModelStore:
         """Fetch a version and load it; then either keep() or discard() it. Raises RegistryAway or ModelRefused."""
         try:
             self._cache.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            folder = Path(tempfile.mkdtemp(prefix=f"{version}.", dir=self._cache))
-            self._in_use = hold(folder)
+            with locked(self._cache):
+                self._sweep()
+                folder = Path(tempfile.mkdtemp(prefix=f"{version}.", dir=self._cache))
+                self._in_use = hold(folder)
         except OSError as error:
             raise ModelRefused(f"API_MODEL_CACHE: {self._cache} cannot be written: {error.strerror}") from error
         try:
@@ -79,19 +83,18 @@ class ModelStore:
         if model.files is None:
             return model.folder
         try:
-            before = self._remembered()
-            if before is not None and before.version == model.version:
-                there = self._cache / before.folder
-                if there.is_dir() and fingerprint(there) == fingerprint(model.files):
-                    self._renew(there, proof)
-                    self.discard(model)
-                    return there
-            self._renew(model.files, proof)
-            self._remember(Champion(self._name, model.version, str(model.files.relative_to(self._cache))))
+            with locked(self._cache):
+                there = self._kept(model, model.files)
+                self._renew(model.files if there is None else there, proof)
+                if there is None:
+                    self._remember(Champion(self._name, model.version, str(model.files.relative_to(self._cache))))
         except OSError as error:
             log.error("models: %s is not kept as the local copy: %s: %s", model.version, self._cache, error.strerror)
             self.discard(model)
             return None
+        if there is not None:
+            self.discard(model)
+            return there
         self._let_go()
         return model.files
 
@@ -109,6 +112,14 @@ class ModelStore:
             raise ModelRefused(f"{self._cache} holds no local copy of a champion")
         folder = self._cache / champion.folder
         return replace(read_version(folder, self._name, champion.version, cached=True), proof=remembered(folder))
+
+    def _kept(self, model: ModelVersion, files: Path) -> Path | None:
+        """Where the local copy is, if it is of this version and has the same files."""
+        before = self._remembered()
+        if before is None or before.version != model.version:
+            return None
+        there = self._cache / before.folder
+        return there if there.is_dir() and fingerprint(there) == fingerprint(files) else None
 
     @staticmethod
     def _renew(folder: Path, proof: Proof | None) -> None:

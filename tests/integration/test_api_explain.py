@@ -87,7 +87,7 @@ async def test_every_row_is_explained_to_its_score_and_nothing_is_counted_as_a_p
         assert total == pytest.approx(answer["total"], abs=1e-9)
     assert await api.metric("tidemark_api_explainer_starts_total") == 1
     unseen = next(answer for answer in answers if "zeppelins" in str(answer))
-    assert any("a level that the reference never had" in reason for reason in unseen["reasons"])
+    assert any("a level that is not in the reference" in reason for reason in unseen["reasons"])
 
 
 async def test_a_new_champion_is_explained_in_its_own_way_and_named(tmp_path: Path):
@@ -112,6 +112,7 @@ async def test_a_new_champion_is_explained_in_its_own_way_and_named(tmp_path: Pa
                 total = answer["base_value"] + sum(each["contribution"] for each in answer["contributions"])
                 assert total == pytest.approx(answer["score"], abs=1e-9)
                 assert all("standard_error" in each for each in answer["contributions"])
+                assert answer["base_standard_error"] > 0
         assert await api.metric("tidemark_api_explainer_starts_total") == 1
 
 

@@ -89,6 +89,7 @@ def test_a_compiled_form_from_before_explanations_is_explained_by_sampling_and_s
     assert (found.method, found.link) == ("permutation", "identity")
     assert found.total == pytest.approx(found.score, abs=1e-9)
     assert all(each.standard_error is not None for each in found.contributions)
+    assert found.base_standard_error is not None
     assert "from before explanations" in found.compared_with
 
 

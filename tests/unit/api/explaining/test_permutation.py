@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from api.explaining.background import background, known_features
 from api.explaining.permutation import PAIRS, Sampled, pairs_for, sampled
 from contracts.baseline import Reference
+from contracts.binning import Bins
+from contracts.histogram import Histogram
 from contracts.schema import Feature, FeatureSchema
 from tests.builders import a_baseline
 
@@ -53,14 +56,32 @@ def test_base_and_contributions_add_up_to_the_score(row: Any, others: Any, seed:
     assert found.score == pytest.approx(product([row])[0], abs=1e-12)
 
 
-def test_the_truth_lies_within_three_standard_errors_nearly_always() -> None:
-    """Against standard normal backgrounds the values of x0 * x1 + x2 at (2, 1, 1) are 1, 1 and 1."""
+@pytest.mark.parametrize(
+    ("name", "draw"),
+    [
+        ("normal", lambda rng: rng.normal(size=5_000)),
+        ("atoms", lambda rng: rng.integers(0, 5, 5_000).astype(float)),
+        ("skewed", lambda rng: rng.lognormal(0, 1, 5_000)),
+    ],
+)
+def test_the_truth_lies_within_three_of_the_errors_that_are_served_nearly_always(name: str, draw: Any) -> None:
+    """By rows that background() draws. With means m, x0 * x1 + x2 at (2, 1, 1) has the values (2 - m0)(1 + m1) / 2,
+    (1 - m1)(2 + m0) / 2 and 1 - m2, and m0 m1 + m2 as its base.
+    """
+    rng = np.random.default_rng(0)
+    columns = {column: draw(rng) for column in ("a", "b", "c")}
+    schema = FeatureSchema(tuple(Feature(column, "numeric") for column in columns))
+    baseline = a_baseline(schema=schema, columns=columns, rows=5_000)
+    drawn = np.array(background(baseline, 20_000, np.random.default_rng(1)), dtype=np.float64)
+    m0, m1, m2 = drawn.mean(axis=0)
+    truth = np.array([m0 * m1 + m2, (2 - m0) * (1 + m1) / 2, (1 - m1) * (2 + m0) / 2, 1 - m2])
     misses = 0
     for seed in range(100):
-        others = [tuple(other) for other in np.random.default_rng(seed).normal(size=(64, 3)).tolist()]
+        others = background(baseline, PAIRS, np.random.default_rng(seed))
         found = walked(product, (2.0, 1.0, 1.0), others, seed=seed)
-        misses += int((np.abs(found.contributions - 1) > 3 * found.errors).sum())
-    assert misses <= 6  # of 300; a normal distribution would have 1
+        served = np.array([found.base, *found.contributions])
+        misses += int((np.abs(served - truth) > 3 * np.array([found.base_error, *found.errors])).sum())
+    assert misses <= 8  # of 400; a normal distribution would have 1
 
 
 def test_features_that_cannot_be_drawn_stay_as_they_are_and_contribute_nothing() -> None:
@@ -96,6 +117,30 @@ def test_background_rows_have_the_references_median_levels_and_missing_values() 
         assert histogram.counts.shape == counts.shape
         gap = np.abs(counts.cumsum() / counts.sum() - np.cumsum(reference.counts) / sum(reference.counts))
         assert gap.max() < 0.02
+
+
+@pytest.mark.parametrize(("sigma", "within"), [(0.5, 0.01), (1.0, 0.02), (2.0, 0.08)])
+def test_drawn_numbers_have_the_references_mean_as_far_as_its_bins_tell_it(sigma: float, within: float) -> None:
+    """A bin's lower edge for each of its values would be 9 % too low at sigma 2."""
+    numbers = np.random.default_rng(0).lognormal(0, sigma, 100_000)
+    histogram = Histogram(Bins.fit(numbers))
+    histogram.add(numbers)
+    baseline = a_baseline(schema=FeatureSchema((Feature("amount", "numeric"),)))
+    baseline = replace(baseline, features={"amount": Reference.of(histogram)})
+
+    drawn = [row[0] for row in background(baseline, 50_000, np.random.default_rng(0))]
+
+    assert np.mean(drawn) == pytest.approx(numbers.mean(), rel=within)  # type: ignore[arg-type]
+    assert numbers.min() <= min(drawn) <= max(drawn) <= numbers.max()  # type: ignore[type-var,operator]
+
+
+def test_a_value_that_many_rows_have_is_drawn_as_it_is() -> None:
+    columns = {"hour": np.repeat([0.0, 7.0, 12.0, 23.0], 50)}
+    baseline = a_baseline(schema=FeatureSchema((Feature("hour", "numeric"),)), columns=columns, rows=200)
+
+    drawn = {row[0] for row in background(baseline, 400, np.random.default_rng(0))}
+
+    assert drawn == {0.0, 7.0, 12.0, 23.0}
 
 
 def test_flags_are_drawn_as_flags_and_features_without_a_histogram_are_not_drawn() -> None:

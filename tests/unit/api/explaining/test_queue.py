@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from api.errors import ExplainBusy, ExplainTimeout, ScoringFailed
 from api.explaining.messages import Version
 from api.explaining.queue import ExplanationQueue
+from api.explaining.worker import say
 from tests.explainers import environment_of, explainers_of
 from tests.purchases import ROWS, a_folder, compiled
 from tests.waiting import eventually
@@ -186,3 +187,32 @@ async def test_an_end_while_the_process_starts_leaves_none_behind(queues: Any, t
     await queue.close()
 
     assert explainers_of(os.getpid()) == []
+
+
+async def test_what_the_process_prints_becomes_records_of_the_log(
+    queues: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    await queues().explain(a_version(tmp_path), ROWS[0], 3)
+    with Path(f"/proc/{the_explainer()}/fd/2").open("wb", buffering=0) as stderr:  # noqa: ASYNC230 - a pipe
+        stderr.write(b"a library's warning\n\nits second line")
+
+    os.kill(the_explainer(), signal.SIGKILL)
+
+    said = "explaining: its process says: "
+    await eventually(
+        lambda: {said + "a library's warning", said + "its second line"} <= set(caplog.messages), 20, "its lines"
+    )
+
+
+def test_what_ends_the_process_is_told_by_its_type_and_places_and_not_by_what_it_quotes(
+    capsys: pytest.CaptureFixture[str],
+):
+    try:
+        float("a row's value")
+    except ValueError as error:
+        say(type(error), error, error.__traceback__)
+
+    said = capsys.readouterr().err
+    assert said.startswith("ValueError < ")
+    assert said.count("\n") == 1
+    assert "a row's value" not in said

@@ -1,4 +1,4 @@
-"""Reasons say what moved the score, and what the model could not know."""
+"""Reasons say what moved the score, and which values the reference has nothing of."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ def test_the_largest_is_said_to_be_the_largest_and_no_more_than_asked_for_are_sa
         (Part("shop", "wine", 0.2, 0.0, SHOP), 'shop = "wine" raises the score (+0.2 log-odds).'),
         (
             Part("shop", "zoo", 0.2, 0.0, SHOP),
-            'shop = "zoo", a level that the reference never had and the model knows nothing of, raises the score '
-            "(+0.2 log-odds).",
+            'shop = "zoo", a level that is not in the reference, raises the score (+0.2 log-odds).',
         ),
         (
             Part("amount", 912.3, 1.2, 0.0, AMOUNT),
