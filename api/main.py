@@ -50,6 +50,7 @@ from api.predicting.rows import RowsPredictor
 from api.publishing.mirror import Mirror
 from api.publishing.producer import Producer
 from api.publishing.publisher import Link, Pace, Publisher
+from api.requests.headers import RequestHeaders
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
 from api.workers.board import Worker
@@ -245,7 +246,8 @@ def _fastapi(
         version="1",
         description="Predictions of the champion model. Each answered prediction is an event on its way to Kafka.",
         lifespan=partial(running, services, slot, settings, worker, keys),
-        docs_url=None,  # see api.http.docs_page
+        openapi_url=None,  # see api.http.docs_page
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
@@ -253,13 +255,13 @@ def _fastapi(
     app.include_router(build_router(services), dependencies=[Depends(admission(services.guard))])
     handle_errors(app, services.refusals, services.telemetry)
 
-    add_docs(app)
     pages = Pages((services.predict, services.batch, services.explain), settings.batch_limit_rows)
 
-    def page() -> dict[str, Any]:
-        return pages.page(app, services.predictor.served, keyed=services.guard.ring is not None)
+    def page(headers: RequestHeaders) -> dict[str, Any]:
+        known = services.guard.knows(headers, "predict") or services.guard.knows(headers, "read")
+        return pages.page(app, services.predictor.served if known else None, keyed=services.guard.ring is not None)
 
-    app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to change the page
+    add_docs(app, page)
     return app
 
 

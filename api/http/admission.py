@@ -2,7 +2,7 @@
 
 Closed unless named here: a new route needs a key with `read` without anybody having to think of it. Open are health,
 because an orchestrator has no key (the details of /health/ready are for who has one), and the page of the API, which
-says nothing that the documentation does not.
+tells strangers nothing that the documentation does not: the model's features are for who has a key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from api.guard.keys import Scope
 from api.requests.headers import read_headers
 
 OPEN: Final = frozenset({"/health/live", "/health/ready"})
-"""Besides /docs and /openapi.json, which FastAPI answers before it asks for this."""
+"""Besides /docs and /openapi.json, for which this is not asked: see `api.http.docs_page`."""
 
 SCOPE: Final[Scope] = "read"
 """What a key needs for them."""

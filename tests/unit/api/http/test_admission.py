@@ -141,9 +141,14 @@ async def test_a_body_is_not_read_for_a_stranger(tmp_path: Path):
     assert sent[0]["status"] == 401
 
 
-def routes(app: Any) -> Iterator[tuple[str, str]]:
+async def page_of(app: Any, headers: dict[str, str] | None = None) -> Any:
+    async with client(app) as http:
+        return (await http.get("/openapi.json", headers=headers)).json()
+
+
+def routes(page: Any) -> Iterator[tuple[str, str]]:
     """Method and path of every route of the page."""
-    for path, operations in app.app.openapi()["paths"].items():
+    for path, operations in page["paths"].items():
         for method in operations:
             yield method, path
 
@@ -151,7 +156,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 async def test_every_route_is_closed_but_for_those_that_are_named_open(tmp_path: Path):
     app = keyed(tmp_path)
     async with client(app) as http:
-        found = {path: (await http.request(method, path)).status_code for method, path in routes(app)}
+        found = {path: (await http.request(method, path)).status_code for method, path in routes(await page_of(app))}
         found |= {path: (await http.get(path)).status_code for path in ("/docs", "/openapi.json")}
 
     assert {path for path, status in found.items() if status != 401} == OPENED
@@ -164,7 +169,7 @@ async def test_a_path_that_is_not_there_is_told_to_anybody(tmp_path: Path):
 
 
 async def test_the_page_says_how_to_send_a_key_where_one_is_needed(tmp_path: Path):
-    page = keyed(tmp_path).app.openapi()
+    page = await page_of(keyed(tmp_path))
 
     assert set(page["components"]["securitySchemes"]) == {"bearer", "apiKey"}
     for path, operations in page["paths"].items():
@@ -175,10 +180,42 @@ async def test_the_page_says_how_to_send_a_key_where_one_is_needed(tmp_path: Pat
 
 
 async def test_the_page_asks_for_no_key_where_none_is_configured(tmp_path: Path):
-    page = an_app(tmp_path, served=a_served()).app.openapi()
+    page = await page_of(an_app(tmp_path, served=a_served()))
 
     assert "securitySchemes" not in page["components"]
     assert not any("security" in operation for path in page["paths"].values() for operation in path.values())
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": WRONG}, bearer(3)], ids=["no key", "a wrong one", "expired"])
+async def test_strangers_are_told_nothing_of_the_model_by_the_page(tmp_path: Path, headers: dict[str, str]):
+    app = keyed(tmp_path)
+    async with client(app) as http:
+        answer = await http.get("/openapi.json", headers=headers)
+
+    for told in ("distance", "seats", "carrier", "flights", '"example"'):
+        assert told not in answer.text, told
+    assert "curl -H 'X-API-Key: KEY'" in answer.json()["info"]["description"]
+    assert answer.headers["vary"] == "Authorization, X-API-Key"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_with_a_key_for_anything_the_page_is_the_models_own(tmp_path: Path, number: int):
+    page = await page_of(keyed(tmp_path), bearer(number))
+
+    assert set(page["components"]["schemas"]["PredictionRequest"]["example"]["features"]) == {
+        "distance",
+        "seats",
+        "carrier",
+    }
+    assert "Serving `flights/1`." in page["info"]["description"]
+
+
+async def test_the_page_for_strangers_has_the_same_routes_and_answers(tmp_path: Path):
+    app = keyed(tmp_path)
+    general, own = await page_of(app), await page_of(app, bearer(1))
+
+    assert general["paths"] == own["paths"]
+    assert set(general["components"]["schemas"]) <= set(own["components"]["schemas"])
 
 
 async def test_with_no_room_left_both_paths_turn_predictions_away_and_answer_the_rest(tmp_path: Path):

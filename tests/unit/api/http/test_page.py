@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from api.http.admission import OPEN
+from api.http.openapi import Pages
 from tests.builders import a_baseline
 from tests.keys import an_entry, write_keys
 from tests.serving import a_served, an_app, services
@@ -129,12 +130,25 @@ def _as_predicted(example: dict[str, Any]) -> dict[str, Any]:
 
 async def test_the_page_is_built_once_for_each_champion(tmp_path: Path):
     app = an_app(tmp_path, served=a_served())
-    first = app.app.openapi()
-    again = app.app.openapi()
+    pages = Pages((services(app).predict, services(app).batch, services(app).explain), 1000)
+    one, other = a_served(), a_served(a_baseline(version="2"))
+
+    first, general = (pages.page(app.app, served, keyed=True) for served in (one, None))
+
+    for _ in range(2):  # strangers and clients take turns
+        assert pages.page(app.app, one, keyed=True) is first
+        assert pages.page(app.app, None, keyed=True) is general
+    assert "flights/2" in pages.page(app.app, other, keyed=True)["info"]["description"]
+    assert "securitySchemes" not in pages.page(app.app, None, keyed=False)["components"]
+
+
+async def test_the_page_is_that_of_the_champion_of_now(tmp_path: Path):
+    app = an_app(tmp_path, served=a_served())
+    before = await page_of(app)
     services(app).predictor.swap(a_served(a_baseline(version="2")))
 
-    assert first is again
-    assert "flights/2" in app.app.openapi()["info"]["description"]
+    assert "flights/1" in before["info"]["description"]
+    assert "flights/2" in (await page_of(app))["info"]["description"]
 
 
 async def test_the_docs_page_and_its_files_come_from_here_alone(tmp_path: Path):
