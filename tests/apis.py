@@ -170,7 +170,8 @@ class Answer(NamedTuple):
 class Load:
     """Keep-alive connections, one request outstanding on each. What was answered, and what went wrong.
 
-    pause: of a connection after each answer, in seconds. without_retry_after: refusals with 503 that lack the header.
+    pause: of a connection after each answer, in seconds. rows: of `bodies` in each request, which is then one to
+    /predict/batch; every row's answer counts. without_retry_after: refusals with 503 that lack the header.
     """
 
     def __init__(
@@ -179,14 +180,15 @@ class Load:
         bodies: Sequence[dict[str, Any]] = ({"features": GOOD},),
         connections: int = 4,
         pause: float = 0,
+        rows: int = 0,
     ) -> None:
         parts = urlsplit(url)
         self._address = parts.hostname, parts.port
-        self._requests = [
-            b"POST /predict HTTP/1.1\r\nhost: api\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-            % (len(body), body)
-            for body in (json.dumps(body).encode() for body in bodies)
-        ]
+        if rows:
+            bodies = [{"rows": bodies[at : at + rows]} for at in range(0, len(bodies), rows)]
+        head = b"POST %b HTTP/1.1\r\nhost: api\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+        path = b"/predict/batch" if rows else b"/predict"
+        self._requests = [head % (path, len(body), body) for body in (json.dumps(body).encode() for body in bodies)]
         self._connections = connections
         self._pause = pause
         self.answers: list[Answer] = []
@@ -238,7 +240,8 @@ class Load:
         body = json.loads(await reader.readexactly(size))
         status = int(head[9:12])
         if status == 200:
-            self.answers.append(Answer(body["prediction_id"], body["model_version"], body["score"]))
+            for one in body.get("predictions", [body]):
+                self.answers.append(Answer(one["prediction_id"], one["model_version"], one["score"]))
         else:
             self.refused[status] += 1
             self.without_retry_after += status == 503 and b"\r\nretry-after: " not in head.lower()

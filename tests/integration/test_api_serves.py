@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from api.models.store import ModelStore
+from api.models.version import read_estimator
 from contracts.baseline import Baseline
 from contracts.events import decode_event, parse_id
 from contracts.schema import Feature, FeatureSchema
 from contracts.topics import BASELINES, PREDICTIONS, partition_of
-from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry
+from tests.apis import GOOD, Answer, Api, Load, create_topics, header, records, running, shared_registry
 from tests.builders import a_fitted_pipeline, a_model_version, a_schema, reference_columns
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 MODEL = "serves"
@@ -27,7 +30,7 @@ MODEL = "serves"
 async def api(kafka, redis_server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     prefix = "serves."
     await create_topics(kafka.bootstrap, prefix)
-    await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model=MODEL)
     api = Api(
         tmp_path_factory.mktemp("api"),
         model=MODEL,
@@ -204,19 +207,18 @@ async def test_the_champion_is_swapped_under_load_without_a_dropped_request(api:
     """Each event has the version that was answered, and no version's event is there before its baseline."""
     wider = FeatureSchema((*a_schema().features, Feature("age", "numeric")))
     before = (await api.get("/model")).json()["version"]
-    load = Load(api.url, [{"features": GOOD, "entity_id": f"swap-{n}"} for n in range(50)])
-    async with load.on():
-        await load.more(200)
-        after = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL, schema=wider)
-        await eventually(lambda: load.answers[-1].version == after, 60, "answers of the new version")
-        await load.more(200)
+    both = BothWays(api, [{"features": GOOD, "entity_id": f"swap-{n}"} for n in range(50)])
+    async with both.on():
+        await both.more(200)
+        after = await asyncio.to_thread(a_compiled_version, shared_registry(), model=MODEL, schema=wider)
+        await both.answered_by(after)
+        assert (await api.get("/model")).json()["scorer"] == "compiled-trees"
+        await both.more(200)
 
-    assert load.refused == {}
-    assert load.lost == 0
-    versions = [answer.version for answer in load.answers]
-    assert set(versions) == {before, after}
-    events = {header(r, "ce_id"): decode_event(r.value) for r in await sent(api, {a.id for a in load.answers})}
-    assert {id_: event.model_version for id_, event in events.items()} == {a.id: a.version for a in load.answers}
+    both.without_a_loss()
+    assert {answer.version for answer in both.answers} == {before, after}
+    events = {header(r, "ce_id"): decode_event(r.value) for r in await sent(api, {a.id for a in both.answers})}
+    assert {id_: event.model_version for id_, event in events.items()} == {a.id: a.version for a in both.answers}
     assert "age" in (await api.get("/openapi.json")).json()["components"]["schemas"]["Features"]["properties"]
     baselines = {r.key.decode(): r.timestamp for r in await records(api.bootstrap, BASELINES.named(api.prefix))}
     first = min(
@@ -228,41 +230,77 @@ async def test_the_champion_is_swapped_under_load_without_a_dropped_request(api:
 
 
 async def test_each_event_of_a_swap_has_the_version_that_really_scored_it(api: Any, tmp_path: Path):
-    """Two versions whose scores differ, there and back: each event's score is worked out again with scikit-learn."""
+    """Two versions whose scores differ, one with a compiled form and one without, there and back: each event's score is
+    worked out again with scikit-learn.
+    """
     rows = {f"rescored-{n}": {"distance": 60.0 + 2 * n, "seats": None, "carrier": "abc"[n % 3]} for n in range(40)}
-    before = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
-    await eventually(lambda: answers_with(api, before), 60, "the first version")
-    load = Load(api.url, [{"features": row, "entity_id": entity} for entity, row in rows.items()])
-    async with load.on():
-        await load.more(200)
+    before = await asyncio.to_thread(a_compiled_version, shared_registry(), model=MODEL)
+    await eventually(lambda: answers_with(api, before, "compiled-trees"), 120, "the first version")
+    both = BothWays(api, [{"features": row, "entity_id": entity} for entity, row in rows.items()])
+    async with both.on():
+        await both.more(200)
         other = fitted_to_the_opposite()
         after = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL, estimator=other)
-        await eventually(lambda: load.answers[-1].version == after, 60, "answers of the new version")
-        await load.more(200)
+        await both.answered_by(after)
+        assert await answers_with(api, after, "predict_proba")
+        await both.more(200)
         client = MlflowClient(shared_registry())
         await asyncio.to_thread(client.set_registered_model_alias, MODEL, "champion", before)
-        await eventually(lambda: load.answers[-1].version == before, 60, "answers of the version before")
-        await load.more(50)
+        await both.answered_by(before)
+        assert await answers_with(api, before, "compiled-trees")
+        await both.more(50)
 
-    assert (load.refused, load.lost) == ({}, 0)
+    both.without_a_loss()
     store = ModelStore(shared_registry(), MODEL, "champion", tmp_path)
     scores: dict[str, dict[str, float]] = {}
     for version in (before, after):
-        model = (await asyncio.to_thread(store.load, version)).estimator
+        files = (await asyncio.to_thread(store.load, version)).files
+        model = await asyncio.to_thread(read_estimator, files, version)
         columns = {name: [row[name] for row in rows.values()] for name in GOOD}
         frame = pd.DataFrame(columns).astype({"distance": float, "seats": float, "carrier": "str"})
         scores[version] = dict(zip(rows, model.predict_proba(frame)[:, 1].tolist(), strict=True))
     assert all(abs(scores[before][entity] - scores[after][entity]) > 0.01 for entity in rows)
-    answers = {answer.id: answer for answer in load.answers}
-    assert {answer.version for answer in load.answers} == {before, after}
+    answers = {answer.id: answer for answer in both.answers}
+    assert {answer.version for answer in both.answers} == {before, after}
     for record in await sent(api, set(answers)):
         event = decode_event(record.value)
         assert event.score == pytest.approx(scores[event.model_version][event.entity_id], abs=1e-9)
         assert answers[event.id] == (event.id, event.model_version, event.score)
 
 
-async def answers_with(api: Any, version: str) -> bool:
-    return (await api.get("/model")).json()["version"] == version
+class BothWays:
+    """Two loads of the same rows: one by one, and ten in a batch."""
+
+    def __init__(self, api: Api, bodies: list[dict[str, Any]]) -> None:
+        one_by_one = Load(api.url, bodies, connections=2, pause=0.003)
+        self._loads = one_by_one, Load(api.url, bodies, connections=2, pause=0.005, rows=10)
+
+    @property
+    def answers(self) -> list[Answer]:
+        return [answer for load in self._loads for answer in load.answers]
+
+    @asynccontextmanager
+    async def on(self) -> AsyncIterator[None]:
+        single, batches = self._loads
+        async with single.on(), batches.on():
+            yield
+
+    async def more(self, count: int) -> None:
+        """So many more in either way."""
+        for load in self._loads:
+            await load.more(count)
+
+    async def answered_by(self, version: str) -> None:
+        for load in self._loads:
+            await eventually(lambda load=load: load.answers[-1].version == version, 120, f"answers of {version}")
+
+    def without_a_loss(self) -> None:
+        assert [(load.refused, load.lost) for load in self._loads] == [({}, 0)] * 2
+
+
+async def answers_with(api: Any, version: str, scorer: str) -> bool:
+    said = (await api.get("/model")).json()
+    return (said["version"], said["scorer"]) == (version, scorer)
 
 
 def fitted_to_the_opposite() -> Any:

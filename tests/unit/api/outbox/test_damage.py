@@ -93,13 +93,19 @@ def test_a_frame_whose_checksum_fits_what_is_no_group_is_skipped():
     assert read_all(a_file(fake, frame(a_group(1)))) == (["1"], len(fake))
 
 
-def test_a_segment_of_garbage_is_passed_within_a_moment():
-    """On the event loop: a place where a length happens to fit must not cost a checksum of megabytes."""
+def test_a_segment_of_garbage_is_passed_about_as_soon_as_one_of_groups():
+    """On the event loop: a place where a length happens to fit must not cost a checksum of megabytes. Processor time;
+    the garbage takes about 1.5 times what the groups do, and would take hundreds of times.
+    """
     garbage = random.Random(6).randbytes(8 << 20)
+    groups = [frame(a_group(n, size=1000)) for n in range(len(garbage) // 1000)]
     begun = time.process_time()
+    assert len(read_all(a_file(*groups))[0]) == len(groups)
+    of_groups = time.process_time() - begun
 
     assert read_all(a_file(garbage, frame(a_group(1)))) == (["1"], len(garbage))
-    assert time.process_time() - begun < 1
+
+    assert time.process_time() - begun - of_groups < 20 * of_groups
 
 
 def test_a_file_that_became_shorter_while_it_was_read_ends_there(tmp_path: Path):
