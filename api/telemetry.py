@@ -65,6 +65,10 @@ class Telemetry:
         self.idempotency_evicted = self._counter("idempotency_evicted", "Keys forgotten for want of room.")
         # Must stay 0: the file of keys was locked for seconds, or its disk is full. Requests with a key got 503.
         self.idempotency_failures = self._counter("idempotency_failures", "Failed transactions on the file of keys.")
+        # Must stay 0: while the file of keys could not be used, events were sent whose answers it has not. A retry of
+        # one of those may become a second event, if its process ends before the file can be used again. A group that is
+        # sent again counts again.
+        self.idempotency_unkept = self._counter("idempotency_unkept", "Events sent before their answer was kept.")
 
         # Outbox.
         # Above 0 only for moments while Kafka is well. Rising: Kafka is away, or slower than the traffic.

@@ -25,26 +25,27 @@ class Once:
 
     async def answer(self, endpoint: Endpoint, call: Call) -> Reply:
         """Raises ApiError; then the key is free again, unless there is an event all the same."""
-        if not endpoint.once:
+        key = call.headers.idempotency_key
+        if key is None or not endpoint.once:
             return await endpoint.answer(call)
-        digest = digest_of(call.client, endpoint.path, call.headers.idempotency_key)
-        had = await self._ledger.take(digest, call.body)
-        if not isinstance(had, Ticket):
-            self._telemetry.idempotent.labels("replayed").inc()
-            return Reply(200, had, headers=REPLAYED)
-        # a task of its own: whoever waits for it may be cancelled, the key must be finished or free all the same
-        work = asyncio.create_task(self._work(endpoint, msgspec.structs.replace(call, ticket=had), had))
+        digest = digest_of(call.client, endpoint.path, key)
+        # a task of its own: whoever waits for it may be cancelled, and a key that was taken must be answered or freed
+        work = asyncio.create_task(self._work(endpoint, call, digest))
         self._under_way.add(work)
         work.add_done_callback(self._under_way.discard)
         return await asyncio.shield(work)
 
-    async def _work(self, endpoint: Endpoint, call: Call, ticket: Ticket) -> Reply:
+    async def _work(self, endpoint: Endpoint, call: Call, digest: bytes) -> Reply:
+        had = await self._ledger.take(digest, call.body)
+        if not isinstance(had, Ticket):
+            self._telemetry.idempotent.labels("replayed").inc()
+            return Reply(200, had, headers=REPLAYED)
         try:
-            reply = await endpoint.answer(call)
+            reply = await endpoint.answer(msgspec.structs.replace(call, ticket=had))
         except BaseException:
-            if not ticket.committed:  # otherwise the event's record answers retries, once it is published
-                await self._ledger.drop(ticket)
+            if not had.committed:  # otherwise the event's record answers retries, once it is about to be published
+                await self._ledger.drop(had)
             raise
-        await self._ledger.finish(ticket, reply.body)
+        await self._ledger.finish(had, reply.body)
         self._telemetry.idempotent.labels("first").inc()
         return reply

@@ -1,5 +1,5 @@
-"""Owners: which processes that took keys still live, by a lock that the kernel drops with its process; and what the
-dead ones left in their outbox files.
+"""Owners: which processes that took keys still live, by a lock that the kernel drops with its process; and which files
+the dead ones left in the outbox.
 
 Not the lock of the slot: whoever adopts a dead process's slot holds that one, perhaps for hours while Kafka is away,
 and the keys must not wait for it.
@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.idempotency.store import Finish
-from api.outbox.segments import FILE_HEADER, Group, likely_frames, parse
+from api.idempotency.left import outcomes_in
+from api.idempotency.operations import Finish
 
 
 class Owners:
@@ -47,25 +47,15 @@ class Owners:
             os.close(lock)
         return False
 
-    def left(self, owner: str) -> list[Finish]:
-        """The outcomes that a dead process committed, as far as its files are still there. Raises OSError.
+    def left(self, owner: str) -> Iterator[list[Finish]]:
+        """The outcomes that a dead process committed, as far as its files are there, part by part. Raises OSError.
 
         A file that is gone was acknowledged, and before that its outcomes were put into the store.
         """
-        slot = owner.rpartition("-")[0]
-        found: list[Finish] = []
-        for file in sorted((self._root / slot).glob("*.log")):
-            try:
-                data = file.read_bytes()
-            except FileNotFoundError:
-                continue
-            found += (
-                Finish(record.outcome.digest, record.outcome.taken, record.outcome.answer)
-                for group in _whole_groups(data[FILE_HEADER.size :])
-                for record in group.records
-                if record.outcome is not None
-            )
-        return found
+        slot, _, epoch = owner.rpartition("-")
+        for file in sorted((self._root / slot).glob(f"{epoch}-*.log")):
+            for outcomes in outcomes_in(file):
+                yield [Finish(outcome.digest, outcome.taken, outcome.answer) for outcome in outcomes]
 
     def forget(self, owner: str) -> None:
         """Nothing of a dead process is open any more. Raises OSError."""
@@ -77,16 +67,3 @@ class Owners:
             self.forget(self.own)
             os.close(self._lock)
             self._lock = None
-
-
-def _whole_groups(data: bytes) -> Iterator[Group]:
-    """Also those behind damage."""
-    while True:
-        parsed = parse(data)
-        yield from parsed.groups
-        rest = data[parsed.size + 1 :]
-        places = (at for at, size in likely_frames(rest, len(rest)) if parse(rest[at : at + size]).groups)
-        at = next(places, None)
-        if at is None:
-            return
-        data = rest[at:]

@@ -14,7 +14,8 @@ _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 class Ticket:
     """digest: names client, path and key. taken: when, milliseconds since the epoch.
 
-    committed: an event that carries this ticket's outcome is in the outbox, whatever is answered.
+    committed: an event that carries this ticket's outcome is in the outbox, whatever is answered. To be set when the
+    append has returned, no earlier: whatever is raised before it leaves no event, and the key is to be free again.
     """
 
     __slots__ = ("committed", "digest", "taken")
@@ -26,7 +27,6 @@ class Ticket:
 
     def outcome(self, answer: bytes) -> Outcome:
         """To be committed with the first of the request's events."""
-        self.committed = True
         return Outcome(self.digest, self.taken, answer)
 
 

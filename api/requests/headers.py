@@ -14,6 +14,7 @@ class RequestHeaders(msgspec.Struct, frozen=True, gc=False):
     keys are joined by a comma, which makes them none: a proxy that checked the first would have let the second pass.
     So are those of W3C Trace Context, as it says: two of traceparent are none, tracestate is a list.
 
+    idempotency_key: None where it is absent; an empty one asks for what cannot be given. Two make none, too.
     request_id: X-Request-Id. traceparent, tracestate: W3C Trace Context. api_key: X-API-Key.
     """
 
@@ -21,13 +22,13 @@ class RequestHeaders(msgspec.Struct, frozen=True, gc=False):
     content_length: bytes = b""
     authorization: bytes = b""
     api_key: bytes = b""
-    idempotency_key: bytes = b""
+    idempotency_key: bytes | None = None
     request_id: bytes = b""
     traceparent: bytes = b""
     tracestate: bytes = b""
 
 
-_LISTS = (b"authorization", b"x-api-key", b"traceparent", b"tracestate")
+_LISTS = (b"authorization", b"x-api-key", b"idempotency-key", b"traceparent", b"tracestate")
 
 
 def read_headers(raw: Raw) -> RequestHeaders:
@@ -45,7 +46,7 @@ def read_headers(raw: Raw) -> RequestHeaders:
         get(b"content-length", b""),
         get(b"authorization", b""),
         get(b"x-api-key", b""),
-        get(b"idempotency-key", b""),
+        get(b"idempotency-key"),
         get(b"x-request-id", b""),
         get(b"traceparent", b""),
         get(b"tracestate", b""),

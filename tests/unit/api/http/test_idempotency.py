@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from api.guard.keys import Scope
 from api.http.exchange import Call
 from api.http.problems import Reply
-from api.idempotency.store import Take
+from api.idempotency.operations import Take
 from api.idempotency.ticket import digest_of
+from api.outbox.log import Outbox
 from api.requests.headers import read_headers
 from contracts.events import decode_event
 from tests.builders import NOON
@@ -44,7 +45,7 @@ def events(app: Any) -> list[Any]:
 def die(app: Any) -> None:
     """As by SIGKILL, for what others can see: the locks of the process are gone, nothing else is said."""
     ledger, publisher = services(app).ledger, services(app).publisher
-    os.close(ledger._owners._lock)
+    os.close(ledger._transactions._owners._lock)
     publisher._sources.own.slot.release()
 
 
@@ -98,22 +99,19 @@ async def test_the_same_key_with_another_body_is_refused(tmp_path: Path):
     assert len(events(app)) == 1
 
 
-@pytest.mark.parametrize("key", ["two words", "x" * 256, "é", "tab\tbed"])
-async def test_a_key_that_is_none_is_refused(tmp_path: Path, key: str):
+@pytest.mark.parametrize("keys", [["two words"], ["x" * 256], ["é"], ["tab\tbed"], [""], ["k-1", "k-2"], ["k", "k"]])
+@pytest.mark.parametrize("door", ["fast", "plain"])
+async def test_a_key_that_is_none_is_refused(tmp_path: Path, keys: list[str], door: str):
     app = an_app(tmp_path, served=a_served())
-    headers = [(b"content-type", b"application/json"), (b"idempotency-key", key.encode("latin-1"))]
-    sent: list[Any] = []
+    headers = [("content-type", "application/json"), *(("idempotency-key", key) for key in keys)]
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
 
-    async def receive() -> Any:
-        return {"type": "http.request", "body": json.dumps(GOOD).encode(), "more_body": False}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app if door == "fast" else app.app), base_url="http://api"
+    ) as http:
+        answer = await http.post("/predict", content=json.dumps(GOOD).encode(), headers=raw)
 
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app({"type": "http", "method": "POST", "path": "/predict", "headers": headers}, receive, send)
-
-    assert sent[0]["status"] == 400
-    assert json.loads(sent[1]["body"])["type"] == "urn:tidemark:problem:idempotency-key"
+    assert kind(answer) == (400, "idempotency-key")
     assert events(app) == []
 
 
@@ -179,7 +177,9 @@ async def test_a_key_that_another_process_works_on_is_in_progress(tmp_path: Path
 def take(app: Any, key: str = "k-1") -> None:
     """This process takes the key, and does not answer."""
     digest = digest_of("anybody", "/predict", key.encode())
-    services(app).ledger._store.run([Take(digest, json.dumps(GOOD).encode(), int(NOON.timestamp() * 1000))])
+    services(app).ledger._transactions._store.run(
+        [Take(digest, json.dumps(GOOD).encode(), int(NOON.timestamp() * 1000))]
+    )
 
 
 async def test_a_key_of_a_process_that_died_before_its_event_is_free(tmp_path: Path):
@@ -305,6 +305,7 @@ class Interrupted:
     scope: Scope = "predict"
     limit = 1000
     once = True
+    room = None
 
     def __init__(self) -> None:
         self.worked = 0
@@ -317,10 +318,7 @@ class Interrupted:
 
 
 async def test_a_caller_that_is_cancelled_does_not_leave_its_key_in_progress(tmp_path: Path):
-    once, endpoint = (
-        services(an_app(tmp_path))["once"] if False else services(an_app(tmp_path)).exchange._once,
-        Interrupted(),
-    )
+    once, endpoint = services(an_app(tmp_path)).exchange._once, Interrupted()
     call = Call(b"{}", read_headers([(b"idempotency-key", b"k")]), "anybody", 0.0)
     caller = asyncio.ensure_future(once.answer(endpoint, call))
     await eventually(lambda: len(once._under_way) == 1, 20, "the work")
@@ -330,6 +328,75 @@ async def test_a_caller_that_is_cancelled_does_not_leave_its_key_in_progress(tmp
 
     assert (await once.answer(endpoint, call)).body == b"done"
     assert endpoint.worked == 1
+
+
+async def test_a_caller_that_is_cancelled_while_its_key_is_taken_leaves_it_to_the_next(tmp_path: Path):
+    once, endpoint = services(an_app(tmp_path)).exchange._once, Interrupted()
+    endpoint.go.set()
+    call = Call(b"{}", read_headers([(b"idempotency-key", b"k")]), "anybody", 0.0)
+    caller = asyncio.ensure_future(once.answer(endpoint, call))
+    for _ in range(2):  # passes of the loop: the work is a task, and begins with the key
+        await asyncio.sleep(0)
+    assert once._ledger.waiting == 1
+    caller.cancel()
+    await asyncio.gather(*once._under_way)
+
+    assert (await once.answer(endpoint, call)).body == b"done"
+
+
+class Defective:
+    """An outbox that raises what nobody expects, before or after the group is in it."""
+
+    def __init__(self, outbox: Outbox, after: bool) -> None:
+        self._outbox = outbox
+        self._after = after
+        self.defects = 1
+
+    def append(self, *group: Any) -> None:
+        if not self._after:
+            self._defect()
+        self._outbox.append(*group)
+        self._defect()
+
+    def _defect(self) -> None:
+        if self.defects:
+            self.defects -= 1
+            raise MemoryError("a defect")
+
+
+@pytest.mark.parametrize(("path", "body"), [("/predict", GOOD), ("/predict/batch", {"rows": [GOOD]})])
+async def test_a_key_is_free_whatever_was_raised_before_its_event_was_in_the_outbox(
+    tmp_path: Path, path: str, body: Any
+):
+    app = an_app(tmp_path, served=a_served())
+    predictor = services(app).predictor
+    predictor._outbox = Defective(predictor._outbox, after=False)
+
+    failed = await ask(app, body, path=path)
+    again = await ask(app, body, path=path)
+
+    assert kind(failed) == (500, "unexpected")
+    assert (again.status_code, len(events(app))) == (200, 1)
+    assert "idempotent-replayed" not in again.headers
+
+
+@pytest.mark.parametrize(("path", "body"), [("/predict", GOOD), ("/predict/batch", {"rows": [GOOD]})])
+async def test_a_key_has_its_events_answer_once_it_is_sent_whatever_was_raised_after_it_was_in_the_outbox(
+    tmp_path: Path, path: str, body: Any
+):
+    app = an_app(tmp_path, served=a_served())
+    ledger, predictor = services(app).ledger, services(app).predictor
+    predictor._outbox = Defective(predictor._outbox, after=True)
+
+    failed = await ask(app, body, path=path)
+    meanwhile = await ask(app, body, path=path)
+    slice_ = services(app).outbox.backlog.read()
+    await ledger.remember([r.outcome for g in slice_.groups for r in g.records if r.outcome])
+    again = await ask(app, body, path=path)
+
+    assert kind(failed) == (500, "unexpected")
+    assert kind(meanwhile) == (409, "idempotency-in-progress")
+    assert (again.status_code, again.headers["idempotent-replayed"], len(events(app))) == (200, "true", 1)
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,8 +1,8 @@
 import os
 from pathlib import Path
 
+from api.idempotency.operations import Finish
 from api.idempotency.owners import Owners
-from api.idempotency.store import Finish
 from api.outbox.segments import Group, Outcome, Record
 from tests.serving import an_outbox
 
@@ -41,8 +41,15 @@ def test_what_a_process_committed_is_found_in_all_files_of_its_slot(tmp_path: Pa
 
     left = Owners(tmp_path, "01", 1).left("00-000000000001")
 
-    assert left == [Finish(b"%d" % n, n, b"answer") for n in (0, 3, 6)]
+    assert [finish for part in left for finish in part] == [Finish(b"%d" % n, n, b"answer") for n in (0, 3, 6)]
 
 
 def test_a_slot_that_is_not_there_left_nothing(tmp_path: Path):
-    assert Owners(tmp_path, "01", 1).left("00-000000000001") == []
+    assert list(Owners(tmp_path, "01", 1).left("00-000000000001")) == []
+
+
+def test_files_of_another_process_in_its_slot_are_not_read(tmp_path: Path):
+    (tmp_path / "00").mkdir()
+    an_outbox(tmp_path / "00", 2).append(Group("flights/1", 0, [a_record(1, Outcome(b"1", 1, b"answer"))]))
+
+    assert list(Owners(tmp_path, "01", 1).left("00-000000000001")) == []

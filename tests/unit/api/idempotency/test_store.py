@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from api.errors import IdempotencyAway
-from api.idempotency.store import Drop, Finish, Found, Store, Take
+from api.idempotency.operations import Drop, Finish, Found, Take
+from api.idempotency.store import Store
 
 DAY = 86_400_000
 
@@ -71,7 +72,8 @@ def test_settling_answers_what_was_committed_and_frees_the_rest_of_the_dead_proc
         taken(dead, key)
     taken(living, b"other")
 
-    living.settle("00-1", [Finish(b"committed", 0, b"answer"), Finish(b"other", 0, b"not its own")])
+    living.answer("00-1", [Finish(b"committed", 0, b"answer"), Finish(b"other", 0, b"not its own")])
+    living.free("00-1")
 
     assert taken(living, b"committed") == Found(True, "00-1", b"answer")
     assert taken(living, b"free") is None
@@ -100,7 +102,7 @@ def test_beyond_its_room_the_oldest_answers_go_and_are_counted_but_no_open_key(t
 
     assert evicted > 0
     assert taken(store, b"open", 50) == Found(True, "00-1", None)
-    assert store._bytes(store._open()) <= 2 << 20
+    assert store._database.used_bytes() <= 2 << 20
 
 
 def test_a_file_of_another_format_is_left_alone(tmp_path: Path):
@@ -115,7 +117,7 @@ def test_a_file_of_another_format_is_left_alone(tmp_path: Path):
 def test_a_full_disk_refuses_and_leaves_what_was_there(tmp_path: Path):
     store = a_store(tmp_path)
     taken(store, b"k")
-    connection = store._open()
+    connection = store._database._open()
     connection.execute(f"pragma max_page_count = {connection.execute('pragma page_count').fetchone()[0] + 1}")
 
     with pytest.raises(IdempotencyAway):
