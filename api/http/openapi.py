@@ -31,8 +31,8 @@ _BODIES = {"/predict": "PredictionRequest", "/predict/batch": "BatchRequest", "/
 
 _FOR_KEYS = """
 
-This page is the general one: with an API key it has the model's own features, and an example that can be sent as it is
-(`curl -H 'X-API-Key: KEY'` gets it). **Authorize** lets you try the routes here, but does not load the page again."""
+This page is the general one. With an API key it has the model's own features, and an example that can be sent as it
+is: `curl -H 'X-API-Key: KEY'` of `/openapi.json`. **Authorize** lets you try the routes, but does not load it again."""
 
 
 class _Built(NamedTuple):

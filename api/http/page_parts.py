@@ -113,6 +113,7 @@ def complete(operation: Part, *, scope: str | None, keyed: bool, body: bool, onc
         usual |= _OF_A_BODY
         headers += _ORIGIN
     if once:
+        usual[400] = problem("The body is not JSON, or not UTF-8; or the Idempotency-Key is none.")
         usual[409] = problem("The first request with this Idempotency-Key is still being worked on.")
         headers += ("IdempotencyKey",)
     if headers:
