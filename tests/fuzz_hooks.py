@@ -6,14 +6,21 @@ Loaded by `SCHEMATHESIS_HOOKS=tests.fuzz_hooks`; the ids of answered predictions
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import schemathesis
-from schemathesis.specs.openapi.checks import AcceptedNegativeData, negative_data_rejection
+from schemathesis.specs.openapi.checks import (
+    AcceptedNegativeData,
+    negative_data_rejection,
+    positive_data_acceptance,
+)
 
 _ANSWERS = os.environ.get("TIDEMARK_FUZZ_ANSWERS", os.devnull)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_SHARE = 4  # one in so many bad keys is sent as it was generated
 _THIS_YEAR = datetime.now(UTC).year
 
 
@@ -39,10 +46,22 @@ def _mend(row: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """An Idempotency-Key of the form that the page tells in words, and another one for another body."""
+    """An Idempotency-Key of the form that the page tells in words, and another one for another body; but some of those
+    that are of no such form are sent as they are.
+    """
     given = (case.headers or {}).get("Idempotency-Key")
-    if given is not None:
-        case.headers["Idempotency-Key"] = str(uuid5(NAMESPACE_URL, f"{given!r} {case.path} {case.body!r}"))
+    if given is None:
+        return
+    good = uuid5(NAMESPACE_URL, f"{given!r} {case.path} {case.body!r}")
+    if _bad_key(given) and good.int % _SHARE == 0:
+        return
+    case.headers["Idempotency-Key"] = str(good)
+
+
+def _bad_key(key: Any) -> bool:
+    """Blanks around it do not arrive; one of nothing else counts as none."""
+    sent = str(key).strip(" \t")
+    return sent != "" and _KEY.fullmatch(sent) is None
 
 
 @schemathesis.hook
@@ -64,6 +83,18 @@ def bad_data_is_refused(context: Any, response: Any, case: Any) -> Any:
     except AcceptedNegativeData:
         if case.path != "/predict/batch" or response.json()["refused"] == 0:
             raise
+
+
+@schemathesis.check
+def good_data_is_taken(context: Any, response: Any, case: Any) -> Any:
+    """As positive_data_acceptance, but an Idempotency-Key that is none is refused, and no other is."""
+    key = (case.headers or {}).get("Idempotency-Key")
+    if response.status_code == 400 and response.json()["type"].endswith(":idempotency-key"):
+        assert _bad_key(key), f"{key!r} is a good key"
+        return None
+    if case.path in ("/predict", "/predict/batch") and response.status_code == 200:
+        assert key is None or not _bad_key(key), f"{key!r} was taken"
+    return positive_data_acceptance(context, response, case)
 
 
 @schemathesis.check
