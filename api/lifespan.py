@@ -9,15 +9,17 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
+from api.errors import OutboxClosed
 from api.guard.following import KeyFollower
 from api.guard.opening import say_who_is_let_in
 from api.http.routes import Services
 from api.memory import keep_large_blocks
-from api.outbox.log import Outbox
+from api.outbox.settler import Settler
 from api.outbox.slots import Slot
 from api.predicting.champion import ChampionFollower
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
+from api.watch import Watch, leave
 from api.workers.board import Worker
 
 log = logging.getLogger(__name__)
@@ -34,24 +36,28 @@ async def running(
     """The application from its start to its end, as FastAPI takes it. Gives the slot back."""
     keep_large_blocks()
     say_who_is_let_in(services.guard, settings.host)
-    background = [asyncio.create_task(services.follower.run(), name="champion")]
-    background.append(asyncio.create_task(_sync_every(services.outbox, services.telemetry, SYNC_SECONDS), name="sync"))
+    watch, publishing = Watch(), Watch()
+    watch.start("champion", services.follower.run())
+    watch.start("sync", _sync_every(services.settler, services.telemetry, SYNC_SECONDS))
     if keys is not None:
-        background.append(asyncio.create_task(keys.run(), name="keys"))
-    publishing = asyncio.create_task(services.publisher.run(), name="publisher")
+        watch.start("keys", keys.run())
+    publishing.start("publisher", services.publisher.run())
     if worker is not None:
-        background.append(asyncio.create_task(_show(worker, services.telemetry), name="metrics"))
+        watch.start("metrics", _show(worker, services.telemetry))
         await _tried(services.follower, FIRST_MODEL_SECONDS)  # until then the others answer
     yield
-    await _end(*background)
-    await _drain(services, settings.drain_seconds)
-    await _end(publishing)
+    await watch.end()
+    await services.settler.idle()
+    await _drain(services, 0 if publishing.failed else settings.drain_seconds)
+    await publishing.end()
     await services.ledger.close()
     await asyncio.to_thread(services.outbox.close)
     await services.mirror.close()
     services.catalogue.close()
     await services.explanations.close()
     slot.release()
+    if watch.failed or publishing.failed:
+        await leave(1)
 
 
 async def _drain(services: Services, seconds: float) -> None:
@@ -76,17 +82,11 @@ async def _show(worker: Worker, telemetry: Telemetry) -> None:
         await asyncio.sleep(SHOW_SECONDS)
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _sync_every(outbox: Outbox, telemetry: Telemetry, seconds: float) -> None:
+async def _sync_every(settler: Settler, telemetry: Telemetry, seconds: float) -> None:
     """Bounds what a power cut can take; where each group is synced, finds out that a disk takes syncs again."""
     while True:
         await asyncio.sleep(seconds)
         try:
-            await asyncio.to_thread(outbox.sync)
-        except OSError:  # the outbox has said it
+            await settler.settle()
+        except OutboxClosed:  # the outbox has said it
             telemetry.unsynced.inc()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from api.errors import OutboxClosed, OutboxUnusable
+from api.errors import OutboxUnusable
 from api.explaining.queue import ExplanationQueue
 from api.guard.following import KeyFollower
 from api.guard.opening import open_guard
@@ -42,6 +41,7 @@ from api.models.served import Served, prepare
 from api.models.store import ModelStore
 from api.outbox.backlog import Backlog
 from api.outbox.log import Outbox
+from api.outbox.settler import Settler
 from api.outbox.slots import Slot, claim
 from api.outbox.sources import Source, Sources
 from api.predicting.champion import ChampionFollower, Versions
@@ -84,13 +84,15 @@ def create_app(
         settings.keys_file,
         telemetry,
         waiting=lambda: predictor.waiting,
+        waiting_keyed=lambda: ledger.waiting,
         max_waiting=settings.max_waiting,
     )
     slot, outbox, epoch = _outbox(settings, telemetry, now)
     mirror = _mirror(settings, telemetry)
     ledger = _ledger(settings, slot, epoch, telemetry, now)
     publisher = _publisher(settings, slot, outbox, mirror, telemetry, ledger)
-    settle = _synced(outbox) if settings.outbox_sync == "group" else None
+    settler = Settler(outbox)
+    settle = settler.settle if settings.outbox_sync == "group" else None
     predictor = Predictor(
         outbox,
         telemetry,
@@ -152,6 +154,7 @@ def create_app(
         publisher,
         mirror,
         outbox,
+        settler,
         ledger,
         telemetry,
         metrics,
@@ -249,6 +252,7 @@ def _fastapi(
         openapi_url=None,  # see api.http.docs_page
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would be no problem, and name the host that the client wrote
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
@@ -263,13 +267,3 @@ def _fastapi(
 
     add_docs(app, page)
     return app
-
-
-def _synced(outbox: Outbox) -> Callable[[], Any]:
-    async def settle() -> None:
-        try:
-            await asyncio.to_thread(outbox.sync)
-        except OSError as error:
-            raise OutboxClosed("The outbox cannot be made durable.") from error
-
-    return settle

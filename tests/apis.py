@@ -172,6 +172,7 @@ class Load:
 
     pause: of a connection after each answer, in seconds. rows: of `bodies` in each request, which is then one to
     /predict/batch; every row's answer counts. without_retry_after: refusals with 503 that lack the header.
+    refused_bodies: of the requests that were refused.
     """
 
     def __init__(
@@ -193,6 +194,7 @@ class Load:
         self._pause = pause
         self.answers: list[Answer] = []
         self.refused: Counter[int] = Counter()
+        self.refused_bodies: list[bytes] = []
         self.lost = 0
         self.without_retry_after = 0
 
@@ -224,9 +226,11 @@ class Load:
                 continue
             try:
                 while True:
-                    writer.write(self._requests[turn % len(self._requests)])
+                    request = self._requests[turn % len(self._requests)]
                     turn += 1
-                    await self._answer(reader)
+                    writer.write(request)
+                    if not await self._answer(reader):
+                        self.refused_bodies.append(request.partition(b"\r\n\r\n")[2])
                     await asyncio.sleep(self._pause)
             except (OSError, asyncio.IncompleteReadError):
                 self.lost += 1
@@ -234,7 +238,7 @@ class Load:
                 with suppress(OSError):
                     writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> None:
+    async def _answer(self, reader: asyncio.StreamReader) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
         size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         body = json.loads(await reader.readexactly(size))
@@ -245,3 +249,4 @@ class Load:
         else:
             self.refused[status] += 1
             self.without_retry_after += status == 503 and b"\r\nretry-after: " not in head.lower()
+        return status == 200

@@ -1,6 +1,6 @@
 """`python -m tests.failing_disk FILE`: the API on a disk that fails to sync for as long as FILE exists.
 
-A real process; only the system call answers as it does on a disk that reports an error.
+A real process; only the system calls answer as they do on a disk that reports an error.
 """
 
 import errno
@@ -9,7 +9,7 @@ import runpy
 import sys
 from pathlib import Path
 
-_fdatasync = os.fdatasync
+_fdatasync, _fsync = os.fdatasync, os.fsync
 
 
 def main() -> None:
@@ -20,7 +20,12 @@ def main() -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         _fdatasync(descriptor)
 
-    os.fdatasync = fdatasync
+    def fsync(descriptor: int) -> None:
+        if fails.exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        _fsync(descriptor)
+
+    os.fdatasync, os.fsync = fdatasync, fsync
     runpy.run_module("api", run_name="__main__", alter_sys=True)
 
 

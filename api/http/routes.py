@@ -22,6 +22,7 @@ from api.http.responses import to_response
 from api.idempotency.ledger import Ledger
 from api.models.catalogue import Catalogue
 from api.outbox.log import Outbox
+from api.outbox.settler import Settler
 from api.predicting.champion import ChampionFollower
 from api.predicting.predictor import Predictor
 from api.publishing.mirror import Mirror
@@ -64,6 +65,7 @@ class Services:
     publisher: Publisher
     mirror: Mirror
     outbox: Outbox
+    settler: Settler
     ledger: Ledger
     telemetry: Telemetry
     metrics: Callable[[], bytes]

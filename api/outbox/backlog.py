@@ -42,11 +42,16 @@ class Backlog:
         """Raises OutboxUnusable for a file of a format that this version cannot read."""
         self._directory = directory
         self._on_torn = on_torn
+        self.problem = ""
+        """Why it cannot be read just now; whoever reads it says so."""
+        self._oldest: int | None = None
         self._sizes: dict[str, int] = {}
         self._live: str | None = None
         self._reader: int | None = None
         self._mark: int | None = None
         self._unmarked = False
+        for left in directory.glob("*.log.new"):
+            left.unlink()  # a process ended while it wrote a file anew
         acked, at = self._position()
         for file in sorted(directory.glob("*.log")):
             if file.name >= acked:
@@ -72,6 +77,17 @@ class Backlog:
         if self._live is not None:
             self._sizes[self._live] += size
 
+    def size_of(self, name: str) -> int:
+        """Bytes of groups in a file; 0 for one that is not here."""
+        return self._sizes.get(name, 0)
+
+    def renewed(self, name: str) -> None:
+        """Another file of this name, with the same groups, is in the place of the former one."""
+        if name not in self._sizes:
+            (self._directory / name).unlink(missing_ok=True)
+        elif self._files[0] == name:
+            self._close_reader()
+
     def forget(self) -> None:
         """Remove the live file as well, which nothing is appended to any more; everything is acknowledged."""
         self._live = None
@@ -96,9 +112,16 @@ class Backlog:
         return None
 
     def oldest(self) -> int | None:
-        """When the oldest group that is not acknowledged was written, milliseconds since the epoch. None: all is."""
-        slice_ = self.read()
-        return None if slice_ is None else slice_.groups[0].written
+        """When the oldest group that is not acknowledged was written, milliseconds since the epoch. None: all is.
+
+        While it cannot be read: as it was known last.
+        """
+        try:
+            slice_ = self.read()
+        except OSError:  # whoever drains it says so
+            return self._oldest
+        self._oldest = None if slice_ is None else slice_.groups[0].written
+        return self._oldest
 
     def ack(self, slice_: Slice) -> None:
         """Kafka has these groups. Not synced: losing the position repeats events, it loses none. So a disk that does
@@ -156,7 +179,11 @@ class Backlog:
     def _bytes(self, name: str, at: int, size: int) -> bytes:
         if self._reader is None:
             self._reader = os.open(self._directory / name, os.O_RDONLY)
-        return os.pread(self._reader, size, FILE_HEADER.size + at)
+        try:
+            return os.pread(self._reader, size, FILE_HEADER.size + at)
+        except OSError:
+            self._close_reader()  # the next attempt looks for the file again
+            raise
 
     def _next_group(self, name: str) -> int:
         """The place of the next whole group, for there is none at the present one; the end of the file without one."""
@@ -182,11 +209,14 @@ class Backlog:
         self._on_torn(size)
         self._at = to
 
-    def _drop(self, name: str) -> None:
+    def _close_reader(self) -> None:
         if self._reader is not None:
             os.close(self._reader)
             self._reader = None
-        (self._directory / name).unlink()
+
+    def _drop(self, name: str) -> None:
+        self._close_reader()
+        (self._directory / name).unlink(missing_ok=True)
         self._files.popleft()
         del self._sizes[name]
         self._at = 0

@@ -3,6 +3,9 @@
 A group is one framed append to the live segment file, so a SIGKILL after it takes nothing: the bytes are the page
 cache's. `sync` in a thread makes them survive a power cut too. A full disk or a full outbox raises, and then there is
 no answer. (Measured: .6 us an event; SQLite costs 4 to 5 and checkpoints on the event loop.)
+
+After a failed fdatasync Linux may take the pages for clean, so that the next one succeeds without having written them.
+So a file that could not be synced takes no more groups, and is written anew before the outbox says that it is well.
 """
 
 from __future__ import annotations
@@ -13,22 +16,39 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from api.errors import OutboxClosed
 from api.outbox.backlog import Backlog
 from api.outbox.segments import FILE_HEADER, Group, file_header, frame
-from api.outbox.slots import sync_directory
+from api.outbox.slots import replace_file, sync_directory
 
 log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 32 << 20
 
 
+class _File(NamedTuple):
+    """A segment that is open for writing."""
+
+    name: str
+    descriptor: int
+
+
+class _Step(NamedTuple):
+    """What the backlog is to be told of a file: of its begin, or of a group of so many bytes in it."""
+
+    file: str
+    size: int = 0
+    settled: Callable[[], None] | None = None
+
+
 class Outbox:
     """The live segment of one process, and the backlog of its slot. `epoch` is this process's start (Slot.next_epoch).
 
-    append() and the backlog belong to the event loop, sync() to threads. each_group: no group is answered before it is
-    synced, so none is taken while that fails.
+    sync() belongs to threads, everything else to the event loop; api.outbox.settler brings them together. each_group:
+    no group is answered before it is synced, so the backlog, and with it Kafka, has none before; and none is taken
+    while that fails.
     """
 
     def __init__(
@@ -49,21 +69,28 @@ class Outbox:
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._segments = 0
-        self._live: int | None = None
+        self._live: _File | None = None
         self._size = 0
         self._refused = 0
-        self._retired: deque[int] = deque()
+        self._retired: deque[_File] = deque()
+        self._doubtful: dict[str, int | None] = {}  # not synced when asked -> how many bytes of groups stay; None: all
+        self._renewed: list[str] = []
+        self._held: list[_Step] = []
+        self._held_bytes = 0
         self._unnamed = False
         self._each_group = each_group
         self._unsynced: str | None = None
         self._syncing = threading.Lock()
 
-    def append(self, group: Group) -> None:
-        """Commit a group. Raises OutboxClosed, and then nothing of it will ever be sent."""
+    def append(self, group: Group, settled: Callable[[], None] = lambda: None) -> None:
+        """Commit a group. settled: called once nothing takes it back, that is at once, or in settled() for each_group.
+
+        Raises OutboxClosed, and then nothing of it will ever be sent.
+        """
         block = frame(group)
         if self._unsynced is not None and self._each_group:
             raise OutboxClosed("The outbox cannot be made durable.")
-        if self.backlog.pending_bytes + len(block) > self._max_bytes:
+        if self._taken_bytes + len(block) > self._max_bytes:
             self._refused = len(block)
             self._closed("full: as many bytes wait for Kafka as API_OUTBOX_MAX_BYTES allows")
             raise OutboxClosed("The outbox is full: Kafka has not taken events for long.")
@@ -80,7 +107,12 @@ class Outbox:
             log.info("outbox: takes events again")
             self.problem, self._refused = None, 0
         self._size += len(block)
-        self.backlog.grown(len(block))
+        if self._each_group:
+            self._held.append(_Step(self._file.name, len(block), settled))
+            self._held_bytes += len(block)
+        else:
+            self.backlog.grown(len(block))
+            settled()
 
     def accepts(self) -> bool:
         """Whether the next group can be committed. Tries the disk when the last one could not, with as many bytes:
@@ -90,14 +122,14 @@ class Outbox:
             return False
         if self.problem is None:
             return True
-        if self.backlog.pending_bytes + self._refused > self._max_bytes:
+        if self._taken_bytes + self._refused > self._max_bytes:
             return False
         try:
             self._make_room()
             if self._live is None:
                 self._roll()
             self._write(bytes(max(4096, self._refused)))
-            os.ftruncate(self._descriptor, FILE_HEADER.size + self._size)
+            os.ftruncate(self._file.descriptor, FILE_HEADER.size + self._size)
         except OSError as error:
             self._closed(f"cannot be written: {error.strerror}")
             return False
@@ -106,8 +138,46 @@ class Outbox:
 
     @property
     def trouble(self) -> str:
-        """Why it does not accept, or what a power cut would take; empty when all is well."""
-        return self.problem or ("" if self._unsynced is None else f"cannot be made durable: {self._unsynced}")
+        """Why it does not accept, or cannot be read, or what a power cut would take; empty when all is well."""
+        unsynced = "" if self._unsynced is None else f"cannot be made durable: {self._unsynced}"
+        return self.problem or unsynced or self.backlog.problem
+
+    def before_sync(self) -> int:
+        """To be called before sync(); what it returns, settled() wants. Raises OSError where no file can be made."""
+        if self._live is not None and self._live.name in self._doubtful:
+            self._retire()
+        if self._doubtful and self._live is None:  # a file that was never in doubt shows whether all is well
+            self._roll()
+        return len(self._held)
+
+    def settled(self, mark: int) -> None:
+        """A sync() has succeeded. mark: as before_sync() gave it."""
+        steps, self._held = self._held[:mark], self._held[mark:]
+        for step in steps:
+            if step.settled is None:
+                self.backlog.started(step.file)
+            else:
+                self._held_bytes -= step.size
+                self.backlog.grown(step.size)
+                step.settled()
+        while self._renewed:
+            self.backlog.renewed(self._renewed.pop())
+
+    def cut(self) -> None:
+        """A sync() has failed. For each_group: take back every group that none has covered, for they get no answer."""
+        if not self._each_group:
+            return
+        held, self._held, self._held_bytes = self._held, [], 0
+        keep: dict[str, int] = {}
+        for step in held:
+            keep.setdefault(step.file, 0 if step.settled is None else self.backlog.size_of(step.file))
+        self._doubtful.update(keep)
+        self._retire()
+        for name, size in keep.items():
+            try:
+                os.truncate(self._directory / name, FILE_HEADER.size + size)
+            except OSError as error:  # it is cut when it is written anew; until then nothing is taken
+                log.error("outbox: %s: refused groups cannot be cut off yet: %s", name, error.strerror)
 
     def sync(self) -> None:
         """Make every group appended before this call survive a power cut. Blocks for milliseconds: never on the loop
@@ -128,14 +198,16 @@ class Outbox:
     def _sync(self) -> None:
         live = self._live
         while self._retired:  # only here are they closed, under the lock: a descriptor seen above is still open
-            descriptor = self._retired.popleft()
+            file = self._retired.popleft()
             try:
-                os.fdatasync(descriptor)
+                self._fdatasync(file)
             finally:
-                os.close(descriptor)
-            live = None if live == descriptor else live
+                os.close(file.descriptor)
+            live = None if live == file else live
+        for name in tuple(self._doubtful):
+            self._renew(name)
         if live is not None:
-            os.fdatasync(live)
+            self._fdatasync(live)
         if self._unnamed:
             self._unnamed = False
             try:
@@ -144,12 +216,36 @@ class Outbox:
                 self._unnamed = True
                 raise
 
+    def _fdatasync(self, file: _File) -> None:
+        if file.name in self._doubtful:
+            return
+        try:
+            os.fdatasync(file.descriptor)
+        except OSError:
+            self._doubtful[file.name] = None
+            raise
+
+    def _renew(self, name: str) -> None:
+        """Write a file's groups anew. They come from the page cache; what is damaged there, its reader will tell."""
+        file, keep = self._directory / name, self._doubtful[name]
+        if keep == 0:
+            file.unlink(missing_ok=True)
+        elif file.exists():  # otherwise Kafka has all of it
+            data = file.read_bytes()
+            replace_file(file, data if keep is None else data[: FILE_HEADER.size + keep])
+        self._renewed.append(name)
+        del self._doubtful[name]
+
     def close(self) -> None:
         """Sync and let go. What is not acknowledged stays for the next process. Raises OSError."""
-        if self._live is not None:
-            self._retired.append(self._live)
-            self._live = None
-        self.sync()
+        self._retire()
+        mark = len(self._held)
+        try:
+            self.sync()
+        except OSError:
+            self.cut()
+            raise
+        self.settled(mark)
         self.backlog.close()
 
     def _closed(self, problem: str) -> None:
@@ -159,17 +255,25 @@ class Outbox:
         self.problem = problem
 
     @property
-    def _descriptor(self) -> int:
+    def _file(self) -> _File:
         assert self._live is not None
         return self._live
+
+    @property
+    def _taken_bytes(self) -> int:
+        return self.backlog.pending_bytes + self._held_bytes
+
+    def _retire(self) -> None:
+        if self._live is not None:
+            self._retired.append(self._live)
+            self._live, self._size = None, 0
 
     def _make_room(self) -> None:
         """On a full disk the live segment goes, too, once all of it is acknowledged: it may be what fills the disk. Its
         room is free when sync() has closed it.
         """
-        if self.problem is not None and self._live is not None and self._size and not self.backlog.pending_bytes:
-            self._retired.append(self._live)
-            self._live, self._size = None, 0
+        if self.problem is not None and self._live is not None and self._size and not self._taken_bytes:
+            self._retire()
             self.backlog.forget()
 
     def _roll(self) -> None:
@@ -183,18 +287,20 @@ class Outbox:
             os.close(fresh)
             (self._directory / name).unlink()
             raise
-        if self._live is not None:
-            self._retired.append(self._live)
-        self._live, self._size, self._unnamed = fresh, 0, True
-        self.backlog.started(name)
+        self._retire()
+        self._live, self._size, self._unnamed = _File(name, fresh), 0, True
+        if self._each_group:
+            self._held.append(_Step(name))
+        else:
+            self.backlog.started(name)
 
     def _write(self, block: bytes) -> None:
         """Whole or not at all: what a full disk let in of a group is cut off again."""
         at = FILE_HEADER.size + self._size
         try:
-            _write_whole(self._descriptor, block, at)
+            _write_whole(self._file.descriptor, block, at)
         except OSError:
-            os.ftruncate(self._descriptor, at)
+            os.ftruncate(self._file.descriptor, at)
             raise
 
 

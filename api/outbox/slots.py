@@ -113,9 +113,9 @@ def claim(root: Path) -> Slot:
 def abandoned(root: Path) -> Iterator[Slot]:
     """Slots that hold log files and no living owner; each is ours once it is yielded."""
     for directory in sorted(root.glob("[0-9]*")):
-        if next(directory.glob("*.log"), None) is None:
-            continue
         try:
+            if next(directory.glob("*.log"), None) is None:
+                continue
             slot = _lock(directory)
         except OSError as error:  # another user's, perhaps: it must not keep this process from its own
             log.error("outbox: %s cannot be looked into, it is left alone: %s", directory, error.strerror)

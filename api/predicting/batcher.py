@@ -21,8 +21,8 @@ Answer = TypeVar("Answer")
 class Batcher(Generic[Job, Answer]):
     """work: takes a batch, gives one answer or error for each of its jobs, in order; what it raises goes to all.
 
-    settle: awaited after the work and before its answers go out, with no second batch meanwhile: an fdatasync for the
-    group. What it raises goes to every job that had an answer.
+    settle: called right after work that gave an answer, and awaited before its answers go out, with no second batch
+    meanwhile: an fdatasync for the group. What it raises goes to every job that had an answer.
     """
 
     def __init__(
@@ -69,20 +69,20 @@ class Batcher(Generic[Job, Answer]):
         except Exception as error:  # every waiter hears of it; otherwise their requests would hang
             answers = [error] * len(batch)
         loop = asyncio.get_running_loop()
-        if self._settle is None:
+        if self._settle is None or all(isinstance(answer, Exception) for answer in answers):
             _resolve(futures, answers)
         else:
-            self._settling = loop.create_task(self._settled(self._settle, futures, answers))
+            self._settling = loop.create_task(self._settled(self._settle(), futures, answers))
         self._schedule(loop)
 
     async def _settled(
         self,
-        settle: Callable[[], Awaitable[None]],
+        settling: Awaitable[None],
         futures: list[asyncio.Future[Answer]],
         answers: list[Answer | Exception],
     ) -> None:
         try:
-            await settle()
+            await settling
         except Exception as error:
             answers = [answer if isinstance(answer, Exception) else error for answer in answers]
         finally:

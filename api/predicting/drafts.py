@@ -1,38 +1,45 @@
 """Draft: a scored row that wants only its id and the time of its group to be an event.
 
-An id may be given no earlier than in the append that commits it. So what is costly (the features' JSON) is done before,
-part by part, and the rest for all rows of a batch at once: 2 us a row instead of 5, with nobody else served meanwhile.
+An id may be given no earlier than in the append that commits it, so whatever is costly can be done before. Rows of a
+batch have their features' JSON made part by part, with others served in between; a single request leaves it to the
+event, which is cheaper.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from api.errors import ScoringFailed
 from api.idempotency.ticket import Ticket
-from api.outbox.segments import Record
-from api.requests.schemas import PredictionRequest
+from api.outbox.segments import Outcome, Record
+from api.requests.schemas import PredictionRequest, encode_answer
 from contracts.baseline import Baseline
-from contracts.events import Envelope, PredictionEvent, encode_event
+from contracts.events import PredictionEvent, encode_event
 from contracts.headers import Origin
 
 Committed = TypeVar("Committed")
+Event = PredictionEvent[Any]
 _encode = msgspec.json.Encoder().encode
 
 
-class Draft(NamedTuple):
-    """features: JSON. event_time: in UTC, None for now. time: the same in RFC 3339."""
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """features: a struct, or its JSON. event_time: as the request gave it, None for now. origin: as its client said.
+
+    ticket: of the idempotency key of this row alone.
+    """
 
     score: float
     latency_ms: float
-    features: msgspec.Raw
+    features: Any
     entity_id: str | None
     event_time: datetime | None
-    time: str
+    origin: Origin | None = None
+    ticket: Ticket | None = None
 
 
 @dataclass(frozen=True)
@@ -43,32 +50,53 @@ class Keep(Generic[Committed]):
     render: Callable[[Sequence[Committed]], bytes]
 
 
-def draft(request: PredictionRequest, score: float, latency_ms: float) -> Draft:
-    """Of one scored request."""
-    features, entity_id, event_time = msgspec.Raw(_encode(request.features)), request.entity_id, request.event_time
-    if event_time is None:
-        return Draft(score, latency_ms, features, entity_id, None, "")
-    event_time = event_time.astimezone(UTC)
-    return Draft(score, latency_ms, features, entity_id, event_time, event_time.isoformat())
+def draft(request: PredictionRequest, score: float, latency_ms: float, origin: Origin | None) -> Draft:
+    """Of one scored row of a batch."""
+    features = msgspec.Raw(_encode(request.features))
+    return Draft(score, latency_ms, features, request.entity_id, request.event_time, origin)
 
 
-def event_of(draft: Draft, id_: str, baseline: Baseline, now: datetime) -> Envelope:
-    """The event of a draft."""
-    threshold = baseline.threshold
-    return PredictionEvent(
-        id=id_,
-        event_time=now if draft.event_time is None else draft.event_time,
-        model=baseline.model,
-        model_version=baseline.version,
-        score=draft.score,
-        decision=None if threshold is None else draft.score >= threshold,
-        features=draft.features,
-        entity_id=draft.entity_id,
-        latency_ms=draft.latency_ms,
-    )
+class Finished(NamedTuple):
+    """committed: of each draft, in order. records: as the outbox takes them. tickets: of the rows' keys."""
+
+    committed: list[Event | ScoringFailed]
+    records: list[Record]
+    tickets: list[Ticket]
 
 
-def record_of(event: Envelope, time: str, origin: Origin | None) -> Record:
-    """As the outbox takes it. time: the event time, RFC 3339. origin: of the request."""
-    key = event.id if event.entity_id is None else event.entity_id
-    return Record(key.encode(), event.id, time, encode_event(event), None, origin)
+def finish(
+    drafts: Iterable[Draft | ScoringFailed], next_id: Callable[[], str], baseline: Baseline, now: datetime
+) -> Finished:
+    """The events of drafts. One loop and no call for each row: this is on the way of every prediction."""
+    committed: list[Event | ScoringFailed] = []
+    records: list[Record] = []
+    tickets: list[Ticket] = []
+    written, threshold = now.isoformat(), baseline.threshold
+    model, version = baseline.model, baseline.version
+    for draft in drafts:
+        if isinstance(draft, ScoringFailed):
+            committed.append(draft)
+            continue
+        given, entity_id, score = draft.event_time, draft.entity_id, draft.score
+        event_time = now if given is None else given.astimezone(UTC)
+        id_ = next_id()
+        event = PredictionEvent(
+            id=id_,
+            event_time=event_time,
+            model=model,
+            model_version=version,
+            score=score,
+            decision=None if threshold is None else score >= threshold,
+            features=draft.features,
+            entity_id=entity_id,
+            latency_ms=draft.latency_ms,
+        )
+        committed.append(event)
+        outcome: Outcome | None = None
+        if draft.ticket is not None:
+            outcome = draft.ticket.outcome(encode_answer(event))
+            tickets.append(draft.ticket)
+        time = written if given is None else event_time.isoformat()
+        key = id_ if entity_id is None else entity_id
+        records.append(Record(key.encode(), id_, time, encode_event(event), outcome, draft.origin))
+    return Finished(committed, records, tickets)

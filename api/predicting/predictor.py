@@ -9,26 +9,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
+from prometheus_client import Counter
 
-from api.errors import NoModel, OutboxClosed, ScoringFailed
+from api.errors import NoModel, ScoringFailed
 from api.health import Health
 from api.idempotency.ticket import Ticket
 from api.models.compiled import is_compiled
 from api.models.served import Served, score_each
 from api.outbox.log import Outbox
-from api.outbox.segments import Group, Record
+from api.outbox.segments import Group
 from api.predicting.batcher import Batcher
-from api.predicting.drafts import Draft, Keep, event_of, record_of
-from api.requests.schemas import PredictionRequest, encode_answer
+from api.predicting.drafts import Draft, Event, Keep, finish
+from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
-from contracts.events import Envelope, EventIds, PredictionEvent, encode_event
+from contracts.events import EventIds
 from contracts.headers import Origin
 
-Event = PredictionEvent[msgspec.Struct]
-Committed = Envelope | ScoringFailed
+Committed = Event | ScoringFailed
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +68,7 @@ class Predictor:
         self._now = now
         self._stopwatch = stopwatch
         self._served: Served | None = None
+        self._counter: tuple[Served, Counter] | None = None
         self._batcher: Batcher[Job, Event] = Batcher(self._work, rows, settle)
 
     @property
@@ -107,40 +108,36 @@ class Predictor:
         return self._batcher.submit(job)
 
     def commit(
-        self,
-        served: Served,
-        drafts: Sequence[Draft | ScoringFailed],
-        origin: Origin | None = None,
-        keep: Keep[Committed] | None = None,
+        self, served: Served, drafts: Sequence[Draft | ScoringFailed], keep: Keep[Committed] | None = None
     ) -> list[Committed]:
-        """Commit scored rows of one request, all or none: the event of each, in order. keep: its idempotency key.
+        """Commit scored rows as one group, all or none: the event of each, in order. keep: one idempotency key of all.
 
         Raises OutboxClosed.
         """
-        now = self._now()
-        time = now.isoformat()
-        committed: list[Committed] = []
-        records: list[Record] = []
-        for draft in drafts:
-            if isinstance(draft, ScoringFailed):
-                committed.append(draft)
-                continue
-            event = event_of(draft, self._ids.next(), served.baseline, now)
-            committed.append(event)
-            records.append(record_of(event, draft.time or time, origin))
+        now, baseline = self._now(), served.baseline
+        # an id is given also when the outbox then refuses: none is given twice
+        committed, records, tickets = finish(drafts, self._ids.next, baseline, now)
         if not records:
             return committed
         if keep is not None:
             outcome = keep.ticket.outcome(keep.render(committed))
             records[0] = msgspec.structs.replace(records[0], outcome=outcome)
-        try:
-            self._outbox.append(Group(served.key, int(now.timestamp() * 1000), records))
-        except OutboxClosed:
-            if keep is not None:
-                keep.ticket.committed = False
-            raise
-        self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(records))
+            tickets.append(keep.ticket)
+        answered = self._answered_by(served)
+
+        def settled() -> None:
+            answered.inc(len(records))
+            for ticket in tickets:
+                ticket.committed = True
+
+        self._outbox.append(Group(served.key, int(now.timestamp() * 1000), records), settled)
         return committed
+
+    def _answered_by(self, served: Served) -> Counter:
+        if self._counter is None or self._counter[0] is not served:
+            labels = served.baseline.model, served.baseline.version
+            self._counter = served, self._telemetry.answered.labels(*labels)
+        return self._counter[1]
 
     def _work(self, jobs: list[Job]) -> list[Event | Exception]:
         self._telemetry.batch_rows.observe(len(jobs))
@@ -159,41 +156,22 @@ class Predictor:
         scores = score_each(served.scorer, [job.request.features for job in jobs])
         scored = self._stopwatch()
         self._telemetry.score_seconds.observe(scored - begun)
-        now = self._now()
-        written = now.isoformat()  # nearly always the event time of all of them
-        answers: list[Event | Exception] = []
-        records: list[Record] = []
-        for job, score in zip(jobs, scores, strict=True):
-            if isinstance(score, ScoringFailed):
-                answers.append(score)
-                continue
-            event = self._event(job, score, now, scored)
-            answers.append(event)
-            time = written if event.event_time is now else event.event_time.isoformat()
-            key = event.id if event.entity_id is None else event.entity_id
-            outcome = None if job.ticket is None else job.ticket.outcome(encode_answer(event))
-            records.append(Record(key.encode(), event.id, time, encode_event(event), outcome, job.origin))
-        if records:
-            try:
-                self._outbox.append(Group(served.key, int(now.timestamp() * 1000), records))
-            except OutboxClosed as error:
-                for job in jobs:
-                    if job.ticket is not None:
-                        job.ticket.committed = False
-                return [answer if isinstance(answer, ScoringFailed) else error for answer in answers]
-            self._telemetry.answered.labels(served.baseline.model, served.baseline.version).inc(len(records))
-        return answers
-
-    def _event(self, job: Job, score: float, now: datetime, scored: float) -> Event:
-        baseline, request = job.served.baseline, job.request
-        return PredictionEvent(
-            id=self._ids.next(),  # also when the outbox then refuses: an id is never given twice
-            event_time=now if request.event_time is None else request.event_time.astimezone(UTC),
-            model=baseline.model,
-            model_version=baseline.version,
-            score=score,
-            decision=None if baseline.threshold is None else score >= baseline.threshold,
-            features=request.features,
-            entity_id=request.entity_id,
-            latency_ms=round((scored - job.received) * 1000, 3),
-        )
+        drafts = [
+            score
+            if isinstance(score, ScoringFailed)
+            else Draft(
+                score,
+                round((scored - job.received) * 1000, 3),
+                request.features,
+                request.entity_id,
+                request.event_time,
+                job.origin,
+                job.ticket,
+            )
+            for job, score in zip(jobs, scores, strict=True)
+            for request in (job.request,)
+        ]
+        try:
+            return list(self.commit(served, drafts))
+        except Exception as error:  # of this version's rows alone: others of the batch may be committed
+            return [draft if isinstance(draft, ScoringFailed) else error for draft in drafts]

@@ -21,7 +21,9 @@ from contracts.headers import Origin
 
 
 class RowsPredictor:
-    """rows: most of them scored at a time. settle: awaited before the answer, as in Batcher. stopwatch: seconds."""
+    """rows: most of them scored at a time. settle: called after the commit and awaited before the answer, as in
+    Batcher. stopwatch: seconds.
+    """
 
     def __init__(
         self,
@@ -55,18 +57,19 @@ class RowsPredictor:
         drafts: list[Draft | ScoringFailed] = []
         for start in range(0, len(requests), self._rows):
             async with self.turn:
-                drafts += self._score(served, requests[start : start + self._rows], received)
+                drafts += self._score(served, requests[start : start + self._rows], received, origin)
                 await asyncio.sleep(0)
         async with self.turn:
             # ids are given here and not with the scores: in the outbox they must rise, and others come in between
-            committed = self._predictor.commit(served, drafts, origin, keep)
+            committed = self._predictor.commit(served, drafts, keep)
+            settling = None if self._settle is None else self._settle()
             await asyncio.sleep(0)
-        if self._settle is not None:
-            await self._settle()
+        if settling is not None:
+            await settling
         return committed
 
     def _score(
-        self, served: Served, requests: Sequence[PredictionRequest], received: float
+        self, served: Served, requests: Sequence[PredictionRequest], received: float, origin: Origin | None
     ) -> list[Draft | ScoringFailed]:
         begun = self._stopwatch()
         scores = score_each(served.scorer, [request.features for request in requests])
@@ -74,6 +77,6 @@ class RowsPredictor:
         self._telemetry.score_seconds.observe(scored - begun)
         latency_ms = round((scored - received) * 1000, 3)
         return [
-            score if isinstance(score, ScoringFailed) else draft(request, score, latency_ms)
+            score if isinstance(score, ScoringFailed) else draft(request, score, latency_ms, origin)
             for request, score in zip(requests, scores, strict=True)
         ]

@@ -61,7 +61,11 @@ class Announcements:
     async def announce(self, link: Taker, slot: Slot, key: str) -> None:
         """Publish a version's baseline; slot: where it is kept. Raises KafkaError."""
         refusal = self._refused.get(key)
-        data = slot.baseline(key) if refusal is None else refusal.data  # its slot may be given back by now
+        try:
+            data = slot.baseline(key) if refusal is None else refusal.data  # its slot may be given back by now
+        except OSError as error:
+            self._without(key, f"it cannot be read in slot {slot.name}: {error.strerror}")
+            return
         if data is None:  # they were answered: keeping them back would help nobody, and the topic may have it
             self._without(key, f"it is not kept in slot {slot.name}")
             return

@@ -110,7 +110,10 @@ class Publisher:
                 except Exception:
                     log.exception("publisher: unexpected; a new connection from the same position")
                     self._away("unexpected error: see the log")
-                await self._mirror.check()
+                try:
+                    await self._mirror.check()
+                except Exception:
+                    log.exception("publisher: unexpected; the mirror is asked again")
                 await asyncio.sleep(self._pace.retry)
         finally:
             self._sources.close()
@@ -139,7 +142,7 @@ class Publisher:
                     self._sources.adopt()
                     self._adopt_at = now + self._pace.adopt
                 # a short pause makes batches of some hundred events; with a backlog they are large without it
-                await asyncio.sleep(0 if self._sources.behind() else self._pace.linger)
+                await asyncio.sleep(0 if moved and self._sources.behind() else self._pace.linger)
         finally:
             await link.close()
 
@@ -151,8 +154,7 @@ class Publisher:
         for key in self._announcements.due():
             await self._announce(link, self._sources.own.slot, key)
         moved = False
-        for source in self._sources:
-            slice_ = source.backlog.read()
+        for source, slice_ in self._sources.slices():
             if slice_ is not None:
                 await self._publish(link, source, slice_)
                 moved = True
@@ -204,8 +206,10 @@ class Publisher:
             log.info("publisher: Kafka answers")
         self._up = True
         self._telemetry.kafka_up.set(1)
-        refused = ", ".join(self._announcements.refused)
-        self.health = Health(not refused, f"refuses the baseline of {refused}: see the log" if refused else "answers")
+        refused, unread = ", ".join(self._announcements.refused), self._sources.trouble
+        said = [f"refuses the baseline of {refused}: see the log"] if refused else []
+        said += [f"answers, but {unread}"] if unread else []
+        self.health = Health(not said, "; ".join(said) or "answers")
 
 
 @asynccontextmanager

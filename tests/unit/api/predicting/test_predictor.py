@@ -1,25 +1,36 @@
 import asyncio
+from contextlib import nullcontext
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
 
 from api.errors import NoModel, OutboxClosed, ScoringFailed
+from api.idempotency.ticket import Ticket
 from api.outbox.log import Outbox
+from api.outbox.settler import Settler
 from api.predicting.predictor import Job, Predictor
+from api.predicting.rows import RowsPredictor
+from api.telemetry import Telemetry
 from contracts.events import PredictionEvent, decode_event, parse_id
 from contracts.topics import PREDICTIONS, partition_of
 from tests.builders import NOON, NOON_MS, a_baseline, a_schema
 from tests.serving import FirstNumberScorer, a_predictor, a_served, an_outbox, services
+from tests.unit.api.outbox.failing_disk import disk_that_does_not_sync
 
 
 class Desk:
-    """A predictor with its outbox; `ask` sends a request with the given first number."""
+    """A predictor with its outbox; `ask` sends a request with the given first number. settled: each group is."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
-        self.outbox: Outbox = an_outbox(directory, max_bytes=settings.pop("max_bytes", 1 << 30))
+        settled = settings.pop("settled", False)
+        self.outbox: Outbox = an_outbox(directory, max_bytes=settings.pop("max_bytes", 1 << 30), each_group=settled)
+        self.settler = Settler(self.outbox)
+        if settled:
+            settings["settle"] = self.settler.settle
         self.predictor: Predictor = a_predictor(self.outbox, **settings)
 
     async def ask(self, number: float, served: Any = None, **fields: Any) -> PredictionEvent[Any]:
@@ -137,6 +148,84 @@ async def test_there_is_no_answer_without_an_event(tmp_path: Path):
 
     with pytest.raises(OutboxClosed):
         await desk.ask(1)
+
+
+def total(desk: Desk) -> float:
+    """Of tidemark_api_predictions_total."""
+    registry = desk.predictor._telemetry.registry
+    labels = {"model": "flights", "version": "1"}
+    return registry.get_sample_value("tidemark_api_predictions_total", labels) or 0.0
+
+
+async def asked_with_key(desk: Desk) -> tuple[Ticket, Any]:
+    """The ticket of a request, and its event or error."""
+    ticket, served = Ticket(b"d" * 32, NOON_MS), desk.predictor.current()
+    body = msgspec.json.encode({"features": {served.baseline.schema.names[0]: 1.0}})
+    job = Job(served, served.reader.read(body, NOON), 0.0, ticket=ticket)
+    (answer,) = await asyncio.gather(desk.predictor.submit(job), return_exceptions=True)
+    return ticket, answer
+
+
+async def test_a_key_is_committed_and_a_prediction_counted_with_its_event(tmp_path: Path):
+    desk = Desk(tmp_path)
+    desk.predictor.swap(a_served())
+
+    ticket, event = await asked_with_key(desk)
+
+    assert ticket.committed
+    assert total(desk) == 1
+    (sent,) = desk.sent()
+    assert sent.id == event.id
+
+
+async def test_a_key_whose_event_cannot_be_made_is_not_committed(tmp_path: Path):
+    desk = Desk(tmp_path)
+    desk.predictor.swap(a_served())
+
+    with mock.patch("api.predicting.drafts.encode_event", side_effect=RecursionError):
+        ticket, error = await asked_with_key(desk)
+
+    assert isinstance(error, RecursionError)
+    assert not ticket.committed
+    assert total(desk) == 0
+    assert desk.sent() == []
+
+
+async def test_where_groups_are_settled_a_refused_prediction_is_no_event_is_not_counted_and_its_key_is_free(
+    tmp_path: Path,
+):
+    desk = Desk(tmp_path, settled=True)
+    desk.predictor.swap(a_served())
+
+    with disk_that_does_not_sync():
+        ticket, error = await asked_with_key(desk)
+
+    assert isinstance(error, OutboxClosed)
+    assert not ticket.committed
+    assert total(desk) == 0
+    await desk.settler.settle()
+    assert desk.sent() == []
+    ticket, event = await asked_with_key(desk)
+    assert ticket.committed
+    assert total(desk) == 1
+    assert [sent.id for sent in desk.sent()] == [event.id]
+
+
+@pytest.mark.parametrize("settles", [True, False])
+async def test_many_rows_are_settled_together_or_refused_together(tmp_path: Path, settles: bool):
+    desk = Desk(tmp_path, settled=True)
+    desk.predictor.swap(a_served())
+    served = desk.predictor.current()
+    rows = RowsPredictor(desk.predictor, Telemetry(), rows=2, settle=desk.settler.settle)
+    bodies = [msgspec.json.encode({"features": {served.baseline.schema.names[0]: float(n)}}) for n in range(5)]
+    requests = [served.reader.read(body, NOON) for body in bodies]
+
+    with nullcontext() if settles else disk_that_does_not_sync():
+        (found,) = await asyncio.gather(rows.submit(served, requests, 0.0), return_exceptions=True)
+
+    assert isinstance(found, list) is settles
+    await desk.settler.settle()
+    assert len(desk.sent()) == total(desk) == (5 if settles else 0)
 
 
 async def test_an_id_that_the_outbox_refused_is_not_given_again(tmp_path: Path):

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.outbox.log import Outbox
+from api.outbox.segments import file_header, frame
 from api.outbox.slots import Slot, claim
 from api.outbox.sources import Source, Sources
 from api.publishing.publisher import Pace, Publisher
@@ -17,13 +19,24 @@ from tests.waiting import eventually
 QUICK = Pace(linger=0.001, warn=0.05, limit=0.2, adopt=0.01, retry=0.005, check=0.005)
 
 
+class BreakingMirror(RecordingMirror):
+    """unexpected: so many checks raise."""
+
+    unexpected = 0
+
+    async def check(self) -> None:
+        if self.unexpected:
+            self.unexpected -= 1
+            raise RuntimeError("nobody expects this")
+
+
 class Post:
     """A publisher over a Kafka in memory. The slot keeps the baselines of versions 1 and 2."""
 
     def __init__(self, root: Path, kafka: FakeKafka | None = None) -> None:
         self.root = root
         self.kafka = kafka or FakeKafka()
-        self.mirror = RecordingMirror()
+        self.mirror = BreakingMirror()
         self.slot: Slot = claim(root)
         self.outbox: Outbox = an_outbox(self.slot.directory, self.slot.next_epoch(NOON_MS))
         for version in "12":
@@ -237,6 +250,91 @@ async def test_what_a_living_process_has_is_left_to_it(tmp_path: Path):
         await eventually(lambda: mine.publisher.health.ok, 5, "a look for slots")
 
     assert mine.kafka.events == ["2"]
+
+
+def damaged_by_hand(slot: Slot) -> Path:
+    """The slot's log file cannot be read any more: a directory is in its place."""
+    (file,) = slot.directory.glob("*.log")
+    file.unlink()
+    file.mkdir()
+    return file
+
+
+async def test_a_slot_that_cannot_be_read_hinders_no_other_and_is_tried_again(tmp_path: Path, caplog):
+    dead, second, alive = Post(tmp_path), Post(tmp_path), Post(tmp_path)
+    dead.outbox.append(a_group(1))
+    second.outbox.append(a_group(2))
+    (file,) = dead.slot.directory.glob("*.log")
+    data = file.read_bytes()
+    damaged_by_hand(dead.slot)
+    dead.die()
+    second.die()
+    async with alive.running():
+        await alive.until("2")
+        alive.outbox.append(a_group(3))
+        await alive.until("2", "3")
+        aside = (False, "answers, but slot 00 cannot be read: Is a directory")
+        await eventually(lambda: alive.publisher.health == aside, 5, "the slot in the state")
+
+        file.rmdir()
+        file.write_bytes(data)
+        await alive.until("2", "3", "1")
+        await eventually(lambda: alive.publisher.health.ok, 5, "well again")
+
+    assert alive.kafka.connections == 1
+    assert sum("slot 00 is left alone" in line for line in caplog.messages) == 1
+
+
+async def test_an_adopted_slot_that_fails_while_it_is_drained_is_set_aside(tmp_path: Path, caplog):
+    kafka = SlowKafka()
+    dead, alive = Post(tmp_path), Post(tmp_path, kafka)
+    for n in range(3):
+        dead.outbox.append(a_group(n, size=200_000))  # two slices
+    dead.die()
+    async with alive.running():
+        await eventually(lambda: alive.telemetry.adopted._value.get() == 1, 5, "the slot adopted")
+        reader = next(source for source in alive.publisher._sources if source.slot.name == "00").backlog
+        await eventually(lambda: reader._reader is not None, 5, "its file open")
+        os.close(reader._reader)
+        reader._reader = os.open(tmp_path, os.O_RDONLY)
+        alive.outbox.append(a_group(7))
+        kafka.answers.set()
+        await eventually(lambda: {"0", "1", "2", "7"} <= set(kafka.events), 5, "all events")
+
+    assert kafka.connections == 1
+    assert sum("slot 00 is left alone" in line for line in caplog.messages) == 1
+
+
+async def test_an_own_slot_that_cannot_be_read_is_an_outbox_problem_and_no_absence_of_kafka(tmp_path: Path):
+    dead, alive = Post(tmp_path), Post(tmp_path)
+    alive.outbox.append(a_group(1))
+    file = damaged_by_hand(alive.slot)
+    async with alive.running():
+        await eventually(lambda: alive.outbox.trouble == "cannot be read: Is a directory", 5, "the trouble")
+        await eventually(lambda: "slot 01 cannot be read" in alive.publisher.health.detail, 5, "the state")
+        dead.outbox.append(a_group(2))
+        dead.die()
+        await alive.until("2")
+        assert alive.outbox.backlog.oldest() is None  # what /metrics asks raises nothing
+
+        file.rmdir()
+        file.write_bytes(file_header() + frame(a_group(1)))
+        await alive.until("2", "1")
+
+    assert alive.outbox.trouble == ""
+    assert alive.kafka.connections == 1
+
+
+async def test_a_mirror_that_raises_what_nobody_expects_does_not_end_the_publisher(tmp_path: Path):
+    post = Post(tmp_path)
+    post.kafka.away = True
+    post.mirror.unexpected = 3
+    post.outbox.append(a_group(1))
+    async with post.running():
+        await eventually(lambda: post.mirror.unexpected == 0, 5, "the errors")
+        post.kafka.away = False
+
+        await post.until("1")
 
 
 async def test_draining_ends_when_nothing_waits_and_only_then(tmp_path: Path):
