@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,9 +39,9 @@ def locked(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_abandoned(root: Path, but: str | None) -> None:
-    """Remove the folders in root that no living process holds. but: the name of one that stays."""
-    for folder in [entry for entry in root.iterdir() if entry.is_dir() and entry.name != but]:
+def remove_abandoned(root: Path, but: Collection[str]) -> None:
+    """Remove the folders in root that no living process holds. but: the names of those that stay."""
+    for folder in [entry for entry in root.iterdir() if entry.is_dir() and entry.name not in but]:
         try:
             descriptor = hold(folder)
         except OSError:  # held, or gone already

@@ -1,6 +1,6 @@
 """ModelStore: versions fetched from the registry, and the last champion kept on this machine.
 
-Workers and whole APIs may share one folder for the copies. Whoever looks at what is there and then changes it holds the
+Workers and whole APIs may share one folder for the copies; each alias has its own in it. Whoever looks at what is there and then changes it holds the
 folder's lock: of two that take one version at once the second uses the copy of the first.
 
 Everything here blocks: call it in a thread.
@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -26,11 +27,12 @@ from api.models.version import ModelVersion, read_version
 
 log = logging.getLogger(__name__)
 
-_CHAMPION = "champion.json"
-
 
 class Champion(msgspec.Struct, frozen=True):
-    """The file that says which local copy is the last champion. folder: of its files, from where this file is."""
+    """The file that says which local copy is the last one of an alias, which is its name: `champion.json`.
+
+    folder: of its files, from where this file is.
+    """
 
     name: str
     version: str
@@ -39,12 +41,13 @@ class Champion(msgspec.Struct, frozen=True):
 
 
 class ModelStore:
-    """The versions of one registered model. cache: a folder for the local copy of the last champion."""
+    """The versions of one registered model. cache: a folder for the local copy of what the alias pointed to last."""
 
     def __init__(self, tracking_uri: str, name: str, alias: str, cache: Path) -> None:
         self._registry = Registry(tracking_uri, name, alias)
         self._name = name
         self._cache = (cache / name).resolve()  # MLflow answers with absolute paths, which are compared with it
+        self._file = self._cache / f"{quote(alias, safe='')}.json"  # another alias' copy is never served for this one
         self._swept = False
         self._in_use: int | None = None
 
@@ -109,7 +112,7 @@ class ModelStore:
         """The last champion that was loaded here. Raises ModelRefused when there is none, or it cannot be used."""
         champion = self._remembered()
         if champion is None:
-            raise ModelRefused(f"{self._cache} holds no local copy of a champion")
+            raise ModelRefused(f"{self._cache} holds no local copy of what the alias pointed to: no {self._file.name}")
         folder = self._cache / champion.folder
         return replace(read_version(folder, self._name, champion.version, cached=True), proof=remembered(folder))
 
@@ -133,26 +136,29 @@ class ModelStore:
 
     def _sweep(self) -> None:
         """Once: remove what processes that were killed had begun to fetch."""
-        champion = self._remembered()
         if not self._swept:
-            remove_abandoned(self._cache, but=None if champion is None else _top(champion))
+            kept = map(_read, self._cache.glob("*.json"))
+            remove_abandoned(self._cache, but={_top(champion) for champion in kept if champion is not None})
         self._swept = True
 
     def _remembered(self) -> Champion | None:
-        file = self._cache / _CHAMPION
-        try:
-            return msgspec.json.decode(file.read_bytes(), type=Champion)
-        except (FileNotFoundError, msgspec.MsgspecError):
-            return None
+        return _read(self._file)
 
     def _remember(self, champion: Champion) -> None:
         """Point to the new copy, then remove the one before it. Other processes may share the folder."""
         before = self._remembered()
         replacement = self._cache / f"{_top(champion)}.json"
         replacement.write_bytes(msgspec.json.encode(champion))
-        replacement.replace(self._cache / _CHAMPION)
+        replacement.replace(self._file)
         if before is not None and before.folder != champion.folder:
             shutil.rmtree(self._cache / _top(before), ignore_errors=True)
+
+
+def _read(file: Path) -> Champion | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Champion)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
 
 
 def _top(champion: Champion) -> str:

@@ -127,7 +127,7 @@ class ChampionFollower:
             if model.proof is not None:
                 await self._take(model)
                 self.tried.set()
-                self.health = Health(False, f"not asked yet; the local copy of version {model.version} answers")
+                self.health = Health(True, f"not asked yet; the local copy of version {model.version} answers")
         except (ModelRefused, OutboxUnusable) as error:
             log.info("models: the registry is asked first: %s", error)
         except Exception:

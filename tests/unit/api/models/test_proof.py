@@ -103,7 +103,7 @@ def test_what_a_killed_process_had_begun_to_fetch_is_removed_and_what_lives_stay
         (tmp_path / name).mkdir()
     held = hold(tmp_path / "2.held")
 
-    remove_abandoned(tmp_path, but="1.champion")
+    remove_abandoned(tmp_path, but={"1.champion"})
 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["1.champion", "2.held"]
     os.close(held)

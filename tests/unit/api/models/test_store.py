@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from api.errors import ModelRefused
 from api.models.fetched import locked
-from contracts.model_files import BASELINE_FILE
+from api.models.registry import Registry
+from api.models.store import ModelStore
+from contracts.model_files import BASELINE_FILE, COMPILED_FILE
 from tests.builders import a_baseline
 from tests.waiting import eventually
 
+REGISTRY = "sqlite:///nowhere.db"
 ROOT = Path(__file__).parents[4]
 WORKER = """
 import sys
@@ -121,3 +125,40 @@ async def test_what_one_begins_to_fetch_is_not_swept_away_by_another_before_it_i
 
     assert [worker.said() for worker in workers] == ["loaded", "loaded"]
     assert len(folders(cache)) == 2
+
+
+class OneFile(Registry):
+    """Whatever is fetched is a baseline and an empty compiled form."""
+
+    def download(self, version: str, folder: Path) -> Path:
+        (folder / BASELINE_FILE).write_bytes(a_baseline(version=version).to_bytes())
+        (folder / COMPILED_FILE).write_bytes(b"")
+        return folder
+
+
+def a_store(cache: Path, alias: str) -> ModelStore:
+    store = ModelStore(REGISTRY, "flights", alias, cache)
+    store._registry = OneFile(REGISTRY, "flights", alias)
+    return store
+
+
+def test_an_alias_never_gets_the_local_copy_of_another(cache: Path) -> None:
+    champion = a_store(cache, "champion")
+    champion.keep(champion.load("1"))
+
+    with pytest.raises(ModelRefused, match=r"no nope\.json"):
+        a_store(cache, "nope").load_cached()
+
+    challenger = a_store(cache, "challenger")
+    challenger.keep(challenger.load("2"))
+
+    assert a_store(cache, "champion").load_cached().version == "1"
+    assert a_store(cache, "challenger").load_cached().version == "2"
+
+
+def test_an_alias_keeps_its_copy_inside_of_the_folder_whatever_it_is_called(cache: Path) -> None:
+    odd = a_store(cache, "../../odd")
+    odd.keep(odd.load("1"))
+
+    assert [file.name for file in (cache / "flights").glob("*.json")] == ["..%2F..%2Fodd.json"]
+    assert a_store(cache, "../../odd").load_cached().version == "1"

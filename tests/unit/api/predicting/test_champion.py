@@ -173,6 +173,9 @@ async def test_a_start_answers_with_a_proved_local_copy_before_the_registry_is_a
 
     assert follower.order == ["adopt 1 before None", "swapped to 1"]
     assert follower.predictor.health == (True, "flights/1, from the local copy")
+    assert follower.follower.health == (True, "not asked yet; the local copy of version 1 answers")
+
+    await follower.poll(None)
     assert not follower.follower.health.ok
 
     await follower.poll("2")
