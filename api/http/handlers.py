@@ -5,17 +5,15 @@ It is counted here, once. What goes wrong with a POST of JSON does not come here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.errors import ApiError
 from api.http.body import ClientGone
+from api.http.parameters import faults
 from api.http.plain import IN_SCOPE
-from api.http.problems import PARAMETER, Fault, Reply, of_error, of_parameters, of_status, why, why_status
+from api.http.problems import PARAMETER, Reply, of_error, of_parameters, of_status, why, why_status
 from api.http.refusals import Refusals
 from api.http.responses import CLIENT_GONE, to_response
 from api.telemetry import Telemetry
@@ -41,7 +39,7 @@ def handle_errors(app: FastAPI, refusals: Refusals, telemetry: Telemetry) -> Non
 
     async def parameter_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return noted(request, PARAMETER, of_parameters(_faults(error.errors())))
+        return noted(request, PARAMETER, of_parameters(faults(error.errors())))
 
     async def client_gone(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_GONE)
@@ -51,7 +49,3 @@ def handle_errors(app: FastAPI, refusals: Refusals, telemetry: Telemetry) -> Non
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, parameter_error)
     app.add_exception_handler(Exception, api_error)
-
-
-def _faults(errors: Sequence[Any]) -> tuple[Fault, ...]:
-    return tuple(Fault(error["msg"].removeprefix("Value error, "), parameter=str(error["loc"][-1])) for error in errors)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 from fastapi import Query as Parameter
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.http.page_parts import answers, problem
+from api.http.parameters import only_known
 from api.http.responses import json_response
 from api.publishing.mirror import Mirror
 from api.publishing.recent import Page, Query
@@ -51,7 +52,7 @@ than API_MIRROR_TTL_SECONDS. A prediction is here some 50 ms after its answer, u
 
 def lookup_routes(mirror: Mirror) -> APIRouter:
     """The routes that read the mirror."""
-    router = APIRouter(tags=["predictions"])
+    router = APIRouter(tags=["predictions"], dependencies=[Depends(only_known)])
 
     @router.get(
         "/predictions/recent",

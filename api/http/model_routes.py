@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from api.http.page_parts import answers, problem
+from api.http.parameters import only_known
 from api.http.responses import json_response
 from api.models.catalogue import Catalogue
 from api.predicting.predictor import Predictor
@@ -14,11 +15,15 @@ from api.requests.schemas import model_info
 
 def model_routes(predictor: Predictor, catalogue: Catalogue, alias: str) -> APIRouter:
     """alias: whose version answers."""
-    router = APIRouter(tags=["model"])
+    router = APIRouter(tags=["model"], dependencies=[Depends(only_known)])
 
     @router.get(
         "/model",
-        responses={200: answers("ModelInfo"), 503: problem("No model is loaded.")},
+        responses={
+            200: answers("ModelInfo"),
+            422: problem("It has no parameters."),
+            503: problem("No model is loaded."),
+        },
         summary="The version that answers",
     )
     async def model() -> Response:
@@ -35,7 +40,10 @@ def model_routes(predictor: Predictor, catalogue: Catalogue, alias: str) -> APIR
 
     @router.get(
         "/models",
-        responses={200: answers("Models", "The versions; `registry` says whether the registry could be asked.")},
+        responses={
+            200: answers("Models", "The versions; `registry` says whether the registry could be asked."),
+            422: problem("It has no parameters."),
+        },
         summary="The registered versions of the model",
         description="The newest 20 and those with an alias. The registry is asked at most every 15 seconds. "
         "While it is away the loaded version is listed alone.",

@@ -1,7 +1,7 @@
 """ModelStore: versions fetched from the registry, and the last champion kept on this machine.
 
-Workers and whole APIs may share one folder for the copies; each alias has its own in it. Whoever looks at what is there and then changes it holds the
-folder's lock: of two that take one version at once the second uses the copy of the first.
+Workers and whole APIs may share one folder for the copies; each alias has its own in it. Whoever looks at what is there
+and then changes it holds the folder's lock: of two that take one version at once the second uses the copy of the first.
 
 Everything here blocks: call it in a thread.
 """

@@ -223,7 +223,7 @@ async def test_a_wrong_parameter_is_named(tmp_path: Path):
         answer = await http.get("/predictions/recent?limit=5000")
 
     (fault,) = answer.json()["errors"]
-    assert fault == {"detail": "Input should be less than or equal to 1000", "parameter": "limit"}
+    assert fault == {"detail": "must be at most 1000", "parameter": "limit"}
 
 
 async def test_ready_says_what_each_dependency_is_doing(tmp_path: Path):

@@ -44,6 +44,44 @@ async def test_a_wrong_parameter_is_named(tmp_path: Path, query: str, parameter:
     assert not answer.json()["errors"][0]["detail"].startswith("Value error")
 
 
+@pytest.mark.parametrize(
+    ("path", "parameter", "detail"),
+    [
+        ("/predictions/recent?entity_id=nobody", "entity_id", "is no parameter: leave it out; did you mean entity?"),
+        (
+            "/predictions/recent?limit=1&zz=1",
+            "zz",
+            "is no parameter: leave it out; there are model, entity, decision, limit, cursor",
+        ),
+        ("/predictions/one?limit=1", "limit", "is no parameter: leave it out; there are none here"),
+        ("/model?version=2", "version", "is no parameter: leave it out; there are none here"),
+        ("/models?limit=2", "limit", "is no parameter: leave it out; there are none here"),
+    ],
+)
+async def test_a_parameter_that_a_route_does_not_have_is_refused(
+    tmp_path: Path, path: str, parameter: str, detail: str
+):
+    answer = await get(tmp_path, path)
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:tidemark:problem:parameter")
+    assert answer.json()["errors"] == [{"detail": detail, "parameter": parameter}]
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("limit=x", "must be a whole number"),
+        ("limit=0", "must be at least 1"),
+        ("limit=1001", "must be at most 1000"),
+        ("decision=1", "must be 'true' or 'false'"),
+        ("model=", "may not be empty"),
+        (f"entity={'x' * 201}", "must have at most 200 characters"),
+    ],
+)
+async def test_a_wrong_parameter_is_told_in_plain_words(tmp_path: Path, query: str, detail: str):
+    assert (await get(tmp_path, f"/predictions/recent?{query}")).json()["errors"][0]["detail"] == detail
+
+
 async def test_all_parameters_together_are_taken_and_without_redis_it_says_when_to_try_again(tmp_path: Path):
     answer = await get(
         tmp_path, "/predictions/recent?model=flights/1&entity=N1&decision=false&limit=1000&cursor=AAYKJBgeQAA"
