@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from api.models.served import Served, prepare
+from api.models.store import ModelStore
 from contracts.model_files import COMPILED_FILE, FRAME_DTYPES
 from contracts.schema import FeatureSchema
 from tests.builders import a_model_version, a_schema, reference_columns
@@ -33,6 +36,15 @@ def a_compiled_version(
         client.log_model_artifact(logged, str(file))
     client.set_registered_model_alias(model, "champion", version)
     return version
+
+
+def a_local_copy(tracking_uri: str, cache: Path, model: str, version: str) -> Served:
+    """What a process of the API that served this version leaves behind: a start takes it, and asks the model later."""
+    store = ModelStore(tracking_uri, model, "champion", cache)
+    loaded = store.load(version)
+    served = prepare(loaded, datetime.now(UTC), timedelta(days=1))
+    store.keep(loaded, served.proof)
+    return served
 
 
 def reference_frame(schema: FeatureSchema, rows: int) -> pd.DataFrame:

@@ -1,13 +1,16 @@
 """The API is killed: nothing that was answered may be missing on Kafka, and what is there twice can be told."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from contracts.topics import BASELINES, PREDICTIONS
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry, skipping_repeats
-from tests.builders import a_model_version
+from tests.explainers import provers_of
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 TAILS = (b"\x40\x00\x00\x00garbage", bytes(4096), b"\x93" * 100 + b"\x00" * 7)
@@ -21,7 +24,7 @@ async def test_every_answered_prediction_reaches_kafka_although_the_api_is_kille
     or a run of zeros is put at the end of the newest file, as a power cut may leave it.
     """
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="crashes")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="crashes")
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
     one = Api(tmp_path, "one", model="crashes", **settings)
     lives = [
@@ -36,6 +39,7 @@ async def test_every_answered_prediction_reaches_kafka_although_the_api_is_kille
         for number, api in enumerate(lives):
             async with running(api):
                 await load.more(150)
+                assert (await api.get("/model")).json()["scorer"] == "compiled-trees"
                 torn.append(await api.metric("tidemark_api_outbox_torn_bytes_total"))
                 if api is lives[-1]:
                     assert await api.stop() == 0
@@ -62,7 +66,7 @@ async def test_what_a_process_left_that_never_comes_back_is_sent_by_another(
 ):
     kafka = own_kafka()
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="adopted")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="adopted")
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
     one = Api(tmp_path, "one", model="adopted", **settings)
     other = Api(tmp_path, "other", model="adopted", **settings)
@@ -81,9 +85,31 @@ async def test_what_a_process_left_that_never_comes_back_is_sent_by_another(
         await eventually(lambda: not list(tmp_path.glob("outbox/00/*.log")), 20, "an empty slot")
 
 
+async def test_a_process_that_asks_a_new_version_is_killed_under_load_and_the_version_answers_all_the_same(
+    tmp_path: Path,
+):
+    """Nobody is left to ask it in a process of its own, so it is asked in this one."""
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="asked")
+    api = Api(tmp_path, model="asked", tracking_uri=shared_registry(), bootstrap="127.0.0.1:1")
+    load = Load(api.url, BODIES, connections=2, pause=0.005)
+    async with running(api):
+        await eventually(lambda: not provers_of(api.process.pid), 60, "the end of the one that asked the first version")
+        async with load.on():
+            await load.more(20)
+            version = await asyncio.to_thread(a_compiled_version, shared_registry(), model="asked")
+            (pid,) = await eventually(lambda: provers_of(api.process.pid), 60, "one that asks the new version")
+            os.kill(pid, signal.SIGKILL)
+            await eventually(lambda: load.answers[-1].version == version, 120, "answers of the new version")
+            await load.more(20)
+        assert (await api.get("/model")).json()["scorer"] == "compiled-trees"
+
+    assert (load.refused, load.lost) == ({}, 0)
+    assert "the process that asks asked/" in "\n".join(api.process.tail(100))
+
+
 async def test_an_orderly_end_sends_what_waits_and_has_status_0(kafka, namespace: str, tmp_path: Path):
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="ends")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="ends")
     api = Api(
         tmp_path,
         model="ends",

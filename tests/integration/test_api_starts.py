@@ -1,22 +1,14 @@
 """The API starts and ends with nobody there: no Kafka, no Redis, no registry; and with its local copy alone."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import pandas as pd
-from mlflow.tracking import MlflowClient
 
-from api.models.proving import Prover
-from api.models.served import Served, prepare
-from api.models.store import ModelStore
-from contracts.model_files import COMPILED_FILE
-from contracts.schema import Feature, FeatureSchema
 from tests.apis import Api, running, shared_registry
-from tests.builders import a_fitted_pipeline, a_model_version, reference_columns
+from tests.builders import a_model_version
+from tests.registered import a_compiled_version, a_local_copy
 from tests.waiting import eventually
-from training.export import export
 
 NOWHERE = {"model": "flights", "bootstrap": "127.0.0.1:1", "redis_url": "redis://127.0.0.1:1/0"}
 
@@ -75,38 +67,12 @@ async def test_a_taken_port_ends_the_start_with_one_line(tmp_path: Path):
     assert api.process.tail() == [f"api: API_HOST, API_PORT: cannot listen on 127.0.0.1:{port}: Address already in use"]
 
 
-SCHEMA = FeatureSchema((Feature("distance", "numeric"), Feature("seats", "numeric"), Feature("carrier", "categorical")))
-
-
-def a_compiled_version(directory: Path, model: str) -> str:
-    """A registered version with its compiled form."""
-    version = a_model_version(shared_registry(), model=model, schema=SCHEMA)
-    frame = pd.DataFrame(reference_columns(SCHEMA, 100)).astype({"carrier": "str"})
-    form = export(a_fitted_pipeline(SCHEMA), SCHEMA, frame, model=model, version=version, seed=0).compiled
-    assert form is not None
-    file = directory / COMPILED_FILE
-    file.write_bytes(form.to_bytes())
-    client = MlflowClient(shared_registry())
-    source = client.get_model_version(model, version).source
-    client.log_model_artifact(source.removeprefix("models:/"), str(file))
-    return version
-
-
-def kept(cache: Path, model: str, version: str) -> Served:
-    """What a process of the API that served this version leaves behind."""
-    store = ModelStore(shared_registry(), model, "champion", cache)
-    loaded = store.load(version)
-    served = prepare(loaded, datetime.now(UTC), timedelta(days=1), Prover())
-    store.keep(loaded, served.proof)
-    return served
-
-
 async def test_a_start_answers_with_the_local_copy_while_the_registry_hangs_and_asks_the_model_afterwards(
     tmp_path: Path,
 ):
-    version = await asyncio.to_thread(a_compiled_version, tmp_path, "copied")
-    before = await asyncio.to_thread(kept, tmp_path / "cache", "copied", version)
-    assert (before.scorer.kind, before.proof is not None) == ("compiled-linear", True)
+    version = await asyncio.to_thread(a_compiled_version, shared_registry(), model="copied")
+    before = await asyncio.to_thread(a_local_copy, shared_registry(), tmp_path / "cache", "copied", version)
+    assert (before.scorer.kind, before.proof is not None) == ("compiled-trees", True)
 
     api = Api(tmp_path, **{**NOWHERE, "model": "copied"}, tracking_uri="http://192.0.2.1:5000")
     async with running(api):
@@ -115,7 +81,7 @@ async def test_a_start_answers_with_the_local_copy_while_the_registry_hangs_and_
         assert said["dependencies"]["registry"]["state"] == "away"
         assert (await api.predict({"distance": 101.5, "seats": None, "carrier": "a"})).status_code == 200
         first = (await api.get("/model")).json()
-        assert (first["scorer"], first["cached"]) == ("compiled-linear", True)
+        assert (first["scorer"], first["cached"]) == ("compiled-trees", True)
 
         async def asked_again() -> bool:
             note: str = (await api.get("/model")).json()["scorer_note"]
