@@ -3,36 +3,24 @@
 A group is one framed append to the live segment file, so a SIGKILL after it takes nothing: the bytes are the page
 cache's. `sync` in a thread makes them survive a power cut too. A full disk or a full outbox raises, and then there is
 no answer. (Measured: .6 us an event; SQLite costs 4 to 5 and checkpoints on the event loop.)
-
-After a failed fdatasync Linux may take the pages for clean, so that the next one succeeds without having written them.
-So a file that could not be synced takes no more groups, and is written anew before the outbox says that it is well.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from api.errors import OutboxClosed
 from api.outbox.backlog import Backlog
+from api.outbox.durability import Durability, OpenFile
 from api.outbox.segments import FILE_HEADER, Group, file_header, frame
-from api.outbox.slots import replace_file, sync_directory
 
 log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 32 << 20
-
-
-class _File(NamedTuple):
-    """A segment that is open for writing."""
-
-    name: str
-    descriptor: int
 
 
 class _Step(NamedTuple):
@@ -69,18 +57,13 @@ class Outbox:
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._segments = 0
-        self._live: _File | None = None
+        self._live: OpenFile | None = None
         self._size = 0
         self._refused = 0
-        self._retired: deque[_File] = deque()
-        self._doubtful: dict[str, int | None] = {}  # not synced when asked -> how many bytes of groups stay; None: all
-        self._renewed: list[str] = []
+        self._durability = Durability(directory)
         self._held: list[_Step] = []
         self._held_bytes = 0
-        self._unnamed = False
         self._each_group = each_group
-        self._unsynced: str | None = None
-        self._syncing = threading.Lock()
 
     def append(self, group: Group, settled: Callable[[], None] = lambda: None) -> None:
         """Commit a group. settled: called once nothing takes it back, that is at once, or in settled() for each_group.
@@ -88,7 +71,7 @@ class Outbox:
         Raises OutboxClosed, and then nothing of it will ever be sent.
         """
         block = frame(group)
-        if self._unsynced is not None and self._each_group:
+        if self._durability.problem and self._each_group:
             raise OutboxClosed("The outbox cannot be made durable.")
         if self._taken_bytes + len(block) > self._max_bytes:
             self._refused = len(block)
@@ -118,7 +101,7 @@ class Outbox:
         """Whether the next group can be committed. Tries the disk when the last one could not, with as many bytes:
         without traffic nobody else would find out that there is room again.
         """
-        if self._unsynced is not None and self._each_group:
+        if self._durability.problem and self._each_group:
             return False
         if self.problem is None:
             return True
@@ -139,14 +122,14 @@ class Outbox:
     @property
     def trouble(self) -> str:
         """Why it does not accept, or cannot be read, or what a power cut would take; empty when all is well."""
-        unsynced = "" if self._unsynced is None else f"cannot be made durable: {self._unsynced}"
-        return self.problem or unsynced or self.backlog.problem
+        return self.problem or self._durability.problem or self.backlog.problem
 
     def before_sync(self) -> int:
         """To be called before sync(); what it returns, settled() wants. Raises OSError where no file can be made."""
-        if self._live is not None and self._live.name in self._doubtful:
+        doubtful = self._durability.doubtful
+        if self._live is not None and self._live.name in doubtful:
             self._retire()
-        if self._doubtful and self._live is None:  # a file that was never in doubt shows whether all is well
+        if doubtful and self._live is None:  # a file that was never in doubt shows whether all is well
             self._roll()
         return len(self._held)
 
@@ -160,8 +143,8 @@ class Outbox:
                 self._held_bytes -= step.size
                 self.backlog.grown(step.size)
                 step.settled()
-        while self._renewed:
-            self.backlog.renewed(self._renewed.pop())
+        for name in self._durability.take_renewed():
+            self.backlog.renewed(name)
 
     def cut(self) -> None:
         """A sync() has failed. For each_group: take back every group that none has covered, for they get no answer."""
@@ -171,70 +154,15 @@ class Outbox:
         keep: dict[str, int] = {}
         for step in held:
             keep.setdefault(step.file, 0 if step.settled is None else self.backlog.size_of(step.file))
-        self._doubtful.update(keep)
         self._retire()
         for name, size in keep.items():
-            try:
-                os.truncate(self._directory / name, FILE_HEADER.size + size)
-            except OSError as error:  # it is cut when it is written anew; until then nothing is taken
-                log.error("outbox: %s: refused groups cannot be cut off yet: %s", name, error.strerror)
+            self._durability.cut(name, size)
 
     def sync(self) -> None:
         """Make every group appended before this call survive a power cut. Blocks for milliseconds: never on the loop
         (32 MiB of dirty pages held it for 25 ms). Raises OSError.
         """
-        with self._syncing:
-            try:
-                self._sync()
-            except OSError as error:
-                if self._unsynced is None:
-                    log.error("outbox: fdatasync failed, a power cut would take events: %s", error.strerror)
-                self._unsynced = error.strerror
-                raise
-            if self._unsynced is not None:
-                log.info("outbox: is durable again")
-                self._unsynced = None
-
-    def _sync(self) -> None:
-        live = self._live
-        while self._retired:  # only here are they closed, under the lock: a descriptor seen above is still open
-            file = self._retired.popleft()
-            try:
-                self._fdatasync(file)
-            finally:
-                os.close(file.descriptor)
-            live = None if live == file else live
-        for name in tuple(self._doubtful):
-            self._renew(name)
-        if live is not None:
-            self._fdatasync(live)
-        if self._unnamed:
-            self._unnamed = False
-            try:
-                sync_directory(self._directory)
-            except OSError:
-                self._unnamed = True
-                raise
-
-    def _fdatasync(self, file: _File) -> None:
-        if file.name in self._doubtful:
-            return
-        try:
-            os.fdatasync(file.descriptor)
-        except OSError:
-            self._doubtful[file.name] = None
-            raise
-
-    def _renew(self, name: str) -> None:
-        """Write a file's groups anew. They come from the page cache; what is damaged there, its reader will tell."""
-        file, keep = self._directory / name, self._doubtful[name]
-        if keep == 0:
-            file.unlink(missing_ok=True)
-        elif file.exists():  # otherwise Kafka has all of it
-            data = file.read_bytes()
-            replace_file(file, data if keep is None else data[: FILE_HEADER.size + keep])
-        self._renewed.append(name)
-        del self._doubtful[name]
+        self._durability.sync(lambda: self._live)
 
     def close(self) -> None:
         """Sync and let go. What is not acknowledged stays for the next process. Raises OSError."""
@@ -255,7 +183,7 @@ class Outbox:
         self.problem = problem
 
     @property
-    def _file(self) -> _File:
+    def _file(self) -> OpenFile:
         assert self._live is not None
         return self._live
 
@@ -265,7 +193,7 @@ class Outbox:
 
     def _retire(self) -> None:
         if self._live is not None:
-            self._retired.append(self._live)
+            self._durability.retire(self._live)
             self._live, self._size = None, 0
 
     def _make_room(self) -> None:
@@ -288,7 +216,8 @@ class Outbox:
             (self._directory / name).unlink()
             raise
         self._retire()
-        self._live, self._size, self._unnamed = _File(name, fresh), 0, True
+        self._live, self._size = OpenFile(name, fresh), 0
+        self._durability.unnamed = True
         if self._each_group:
             self._held.append(_Step(name))
         else:
