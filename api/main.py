@@ -16,6 +16,7 @@ from api.errors import OutboxUnusable
 from api.explaining.queue import ExplanationQueue
 from api.guard.following import KeyFollower
 from api.guard.opening import open_guard
+from api.guard.room import Room
 from api.http.admission import admission
 from api.http.batch import BatchEndpoint
 from api.http.cors import with_cors
@@ -135,7 +136,7 @@ def create_app(
         telemetry,
         limit=settings.batch_body_limit_bytes,
         most=settings.batch_limit_rows,
-        most_at_once=settings.max_batches,
+        room=Room(settings.max_batches),
         charge=guard.charge,
         now=now,
     )

@@ -44,7 +44,7 @@ class KeyFollower:
         self._telemetry.keys_current.set(1)
 
     def poll(self) -> None:
-        """Read the file again if it is another one than at the last look."""
+        """Read the file again if it is another one than at the last look. Raises nothing that is expected."""
         look = self._seen()
         if look == self._look:
             return
@@ -55,6 +55,10 @@ class KeyFollower:
             self._telemetry.keys_current.set(0)
             log.error("keys: the former ones stay in force: %s", error)
             return
+        except Exception:
+            self._look = None  # what it was is not known, so the next look is at a new file
+            self._telemetry.keys_current.set(0)
+            raise
         self._telemetry.keys_current.set(1)
         ring = self._guard.ring
         log.info("keys: read again, %d in force", 0 if ring is None else len(ring))
@@ -63,7 +67,10 @@ class KeyFollower:
         """Poll for ever."""
         while True:
             await asyncio.sleep(seconds)
-            await asyncio.to_thread(self.poll)
+            try:
+                await asyncio.to_thread(self.poll)
+            except Exception:  # nothing may end this: a key that is revoked later has to stop opening
+                log.exception("keys: the former ones stay in force, the file is read again")
 
     def _take(self) -> None:
         entries = read(self._path)

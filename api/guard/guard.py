@@ -13,19 +13,21 @@ import math
 import time
 from collections.abc import Callable
 
-from api.errors import NotAdmitted, OutOfScope, Overloaded, RateExceeded
+from api.errors import FieldError, InvalidRequest, NotAdmitted, OutOfScope, Overloaded, RateExceeded
 from api.guard.key_ring import Client, KeyRing
 from api.guard.keys import Scope
 from api.requests.headers import RequestHeaders
 
 ANYBODY = "anybody"
 """The client where no keys are configured."""
+_ROUNDING = 1e-8  # seconds: who waits as told must not miss its turn by the last digit of a clock
 
 
 class Guard:
     """Asked by the fast path and by the routes of FastAPI alike.
 
-    ring: None lets everybody in. waiting: rows that wait to be scored now, at most max_waiting of them.
+    ring: None lets everybody in. waiting: rows that wait to be scored now, at most max_waiting of them. waiting_keyed:
+    what waits in the ledger of idempotency keys, which counts too for a request that has to go there.
     clock: seconds, monotonic. wall: seconds since the epoch.
     """
 
@@ -34,12 +36,14 @@ class Guard:
         ring: KeyRing | None = None,
         *,
         waiting: Callable[[], int] = lambda: 0,
+        waiting_keyed: Callable[[], int] = lambda: 0,
         max_waiting: int = 1,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._ring = ring
         self._waiting = waiting
+        self._waiting_keyed = waiting_keyed
         self._max_waiting = max_waiting
         self._clock = clock
         self._wall = wall
@@ -54,23 +58,28 @@ class Guard:
         self._ring = ring
 
     def admit(self, headers: RequestHeaders, scope: Scope, rows: int = 1) -> str:
-        """The name of the client's key. rows: what the request costs of its rate, as far as is known yet.
+        """The name of the client's key. rows: what the request costs of its rate; 0 where only its body tells, and
+        `charge` is to be called.
 
         Raises NotAdmitted, OutOfScope, Overloaded or RateExceeded.
         """
         ring = self._ring
         if ring is None:
             if scope == "predict":
-                self.reconsider()
+                self.reconsider(headers.idempotency_key)
             return ANYBODY
         client = ring.find(headers)
         if client.expires <= self._wall():
-            raise NotAdmitted("expired-key", f"This API key expired at {client.entry.expires}: ask for a new one.")
+            raise NotAdmitted(
+                "expired-key",
+                f"This API key expired at {client.entry.expires}: ask for a new one.",
+                client=client.name,
+            )
         if scope not in client.scopes:
-            raise OutOfScope(scope, f"This API key lacks the scope {scope}.")
+            raise OutOfScope(scope, f"This API key lacks the scope {scope}.", client.name)
         if scope == "predict":
-            self.reconsider()
-        if client.bucket is not None:
+            self.reconsider(headers.idempotency_key)
+        if rows and client.bucket is not None:
             self._take(client, rows)
         return client.name
 
@@ -84,14 +93,21 @@ class Guard:
             return False
         return scope in client.scopes and client.expires > self._wall()
 
-    def reconsider(self) -> None:
-        """For a body that came later than its headers: the load may have grown meanwhile. Raises Overloaded."""
-        if self._waiting() >= self._max_waiting:
+    def reconsider(self, idempotency_key: bytes | None = None) -> None:
+        """Also for a body that came later than its headers: the load may have grown meanwhile. Raises Overloaded."""
+        waiting = self._waiting()
+        if idempotency_key is not None:
+            waiting += self._waiting_keyed()
+        if waiting >= self._max_waiting:
             raise Overloaded("More requests wait than can be answered soon.")
 
     def charge(self, client: str, rows: int) -> None:
-        """Take more of an admitted client's rate, once the number of rows is known. Raises RateExceeded."""
-        if rows < 1 or self._ring is None:
+        """Take all rows of an admitted client's request, or none. A part that was taken would be lost with each
+        refusal, and the client that waits as it is told would never get through.
+
+        Raises RateExceeded, or InvalidRequest for more rows than any wait gives.
+        """
+        if self._ring is None:
             return
         found = self._ring.by_name.get(client)  # None: the key was revoked meanwhile; this request was let in before
         if found is not None and found.bucket is not None:
@@ -104,6 +120,11 @@ class Guard:
         if wait == 0.0:
             return
         if wait == math.inf:
-            full = math.ceil(bucket.burst / bucket.rate)
-            raise RateExceeded(full, f"This API key may send {bucket.burst} rows at a time: send fewer in one request.")
-        raise RateExceeded(math.ceil(wait), f"This API key may send {bucket.rate:g} rows a second.")
+            detail = f"has {rows} rows: this API key may send {bucket.burst} at a time"
+            raise InvalidRequest(
+                "row-count",
+                "The request has more rows than its key may send.",
+                (FieldError("/rows", detail, "row-count"),),
+            )
+        whole = math.ceil(wait + _ROUNDING)
+        raise RateExceeded(whole, f"This API key may send {bucket.rate:g} rows a second.", client.name)

@@ -20,6 +20,7 @@ from api.errors import SettingsError
 from api.guard.keys import KeyEntry
 
 Entries = tuple[KeyEntry, ...]
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # msgspec lets the last two through
 _HELP = "make a key with `python -m api keys add`"
 
 
@@ -51,7 +52,7 @@ def parse(data: bytes) -> Entries:
     """The entries of a file's bytes. Raises SettingsError, without the name of the file."""
     try:
         envelope = msgspec.json.decode(data, type=_Envelope)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise SettingsError(f'not {{"v": 1, "keys": [...]}}: {error}') from error
     entries = tuple(_entry(number, raw) for number, raw in enumerate(envelope.keys, 1))
     for field in ("id", "name"):
@@ -65,7 +66,7 @@ def parse(data: bytes) -> Entries:
 def _entry(number: int, raw: msgspec.Raw) -> KeyEntry:
     try:
         entry = msgspec.json.decode(raw, type=KeyEntry)
-    except msgspec.ValidationError as error:
+    except _UNREADABLE as error:
         raise SettingsError(f"entry {number}: {error}") from error
     if (entry.rate is None) != (entry.burst is None):
         raise SettingsError(f"entry {number} ({entry.name}): rate and burst belong together: give both, or neither")

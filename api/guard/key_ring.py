@@ -45,7 +45,9 @@ class KeyRing:
         known: Mapping[str, Client] = {} if before is None else before._by_id
         self._by_id: dict[str, Client] = {entry.id: _client(entry, known.get(entry.id), clock) for entry in entries}
         self.by_name = {client.name: client for client in self._by_id.values()}
-        self._seen: dict[bytes, Client] = {}
+        # two dicts: what is right in one header is not in the other, which has no "Bearer"
+        self._seen_bearer: dict[bytes, Client] = {}
+        self._seen_key: dict[bytes, Client] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -53,11 +55,11 @@ class KeyRing:
     def find(self, headers: RequestHeaders) -> Client:
         """Whose key it is; whether it has expired is not asked here. Raises NotAdmitted."""
         if not headers.api_key:
-            client = self._seen.get(headers.authorization)
+            client = self._seen_bearer.get(headers.authorization)
             if client is not None:
                 return client
         elif not headers.authorization:
-            client = self._seen.get(headers.api_key)
+            client = self._seen_key.get(headers.api_key)
             if client is not None:
                 return client
         return self._look(headers)
@@ -69,9 +71,10 @@ class KeyRing:
         # compare_digest takes as long wherever the first difference lies
         if not hmac.compare_digest(hash_of(presented), expected) or entry_of is None:
             raise NotAdmitted("wrong-key", "This is no API key of this server, or it was revoked.")
-        if len(self._seen) >= REMEMBERED:  # one key can be written in some ways: "Bearer", "bearer", with more spaces
-            self._seen.clear()
-        self._seen[headers.api_key or headers.authorization] = entry_of
+        seen = self._seen_key if headers.api_key else self._seen_bearer
+        if len(seen) >= REMEMBERED:  # one key can be written in some ways: "Bearer", "bearer", with more spaces
+            seen.clear()
+        seen[headers.api_key or headers.authorization] = entry_of
         return entry_of
 
 

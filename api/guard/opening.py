@@ -15,13 +15,18 @@ log = logging.getLogger(__name__)
 
 
 def open_guard(
-    path: Path | None, telemetry: Telemetry, *, waiting: Callable[[], int], max_waiting: int
+    path: Path | None,
+    telemetry: Telemetry,
+    *,
+    waiting: Callable[[], int],
+    waiting_keyed: Callable[[], int] = lambda: 0,
+    max_waiting: int,
 ) -> tuple[Guard, KeyFollower | None]:
-    """path: the file of keys; None lets everybody in. waiting, max_waiting: see Guard.
+    """path: the file of keys; None lets everybody in. waiting, waiting_keyed, max_waiting: see Guard.
 
     Raises SettingsError: the file cannot be read.
     """
-    guard = Guard(waiting=waiting, max_waiting=max_waiting)
+    guard = Guard(waiting=waiting, waiting_keyed=waiting_keyed, max_waiting=max_waiting)
     if path is None:
         return guard, None
     follower = KeyFollower(path, guard, telemetry)

@@ -8,29 +8,43 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
-from api.errors import ApiError, Overloaded, RequestRefused, ScoringFailed
+from api.errors import ApiError, RequestRefused, ScoringFailed
 from api.guard.keys import Scope
+from api.guard.room import Room
 from api.http.exchange import Call
 from api.http.problems import Problem, Reply, problem_of, why
 from api.models.served import Served
 from api.predicting.drafts import Keep
 from api.predicting.predictor import Committed, Predictor
 from api.predicting.rows import RowsPredictor
+from api.requests.cutting import Cutting
 from api.requests.origin import read_origin
 from api.requests.rows import RowsReader
 from api.requests.schemas import PredictionAnswer, PredictionRequest, answer_of
 from api.telemetry import Telemetry
 
 _SLICE_SECONDS = 0.002
-"""Bad rows are looked into for so long before others are served: .1 to 1 ms each."""
+"""A body that is not all right is looked into for so long before others are served."""
 
-Read = PredictionRequest | RequestRefused
+Item = TypeVar("Item")
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A row that has no prediction. told: RowRefused, JSON: made in turns, where there is time for it."""
+
+    category: str
+    told: msgspec.Raw
+
+
+Read = PredictionRequest | Refused
 
 
 class RowRefused(msgspec.Struct, frozen=True):
@@ -50,7 +64,7 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class BatchEndpoint:
-    """limit: longest body in bytes. most: rows in it. most_at_once: requests worked on.
+    """limit: longest body in bytes. most: rows in it. room: for the requests that are worked on.
 
     charge: takes rows of a client's rate. now: the wall clock.
     """
@@ -67,12 +81,13 @@ class BatchEndpoint:
         *,
         limit: int,
         most: int,
-        most_at_once: int,
+        room: Room,
         charge: Callable[[str, int], None],
         now: Callable[[], datetime],
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.limit = limit
+        self.room = room
         self._most = most
         self._predictor = predictor
         self._rows = rows
@@ -80,25 +95,13 @@ class BatchEndpoint:
         self._charge = charge
         self._now = now
         self._stopwatch = stopwatch
-        self._most_at_once = most_at_once
-        self._under_way = 0
         self._reader: tuple[Served, RowsReader] | None = None
 
     async def answer(self, call: Call) -> Reply:
         """Raises RequestRefused or NotServing."""
-        if self._under_way >= self._most_at_once:
-            raise Overloaded("More batches wait than can be answered soon.")
-        self._under_way += 1
-        try:
-            return await self._answered(call)
-        finally:
-            self._under_way -= 1
-
-    async def _answered(self, call: Call) -> Reply:
         served = self._predictor.current()
-        read = await self._read(self._reader_of(served), call.body)
-        self._charge(call.client, len(read) - 1)  # one was charged at the door
-        good = [row for row in read if not isinstance(row, RequestRefused)]
+        read = await self._read(self._reader_of(served), call)
+        good = [row for row in read if not isinstance(row, Refused)]
         keep = None if call.ticket is None else Keep(call.ticket, partial(_render, read))
         committed = await self._rows.submit(served, good, call.received, read_origin(call.headers), keep)
         self._count(read, committed)
@@ -109,44 +112,63 @@ class BatchEndpoint:
             self._reader = served, RowsReader(served.reader, self._most)
         return self._reader[1]
 
-    async def _read(self, reader: RowsReader, body: bytes) -> Sequence[Read]:
+    async def _read(self, reader: RowsReader, call: Call) -> Sequence[Read]:
         async with self._rows.turn:
-            rows = reader.read_all(body, self._now())
+            rows = reader.read_all(call.body, self._now())
             await asyncio.sleep(0)
         if rows is not None:
+            self._charge(call.client, len(rows))
             return rows
-        each, found = reader.read_each(body, self._now()), list[Read]()
+        cutting = Cutting(call.body, self._most)
+        await self._in_turns(cutting.steps())
+        self._charge(call.client, len(cutting.rows))  # before what is slow
+        return await self._in_turns(map(_read_or_told, reader.read_each(cutting.rows, self._now())))
+
+    async def _in_turns(self, each: Iterator[Item]) -> list[Item]:
+        found = list[Item]()
         while True:
             async with self._rows.turn:
                 if self._take(each, found):
                     return found
                 await asyncio.sleep(0)
 
-    def _take(self, each: Iterator[Read], found: list[Read]) -> bool:
-        """Read rows for a moment. True when there are no more."""
+    def _take(self, each: Iterator[Item], found: list[Item]) -> bool:
+        """Take items for a moment. True when there are no more."""
         until = self._stopwatch() + _SLICE_SECONDS
-        for row in each:
-            found.append(row)
+        for item in each:
+            found.append(item)
             if self._stopwatch() >= until:
                 return False
         return True
 
     def _count(self, read: Sequence[Read], committed: Sequence[Committed]) -> None:
         self._telemetry.batch_request_rows.observe(len(read))
-        for row in read:
-            if isinstance(row, RequestRefused):
-                self._telemetry.refused.labels(row.category).inc()
-        for event in committed:
-            if isinstance(event, ScoringFailed):
-                self._telemetry.failed.labels(why(event)).inc()
+        for category, rows in Counter(row.category for row in read if isinstance(row, Refused)).items():
+            self._telemetry.refused.labels(category).inc(rows)
+        for name, rows in Counter(why(event) for event in committed if isinstance(event, ScoringFailed)).items():
+            self._telemetry.failed.labels(name).inc(rows)
+
+
+def _read_or_told(row: PredictionRequest | RequestRefused) -> Read:
+    return Refused(row.category, _told(row)) if isinstance(row, RequestRefused) else row
+
+
+def _told(error: ApiError) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(RowRefused(problem_of(error))))
 
 
 def _render(read: Sequence[Read], committed: Sequence[Committed]) -> bytes:
-    events = iter(committed)
-    answers = [_answer(row if isinstance(row, RequestRefused) else next(events)) for row in read]
-    refused = sum(isinstance(answer, RowRefused) for answer in answers)
+    """BatchAnswer, JSON."""
+    events, failures = iter(committed), dict[str, msgspec.Raw]()
+    answers = list[Any]()  # PredictionAnswer, or RowRefused that is JSON already
+    refused = 0
+    for row in read:
+        found = row.told if isinstance(row, Refused) else next(events)
+        if isinstance(found, ScoringFailed):  # a model that fails on one row may fail on all of them
+            found = failures.get(str(found)) or failures.setdefault(str(found), _told(found))
+        if isinstance(found, msgspec.Raw):
+            refused += 1
+            answers.append(found)
+        else:
+            answers.append(answer_of(found))
     return msgspec.json.encode(BatchAnswer(len(answers) - refused, refused, answers))
-
-
-def _answer(found: Committed | RequestRefused) -> PredictionAnswer | RowRefused:
-    return RowRefused(problem_of(found)) if isinstance(found, ApiError) else answer_of(found)

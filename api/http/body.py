@@ -81,18 +81,21 @@ def _go_on(step: Coroutine[Any, Any, Message], wants: Any) -> Generator[Any, Any
 
 
 async def _rest(first: Awaitable[Message], receive: Receive, limit: int) -> bytes:
-    message, body = await first, b""
+    message, parts, length = await first, list[bytes](), 0
     while True:
         if message["type"] == "http.disconnect":
             raise ClientGone
         part: bytes = message.get("body", b"")
-        body += part
-        if len(body) > limit:
+        parts.append(part)  # joined once: each `+=` would copy all that came before
+        length += len(part)
+        if length > limit:
             raise _too_large(limit)
         if not message.get("more_body", False):
-            return body
+            return b"".join(parts)
         message = await receive()
 
 
 def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge("too-large", f"The body has more than {limit} bytes: send features, and only the model's.")
+    return BodyTooLarge(
+        "too-large", f"The body has more than {limit} bytes: send only the model's features; of a batch, fewer rows."
+    )

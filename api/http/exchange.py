@@ -11,9 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from api.errors import RequestRefused, WrongContentType
+from api.errors import EncodedBody, RequestRefused, Unreadable, WrongContentType
 from api.guard.guard import Guard
 from api.guard.keys import Scope
+from api.guard.room import Room
 from api.http.body import ClientGone, Receive, read_body
 from api.http.problems import Reply, of_error, why
 from api.http.refusals import Refusals
@@ -39,7 +40,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 class Endpoint(Protocol):
     """path: of the route. scope: what a key needs. limit: longest body in bytes. once: whether it makes events, so
-    that an Idempotency-Key counts.
+    that an Idempotency-Key counts. room: for requests of many rows; a place in it is held from before the body is read,
+    and what it costs of a rate is charged when the rows are counted. None: it costs one row, at the door.
     """
 
     @property
@@ -50,6 +52,8 @@ class Endpoint(Protocol):
     def limit(self) -> int: ...
     @property
     def once(self) -> bool: ...
+    @property
+    def room(self) -> Room | None: ...
 
     async def answer(self, call: Call) -> Reply:
         """Raises ApiError."""
@@ -86,35 +90,61 @@ class Exchange:
         self._stopwatch = stopwatch
         self._new_id = new_id
 
-    async def run(self, endpoint: Endpoint, raw: Raw, receive: Receive) -> Reply:
-        """The answer to one request. Raises ClientGone and nothing else."""
-        headers, client = read_headers(raw), ""
+    async def run(self, endpoint: Endpoint, raw: Raw, sent: Receive | bytes) -> Reply:
+        """The answer to one request. Raises ClientGone and nothing else.
+
+        sent: the body, where it is there already and within the endpoint's limit; otherwise where it comes from.
+        """
+        headers, client, room = read_headers(raw), "", endpoint.room
+        inside = False
         try:
-            client = self._guard.admit(headers, endpoint.scope)
+            client = self._guard.admit(headers, endpoint.scope, 1 if room is None else 0)
             check_content_type(headers.content_type)
-            body = await read_body(
-                headers.content_length, receive, endpoint.limit, self._body_seconds, self._guard.reconsider
-            )
+            if room is not None:
+                room.enter()
+                inside = True
+            body = sent if isinstance(sent, bytes) else await self._arrived(headers, endpoint, sent)
             call = Call(body, headers, client, self._stopwatch())
-            reply = await (self._once.answer(endpoint, call) if headers.idempotency_key else endpoint.answer(call))
+            once = headers.idempotency_key is not None
+            reply = await (self._once.answer(endpoint, call) if once else endpoint.answer(call))
             return reply if reply.request_id and not headers.request_id else self._named(reply, headers)
         except ClientGone:
             raise
         except RequestRefused as error:
             category: str = error.category
-            reply = of_error(error)
+            client = client or error.client
+            reply = of_error(_encoded(raw) or error if isinstance(error, Unreadable) else error)
             self._telemetry.refused.labels(category).inc()
         except Exception as error:
             category, reply = why(error), of_error(error)
             self._telemetry.failed.labels(category).inc()
+        finally:
+            if inside and room is not None:
+                room.leave()
         reply = self._named(reply, headers)
         self._refusals.note(category, reply.status, endpoint.path, reply.request_id.encode(), client)
         return reply
+
+    async def _arrived(self, headers: RequestHeaders, endpoint: Endpoint, receive: Receive) -> bytes:
+        def waited() -> None:
+            self._guard.reconsider(headers.idempotency_key)
+
+        return await read_body(headers.content_length, receive, endpoint.limit, self._body_seconds, waited)
 
     def _named(self, reply: Reply, headers: RequestHeaders) -> Reply:
         """With the client's own request id, or else its own, or else a fresh one."""
         id_ = own_request_id(headers) or reply.request_id or self._new_id()
         return msgspec.structs.replace(reply, request_id=id_)
+
+
+def _encoded(raw: Raw) -> EncodedBody | None:
+    """Why a body could not be read, if it was encoded. Looked at only then, so that it costs nothing."""
+    for name, value in raw:
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            return EncodedBody(
+                "content-type", "This API takes no Content-Encoding: send the body as it is, without one."
+            )
+    return None
 
 
 def check_content_type(declared: bytes) -> None:

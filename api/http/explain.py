@@ -27,6 +27,7 @@ class ExplainEndpoint:
     path = "/explain"
     scope: Scope = "predict"
     once = False
+    room = None
 
     def __init__(
         self, predictor: Predictor, queue: ExplanationQueue, *, limit: int, now: Callable[[], datetime]

@@ -21,6 +21,7 @@ class PredictEndpoint:
     path = "/predict"
     scope: Scope = "predict"
     once = True
+    room = None
 
     def __init__(self, predictor: Predictor, *, limit: int, now: Callable[[], datetime]) -> None:
         self.limit = limit

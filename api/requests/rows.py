@@ -6,27 +6,20 @@ rows, and each of them is read as a request of its own: what is right is answere
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 import msgspec
 
-from api.errors import FieldError, InvalidRequest, RequestRefused, Unreadable
+from api.errors import BodyTooLarge, FieldError, InvalidRequest, RequestRefused, Unreadable
+from api.requests.cutting import ROWS
 from api.requests.diagnosis import pointer
 from api.requests.schemas import PredictionRequest, RequestReader
 
-ROWS = "rows"
-_SHAPE = 'must be {"rows": [...]}, each row a request as POST /predict takes it'
-# NaN and infinities, as Python and JavaScript write them. They are not JSON, but they cost their own row alone.
-_CONSTANT = re.compile(rb"(?<=[\s:,\[])(?:NaN|-?Infinity)(?=[\s,\]}])")
 _MOST_FAULTS = 5  # of one row: a thousand rows may be bad
-_OUT_OF_RANGE = b"1e999"
-_ESCAPED = re.compile(rb"\\.", re.DOTALL)
-
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_cut = msgspec.json.Decoder(list[msgspec.Raw])
+_LONGEST_BAD_ROW = 65_536
+"""Bytes of a row whose faults are looked for. As long as a single request's body is by default; 1 ms, if it is bad."""
 
 
 class RowsReader:
@@ -46,7 +39,10 @@ class RowsReader:
         self._decode: Any = msgspec.json.Decoder(self.batch_type).decode
 
     def read_all(self, body: bytes, now: datetime) -> list[PredictionRequest] | None:
-        """The requests, or None where anything at all is wrong: ask `read_each` then."""
+        """The requests, or None where anything is wrong or looks like too many rows: cut the body then."""
+        # a right row opens two objects: the decoder would make all rows of a body that has far too many
+        if body.count(b"{") > 2 * self._limit + 1:
+            return None
         try:
             rows = cast(list[PredictionRequest], self._decode(body).rows)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -56,74 +52,19 @@ class RowsReader:
         latest = self._reader.latest(now)
         return rows if all(self._reader.timely(row, latest) for row in rows) else None
 
-    def read_each(self, body: bytes, now: datetime) -> Iterator[PredictionRequest | RequestRefused]:
-        """Each row's request or what is wrong with it, its fields under /rows/N; slow, so taken bit by bit.
-
-        Raises Unreadable or InvalidRequest for a body that is no batch.
-        """
-        for number, row in enumerate(self._rows(body)):
+    def read_each(self, rows: Sequence[bytes], now: datetime) -> Iterator[PredictionRequest | RequestRefused]:
+        """Each row's request or what is wrong with it, its fields under /rows/N; slow, so taken bit by bit."""
+        for number, row in enumerate(rows):
             try:
-                yield self._reader.read(bytes(row), now)
+                yield self._reader.read(row, now, longest=_LONGEST_BAD_ROW)
             except RequestRefused as error:
-                place = pointer(ROWS, str(number))
-                told = error.errors[:_MOST_FAULTS]
-                errors = tuple(fault._replace(pointer=place + fault.pointer) for fault in told)
-                yield InvalidRequest(
-                    error.category, str(error), errors or (FieldError(place, str(error), error.category),)
-                )
-
-    def _rows(self, body: bytes) -> list[msgspec.Raw]:
-        members = _read_members(body)
-        for name in members:
-            if name != ROWS:
-                raise _no_batch(pointer(name), f"unknown field: leave it out; the body {_SHAPE}", "unknown-field")
-        if ROWS not in members:
-            raise _no_batch(pointer(ROWS), f"is missing: the body {_SHAPE}", "missing-field")
-        try:
-            rows = _cut.decode(members[ROWS])
-        except msgspec.ValidationError as error:
-            raise _no_batch(pointer(ROWS), "must be an array of requests", "wrong-type") from error
-        if not 1 <= len(rows) <= self._limit:
-            detail = f"has {len(rows)} rows: send 1 to {self._limit} in one request"
-            raise _no_batch(pointer(ROWS), detail, "row-count")
-        return rows
+                yield _in_place(error, pointer(ROWS, str(number)))
 
 
-def finite(body: bytes) -> bytes:
-    """The body with NaN and infinities outside of texts written as a number out of range, which JSON has.
-
-    >>> finite(b'{"a": NaN, "b": "NaN, NaN,"}')
-    b'{"a": 1e999, "b": "NaN, NaN,"}'
-    """
-    parts: list[bytes] = []
-    at, quoted = 0, False
-    for found in _CONSTANT.finditer(body):
-        between = body[at : found.start()]
-        quoted ^= _ESCAPED.sub(b"", between).count(b'"') % 2 == 1
-        parts += between, found[0] if quoted else _OUT_OF_RANGE
-        at = found.end()
-    return b"".join((*parts, body[at:]))
-
-
-def _read_members(body: bytes) -> dict[str, msgspec.Raw]:
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.") from error
-    try:
-        try:
-            return _members.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            return _members.decode(finite(body))
-    except msgspec.ValidationError as error:
-        raise _no_batch("", _SHAPE, "wrong-type") from error
-    except msgspec.DecodeError as error:
-        raise Unreadable("not-json", f"The body is not JSON: {error}.") from error
-    except RecursionError as error:
-        raise Unreadable("not-json", "The body is nested too deeply. A batch has four levels.") from error
-
-
-def _no_batch(where: str, detail: str, category: Any) -> InvalidRequest:
-    return InvalidRequest(category, "The body is no batch of requests.", (FieldError(where, detail, category),))
+def _in_place(error: RequestRefused, place: str) -> RequestRefused:
+    """The same, with pointers into the batch and not into the row."""
+    told = error.errors[:_MOST_FAULTS]
+    errors = tuple(fault._replace(pointer=place + fault.pointer) for fault in told)
+    errors = errors or (FieldError(place, str(error), error.category),)
+    kind = type(error) if isinstance(error, BodyTooLarge | Unreadable) else InvalidRequest
+    return kind(error.category, str(error), errors)

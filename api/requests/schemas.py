@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol, cast
 
 import msgspec
 
-from api.errors import InvalidRequest
+from api.errors import BodyTooLarge, InvalidRequest
 from api.requests.diagnosis import diagnose, event_time_error
 from contracts.baseline import Baseline
 from contracts.binning import Bins
@@ -125,11 +125,17 @@ class RequestReader:
         self._decode = cast(Callable[[bytes], PredictionRequest], msgspec.json.Decoder(self.request_type).decode)
         self._future = future
 
-    def read(self, body: bytes, now: datetime) -> PredictionRequest:
-        """Raises Unreadable or InvalidRequest, which name every field at fault."""
+    def read(self, body: bytes, now: datetime, longest: int | None = None) -> PredictionRequest:
+        """Raises Unreadable or InvalidRequest, which name every field at fault.
+
+        longest: bytes in which faults are looked for; a longer body that is wrong is refused as BodyTooLarge.
+        """
         try:
             request = self._decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            if longest is not None and len(body) > longest:
+                detail = f"is wrong somewhere in its {len(body)} bytes: send it alone, with the model's features only"
+                raise BodyTooLarge("too-large", detail) from error
             raise diagnose(body, self.schema, str(error)) from error
         if request.event_time is not None:
             wrong = event_time_error(request.event_time, self.latest(now))

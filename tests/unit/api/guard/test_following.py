@@ -1,8 +1,10 @@
 """KeyFollower: a changed file is in force at the next look, a broken one never is."""
 
+import asyncio
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from api.guard.following import KeyFollower
 from api.guard.guard import Guard
 from api.telemetry import Telemetry
 from tests.keys import an_entry, write_keys
+from tests.waiting import eventually
 
 
 class Followed:
@@ -56,13 +59,17 @@ def test_a_file_that_did_not_change_is_not_read_again(followed: Followed):
     assert followed.guard.ring is ring
 
 
-@pytest.mark.parametrize("broken", ["{", '{"v": 1, "keys": [{"id": "x"}]}', None])
+NO_UTF8 = b'{"v": 1, "keys": [{"id": "caf\xe9"}]}'
+TOO_DEEP = b'{"v": 1, "keys": [{"id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]}"
+
+
+@pytest.mark.parametrize("broken", [b"{", b'{"v": 1, "keys": [{"id": "x"}]}', NO_UTF8, TOO_DEEP, None])
 def test_a_broken_file_changes_nothing_and_is_told_until_it_is_mended(
-    followed: Followed, caplog: pytest.LogCaptureFixture, broken: str | None
+    followed: Followed, caplog: pytest.LogCaptureFixture, broken: bytes | None
 ):
     os.unlink(followed.path)
     if broken is not None:
-        followed.path.write_text(broken)
+        followed.path.write_bytes(broken)
     followed.follower.poll()
     followed.follower.poll()
 
@@ -77,6 +84,28 @@ def test_a_broken_file_changes_nothing_and_is_told_until_it_is_mended(
 
     assert followed.clients == ["client-2"]
     assert followed.current == 1
+
+
+async def test_nothing_that_goes_wrong_ends_the_following(followed: Followed, caplog: pytest.LogCaptureFixture):
+    class Failing(Guard):
+        def use(self, ring: Any) -> None:
+            raise ZeroDivisionError
+
+    follower = KeyFollower(followed.path, followed.guard, followed.telemetry)
+    follower._guard = Failing()
+    running = asyncio.create_task(follower.run(0.001))
+
+    def told(times: int) -> bool:
+        return sum("the file is read again" in record.getMessage() for record in caplog.records) >= times
+
+    await eventually(lambda: told(2), 10, "a second attempt")
+    assert (followed.clients, followed.current) == (["client-1"], 0)
+
+    follower._guard = followed.guard
+    write_keys(followed.path, [an_entry(2)])
+    await eventually(lambda: followed.clients == ["client-2"], 10, "the new keys")
+    assert followed.current == 1
+    running.cancel()
 
 
 def test_without_its_file_there_is_no_start(tmp_path: Path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import NotAdmitted, OutOfScope, Overloaded, RateExceeded, RequestRefused
+from api.errors import InvalidRequest, NotAdmitted, OutOfScope, Overloaded, RateExceeded, RequestRefused
 from api.guard.guard import ANYBODY, Guard
 from api.guard.key_ring import REMEMBERED, KeyRing
 from api.guard.keys import KeyEntry
@@ -134,8 +134,8 @@ def test_a_scope_includes_no_other():
 def test_a_batch_costs_its_rows_and_one_more_row_is_refused_until_it_has_trickled_in():
     clock = ManualClock(1000.0)
     guard = a_guard(an_entry(rate=10.0, burst=100), clock=clock)
-    client = guard.admit(sent(), "predict")
-    guard.charge(client, 99)
+    client = guard.admit(sent(), "predict", 0)
+    guard.charge(client, 100)
 
     with pytest.raises(RateExceeded, match="10 rows a second") as refused:
         guard.admit(sent(), "predict")
@@ -147,11 +147,55 @@ def test_a_batch_costs_its_rows_and_one_more_row_is_refused_until_it_has_trickle
 
 def test_a_batch_that_never_fits_is_told_the_size_that_does():
     guard = a_guard(an_entry(rate=10.0, burst=100))
-    client = guard.admit(sent(), "predict")
+    client = guard.admit(sent(), "predict", 0)
 
-    with pytest.raises(RateExceeded, match="100 rows at a time") as refused:
-        guard.charge(client, 999)
-    assert refused.value.retry_after == 10
+    with pytest.raises(InvalidRequest) as refused:
+        guard.charge(client, 101)
+    (fault,) = refused.value.errors
+    assert (refused.value.category, fault.pointer) == ("row-count", "/rows")
+    assert fault.detail == "has 101 rows: this API key may send 100 at a time"
+    guard.charge(client, 100)
+
+
+@given(st.floats(0.1, 10_000), st.integers(1, 5_000), st.floats(0, 1e6), st.data())
+def test_a_client_that_waits_as_told_and_sends_the_same_again_is_let_in(rate, burst, now, data):
+    clock = ManualClock(now)
+    guard = a_guard(an_entry(rate=rate, burst=burst), clock=clock)
+    for rows in data.draw(st.lists(st.integers(1, burst), min_size=1, max_size=8)):
+        clock.now += data.draw(st.floats(0, 3))
+
+        def ask(rows: int = rows) -> None:
+            if rows == 1 and data.draw(st.booleans()):
+                guard.admit(sent(), "predict")
+            else:
+                guard.charge(guard.admit(sent(), "predict", 0), rows)
+
+        try:
+            ask()
+        except RateExceeded as refused:
+            clock.now += refused.retry_after
+            ask()
+
+
+def test_what_waits_for_a_ledger_counts_for_those_who_have_to_go_there_and_for_nobody_else():
+    guard = Guard(waiting=lambda: 4, waiting_keyed=lambda: 6, max_waiting=10)
+
+    assert guard.admit(RequestHeaders(), "predict") == ANYBODY
+    guard.reconsider()
+    with pytest.raises(Overloaded):
+        guard.admit(RequestHeaders(idempotency_key=b"once"), "predict")
+    with pytest.raises(Overloaded):
+        guard.reconsider(b"once")
+
+
+def test_what_is_right_in_one_header_is_wrong_in_the_other_although_it_is_known():
+    guard = a_guard(an_entry())
+    bare, bearer = a_key().encode(), b"Bearer " + a_key().encode()
+    for _ in range(2):
+        assert refusal(guard, RequestHeaders(authorization=bare)) == "no-key"
+        assert refusal(guard, RequestHeaders(api_key=bearer)) == "wrong-key"
+        assert guard.admit(RequestHeaders(api_key=bare), "predict") == "client-1"
+        assert guard.admit(RequestHeaders(authorization=bearer), "predict") == "client-1"
 
 
 def test_one_key_cannot_use_up_anothers_rate():
@@ -243,11 +287,11 @@ def test_what_is_remembered_of_keys_is_bounded():
         guard.admit(RequestHeaders(authorization=b"Bearer" + b" " * spaces + a_key().encode()), "predict")
     ring = guard.ring
     assert ring is not None
-    ring._seen |= {b"%d" % number: ring._by_id[an_entry().id] for number in range(REMEMBERED)}
+    ring._seen_bearer |= {b"%d" % number: ring._by_id[an_entry().id] for number in range(REMEMBERED)}
 
     guard.admit(RequestHeaders(authorization=b"bearer " + a_key().encode()), "predict")
 
-    assert len(ring._seen) == 1
+    assert len(ring._seen_bearer) == 1
 
 
 NAMES = st.sampled_from([b"authorization", b"x-api-key", b"host", b"content-type"])

@@ -37,6 +37,10 @@ def test_an_entry_is_read_with_all_its_fields():
     [
         (b"", "not {"),
         (b"[]", "not {"),
+        (b'{"v": 1, "keys": [], "\xe9": 1}', "not {"),
+        (b'{"v": 1, "keys": [{"name": "caf\xe9"}]}', "entry 1: "),
+        (b'{"v": 1, "keys": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not {|entry 1"),
+        (b'{"v": 1, "keys": [{"id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]}", "not {|entry 1"),
         (b'{"v": 2, "keys": []}', "v"),
         (a_file(raw(), raw(2, hash="sha256:1")), "entry 2: .*hash"),
         (a_file(raw(hash="tm_00_11")), "entry 1: .*hash"),

@@ -1,8 +1,9 @@
 """Keys, rates and the bound on what waits, as a client sees them: by the fast path and by the plain one alike."""
 
+import logging
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from api.http.admission import OPEN
 from tests.keys import a_key, an_entry, bearer, write_keys
 from tests.serving import a_served, an_app, services
+from tests.waiting import eventually
 
 GOOD = json.dumps({"features": {"distance": 70, "seats": None, "carrier": "a"}}).encode()
 JSON = {"content-type": "application/json"}
@@ -122,8 +124,12 @@ async def test_a_batch_costs_its_rows_and_makes_no_event_when_they_are_too_many(
             return await http.post("/predict/batch", json={"rows": [row] * rows}, headers=bearer(4))
 
         many = await batch(3)
-        assert (many.status_code, many.json()["type"]) == (429, "urn:tidemark:problem:rate")
+        assert (many.status_code, many.json()["type"]) == (422, "urn:tidemark:problem:row-count")
+        assert many.json()["errors"][0]["detail"] == "has 3 rows: this API key may send 2 at a time"
         assert services(app).outbox.backlog.pending_bytes == 0
+        assert (await batch(2)).status_code == 200
+        over = await batch(1)
+        assert (over.status_code, over.json()["type"]) == (429, "urn:tidemark:problem:rate")
 
 
 async def test_a_body_is_not_read_for_a_stranger(tmp_path: Path):
@@ -237,7 +243,7 @@ async def test_with_no_room_left_both_paths_turn_predictions_away_and_answer_the
 
 async def test_a_batch_too_many_is_turned_away(tmp_path: Path):
     app = an_app(tmp_path, served=a_served(), max_batches=1)
-    services(app).batch._under_way = 1
+    services(app).batch.room.enter()
     async with client(app) as http:
         answer = await http.post("/predict/batch", json={"rows": [json.loads(GOOD)]})
 
@@ -270,3 +276,76 @@ async def test_whether_it_is_ready_is_for_everybody_and_why_not_is_for_who_has_a
     assert stranger["status"] == reader["status"]
     assert {part["detail"] for part in stranger["dependencies"].values()} == {""}
     assert all(part["detail"] for part in reader["dependencies"].values())
+
+
+async def test_a_place_for_a_batch_is_held_from_before_its_body_comes_until_its_answer(tmp_path: Path):
+    app = an_app(tmp_path, served=a_served(), max_batches=1)
+    room, let_come = services(app).batch.room, asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"rows": ['
+        await let_come.wait()
+        yield GOOD + b"]}"
+
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    async with client(app) as http:
+        first = asyncio.create_task(http.post("/predict/batch", content=slow(), headers=JSON))
+        await eventually(lambda: room.taken == 1, 10, "a batch whose body is not there")
+        second = await http.post("/predict/batch", content=unread(), headers=JSON)
+        assert second.status_code == 503
+        let_come.set()
+        assert (await first).status_code == 200
+    assert room.taken == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"{", 400), (b" " * 3_000_000, 413), (b'{"rows": []}', 422), (b'{"rows": [{}]}', 200)]
+)
+async def test_a_place_for_a_batch_is_given_back_whatever_comes_of_it(tmp_path: Path, content: bytes, status: int):
+    app = an_app(tmp_path, served=a_served(), max_batches=1)
+    async with client(app) as http:
+        for _ in range(2):
+            answer = await http.post("/predict/batch", content=content, headers=JSON)
+            assert answer.status_code == status
+    assert services(app).batch.room.taken == 0
+
+
+@pytest.mark.parametrize("path", ["/predict/", "/model/", "/predict/batch/"])
+async def test_a_slash_too_many_is_a_problem_and_leads_nowhere(tmp_path: Path, path: str):
+    async with client(an_app(tmp_path, served=a_served())) as http:
+        answer = await http.post(path, content=GOOD, headers={**JSON, "host": "evil"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("name", "sender"), [("an expired key", 3), ("a key for reading", 2), ("more than the rate", 4), ("no key", None)]
+)
+async def test_the_line_of_a_refusal_names_the_client_where_the_key_is_known(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, sender: int | None
+):
+    headers, times, _, category = REFUSED[name]
+    app = keyed(tmp_path)
+
+    with caplog.at_level(logging.INFO):
+        await predict(app, headers, times=times)
+
+    (record,) = [record for record in caplog.records if record.name == "api.refused"]
+    known = {} if sender is None else {"client": f"client-{sender}"}
+    assert {"category": category, **known}.items() <= vars(record).items()
+    assert hasattr(record, "client") == (sender is not None)
+
+
+async def test_the_line_of_a_refused_look_up_names_the_client_too(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    app = keyed(tmp_path)
+
+    with caplog.at_level(logging.INFO):
+        async with client(app) as http:
+            assert (await http.get("/model", headers=bearer(3))).status_code == 401
+
+    (record,) = [record for record in caplog.records if record.name == "api.refused"]
+    assert {"category": "expired-key", "client": "client-3"}.items() <= vars(record).items()

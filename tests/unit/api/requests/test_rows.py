@@ -1,12 +1,13 @@
 import json
-import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import RequestRefused
-from api.requests.rows import RowsReader, finite
+from api.errors import BodyTooLarge, InvalidRequest, RequestRefused
+from api.requests.cutting import Cutting
+from api.requests.rows import RowsReader
 from api.requests.schemas import RequestReader
 from tests.builders import NOON, a_schema
 from tests.serving import FUTURE
@@ -32,6 +33,13 @@ TEXTS = [
 ]
 
 
+def cut(body: bytes, limit: int = 50) -> list[bytes]:
+    cutting = Cutting(body, limit)
+    for _ in cutting.steps():
+        pass
+    return cutting.rows
+
+
 def alone(text: str) -> Any:
     """The request, or the category and places of what is wrong."""
     try:
@@ -44,7 +52,7 @@ def alone(text: str) -> Any:
 def test_a_row_among_others_is_read_as_it_would_be_alone(texts: list[str]):
     body = ('{"rows": [' + ", ".join(texts) + "]}").encode()
 
-    read = ROWS.read_all(body, NOON) or list(ROWS.read_each(body, NOON))
+    read = ROWS.read_all(body, NOON) or list(ROWS.read_each(cut(body), NOON))
 
     found = [
         (row.category, [fault.pointer.removeprefix(f"/rows/{n}") for fault in row.errors])
@@ -71,18 +79,56 @@ values = st.recursive(
 )
 
 
-@given(values)
-def test_what_json_has_no_words_for_becomes_out_of_range_and_texts_stay_as_they_were(value: Any):
-    text = json.dumps([value])
+@given(st.lists(values, min_size=1, max_size=6), st.sampled_from([None, 1]))
+def test_a_body_is_cut_into_just_its_rows(rows: list[Any], indent: int | None):
+    body = json.dumps({"rows": rows}, indent=indent).encode()
 
-    assert json.loads(finite(text.encode()), parse_constant=None) == replaced([value])
+    assert [json.dumps(json.loads(row)) for row in cut(body)] == [json.dumps(row) for row in rows]
 
 
-def replaced(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else math.inf
-    if isinstance(value, list):
-        return [replaced(item) for item in value]
-    if isinstance(value, dict):
-        return {name: replaced(item) for name, item in value.items()}
-    return value
+@given(st.text('[]{}",:\\ 0N\n', max_size=40))
+def test_whatever_is_sent_is_cut_or_refused_and_what_is_json_is_cut_right(text: str):
+    body = ('{"rows": [' + text).encode()
+    try:
+        rows = json.loads(body, strict=False)["rows"]
+    except (ValueError, TypeError):
+        rows = None
+    try:
+        found = cut(body)
+    except RequestRefused:
+        assert not rows or len(json.loads(body, strict=False)) > 1 or body.count(b'"rows"') > 1
+        return
+    if rows is not None:
+        assert [json.loads(row, strict=False) for row in found] == rows
+
+
+LONG = ['"' + "a" * 40_000 + '"', '"' + "\\\\" * 40_000 + '"', "[" * 20_000 + "]" * 20_000, " " * 40_000]
+
+
+@pytest.mark.parametrize("row", LONG, ids=["text", "backslashes", "brackets", "blanks"])
+def test_a_row_longer_than_a_look_is_one_row(row: str):
+    assert cut(f'{{"rows": [{row},1]}}'.encode()) == [row.encode(), b"1"]
+
+
+def test_cutting_ends_at_the_first_row_too_many():
+    cutting = Cutting(b'{"rows": [' + b"NaN," * 100_000 + b"0]}", 50)
+    with pytest.raises(InvalidRequest, match="no batch") as refused:
+        list(cutting.steps())
+
+    assert refused.value.errors[0].detail == "has more than 50 rows: send 1 to 50 in one request"
+    assert len(cutting.rows) == 51
+
+
+def test_rows_far_too_many_are_not_even_decoded():
+    assert ROWS.read_all(b'{"rows": [' + b",".join([b'{"features": {}}'] * 51) + b"]}", NOON) is None
+
+
+def test_the_faults_of_a_row_are_not_looked_for_in_more_than_a_request_may_have():
+    long = b'{"features": {"distance": 1, "no": "' + b"x" * 70_000 + b'"}}'
+    right = b'{"features": {"distance": 1, "carrier": "' + b"x" * 70_000 + b'"}}'
+
+    refused, read = ROWS.read_each([long, right], NOON)
+
+    assert isinstance(refused, BodyTooLarge)
+    assert [fault.pointer for fault in refused.errors] == ["/rows/0"]
+    assert not isinstance(read, RequestRefused)

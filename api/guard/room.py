@@ -1,0 +1,33 @@
+"""Room: how many requests are worked on at a time, where each of them may be large.
+
+A place is taken before the body is read: bodies that are not there yet, or not whole, are what fills memory.
+"""
+
+from __future__ import annotations
+
+from api.errors import Overloaded
+
+
+class Room:
+    """most: places.
+
+    >>> room = Room(1)
+    >>> room.enter(); room.leave(); room.enter(); room.taken
+    1
+    """
+
+    __slots__ = ("_most", "taken")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.taken = 0
+
+    def enter(self) -> None:
+        """Take a place, for which `leave` has to be called. Raises Overloaded."""
+        if self.taken >= self._most:
+            raise Overloaded("More batches wait than can be answered soon.")
+        self.taken += 1
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self.taken -= 1

@@ -1,0 +1,170 @@
+"""Cutting: the body of a batch cut into its rows, a little at a time.
+
+Any decoder of a whole body holds the event loop for as long as the body asks it to: a million zeros are a million
+objects. This one looks only at what separates rows, stops at the first row too many, and lets others have the event
+loop in between. What is wrong inside of a row is left to whoever reads the row, so it costs that row alone; only a body
+whose brackets or quotes do not match is no JSON as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from api.errors import FieldError, InvalidRequest, Unreadable
+from api.requests.diagnosis import BYTE_ORDER_MARK, MARKED, pointer
+
+ROWS = "rows"
+_SHAPE = 'must be {"rows": [...]}, each row a request as POST /predict takes it'
+_WINDOW = 16_384  # bytes that one look takes in at most
+_LONGEST_KEY = 1024
+_SPACE = b" \t\r\n"
+_OPENS = {b"{": b"}", b"[": b"]"}
+
+_blank = re.compile(rb"[ \t\r\n]*+")
+_key = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_in_text = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_in_rows = re.compile(rb'[^"\[\]{},]*+')
+_in_row = re.compile(rb'[^"\[\]{}]*+')  # commas inside of a row separate no rows
+
+
+class Cutting:
+    """rows: those of `body`, whole only when `steps` has come to its end. limit: most of them."""
+
+    def __init__(self, body: bytes, limit: int) -> None:
+        self.rows: list[bytes] = []
+        self._body = body
+        self._limit = limit
+
+    def steps(self) -> Iterator[None]:
+        """Each takes some microseconds, and at most some hundred. Raises Unreadable or InvalidRequest."""
+        _check_utf8(self._body)
+        yield
+        at = self._after_rows_colon()
+        yield
+        if self._body[at : at + 1] != b"[":
+            if at == len(self._body):
+                raise _ends()
+            raise _no_batch(pointer(ROWS), "must be an array of requests", "wrong-type")
+        at += 1
+        first = self._skip(at)
+        if self._body[first : first + 1] == b"]":
+            raise self._miscounted(0)
+        closed: list[int] = []
+        yield from self._cut(at, closed)
+        yield
+        self._end(closed[0])
+
+    def _cut(self, at: int, closed: list[int]) -> Iterator[None]:
+        """closed: is given where the array ends."""
+        body, length, rows = self._body, len(self._body), self.rows
+        begun, expected = at, bytearray()  # of the row; and the brackets that it has to close
+        while at < length:
+            at = (_in_row if expected else _in_rows).match(body, at, at + _WINDOW).end()  # type: ignore[union-attr]
+            mark = body[at : at + 1]
+            if mark == b'"':
+                at += 1
+                while True:
+                    at = _in_text.match(body, at, at + _WINDOW).end()  # type: ignore[union-attr]
+                    if body[at : at + 1] == b'"':
+                        break
+                    if at + 2 > length:
+                        raise _ends()
+                    yield
+                at += 1
+            elif mark == b"{" or mark == b"[":
+                expected += _OPENS[mark]
+                at += 1
+            elif mark == b"}" or mark == b"]":
+                if expected:
+                    if expected[-1:] != mark:
+                        raise _mismatch(at)
+                    expected.pop()
+                    at += 1
+                elif mark == b"]":
+                    rows.append(body[begun:at])
+                    if len(rows) > self._limit:
+                        raise self._miscounted(len(rows))
+                    closed.append(at + 1)
+                    return
+                else:
+                    raise _mismatch(at)
+            elif mark == b"," and not expected:
+                rows.append(body[begun:at])
+                if len(rows) > self._limit:
+                    raise self._miscounted(len(rows))
+                at += 1
+                begun = at
+            yield
+        raise _ends()
+
+    def _after_rows_colon(self) -> int:
+        at = self._skip(0)
+        first = self._body[at : at + 1]
+        if first != b"{":
+            if not first or first not in b'["0123456789-tfn':
+                raise Unreadable("not-json", "The body is not JSON.")
+            raise _no_batch("", _SHAPE, "wrong-type")
+        at = self._skip(at + 1)
+        if self._body[at : at + 1] == b"}":
+            raise _no_batch(pointer(ROWS), f"is missing: the body {_SHAPE}", "missing-field")
+        return self._after_key(at)
+
+    def _after_key(self, at: int) -> int:
+        """Raises InvalidRequest for any key but `rows`."""
+        found = _key.match(self._body, at, at + _LONGEST_KEY)
+        if found is None:
+            if self._body[at : at + 1] == b'"' and len(self._body) - at > _LONGEST_KEY:
+                raise _no_batch("", f"has an unknown field: leave it out; the body {_SHAPE}", "unknown-field")
+            raise Unreadable("not-json", f"The body is not JSON: no key at byte {at}.")
+        try:
+            name = msgspec.json.decode(found[0], type=str)
+        except msgspec.MsgspecError as error:
+            raise Unreadable("not-json", f"The body is not JSON: {error}.") from error
+        at = self._skip(found.end())
+        if self._body[at : at + 1] != b":":
+            raise Unreadable("not-json", f"The body is not JSON: no colon at byte {at}.")
+        if name != ROWS:
+            raise _no_batch(pointer(name), f"unknown field: leave it out; the body {_SHAPE}", "unknown-field")
+        return self._skip(at + 1)
+
+    def _end(self, at: int) -> None:
+        """What is after the array: the end of the body, and nothing else."""
+        at = self._skip(at)
+        mark = self._body[at : at + 1]
+        if mark == b",":
+            self._after_key(self._skip(at + 1))
+            raise _no_batch(pointer(ROWS), "is there twice: send it once", "wrong-type")
+        if mark != b"}" or self._skip(at + 1) != len(self._body):
+            raise _mismatch(at)
+
+    def _skip(self, at: int) -> int:
+        return _blank.match(self._body, at).end()  # type: ignore[union-attr]
+
+    def _miscounted(self, rows: int) -> InvalidRequest:
+        has = "has no row" if not rows else f"has more than {self._limit} rows"
+        return _no_batch(pointer(ROWS), f"{has}: send 1 to {self._limit} in one request", "row-count")
+
+
+def _check_utf8(body: bytes) -> None:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.") from error
+    if text.startswith(BYTE_ORDER_MARK):
+        raise Unreadable("not-json", MARKED)
+
+
+def _ends() -> Unreadable:
+    return Unreadable("not-json", "The body is not JSON: it ends before its brackets and quotes are closed.")
+
+
+def _mismatch(at: int) -> Unreadable:
+    return Unreadable("not-json", f"The body is not JSON: byte {at} does not belong there.")
+
+
+def _no_batch(where: str, detail: str, category: Any) -> InvalidRequest:
+    return InvalidRequest(category, "The body is no batch of requests.", (FieldError(where, detail, category),))
