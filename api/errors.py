@@ -5,6 +5,7 @@ ApiError
 ├── RequestRefused       a request that cannot be answered as it is; carries its category and the fields at fault
 │   ├── Unreadable       the body is not JSON at all
 │   ├── WrongContentType the body is declared as something else than JSON
+│   ├── EncodedBody      the body is compressed, or encoded in another way
 │   ├── BodyTooLarge     more bytes than the limit
 │   ├── BodyTooLate      the rest of the body did not arrive in time
 │   ├── NotAdmitted      no API key, a wrong one or an expired one
@@ -74,12 +75,18 @@ class SettingsError(ApiError):
 
 
 class RequestRefused(ApiError):
-    """A request that cannot be answered as it is. `errors` names each field and the fix; it may be empty."""
+    """A request that cannot be answered as it is. `errors` names each field and the fix; it may be empty.
 
-    def __init__(self, category: Category, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
+    client: the name of its key, where the key is known and its request was not let in; for the log.
+    """
+
+    def __init__(
+        self, category: Category, detail: str, errors: tuple[FieldError, ...] = (), *, client: str = ""
+    ) -> None:
         super().__init__(detail)
         self.category = category
         self.errors = errors
+        self.client = client
 
 
 class Unreadable(RequestRefused):
@@ -88,6 +95,10 @@ class Unreadable(RequestRefused):
 
 class WrongContentType(RequestRefused):
     """The body is declared as something else than JSON."""
+
+
+class EncodedBody(RequestRefused):
+    """The body is compressed, or encoded in another way."""
 
 
 class BodyTooLarge(RequestRefused):
@@ -105,16 +116,16 @@ class NotAdmitted(RequestRefused):
 class OutOfScope(RequestRefused):
     """The key is right, but lacks the scope. scope: the one that is needed."""
 
-    def __init__(self, scope: str, detail: str) -> None:
-        super().__init__("scope", detail)
+    def __init__(self, scope: str, detail: str, client: str = "") -> None:
+        super().__init__("scope", detail, client=client)
         self.scope = scope
 
 
 class RateExceeded(RequestRefused):
     """The key has used up its rate. retry_after: whole seconds after which the same request fits."""
 
-    def __init__(self, retry_after: int, detail: str) -> None:
-        super().__init__("rate", detail)
+    def __init__(self, retry_after: int, detail: str, client: str = "") -> None:
+        super().__init__("rate", detail, client=client)
         self.retry_after = retry_after
 
 

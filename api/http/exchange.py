@@ -110,10 +110,11 @@ class Exchange:
             return reply if reply.request_id and not headers.request_id else self._named(reply, headers)
         except ClientGone:
             raise
-        except RequestRefused as error:
-            category: str = error.category
-            client = client or error.client
-            reply = of_error(_encoded(raw) or error if isinstance(error, Unreadable) else error)
+        except RequestRefused as found:
+            refused = (_encoded(raw) or found) if isinstance(found, Unreadable) else found
+            category: str = refused.category
+            client = client or refused.client
+            reply = of_error(refused)
             self._telemetry.refused.labels(category).inc()
         except Exception as error:
             category, reply = why(error), of_error(error)

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.errors import ApiError
+from api.errors import ApiError, RequestRefused
 from api.http.body import ClientGone
 from api.http.parameters import faults
 from api.http.plain import IN_SCOPE
@@ -22,15 +22,16 @@ from api.telemetry import Telemetry
 def handle_errors(app: FastAPI, refusals: Refusals, telemetry: Telemetry) -> None:
     """Install the handlers. refusals: told of each."""
 
-    def noted(request: Request, word: str, reply: Reply) -> Response:
+    def noted(request: Request, word: str, reply: Reply, client: str = "") -> Response:
         (telemetry.refused if reply.status < 500 else telemetry.failed).labels(word).inc()
         # the route's own path: what was asked for may have somebody's id in it
         path = getattr(request.scope.get("route"), "path", "-")
-        refusals.note(word, reply.status, path, request.scope[IN_SCOPE].encode())
+        refusals.note(word, reply.status, path, request.scope[IN_SCOPE].encode(), client)
         return to_response(reply)
 
     async def api_error(request: Request, error: Exception) -> Response:
-        return noted(request, why(error), of_error(error))
+        client = error.client if isinstance(error, RequestRefused) else ""
+        return noted(request, why(error), of_error(error), client)
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

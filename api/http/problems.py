@@ -13,6 +13,7 @@ from api.errors import (
     ApiError,
     BodyTooLarge,
     BodyTooLate,
+    EncodedBody,
     ExplainBusy,
     ExplainTimeout,
     FieldError,
@@ -89,6 +90,7 @@ _KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
     (IdempotencyInProgress, _Kind(409, "", "The same request is being worked on")),
     (IdempotencyMismatch, _Kind(422, "", "The idempotency key belongs to another request")),
     (WrongContentType, _Kind(415, "", "The content type is not JSON")),
+    (EncodedBody, _Kind(415, "", "The body is encoded")),
     (InvalidRequest, _Kind(422, "", "The request does not fit the model")),
     (NoModel, _Kind(503, "no-model", "No model is loaded")),
     (OutboxClosed, _Kind(503, "outbox", "Predictions are refused for now")),
@@ -101,6 +103,8 @@ _KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
     (LookupsAway, _Kind(503, "lookups", "Predictions cannot be looked up for now")),
     (NoSuchPrediction, _Kind(404, "no-such-prediction", "No such prediction")),
 )
+_TITLES = {"row-count": "The batch cannot be taken"}
+"""Of a category, where its class says less."""
 UNEXPECTED = "unexpected"
 PARAMETER = "parameter"
 _REALM = 'Bearer realm="tidemark"'
@@ -183,7 +187,8 @@ def headers_of(error: Exception) -> tuple[tuple[str, str], ...]:
 def _known(error: Exception, kind: _Kind) -> Problem:
     faults = tuple(map(_fault, error.errors)) if isinstance(error, RequestRefused) else ()
     detail = "The model could not score this row." if isinstance(error, ScoringFailed) else str(error)
-    return Problem(_TYPE + why(error), kind.title, kind.status, detail, faults)
+    word = why(error)
+    return Problem(_TYPE + word, _TITLES.get(word, kind.title), kind.status, detail, faults)
 
 
 def _fault(error: FieldError) -> Fault:

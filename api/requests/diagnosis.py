@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -25,7 +26,10 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_NAME = 100
 _LONGEST_INTEGER = 400  # digits; more is infinite as a float, and slow to read as an integer
 _TOP = ("features", "entity_id", "event_time")
+BYTE_ORDER_MARK = "\ufeff"
+MARKED = "The body begins with a byte order mark: leave it out."
 _WORDS: dict[Kind, str] = {"numeric": "a number", "categorical": "a text", "boolean": "true or false"}
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FORM = "an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z"
 
 
@@ -47,6 +51,8 @@ def diagnose(
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         return Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.")
+    if text.startswith(BYTE_ORDER_MARK):
+        return Unreadable("not-json", MARKED)
     try:
         data = json.loads(text, parse_constant=lambda _: _NonFinite(), parse_int=_integer)
     except json.JSONDecodeError as error:
@@ -101,7 +107,10 @@ def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check]) -> Iter
 
 
 def _entity_faults(value: Any) -> Iterator[FieldError]:
-    if not isinstance(value, str) or not 1 <= len(value) <= 200 or not _encodable(value):
+    if isinstance(value, str) and not _encodable(value):
+        detail = "holds half of a surrogate pair, which is no character: send the whole character, or leave it out"
+        yield FieldError("/entity_id", detail, "entity-id")
+    elif not isinstance(value, str) or not 1 <= len(value) <= 200:
         yield FieldError("/entity_id", "must be a text of 1 to 200 characters: mend it or leave it out", "entity-id")
 
 
@@ -110,6 +119,9 @@ def _time_faults(value: Any) -> Iterator[FieldError]:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         time = None
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        yield FieldError("/event_time", f"is a date without a time: send {_FORM}", "event-time")
+        return
     if time is not None and time.tzinfo is None:
         yield FieldError("/event_time", "has no time zone: add Z, or an offset such as +02:00", "event-time")
         return

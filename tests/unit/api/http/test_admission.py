@@ -1,8 +1,8 @@
 """Keys, rates and the bound on what waits, as a client sees them: by the fast path and by the plain one alike."""
 
-import logging
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
