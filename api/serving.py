@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from api.errors import ApiError, SettingsError
 from api.guard.silent import SilentConnections
+from api.logs.start import start_logging
 from api.settings import ApiSettings
 from api.workers.board import Worker
 from api.workers.supervisor import Supervisor
@@ -74,6 +75,7 @@ def serve(settings: ApiSettings) -> None:
 
 def _supervise(settings: ApiSettings, port: int, started: Callable[[], None]) -> int:
     def work(worker: Worker, ready: Callable[[], None]) -> None:
+        start_logging(settings.log_level, settings.log_format, worker=f"{worker.number:02d}")
         try:
             _answer(settings, bind(settings.host, port, shared=True), ready, worker)
         except ApiError as error:
@@ -94,7 +96,7 @@ def _answer(
     # imported late: it takes seconds, and a wrong setting should be known at once
     import uvicorn
 
-    from api.http.one_write import OneWrite
+    from api.http.light_door import door_to
     from api.main import create_app
 
     app = create_app(settings, worker=worker)
@@ -110,7 +112,7 @@ def _answer(
         uvicorn.Config(
             app,
             loop="uvloop",
-            http=OneWrite,
+            http=door_to(app),
             lifespan="on",
             log_config=None,
             access_log=False,

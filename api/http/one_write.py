@@ -17,7 +17,8 @@ class OneWrite(HttpToolsProtocol):
     """For uvicorn's setting `http`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, Gathered(transport, self.loop)))
+        self.gathered = Gathered(transport, self.loop)
+        super().connection_made(cast(asyncio.Transport, self.gathered))
 
 
 class Gathered:
@@ -34,6 +35,14 @@ class Gathered:
         if not self._pieces:
             self._loop.call_soon(self._flush)
         self._pieces.append(data)
+
+    def write_now(self, data: bytes) -> None:
+        """A whole answer, after what was written."""
+        if self._pieces:
+            self._pieces.append(data)
+            self._flush()
+        elif not self._inner.is_closing():
+            self._inner.write(data)
 
     def close(self) -> None:
         """After what was written."""

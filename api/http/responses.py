@@ -1,4 +1,6 @@
-"""A Reply as ASGI's headers, for the fast path, and as FastAPI's response object; and JSON that is written already."""
+"""A Reply as its headers, as ASGI has them and as they are sent, and as FastAPI's response object; and JSON that is
+written already.
+"""
 
 from __future__ import annotations
 
@@ -31,3 +33,13 @@ def raw_headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     if reply.headers:
         headers += [(name.encode(), value.encode()) for name, value in reply.headers]
     return headers
+
+
+def head_lines(reply: Reply) -> bytes:
+    """The same, in the same order, as they are sent."""
+    lines = f"content-length: {len(reply.body)}\r\ncontent-type: {reply.content_type}\r\n"
+    if reply.request_id:
+        lines += f"x-request-id: {reply.request_id}\r\n"
+    for name, value in reply.headers:
+        lines += f"{name}: {value}\r\n"
+    return lines.encode()

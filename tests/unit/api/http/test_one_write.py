@@ -77,3 +77,18 @@ async def test_nothing_is_written_to_a_connection_that_the_client_has_ended():
 
 async def test_all_else_is_the_transports_own():
     assert gathered(Inner()).get_extra_info("peername") == "the peername"
+
+
+async def test_a_whole_answer_leaves_at_once_and_after_what_was_written_before_it():
+    inner = Inner()
+    transport = gathered(inner)
+
+    transport.write_now(b"one")
+    transport.write(b"two ")
+    transport.write_now(b"three")
+    assert inner.writes == [b"one", b"two three"]
+    await asyncio.sleep(0)
+    inner.closed = True
+    transport.write_now(b"too late")
+
+    assert inner.writes == [b"one", b"two three"]
