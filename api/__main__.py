@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Annotated, NoReturn
 
@@ -17,7 +18,9 @@ import typer
 from api.errors import ApiError
 from api.guard.commands import keys
 from api.logs.start import start_logging
-from api.settings import PREFIX, ApiSettings, load_settings
+from api.settings import PREFIX, ApiSettings, load_settings, misspelt
+
+log = logging.getLogger("api")
 
 cli = typer.Typer(
     add_completion=False,
@@ -65,6 +68,8 @@ def main(
     try:
         settings = load_settings()
         start_logging(settings.log_level, settings.log_format)
+        for line in misspelt(os.environ):
+            log.warning("settings: %s", line)
         serve(settings)
     except ApiError as error:
         fail(error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -146,6 +148,22 @@ def load_settings() -> ApiSettings:
         return ApiSettings()
     except ValidationError as error:
         raise SettingsError("; ".join(_fault(fault) for fault in error.errors())) from error
+
+
+def misspelt(names: Iterable[str]) -> Iterator[str]:
+    """A line for each variable of the environment that begins like a setting, is none, and is nearly one.
+
+    >>> list(misspelt(["API_WORKER", "API_WORKERS", "API_GATEWAY", "PATH"]))
+    ['API_WORKER is no setting; did you mean API_WORKERS?']
+    """
+    known = [PREFIX + name.upper() for name in ApiSettings.model_fields]
+    for name in sorted(names):
+        if not name.upper().startswith(PREFIX) or name.upper() in known:
+            continue
+        # without the prefix, which all have in common
+        near = difflib.get_close_matches(name.upper()[len(PREFIX) :], [one[len(PREFIX) :] for one in known], 1, 0.75)
+        if near:
+            yield f"{name} is no setting; did you mean {PREFIX}{near[0]}?"
 
 
 def _fault(fault: ErrorDetails) -> str:

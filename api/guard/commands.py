@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 import typer
@@ -18,11 +18,19 @@ import typer
 from api.errors import ApiError, SettingsError
 from api.guard.expiry import read_expiry
 from api.guard.key_file import Entries, change, read
-from api.guard.keys import ID_BYTES, SECRET_BYTES, KeyEntry, hash_of, mint
+from api.guard.keys import ID_BYTES, SECRET_BYTES, KeyEntry, Scope, hash_of, mint
 
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True, pretty_exceptions_enable=False)
 
 _File = Annotated[Path, typer.Option("--file", envvar="API_KEYS_FILE", help="The file of keys.")]
+
+
+_ALLOWED = {
+    "scopes": f"--scope: the scopes are {', '.join(get_args(Scope))}; give the option once for each",
+    "name": "--name: 1 to 64 letters, digits and . _ -, of which the first is a letter or a digit",
+    "rate": "--rate: must be above 0",
+    "burst": "--burst: must be 1 or more",
+}
 
 
 @contextmanager
@@ -60,7 +68,7 @@ def add(
         try:
             new = msgspec.convert(entry, KeyEntry)
         except msgspec.ValidationError as error:
-            raise SettingsError(f"{error}".replace("`$.", "`--").replace("--scopes", "--scope")) from error
+            raise SettingsError(_in_words(str(error))) from error
         change(file, lambda entries: _with(entries, new))
     typer.echo(made.text)
     typer.echo(f"Key {made.id} of {name} is in {file}. It is shown only now.", err=True)
@@ -84,6 +92,12 @@ def revoke(file: _File, id_: Annotated[str, typer.Argument(metavar="ID", help="A
     with _in_one_line():
         change(file, lambda entries: _without(entries, id_))
     typer.echo(f"Key {id_} is revoked.", err=True)
+
+
+def _in_words(error: str) -> str:
+    """What is wrong with an option. error: msgspec's text, which ends with where it is: `$.name`."""
+    where = error.rpartition("`$.")[2].partition("`")[0].partition("[")[0]
+    return _ALLOWED.get(where, error)
 
 
 def _with(entries: Entries, new: KeyEntry) -> Entries:

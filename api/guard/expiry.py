@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.errors import SettingsError
 
+_OTHER_SPAN = re.compile(r"\d+(?![dh]$)[^\W\d_]+")
 _SPAN = re.compile(r"(\d{1,5})([dh])")
 
 
@@ -19,7 +20,11 @@ def read_expiry(text: str, now: datetime) -> datetime:
     """
     if span := _SPAN.fullmatch(text):
         count = int(span[1])
+        if not count:
+            raise SettingsError(f"--expires {text}: that is over")
         return _whole(now) + (timedelta(days=count) if span[2] == "d" else timedelta(hours=count))
+    if _OTHER_SPAN.fullmatch(text):
+        raise SettingsError(f"--expires {text}: the units are d (days) and h (hours), as in 90d and 12h")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

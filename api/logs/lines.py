@@ -18,11 +18,12 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 
 
 class JsonLines(logging.Formatter):
-    """messages: whether exceptions are shown with theirs."""
+    """messages: whether exceptions are shown with theirs. worker: which of several processes writes."""
 
-    def __init__(self, *, messages: bool = False) -> None:
+    def __init__(self, *, messages: bool = False, worker: str = "") -> None:
         super().__init__()
         self._messages = messages
+        self._worker = {"worker": worker} if worker else {}
 
     def format(self, record: logging.LogRecord) -> str:
         """time, level, logger, message; then what was given as `extra`; then exception and traceback."""
@@ -30,6 +31,7 @@ class JsonLines(logging.Formatter):
             "time": moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
+            **self._worker,
             "message": text_of(record),
             **extras(record),
         }
@@ -42,13 +44,14 @@ class JsonLines(logging.Formatter):
 class TextLines(logging.Formatter):
     """As JsonLines, for the eye: extras as name=value, and the traceback under its line."""
 
-    def __init__(self, *, messages: bool = False) -> None:
+    def __init__(self, *, messages: bool = False, worker: str = "") -> None:
         super().__init__()
         self._messages = messages
+        self._worker = f"[{worker}] " if worker else ""
 
     def format(self, record: logging.LogRecord) -> str:
         more = "".join(f" {name}={value}" for name, value in extras(record).items())
-        line = f"{moment(record)} {record.levelname} {record.name}: {text_of(record)}{more}"
+        line = f"{self._worker}{moment(record)} {record.levelname} {record.name}: {text_of(record)}{more}"
         if record.exc_info and record.exc_info[1] is not None:
             causes = " <- ".join(_causes(record.exc_info[1], self._messages))
             line = "\n    ".join([f"{line}: {causes}", *_places(record.exc_info[1])])

@@ -39,8 +39,8 @@ class BoundedRate(logging.Filter):
         return missed is not None
 
 
-def start_logging(level: str, form: Format = "auto", stream: TextIO | None = None) -> None:
-    """level: debug, info, warning or error. stream: stderr.
+def start_logging(level: str, form: Format = "auto", stream: TextIO | None = None, *, worker: str = "") -> None:
+    """level: debug, info, warning or error. stream: stderr. worker: which of several processes this is, for each line.
 
     auto: text on a terminal, where somebody reads, and JSON elsewhere, where a collector does.
     """
@@ -48,7 +48,8 @@ def start_logging(level: str, form: Format = "auto", stream: TextIO | None = Non
     messages = level == "debug"
     as_text = form == "text" or (form == "auto" and out.isatty())
     handler = logging.StreamHandler(out)
-    handler.setFormatter(TextLines(messages=messages) if as_text else JsonLines(messages=messages))
+    lines = TextLines if as_text else JsonLines
+    handler.setFormatter(lines(messages=messages, worker=worker))
     handler.addFilter(BoundedRate())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)  # whatever a library has set up
     logging.captureWarnings(True)

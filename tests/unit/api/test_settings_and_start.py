@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from api.__main__ import describe_settings
 from api.errors import SettingsError
 from api.serving import bind
-from api.settings import ApiSettings
+from api.settings import ApiSettings, misspelt
 from tests.serving import settings_for
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +34,39 @@ def test_missing_settings_stop_the_start_with_one_line_that_names_them(tmp_path:
 
     assert ended.returncode == 2
     assert ended.stderr == "api: API_MODEL is not set; API_TRACKING_URI is not set; API_BOOTSTRAP is not set\n"
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told_once(tmp_path: Path):
+    (tmp_path / "outbox" / "00" / "epoch").mkdir(parents=True)
+
+    ended = start(
+        tmp_path,
+        **NEEDED,
+        API_PORT="0",
+        API_WORKER="3",
+        API_GATEWAY="x",
+        API_LOG_FORMAT="text",
+        API_OUTBOX_DIR="outbox",
+    )
+
+    assert [line for line in ended.stderr.splitlines() if "no setting" in line] == [
+        next(
+            line
+            for line in ended.stderr.splitlines()
+            if line.endswith("API_WORKER is no setting; did you mean API_WORKERS?")
+        )
+    ]
+    assert "API_GATEWAY" not in ended.stderr
+
+
+def test_only_what_is_nearly_a_setting_is_taken_for_a_slip():
+    right = [f"API_{name.upper()}" for name in ApiSettings.model_fields]
+
+    assert list(misspelt([*right, "api_workers", "API_SERVICE_HOST", "API_PORT_8000_TCP", "WORKER"])) == []
+    assert list(misspelt(["API_MODEL_ALAIS", "API_WORKER"])) == [
+        "API_MODEL_ALAIS is no setting; did you mean API_MODEL_ALIAS?",
+        "API_WORKER is no setting; did you mean API_WORKERS?",
+    ]
 
 
 def test_a_refused_address_is_named_but_not_printed(tmp_path: Path):

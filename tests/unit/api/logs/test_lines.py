@@ -54,6 +54,18 @@ def test_text_has_the_same():
     assert line.endswith("Z WARNING api.part: 3 rows category=rate status=429")
 
 
+def test_of_several_workers_each_line_says_whose_it_is():
+    out = {form: io.StringIO() for form in ("json", "text")}
+    for form, stream in out.items():
+        with own_logging():
+            start_logging("info", form, stream, worker="01")
+            logging.getLogger("api.part").warning("said")
+
+    assert json.loads(out["json"].getvalue())["worker"] == "01"
+    assert out["text"].getvalue().startswith("[01] 2")
+    assert out["text"].getvalue().endswith("WARNING api.part: said\n")
+
+
 @pytest.mark.parametrize("lines", [JsonLines, TextLines])
 def test_an_exception_is_shown_by_its_types_and_places_and_never_by_what_it_quotes(lines: type[logging.Formatter]):
     text = lines().format(a_record("failed", error=raised()))
