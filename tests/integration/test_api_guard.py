@@ -31,9 +31,10 @@ async def model() -> str:
 
 @pytest.fixture(scope="module")
 async def keyed(model: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
-    """A server with keys, and impatient with bodies. Its keys: 1 for everything, 2 for reading, 3 with a rate."""
+    """A server with keys, and impatient with bodies. Its keys: 1 for everything, 2 for reading, 3 and 4 with a rate."""
     folder = tmp_path_factory.mktemp("keyed")
-    entries = [an_entry(1), an_entry(2, scopes=("read",)), an_entry(3, rate=1.0, burst=5)]
+    limited = [an_entry(number, rate=1.0, burst=5) for number in (3, 4)]
+    entries = [an_entry(1), an_entry(2, scopes=("read",)), *limited]
     api = an_api(
         folder,
         keys_file=write_keys(folder / "keys.json", entries),
@@ -157,9 +158,21 @@ async def test_a_rate_is_of_rows_and_the_refused_is_told_when_to_come_back(keyed
     assert (await post(keyed, bearer(3), "/predict/batch", batch(5))).status_code == 200
     refused = await post(keyed, bearer(3))
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
-    too_many = await post(keyed, bearer(3), "/predict/batch", batch(6))
-    assert too_many.status_code == 429
     assert (await post(keyed, bearer(1))).status_code == 200
+
+    refused = await post(keyed, bearer(3), "/predict/batch", batch(3))
+    assert refused.status_code == 429
+    await asyncio.sleep(int(refused.headers["retry-after"]))  # as a client does
+    assert (await post(keyed, bearer(3), "/predict/batch", batch(3))).status_code == 200
+
+
+async def test_a_batch_beyond_the_burst_of_its_key_is_told_what_fits_although_nothing_was_used(keyed: Api):
+    too_many = await post(keyed, bearer(4), "/predict/batch", {"rows": [{"features": GOOD}] * 6})
+
+    assert (too_many.status_code, too_many.json()["type"]) == (422, "urn:tidemark:problem:row-count")
+    assert "5 at a time" in too_many.json()["errors"][0]["detail"]
+    assert "retry-after" not in too_many.headers
+    assert (await post(keyed, bearer(4), "/predict/batch", {"rows": [{"features": GOOD}] * 5})).status_code == 200
 
 
 async def test_keys_are_made_revoked_and_read_again_without_a_restart(model: str, tmp_path: Path):
@@ -182,7 +195,7 @@ async def test_keys_are_made_revoked_and_read_again_without_a_restart(model: str
         await eventually(revoked, 20, "the end of the old one")
         assert (await post(api, new)).status_code == 200
 
-        path.write_text('{"v": 1, "keys": [{}]}')
+        path.write_bytes(b'{"v": 1, "keys": [{"name": "caf\xe9"}]}')
 
         def told() -> bool:
             return any("the former ones stay in force" in line for line in api.process.tail(20))
