@@ -43,7 +43,11 @@ class Cutting:
         """Each takes some microseconds, and at most some hundred. Raises Unreadable or InvalidRequest."""
         _check_utf8(self._body)
         yield
-        at = self._after_rows_colon()
+        try:
+            at = self._after_rows_colon()
+        except InvalidRequest:
+            _check_json(self._body)
+            raise
         yield
         if self._body[at : at + 1] != b"[":
             if at == len(self._body):
@@ -52,6 +56,7 @@ class Cutting:
         at += 1
         first = self._skip(at)
         if self._body[first : first + 1] == b"]":
+            self._end(first + 1)
             raise self._miscounted(0)
         closed: list[int] = []
         yield from self._cut(at, closed)
@@ -156,6 +161,21 @@ def _check_utf8(body: bytes) -> None:
         raise Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.") from error
     if text.startswith(BYTE_ORDER_MARK):
         raise Unreadable("not-json", MARKED)
+
+
+def _check_json(body: bytes) -> None:
+    """Raises Unreadable. NaN and infinities pass, as they do in a row."""
+    for constant in (b"", b"-Infinity", b"Infinity", b"NaN"):
+        if constant:
+            body = body.replace(constant, b"0")
+        try:
+            msgspec.json.decode(body, type=msgspec.Raw)
+            return
+        except RecursionError:
+            return  # brackets and nothing else: what is wrong with the shape says enough
+        except msgspec.MsgspecError as error:
+            fault = error
+    raise Unreadable("not-json", f"The body is not JSON: {fault}.") from fault
 
 
 def _ends() -> Unreadable:

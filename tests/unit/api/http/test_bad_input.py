@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from api.errors import RequestRefused
 from api.explaining.reading import ExplanationReader
+from api.requests.cutting import Cutting
 from api.requests.rows import RowsReader
 from api.requests.schemas import RequestReader
 from contracts.schema import Feature, FeatureSchema
@@ -249,7 +250,9 @@ cut = st.tuples(written, st.integers(0, 40), st.binary(max_size=3)).map(lambda t
 def read_rows(body: bytes) -> list[RequestRefused]:
     if ROWS.read_all(body, NOON) is not None:
         return []
-    return [row for row in ROWS.read_each(body, NOON) if isinstance(row, RequestRefused)]
+    cutting = Cutting(body, 1000)
+    list(cutting.steps())
+    return [row for row in ROWS.read_each(cutting.rows, NOON) if isinstance(row, RequestRefused)]
 
 
 def read_one(reader: Any, body: bytes) -> list[RequestRefused]:
