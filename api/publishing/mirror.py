@@ -19,7 +19,7 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from api.errors import LookupsAway, NoSuchPrediction, SettingsError
 from api.health import Health
@@ -137,7 +137,8 @@ class Mirror:
 
     def _away(self, error: Exception) -> None:
         self._resume_at = self._stopwatch() + PAUSE_SECONDS
-        health = _FULL if "OOM " in str(error) else _AWAY  # from a script it is an error like any other
+        # from a script an older Redis gives it as an error like any other
+        health = _FULL if isinstance(error, OutOfMemoryError) or "OOM " in str(error) else _AWAY
         if self.health is not health:
             log.warning("mirror: Redis %s: %s", health.detail, error or "no answer")
         self.health = health

@@ -355,6 +355,6 @@ async def test_the_log_is_lines_of_json_without_anything_of_the_clients(keyed: A
     lines = [json.loads(line) for line in text.splitlines() if not line.startswith("api: http")]
     assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
     refused = Counter(line["category"] for line in lines if line["logger"] == "api.refused")
-    assert {"unknown-field", "wrong-type", "missing-field", "wrong-key", "no-key", "path"} <= set(refused)
+    assert {"unknown-field", "wrong-type", "missing-field", "wrong-key", "no-key", "not-found"} <= set(refused)
     garbage = Counter(line["time"][:19] for line in lines if line["logger"] == "uvicorn.error")
     assert max(garbage.values()) <= 20

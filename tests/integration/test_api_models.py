@@ -98,7 +98,7 @@ def test_a_version_that_is_discarded_leaves_the_local_copy_as_it_was(tmp_path: P
 
 
 def test_without_a_local_copy_there_is_none(tmp_path: Path):
-    with pytest.raises(ModelRefused, match="holds no local copy of a champion"):
+    with pytest.raises(ModelRefused, match="holds no local copy of what the alias pointed to"):
         store(tmp_path, "none").load_cached()
 
 
@@ -116,8 +116,8 @@ def test_a_broken_baseline_is_refused(tmp_path: Path):
 def test_the_baseline_of_another_version_is_refused(tmp_path: Path):
     other = a_baseline(model="other", version="9").to_bytes()
 
-    assert refusal(tmp_path, "swapped", baseline=other) == (
-        "swapped/1 carries the baseline of other/9: fit one to this version"
+    assert refusal(tmp_path, "misfitted", baseline=other) == (
+        "misfitted/1 carries the baseline of other/9: fit one to this version"
     )
 
 
