@@ -13,7 +13,7 @@ RUN useradd --create-home --uid 10001 tidemark \
  && rm -rf /usr/local/lib/python3*/site-packages/* /usr/lib/python3*/ensurepip /usr/local/lib/python3*/ensurepip \
       /usr/local/lib/python3*/test /usr/local/lib/python3*/idlelib /usr/share/python-wheels \
       /usr/share/doc /usr/share/man /usr/share/info /usr/share/locale /usr/share/perl /usr/lib/*/perl \
-      /var/lib/apt/lists/* /var/cache/* /root/.cache
+      /var/lib/apt/lists/* /var/cache/* ~/.cache
 
 FROM scratch AS service
 COPY --from=bare / /
