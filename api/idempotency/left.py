@@ -10,9 +10,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.outbox.segments import FILE_HEADER, LIKELY_BYTES, Outcome, likely_frames, parse
-
-SLICE_BYTES = 1 << 18
+from api.outbox.reading import groups_at, look_on
+from api.outbox.segments import FILE_HEADER, LIKELY_BYTES, Outcome
 
 
 def outcomes_in(file: Path) -> Iterator[list[Outcome]]:
@@ -21,24 +20,15 @@ def outcomes_in(file: Path) -> Iterator[list[Outcome]]:
         descriptor = os.open(file, os.O_RDONLY)
     except FileNotFoundError:
         return
+
+    def read(at: int, size: int) -> bytes:
+        return os.pread(descriptor, size, at)
+
     try:
         at, end = FILE_HEADER.size, os.fstat(descriptor).st_size
         while at + LIKELY_BYTES <= end:
-            parsed = parse(os.pread(descriptor, min(SLICE_BYTES, end - at), at))
-            if not parsed.groups and SLICE_BYTES < parsed.needed <= end - at:
-                parsed = parse(os.pread(descriptor, parsed.needed, at))
-            at = at + parsed.size if parsed.groups else _behind_damage(descriptor, at + 1, end)
+            parsed = groups_at(read, at, end)
+            at = at + parsed.size if parsed.groups else look_on(read, at + 1, end)[0]
             yield [record.outcome for group in parsed.groups for record in group.records if record.outcome is not None]
     finally:
         os.close(descriptor)
-
-
-def _behind_damage(descriptor: int, begin: int, end: int) -> int:
-    """The next whole group in one slice, or where to look on."""
-    window = os.pread(descriptor, min(SLICE_BYTES, end - begin), begin)
-    if len(window) < LIKELY_BYTES:
-        return end
-    for at, size in likely_frames(window, end - begin):
-        if parse(window[at : at + size]).groups or parse(os.pread(descriptor, size, begin + at)).groups:
-            return begin + at
-    return begin + len(window) - LIKELY_BYTES + 1

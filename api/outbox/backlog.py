@@ -12,15 +12,16 @@ import os
 import zlib
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from api.errors import OutboxUnusable
-from api.outbox.segments import FILE_HEADER, LIKELY_BYTES, VERSION, Group, likely_frames, parse, version_of
+from api.outbox.reading import groups_at, look_on
+from api.outbox.segments import FILE_HEADER, LIKELY_BYTES, VERSION, Group, version_of
 
 log = logging.getLogger(__name__)
 
-SLICE_BYTES = 1 << 18
 _ACKED = "acked"
 _ACKED_BYTES = 64
 
@@ -99,9 +100,7 @@ class Backlog:
             name = self._files[0]
             left = self._sizes[name] - self._at
             if left:
-                parsed = parse(self._bytes(name, self._at, min(left, SLICE_BYTES)))
-                if not parsed.groups and SLICE_BYTES < parsed.needed <= left:
-                    parsed = parse(self._bytes(name, self._at, parsed.needed))
+                parsed = groups_at(partial(self._bytes, name), self._at, self._sizes[name])
                 if parsed.groups:
                     return Slice(parsed.groups, name, self._at + parsed.size)
                 self._skip(name, self._next_group(name))
@@ -187,17 +186,10 @@ class Backlog:
 
     def _next_group(self, name: str) -> int:
         """The place of the next whole group, for there is none at the present one; the end of the file without one."""
-        begin, end = self._at + 1, self._sizes[name]
-        while begin + LIKELY_BYTES <= end:
-            window = self._bytes(name, begin, min(SLICE_BYTES, end - begin))
-            if len(window) < LIKELY_BYTES:  # the file is shorter than it was
-                break
-            for at, size in likely_frames(window, end - begin):
-                whole = window[at : at + size]
-                if parse(whole if len(whole) == size else self._bytes(name, begin + at, size)).groups:
-                    return begin + at
-            begin += len(window) - LIKELY_BYTES + 1
-        return end
+        begin, end, found = self._at + 1, self._sizes[name], False
+        while not found and begin + LIKELY_BYTES <= end:
+            begin, found = look_on(partial(self._bytes, name), begin, end)
+        return begin if found else end
 
     def _skip(self, name: str, to: int) -> None:
         """A crash cut the last group off before anybody was answered; a power cut may also leave zeros or garbage, and

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from api.errors import OutboxUnusable
-from api.outbox.backlog import SLICE_BYTES, Backlog, Slice
+from api.outbox.backlog import Backlog, Slice
+from api.outbox.reading import SLICE_BYTES
 from api.outbox.slots import Slot, abandoned
 from api.telemetry import Telemetry
 

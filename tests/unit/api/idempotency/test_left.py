@@ -4,7 +4,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.idempotency.left import SLICE_BYTES, outcomes_in
+from api.idempotency.left import outcomes_in
+from api.outbox.reading import SLICE_BYTES
 from api.outbox.segments import Group, Outcome, Record, file_header, frame
 
 

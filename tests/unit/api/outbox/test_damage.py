@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.outbox.backlog import SLICE_BYTES
+from api.outbox.reading import SLICE_BYTES
 from api.outbox.segments import FILE_HEADER, frame
 from tests.builders import NOON_MS
 from tests.serving import a_group, an_outbox, drain
