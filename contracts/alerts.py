@@ -15,6 +15,8 @@ from contracts.times import UtcTime
 
 Transition = Literal["raise", "escalate", "remind", "resolve"]
 """remind: the incident is still open, said again after a while."""
+Subject = Literal["drift", "performance"]
+"""What an incident is about: what the model sees and says, or how good it turned out to be."""
 Severity = Literal["info", "harmless", "warning", "critical"]
 """info: of a resolve. harmless: the drift is real and the model's answers hardly move."""
 
@@ -42,7 +44,8 @@ class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
 
     id: the same for every repetition of the same transition: the receiver's idempotency key. incident: the same from
     raise to resolve. features: most important first; empty on resolve. summary: one sentence. storm: most of
-    the watched features page at once, or did earlier in this incident.
+    the watched features page at once, or did earlier in this incident. subject: performance has incidents of its own,
+    whose `features` are measures such as `performance:auc`.
     """
 
     id: str
@@ -57,12 +60,14 @@ class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[AlertFeature, ...]
     summary: str
     storm: bool = False
+    subject: Subject = "drift"
     v: Literal[1] = 1
 
 
-def incident_id(model: str, version: str, window_start: datetime) -> str:
+def incident_id(model: str, version: str, window_start: datetime, subject: Subject = "drift") -> str:
     """Names an incident by the window that raised it; 24 hex digits."""
-    return hashlib.sha256(f"{model}/{version}/{window_start.isoformat()}".encode()).hexdigest()[:24]
+    about = "" if subject == "drift" else f"{subject}/"
+    return hashlib.sha256(f"{about}{model}/{version}/{window_start.isoformat()}".encode()).hexdigest()[:24]
 
 
 def alert_id(incident: str, transition: Transition, window_start: datetime) -> str:

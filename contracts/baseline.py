@@ -18,6 +18,7 @@ from contracts.binning import Binning, Bins, Levels
 from contracts.dependence import ScoreDependence
 from contracts.errors import ContractError, InvalidBaseline
 from contracts.histogram import Histogram
+from contracts.outcomes import Outcomes, Residuals
 from contracts.schema import FeatureSchema
 from contracts.times import UtcTime
 from contracts.variation import LearntNull, NaturalVariation
@@ -101,6 +102,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The baseline of one model version; see the module's head. `features` has exactly the schema's monitored ones.
 
     natural: how natural variation was learnt, None where it was not asked for; natural_positives: the decision's null.
+    outcomes: how the validation rows' scores turned out, over the bins of `score`; residuals: the same of a regression;
+    both None where no truth was known: then performance has no reference.
     """
 
     model: str
@@ -117,6 +120,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     code_revision: str = ""
     natural: NaturalVariation | None = None
     natural_positives: dict[str, LearntNull] = {}
+    outcomes: Outcomes | None = None
+    residuals: Residuals | None = None
     v: Literal[1] = 1
 
     def __post_init__(self) -> None:
@@ -124,6 +129,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise InvalidBaseline("model and version must not be empty")
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise InvalidBaseline(f"the threshold is {self.threshold}: it must be finite, or nothing is ever decided")
+        if self.outcomes is not None and len(self.outcomes.negatives) != self.score.bins.size:
+            raise InvalidBaseline(
+                f"outcomes in {len(self.outcomes.negatives)} bins, the score has {self.score.bins.size}"
+            )
         monitored = [feature.name for feature in self.schema.monitored]
         if sorted(monitored) != sorted(self.features):
             odd = sorted(set(monitored) ^ set(self.features))

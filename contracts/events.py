@@ -1,4 +1,4 @@
-"""PredictionEvent: what the model saw and said, one per record of the topic `predictions`; and Label, the late truth.
+"""PredictionEvent: what the model saw and said, one per record of the topic `predictions`.
 
 The wire format is JSON. `features` is typed per model version: `event_decoder(schema)` gives the decoder that stage 1
 uses; without a schema, `decode_event` reads features as a plain mapping.
@@ -44,23 +44,6 @@ class PredictionEvent(msgspec.Struct, Generic[FeaturesT], frozen=True, kw_only=T
     role: Role = "champion"
     decision: bool | None = None
     latency_ms: float | None = None
-    v: Literal[1] = 1
-
-
-class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """The truth about one prediction, joined with what was predicted, so that nobody has to look it up.
-
-    truth: 1 or 0 for a classifier, the value for a regression. labelled_at: when the truth became known.
-    """
-
-    prediction_id: str
-    event_time: UtcTime
-    labelled_at: UtcTime
-    model: str
-    model_version: str
-    score: float
-    truth: float
-    decision: bool | None = None
     v: Literal[1] = 1
 
 

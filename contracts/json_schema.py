@@ -9,8 +9,11 @@ import msgspec
 from contracts.alerts import DriftAlert
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
-from contracts.events import FeatureValue, Label, PredictionEvent
+from contracts.events import FeatureValue, PredictionEvent
+from contracts.labels import Label
+from contracts.model_events import ModelEvent
 from contracts.mutes import Mute
+from contracts.performance import PerformanceReport
 from contracts.reports import DriftReport
 from contracts.resent_letters import ResentLetter
 
@@ -19,6 +22,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MESSAGES: dict[str, Any] = {
     "prediction-event": PredictionEvent[dict[str, FeatureValue]],
     "label": Label,
+    "performance-report": PerformanceReport,
+    "model-event": ModelEvent,
     "baseline": Baseline,
     "drift-report": DriftReport,
     "drift-alert": DriftAlert,

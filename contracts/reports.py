@@ -9,6 +9,7 @@ import msgspec
 
 from contracts.errors import InvalidMessage
 from contracts.findings import Cause, ModelEffect
+from contracts.performance import Estimated
 from contracts.times import UtcTime
 
 Status = Literal["quiet", "alarm", "insufficient"]
@@ -74,7 +75,8 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: events of this window alone. compared_rows: events compared; more than rows when thin windows before it were
     merged in (merged_windows of them), 0 when the status is `insufficient`. alarms: features that alarm, strongest
     first. partitions: source partition -> last offset counted. preset: the decision rule's name. notes: what a reader
-    should know of how these verdicts were made, one sentence each.
+    should know of how these verdicts were made, one sentence each. estimated: performance expected from the scores
+    alone, None where the baseline does not know how its scores turned out.
     """
 
     id: str
@@ -92,6 +94,7 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[FeatureVerdict, ...]
     partitions: dict[int, int] = {}
     notes: tuple[str, ...] = ()
+    estimated: Estimated | None = None
     v: Literal[1] = 1
 
     def verdict(self, feature: str) -> FeatureVerdict | None:

@@ -42,12 +42,12 @@ PREDICTIONS = Topic(
     "predictions", "entity or prediction id", 8, "delete", 7 * _DAY_MS, "api", "stage 1, replay, anyone", _BROKER_TIME
 )
 LABELS = Topic("labels", "prediction id", 8, "delete", 90 * _DAY_MS, "api", "performance, collect", _BROKER_TIME)
-PERFORMANCE = Topic("performance", "model", 1, "delete", 365 * _DAY_MS, "stage 2 of the labels", "retrain, anyone")
 # 10 kB a feature where values have all 17 digits: room for 1,600 of them.
 _BASELINE = {"max.message.bytes": str(16 * _MIB)}
 BASELINES = Topic("baselines", "model/version", 1, "compact", None, "training, api", "stage 1, stage 2", _BASELINE)
 # Its full name has the app id in it (stream_app/settings.py): what one group of workers says is for that group alone.
 WINDOW_PARTIALS = Topic("window-partials", "model", 4, "delete", _DAY_MS, "stage 1", "stage 2", _LARGE)
+PERFORMANCE = Topic("performance", "model", 1, "delete", 365 * _DAY_MS, "stage 2 of labels", "retrain, anyone")
 DRIFT_REPORTS = Topic("drift-reports", "model", 1, "delete", 90 * _DAY_MS, "stage 2", "retrain, anyone", _LARGE)
 DRIFT_ALERTS = Topic("drift-alerts", "model", 1, "delete", 90 * _DAY_MS, "alert policy", "sinks, retrain, subscribers")
 ALERT_MUTES = Topic("alert-mutes", "model, version, feature", 1, "compact", None, "operator", "stage 2, replay")

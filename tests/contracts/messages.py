@@ -14,10 +14,21 @@ from contracts.baseline import Baseline
 from contracts.compiled import Compiled
 from contracts.dead_letters import DeadLetter, decode_dead_letter, encode_dead_letter
 from contracts.dependence import ScoreDependence
-from contracts.events import Label, decode_event, encode_event
+from contracts.events import decode_event, encode_event
 from contracts.histogram import Counts
+from contracts.labels import Label, decode_label, encode_label
+from contracts.model_events import ModelEvent, decode_model_event, encode_model_event
 from contracts.mutes import Mute, decode_mute, encode_mute
+from contracts.outcomes import Outcomes
 from contracts.partials import Heartbeat, PartialAggregate, decode_partial, encode_partial
+from contracts.performance import (
+    Estimated,
+    Measured,
+    PerformanceReport,
+    decode_performance,
+    encode_performance,
+    performance_id,
+)
 from contracts.reports import DriftReport, FeatureVerdict, Statistic, decode_report, encode_report, report_id
 from contracts.resent_letters import ResentLetter, decode_resent, encode_resent
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
@@ -82,6 +93,7 @@ REPORT = DriftReport(
         ),
     ),
     partitions={0: 4711, 1: 4502},
+    estimated=Estimated(values={"auc": 0.81, "precision_1": 0.33}, reference={"auc": 0.84, "precision_1": 0.41}),
 )
 
 ALERT = a_judged_alert()
@@ -173,11 +185,10 @@ class Message(NamedTuple):
     schema: str | None = None
 
 
-_label_decoder = msgspec.json.Decoder(Label)
-
 _PLAIN = a_baseline(rows=200)
 BASELINE = msgspec.structs.replace(
     _PLAIN,
+    outcomes=Outcomes(negatives=_PLAIN.score.counts, positives=(1,) * _PLAIN.score.bins.size, decided=(1, 2)),
     features=_PLAIN.features
     | {
         "distance": msgspec.structs.replace(
@@ -213,9 +224,64 @@ MESSAGES = (
             truth=1.0,
             decision=False,
         ),
-        msgspec.json.Encoder().encode,
-        _label_decoder.decode,
+        encode_label,
+        decode_label,
         "label",
+    ),
+    Message(
+        "performance-report.json",
+        PerformanceReport(
+            id=performance_id("flights", "1", NOON, 3),
+            model="flights",
+            version="1",
+            baseline="0123456789abcdef",
+            window_start=NOON,
+            window_end=NOON + HOUR,
+            revision=3,
+            labelled=622,
+            predictions=1004,
+            positives=151,
+            status="degraded",
+            metrics=(
+                Measured(
+                    name="auc",
+                    value=0.71,
+                    better="higher",
+                    low=0.66,
+                    high=0.76,
+                    reference=0.8,
+                    reference_low=0.79,
+                    reference_high=0.81,
+                    degraded=True,
+                ),
+                Measured(name="bias", value=0.01, better="zero"),
+            ),
+            degraded=("auc",),
+            replaced=2,
+            final=False,
+            summary="62 % of 1,004 predictions labelled: auc fell from .800 to .710",
+            partitions={0: 311, 1: 287},
+        ),
+        encode_performance,
+        decode_performance,
+        "performance-report",
+    ),
+    Message(
+        "model-event.json",
+        ModelEvent(
+            id="flights/2/promoted/1734955200000",
+            kind="promoted",
+            at=NOON,
+            model="flights",
+            version="2",
+            by="ada",
+            reason="all gates passed",
+            previous="1",
+            details={"share": 100.0, "gates": ["minimum quality"], "report": {"passed": True}},
+        ),
+        encode_model_event,
+        decode_model_event,
+        "model-event",
     ),
     Message("baseline.json", BASELINE, Baseline.to_bytes, Baseline.from_bytes, "baseline"),
     Message("window-partial.msgpack", PARTIAL, encode_partial, decode_partial),

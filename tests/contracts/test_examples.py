@@ -51,8 +51,7 @@ def test_a_message_of_a_later_format_is_refused_and_not_misread(message: Message
         message.decode(later)
 
 
-# labels have no reader yet
-@pytest.mark.parametrize("message", [m for m in MESSAGES if m.file != "label.json"], ids=lambda m: m.file)
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.file)
 def test_a_message_nested_too_deeply_is_refused_like_any_other_that_cannot_be_read(message: Message) -> None:
     golden = (EXAMPLES / message.file).read_bytes()
     if message.file.endswith(".msgpack"):  # one more field, behind the map's head, which holds their number
