@@ -1,0 +1,206 @@
+"""When to retrain: for a world that moved, never for broken data, and not twice for the same thing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from contracts.alerts import AlertFeature, DriftAlert
+from contracts.findings import Cause
+from contracts.model_events import ModelEvent
+from contracts.performance import PerformanceReport, performance_id
+from tests.builders import NOON
+from training.retraining.known import Known, Span, hear_alert, hear_model_event, hear_performance
+from training.retraining.policy import Rules, decide
+
+HOUR = timedelta(hours=1)
+RULES = Rules(minimum_labelled=1000)
+CHAMPION = Known(model="flights", version="1")
+UNIT = Cause(kind="unit", sentence="a third of the rows look multiplied by 1.61", factor=1.61)
+SHIFT = Cause(kind="shift", sentence="all values rose by 20")
+
+
+def performance(window: int, status: str = "well", **changes: Any) -> PerformanceReport:
+    start = NOON + window * HOUR
+    fields: dict[str, Any] = {
+        "id": performance_id("flights", "1", start, 1),
+        "model": "flights",
+        "version": "1",
+        "baseline": "0" * 16,
+        "window_start": start,
+        "window_end": start + HOUR,
+        "revision": 1,
+        "labelled": 900,
+        "predictions": 1000,
+        "positives": 100,
+        "status": status,
+        "metrics": (),
+        "summary": f"window {window} is {status}",
+    }
+    return PerformanceReport(**{**fields, **changes})
+
+
+def alert(window: int, features: dict[str, Cause | None], transition: Any = "raise", **changes: Any) -> DriftAlert:
+    start = NOON + window * HOUR
+    found = tuple(
+        AlertFeature(
+            feature=name, findings=("values",), p_value=1e-9, effect=0.3, since=start - HOUR, new=True, cause=cause
+        )
+        for name, cause in features.items()
+    )
+    fields: dict[str, Any] = {
+        "id": f"{window}-{transition}",
+        "incident": "incident-1",
+        "transition": transition,
+        "severity": "info" if transition == "resolve" else "warning",
+        "model": "flights",
+        "version": "1",
+        "window_start": start,
+        "window_end": start + HOUR,
+        "report": "r",
+        "features": found,
+        "summary": "moved",
+    }
+    return DriftAlert(**{**fields, **changes})
+
+
+def heard(*records: PerformanceReport | DriftAlert | ModelEvent, known: Known = CHAMPION) -> Known:
+    for record in records:
+        if isinstance(record, DriftAlert):
+            known = hear_alert(known, record)
+        elif isinstance(record, PerformanceReport):
+            known = hear_performance(known, record)
+        else:
+            known = hear_model_event(known, record)
+    return known
+
+
+def event(kind: Any, **changes: Any) -> ModelEvent:
+    fields: dict[str, Any] = {
+        "id": kind,
+        "kind": kind,
+        "at": NOON,
+        "model": "flights",
+        "version": "2",
+        "by": "test",
+        "reason": "",
+    }
+    return ModelEvent(**{**fields, **changes})
+
+
+WELL = [performance(i) for i in range(3)]
+
+
+def test_nothing_is_done_while_all_is_well() -> None:
+    assert decide(heard(*WELL), RULES).kind == "wait"
+    assert decide(CHAMPION, RULES).kind == "wait"
+
+
+def test_performance_below_its_reference_for_k_windows_in_a_row_retrains() -> None:
+    once = heard(*WELL, performance(3, "degraded"))
+    assert decide(once, RULES).kind == "wait"
+    decision = decide(heard(performance(4, "degraded"), known=once), RULES)
+    assert (decision.kind, decision.trigger) == ("retrain", "performance")
+    assert decision.reason == "2 windows in a row below the reference; the last: window 4 is degraded"
+
+
+def test_a_good_window_between_breaks_the_row_and_one_of_too_few_labels_does_not() -> None:
+    bad = [performance(3, "degraded"), performance(5, "degraded")]
+    assert decide(heard(*WELL, *bad, performance(4)), RULES).kind == "wait"
+    assert decide(heard(*WELL, *bad, performance(4, "insufficient")), RULES).kind == "retrain"
+    assert decide(heard(*WELL, *bad, performance(4, "well", labelled=100)), RULES).kind == "retrain"
+
+
+def test_a_window_hardly_labelled_yet_is_no_reason() -> None:
+    bad = [performance(i, "degraded", labelled=250) for i in (3, 4)]
+    assert decide(heard(*WELL, *bad), RULES).kind == "wait"
+
+
+def test_only_the_highest_revision_of_a_window_counts() -> None:
+    records = [performance(i, "degraded", revision=2) for i in (3, 4)]
+    late = [performance(4, "well", revision=1)]
+    assert decide(heard(*WELL, *records, *late), RULES).kind == "retrain"
+    assert decide(heard(*WELL, *records, performance(4, "well", revision=3)), RULES).kind == "wait"
+
+
+def test_drift_that_the_model_feels_retrains_and_harmless_drift_does_not() -> None:
+    felt = heard(*WELL, alert(3, {"temp": SHIFT, "dewp": None}))
+    assert decide(felt, RULES).trigger == "drift"
+    assert decide(felt, RULES).reason == "drift that the model feels: dewp, temp"
+    assert decide(felt, msgspec.structs.replace(RULES, drift=False)).kind == "wait"
+    assert decide(heard(*WELL, alert(3, {"temp": SHIFT}, severity="harmless")), RULES).kind == "wait"
+    assert decide(heard(*WELL, alert(3, {"temp": SHIFT}), alert(6, {}, "resolve")), RULES).kind == "wait"
+
+
+def test_an_alert_about_performance_or_another_version_is_not_drift_of_the_champion() -> None:
+    assert heard(alert(3, {"performance:auc": None}, subject="performance")) == CHAMPION
+    assert heard(alert(3, {"temp": SHIFT}, version="2")) == CHAMPION
+    assert heard(performance(3, version="2")) == CHAMPION
+
+
+def test_a_unit_bug_is_repaired_and_not_learnt() -> None:
+    broken = heard(*WELL, alert(3, {"distance": UNIT}))
+    assert decide(broken, RULES).kind == "wait"
+    falling = heard(performance(3, "degraded"), performance(4, "degraded"), known=broken)
+    decision = decide(falling, RULES)
+    assert decision.kind == "held"
+    assert "to be repaired and not learnt: distance: a third of the rows look multiplied by 1.61" in decision.reason
+
+
+def test_drift_beside_broken_data_waits_for_the_repair() -> None:
+    both = heard(*WELL, alert(3, {"distance": UNIT, "temp": SHIFT}))
+    assert decide(both, RULES).kind == "held"
+    repaired = heard(alert(5, {"temp": SHIFT}, "remind"), known=both)
+    decision = decide(repaired, RULES)
+    assert decision.kind == "retrain"
+    assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 5 * HOUR),)
+
+
+def test_windows_of_broken_data_are_left_out_of_what_is_learnt_later() -> None:
+    records = [*WELL, alert(3, {"distance": UNIT}), alert(7, {}, "resolve")]
+    later = [performance(i, "degraded") for i in (9, 10)]
+    decision = decide(heard(*records, *later), RULES)
+    assert decision.kind == "retrain"
+    assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 7 * HOUR),)
+
+
+def test_too_few_labelled_predictions_hold_it() -> None:
+    few = [performance(i, "degraded", labelled=400) for i in (0, 1)]
+    decision = decide(heard(*few), RULES)
+    assert (decision.kind, decision.trigger) == ("held", "performance")
+    assert "only 800 labelled predictions of 1,000" in decision.reason
+
+
+def test_age_alone_is_cause_enough_where_it_is_asked_for() -> None:
+    old = heard(performance(0), performance(24 * 91))
+    assert decide(old, RULES).kind == "wait"
+    decision = decide(old, msgspec.structs.replace(RULES, max_age_days=90.0))
+    assert (decision.kind, decision.trigger) == ("retrain", "age")
+
+
+def test_a_decision_is_followed_by_a_cooldown_also_over_a_new_champion() -> None:
+    bad = [performance(i, "degraded") for i in (3, 4)]
+    decided = event("retraining-decided", details={"heard": (NOON + 5 * HOUR).isoformat()})
+    again = heard(*bad, decided)
+    assert decide(again, RULES).kind == "held"
+    promoted = heard(event("promoted", previous="1"), known=again)
+    assert (promoted.version, promoted.windows) == ("2", {})
+    soon = heard(*[performance(i, "degraded", version="2") for i in (10, 11)], known=promoted)
+    assert "the last decision was at" in decide(soon, RULES).reason
+    later = heard(*[performance(i, "degraded", version="2") for i in (40, 41)], known=soon)
+    assert decide(later, RULES).kind == "retrain"
+
+
+def test_the_order_between_topics_does_not_matter() -> None:
+    alerts = [alert(3, {"distance": UNIT}), alert(7, {}, "resolve")]
+    reports = [*WELL, performance(9, "degraded"), performance(10, "degraded")]
+    assert decide(heard(*alerts, *reports), RULES) == decide(heard(*reports, *alerts), RULES)
+
+
+@pytest.mark.parametrize("other", [event("promoted", version="1"), event("gated"), event("promoted", model="other")])
+def test_steps_that_do_not_change_the_champion_change_nothing(other: ModelEvent) -> None:
+    known = heard(*WELL)
+    assert hear_model_event(known, other) == known

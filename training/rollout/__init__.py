@@ -1,0 +1,1 @@
+"""Rollout: a challenger on its way to become the champion: shadow, then a growing share of the entities."""

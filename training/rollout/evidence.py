@@ -1,0 +1,96 @@
+"""What was observed of a version during a step of its rollout, and how two versions are compared. Pure.
+
+The differences are lower bounds: what is left after chance was given its 95 % (each bound's source is at its function).
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+SCORE_BINS = 100
+"""Equal bins of the score from 0 to 1; what lies outside falls into the outer ones."""
+_FIRST_MS, _PER_DOUBLING, _LATENCY_BINS = 0.01, 4, 100
+_Z = 1.959963984540054
+
+
+class Observed(msgspec.Struct):
+    """Counted from a version's events. failures: rows that it could not score (they have no event of its own).
+
+    positives of decided: decisions. scores: by SCORE_BINS. latencies: by logarithmic bins, four to a doubling.
+    """
+
+    events: int = 0
+    failures: int = 0
+    decided: int = 0
+    positives: int = 0
+    scores: list[int] = msgspec.field(default_factory=lambda: [0] * SCORE_BINS)
+    latencies: list[int] = msgspec.field(default_factory=lambda: [0] * _LATENCY_BINS)
+
+    def add(self, score: float, decision: bool | None, latency_ms: float | None) -> None:
+        """One event. latency_ms None: not measured."""
+        self.events += 1
+        if decision is not None:
+            self.decided += 1
+            self.positives += decision
+        self.scores[min(SCORE_BINS - 1, max(0, int(score * SCORE_BINS)))] += 1
+        if latency_ms is not None:
+            self.latencies[_latency_bin(latency_ms)] += 1
+
+    @property
+    def positive_rate(self) -> float:
+        """Share of positive decisions, 0 where nothing was decided."""
+        return self.positives / self.decided if self.decided else 0.0
+
+
+def failure_rate(seen: Observed) -> float:
+    """The least share of rows that cannot be scored: the lower end of Wilson's interval (Wilson 1927)."""
+    rows = seen.events + seen.failures
+    if not rows:
+        return 0.0
+    rate = seen.failures / rows
+    middle = rate + _Z**2 / (2 * rows)
+    spread = _Z * math.sqrt(rate * (1 - rate) / rows + _Z**2 / (4 * rows**2))
+    return max(0.0, (middle - spread) / (1 + _Z**2 / rows))
+
+
+def median_latency(seen: Observed) -> float | None:
+    """In milliseconds, to within 10 %: the middle of the bin that holds it. None without a measured event."""
+    half, below = sum(seen.latencies) / 2, 0
+    if not half:
+        return None
+    for place, count in enumerate(seen.latencies):
+        below += count
+        if below >= half:
+            return float(_FIRST_MS * 2 ** ((place + 0.5) / _PER_DOUBLING))
+    raise AssertionError("half of a sum is reached within it")
+
+
+def positives_apart(one: Observed, other: Observed) -> float:
+    """How far the shares of positive decisions are apart at least: |p1 - p2| less 1.96 standard errors (Wald)."""
+    if not one.decided or not other.decided:
+        return 0.0
+    p, q = one.positive_rate, other.positive_rate
+    error = math.sqrt(p * (1 - p) / one.decided + q * (1 - q) / other.decided)
+    return max(0.0, abs(p - q) - _Z * error)
+
+
+def scores_apart(one: Observed, other: Observed) -> float:
+    """How far the score distributions are apart at least: the KS distance over the bins less its 95 % point under equal
+    distributions, 1.358 sqrt(1/n + 1/m) (Smirnov 1939).
+    """
+    if not one.events or not other.events:
+        return 0.0
+    distance = mine = theirs = 0.0
+    for a, b in zip(one.scores, other.scores, strict=True):
+        mine += a / one.events
+        theirs += b / other.events
+        distance = max(distance, abs(mine - theirs))
+    return max(0.0, distance - 1.358 * math.sqrt(1 / one.events + 1 / other.events))
+
+
+def _latency_bin(milliseconds: float) -> int:
+    if milliseconds <= _FIRST_MS:
+        return 0
+    return min(_LATENCY_BINS - 1, int(_PER_DOUBLING * math.log2(milliseconds / _FIRST_MS)))

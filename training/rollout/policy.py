@@ -1,0 +1,140 @@
+"""How a rollout goes on: hold, a larger share, become the champion, or end. Pure: what was observed in, a move out.
+
+A challenger is held at each step for a time and for a number of its own events; whatever looks worse than the champion
+beyond what chance explains ends it at once. Latency is compared in canary only: in shadow nobody waits for the answer.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from contracts.rollout import Rollout
+from training.rollout.evidence import Observed, failure_rate, median_latency, positives_apart, scores_apart
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """shadow_seconds, shadow_events: how long, and for how many shadow events, the challenger is only watched.
+
+    shares: percent of the entities, rising, the last one 100. seconds, events: each is held at least so long, and for
+    so many events of the challenger. give_up_seconds: a step that has not its events by then ends the rollout.
+    """
+
+    shadow_seconds: Positive = 3600.0
+    shadow_events: Count = 1000
+    shares: tuple[Percent, ...] = (5.0, 25.0, 50.0, 100.0)
+    seconds: Positive = 3600.0
+    events: Count = 1000
+    give_up_seconds: Positive = 7 * 86400.0
+
+    def __post_init__(self) -> None:
+        if not self.shares or list(self.shares) != sorted(set(self.shares)) or self.shares[-1] != 100:
+            raise ValueError(f"shares {list(self.shares)}: they must rise and end with 100")
+
+    def after(self, share: float) -> float | None:
+        """The next share; None behind the last."""
+        return next((larger for larger in self.shares if larger > share), None)
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ends a rollout. failure_rate: share of its rows that the challenger cannot score. latency_ratio: its median
+    latency over the champion's, once it is above latency_ms. positive_change: of the share of positive decisions.
+    score_distance: KS distance between the two score distributions. All but latency must be exceeded beyond chance.
+    """
+
+    failure_rate: Share = 0.01
+    latency_ratio: Positive = 2.0
+    latency_ms: Positive = 5.0
+    positive_change: Share = 0.2
+    score_distance: Share = 0.5
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """One measure of both versions over the same windows, with 95 % intervals, once labels have come."""
+
+    name: str
+    challenger: float
+    challenger_low: float
+    challenger_high: float
+    champion: float
+    champion_low: float
+    champion_high: float
+    higher_is_better: bool = True
+
+    @property
+    def worse(self) -> bool:
+        """Whether the challenger is worse, and the intervals do not even touch."""
+        if self.higher_is_better:
+            return self.challenger_high < self.champion_low
+        return self.challenger_low > self.champion_high
+
+
+class Move(msgspec.Struct, frozen=True):
+    """kind: hold; canary: answer `share` percent of the entities from now on; promote: it is to be the champion; end:
+    take it out. reason: one sentence, for people and for `model-events`.
+    """
+
+    kind: Literal["hold", "canary", "promote", "end"]
+    reason: str
+    share: float = 0.0
+
+
+def decide(
+    rollout: Rollout,
+    challenger: Observed,
+    champion: Observed,
+    seconds: float,
+    steps: Steps,
+    limits: Limits,
+    performance: tuple[Compared, ...] = (),
+) -> Move:
+    """What to do now. challenger, champion: observed since this step began; seconds: how long ago that was."""
+    if (reason := _trouble(rollout, challenger, champion, limits, performance)) is not None:
+        return Move("end", reason)
+    shadow = rollout.stage == "shadow"
+    wanted_seconds, wanted = (steps.shadow_seconds, steps.shadow_events) if shadow else (steps.seconds, steps.events)
+    where = "in shadow" if shadow else f"at {rollout.share:g} %"
+    if challenger.events < wanted and seconds >= steps.give_up_seconds:
+        return Move("end", f"only {challenger.events:,} of {wanted:,} events {where} after {seconds:,.0f} s: given up")
+    if seconds < wanted_seconds:
+        return Move("hold", f"{where} for {seconds:,.0f} of {wanted_seconds:,.0f} s")
+    if challenger.events < wanted:
+        return Move("hold", f"{challenger.events:,} of {wanted:,} events {where}")
+    share = steps.after(0.0 if shadow else rollout.share)
+    passed = f"{challenger.events:,} events {where} in {seconds:,.0f} s, nothing worse than the champion"
+    return Move("promote", passed) if share is None else Move("canary", passed, share)
+
+
+def _trouble(
+    rollout: Rollout, challenger: Observed, champion: Observed, limits: Limits, performance: tuple[Compared, ...]
+) -> str | None:
+    if (least := failure_rate(challenger)) > limits.failure_rate:
+        failed = f"{challenger.failures:,} of {challenger.events + challenger.failures:,} rows could not be scored"
+        return f"{failed}: the rate is at least {least:.2%}, the limit is {limits.failure_rate:.2%}"
+    if rollout.stage == "canary":
+        ours, theirs = median_latency(challenger), median_latency(champion)
+        if ours is not None and theirs is not None and ours > max(limits.latency_ms, limits.latency_ratio * theirs):
+            most = f"more than {limits.latency_ratio:g} times as much"
+            return f"median latency {ours:.3g} ms, the champion's {theirs:.3g} ms: {most}"
+    if (change := positives_apart(challenger, champion)) > limits.positive_change:
+        rates = f"positive decisions {challenger.positive_rate:.1%}, the champion's {champion.positive_rate:.1%}"
+        return f"{rates}: apart by at least {change:.1%}, the limit is {limits.positive_change:.1%}"
+    if (distance := scores_apart(challenger, champion)) > limits.score_distance:
+        apart = f"the scores are apart by a KS distance of at least {distance:.2f}"
+        return f"{apart}, the limit is {limits.score_distance:g}"
+    for measure in performance:
+        if measure.worse:
+            mine = _interval(measure.challenger, measure.challenger_low, measure.challenger_high)
+            champions = _interval(measure.champion, measure.champion_low, measure.champion_high)
+            return f"{measure.name} {mine}, the champion's {champions} on the same windows"
+    return None
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
