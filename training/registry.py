@@ -10,12 +10,12 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts.baseline import Baseline
 from contracts.compiled import Compiled
@@ -30,6 +30,7 @@ _LOGGED_MODEL = "models:/m-"
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for a version that is not there, and for one that is no number."""
 _LISTED = 20
+T = TypeVar("T")
 _RUNTIME = ("scikit-learn", "skops", "numpy", "pandas")
 
 
@@ -58,17 +59,17 @@ class Registry:
 
     def open(self) -> None:
         """Connect; a new SQLite file gets its tables (3-6 s). Raises RegistryError."""
-        with self._errors("cannot be opened"):
+        with self.errors("cannot be opened"):
             if self.tracking_uri.startswith(_SQLITE):
                 Path(self.tracking_uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
             _mlflow().set_tracking_uri(self.tracking_uri)
-            found = self._client.get_experiment_by_name(self._experiment)
+            found = self.client.get_experiment_by_name(self._experiment)
             self._experiment_id = found.experiment_id if found else self._create_experiment()
 
     def log_version(self, model: str, run: Run) -> Version:
         """Log the run with its model and register that as a new version of `model`. Raises RegistryError."""
         mlflow = _mlflow()
-        with self._errors("refused the run"), mlflow.start_run(experiment_id=self._experiment_id) as active:
+        with self.errors("refused the run"), mlflow.start_run(experiment_id=self._experiment_id) as active:
             self._log_facts(active.info.run_id, run)
             info = mlflow.sklearn.log_model(
                 run.pipeline,
@@ -81,7 +82,7 @@ class Registry:
                 pyfunc_predict_fn="predict_proba",
             )
             self._ensure_model(model)
-            made = self._client.create_model_version(
+            made = self.client.create_model_version(
                 model,
                 source=f"models:/{info.model_id}",
                 run_id=active.info.run_id,
@@ -92,29 +93,29 @@ class Registry:
 
     def attach_baseline(self, version: Version, baseline: Baseline) -> None:
         """Put the baseline among the version's files, where the api finds it. Raises RegistryError."""
-        with self._errors("refused the baseline"), tempfile.TemporaryDirectory() as folder:
+        with self.errors("refused the baseline"), tempfile.TemporaryDirectory() as folder:
             file = Path(folder, BASELINE_FILE)
             file.write_bytes(baseline.to_bytes())
-            self._client.log_model_artifact(version.model_id, str(file))
-            self._client.set_model_version_tag(version.model, version.version, "baseline", baseline.digest)
+            self.client.log_model_artifact(version.model_id, str(file))
+            self.client.set_model_version_tag(version.model, version.version, "baseline", baseline.digest)
 
     def attach_compiled(self, version: Version, compiled: Compiled) -> None:
         """Put the compiled form among the version's files. Raises RegistryError."""
-        with self._errors("refused the compiled form"), tempfile.TemporaryDirectory() as folder:
+        with self.errors("refused the compiled form"), tempfile.TemporaryDirectory() as folder:
             file = Path(folder, COMPILED_FILE)
             file.write_bytes(compiled.to_bytes())
-            self._client.log_model_artifact(version.model_id, str(file))
+            self.client.log_model_artifact(version.model_id, str(file))
 
     def set_alias(self, version: Version, alias: str) -> None:
         """Point `alias` to the version. Raises RegistryError."""
-        with self._errors(f"refused the alias {alias!r}"):
-            self._client.set_registered_model_alias(version.model, alias, version.version)
+        with self.errors(f"refused the alias {alias!r}"):
+            self.client.set_registered_model_alias(version.model, alias, version.version)
 
     def find(self, model: str, version: str) -> Version:
         """A version that is registered already. Raises RegistryError."""
-        with self._errors(f"cannot look up {model}/{version}"):
+        with self.errors(f"cannot look up {model}/{version}"):
             try:
-                found = self._client.get_model_version(model, version)
+                found = self.client.get_model_version(model, version)
             except _mlflow().exceptions.MlflowException as error:
                 if error.error_code not in _NO_SUCH:
                     raise
@@ -126,30 +127,43 @@ class Registry:
 
     def present_baseline(self, version: Version) -> Baseline | None:
         """The baseline among the version's files, None where there is none that can be read. Raises RegistryError."""
-        with self._errors(f"cannot fetch {BASELINE_FILE} of {version.model}/{version.version}"):
-            if all(file.path != BASELINE_FILE for file in self._client.list_logged_model_artifacts(version.model_id)):
+        with self.errors(f"cannot fetch {BASELINE_FILE} of {version.model}/{version.version}"):
+            if all(file.path != BASELINE_FILE for file in self.client.list_logged_model_artifacts(version.model_id)):
                 return None
-            with tempfile.TemporaryDirectory() as folder:
-                file = _mlflow().artifacts.download_artifacts(
-                    artifact_uri=f"models:/{version.model}/{version.version}/{BASELINE_FILE}",
-                    dst_path=folder,
-                    tracking_uri=self.tracking_uri,
-                    registry_uri=self.tracking_uri,
-                )
-                try:
-                    return Baseline.from_bytes(Path(file).read_bytes())
-                except InvalidBaseline:
-                    return None  # it is about to be replaced
+            try:
+                return Baseline.from_bytes(self.download(version, BASELINE_FILE))
+            except InvalidBaseline:
+                return None  # it is about to be replaced
+
+    def download(self, version: Version, path: str) -> bytes:
+        """One of the version's files. Inside `errors`."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = _mlflow().artifacts.download_artifacts(
+                artifact_uri=f"models:/{version.model}/{version.version}/{path}",
+                dst_path=folder,
+                tracking_uri=self.tracking_uri,
+                registry_uri=self.tracking_uri,
+            )
+            return Path(file).read_bytes()
 
     def load(self, version: Version) -> Any:
         """The scikit-learn estimator of a version. Raises RegistryError."""
-        with self._errors(f"cannot load {version.model}/{version.version}"):
+        with self.errors(f"cannot load {version.model}/{version.version}"):
             return _mlflow().sklearn.load_model(f"models:/{version.model}/{version.version}")
+
+    def or_none(self, ask: Callable[[], T]) -> T | None:
+        """What `ask` returns; None where MLflow says that there is no such thing. Inside `errors`."""
+        try:
+            return ask()
+        except _mlflow().exceptions.MlflowException as error:
+            if error.error_code not in _NO_SUCH:
+                raise
+            return None
 
     def _has_no(self, model: str, version: str) -> str:
         """What to do about a version that is not there."""
-        versions = self._client.search_model_versions(f"name='{model}'", max_results=_LISTED)
-        models = self._client.search_registered_models(max_results=_LISTED)
+        versions = self.client.search_model_versions(f"name='{model}'", max_results=_LISTED)
+        models = self.client.search_registered_models(max_results=_LISTED)
         if versions:
             fix = f"give --version one of {', '.join(str(one.version) for one in versions)}"
         elif models:
@@ -162,18 +176,19 @@ class Registry:
         )
 
     @property
-    def _client(self) -> Any:
+    def client(self) -> Any:
+        """MLflow's client; inside `errors` only."""
         return _mlflow().MlflowClient(self.tracking_uri)
 
     def _create_experiment(self) -> str:
         local = self.tracking_uri.startswith(_SQLITE)
         location = self._artifacts.resolve().as_uri() if local else None
-        return str(self._client.create_experiment(self._experiment, artifact_location=location))
+        return str(self.client.create_experiment(self._experiment, artifact_location=location))
 
     def _ensure_model(self, model: str) -> None:
         mlflow = _mlflow()
         try:
-            self._client.create_registered_model(model)
+            self.client.create_registered_model(model)
         except mlflow.exceptions.MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -181,17 +196,17 @@ class Registry:
     def _log_facts(self, run_id: str, run: Run) -> None:
         """Parameters, metrics, tags in one batch: one by one they take two seconds."""
         entities = _mlflow().entities
-        self._client.log_batch(
+        self.client.log_batch(
             run_id,
             metrics=[entities.Metric(name, value, 0, 0) for name, value in run.metrics.items()],
             params=[entities.Param(name, value) for name, value in run.params.items()],
             tags=[entities.RunTag(name, value) for name, value in run.tags.items()],
         )
-        self._client.log_inputs(run_id, datasets=[self._dataset(run)])
+        self.client.log_inputs(run_id, datasets=[self._dataset(run)])
         with tempfile.TemporaryDirectory() as folder:
             for name, figure in run.figures.items():
                 figure.savefig(Path(folder, name))
-            self._client.log_artifacts(run_id, folder, "figures")
+            self.client.log_artifacts(run_id, folder, "figures")
 
     def _dataset(self, run: Run) -> Any:
         """The data set as MLflow's lineage shows it. Made by hand: `mlflow.data` would infer the types again (.6 s)."""
@@ -217,7 +232,8 @@ class Registry:
         return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double), ColSpec(DataType.double)]))
 
     @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
+    def errors(self, what: str) -> Iterator[None]:
+        """Whatever MLflow raises inside becomes a RegistryError: `what` could not be done."""
         from sqlalchemy.exc import SQLAlchemyError
 
         _mlflow()
