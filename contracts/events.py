@@ -31,7 +31,8 @@ class PredictionEvent(msgspec.Struct, Generic[FeaturesT], frozen=True, kw_only=T
 
     id: unique; `source-epoch-sequence` when the Tidemark API made it, any text otherwise.
     event_time: when the predicted thing happened, with a zone. score: probability of the positive class, or the
-    regression's value. decision: score >= threshold, None where there is none. latency_ms: receipt to score.
+    regression's value. decision: score >= threshold, None where there is none. latency_ms: receipt to score;
+    of a shadow, the scoring alone.
     """
 
     id: str

@@ -22,11 +22,13 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where the request that made an event comes from, as its client said; "" where it said nothing.
 
     traceparent, tracestate: W3C Trace Context (CloudEvents' extension "Distributed Tracing"). request_id: X-Request-Id.
+    shadow_of: of a shadow's event, the id of the prediction that was answered.
     """
 
     request_id: str = ""
     traceparent: str = ""
     tracestate: str = ""
+    shadow_of: str = ""
 
 
 class EventHeaders:
@@ -63,5 +65,6 @@ def _of_origin(origin: Origin) -> Headers:
         ("ce_requestid", origin.request_id),
         ("ce_traceparent", origin.traceparent),
         ("ce_tracestate", origin.tracestate),
+        ("ce_shadowof", origin.shadow_of),
     )
     return [(name, value.encode()) for name, value in named if value]

@@ -1,0 +1,1 @@
+"""The API and the topic `model-events`: what it hears there, and what it says."""
