@@ -7,6 +7,7 @@ the api checks the sample once more and otherwise scores with the model itself. 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -51,6 +52,34 @@ class Linear(msgspec.Struct, frozen=True, omit_defaults=True, tag="linear"):
     means: tuple[float, ...] = ()
 
 
+class Sigmoid(msgspec.Struct, frozen=True, tag="sigmoid"):
+    """Platt's calibration: score = 1 / (1 + exp(-(slope * value + intercept))), in place of the link."""
+
+    slope: float
+    intercept: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.slope) and math.isfinite(self.intercept)):
+            raise InvalidCompiled(f"sigmoid: slope {self.slope}, intercept {self.intercept}")
+
+
+class Isotonic(msgspec.Struct, frozen=True, tag="isotonic"):
+    """Calibration by a rising function, in place of the link: the score is linear between the points (at, score), and
+    that of the nearest point outside of them.
+    """
+
+    at: tuple[float, ...]
+    score: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.at or len(self.at) != len(self.score):
+            raise InvalidCompiled(f"isotonic: {len(self.at)} points and {len(self.score)} scores")
+        if not all(map(math.isfinite, (*self.at, *self.score))):
+            raise InvalidCompiled("isotonic: a number is not finite")
+        if any(a >= b for a, b in pairwise(self.at)) or any(a > b for a, b in pairwise(self.score)):
+            raise InvalidCompiled("isotonic: the points do not rise")
+
+
 class Sample(msgspec.Struct, frozen=True):
     """Rows, poisoned ones among them, and the model's own scores of them; None: the model refuses the row."""
 
@@ -70,7 +99,10 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     """The compiled form of one model version.
 
     features: the schema's names in order, what a row consists of. link: what makes a score of the function's value.
-    made_with: the library and version whose model it was.
+    calibration: makes a score of the function's value instead of the link. made_with: the library and version whose
+    model it was.
+
+    A reader from before calibrations ignores the field, finds that the sample's scores differ and lets the model score.
     """
 
     model: str
@@ -82,6 +114,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     refuses: Refuses
     sample: Sample
     made_with: str = ""
+    calibration: Sigmoid | Isotonic | None = None
     v: Literal[1] = 1
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contracts.compiled import Compiled, Forest, Linear
+from contracts.compiled import Compiled, Forest, Isotonic, Linear, Sigmoid
 from contracts.encoder import Encoder, Matrix, Row
 from contracts.errors import InvalidCompiled, RuntimeAbsent, Unscorable
 from contracts.onnx_bytes import tree_model
@@ -26,7 +26,7 @@ class CompiledScorer:
     def __init__(self, compiled: Compiled) -> None:
         self._encoder = Encoder(compiled.blocks, len(compiled.features))
         self._refuses = compiled.refuses
-        self._link = compiled.link
+        self._finish = _finish(compiled)
         function = compiled.function
         self._narrow = isinstance(function, Forest) and function.narrow
         if isinstance(function, Forest):
@@ -46,11 +46,7 @@ class CompiledScorer:
             raise Unscorable("a number is too large for the model")
         if self._refuses == "not finite" and not np.isfinite(encoded).all():
             raise Unscorable("a number is missing, or too large for the model")
-        value = self._value(encoded)
-        if self._link == "identity":
-            return value
-        with np.errstate(over="ignore"):  # exp of 710 is inf, and 1 / inf the right answer
-            return np.asarray(1.0 / (1.0 + np.exp(-value)), dtype=np.float64)
+        return self._finish(self._value(encoded))
 
 
 def largest_difference(
@@ -70,6 +66,23 @@ def largest_difference(
     right = np.array([expected[i] for i in answered], dtype=np.float64)
     differences = np.abs(scores - right) / np.maximum(1.0, np.abs(right))
     return float("inf") if np.isnan(differences).any() else float(differences.max(initial=0.0))
+
+
+def _finish(compiled: Compiled) -> Callable[[Scores], Scores]:
+    """What makes scores of the function's values: the calibration, or else the link."""
+    calibration = compiled.calibration
+    if isinstance(calibration, Sigmoid):
+        slope, intercept = calibration.slope, calibration.intercept
+        return lambda values: _logistic(slope * values + intercept)
+    if isinstance(calibration, Isotonic):
+        at, score = np.array(calibration.at), np.array(calibration.score)
+        return lambda values: np.interp(values, at, score)
+    return _logistic if compiled.link == "logistic" else lambda values: values
+
+
+def _logistic(values: Scores) -> Scores:
+    with np.errstate(over="ignore"):  # exp of 710 is inf, and 1 / inf the right answer
+        return np.asarray(1.0 / (1.0 + np.exp(-values)), dtype=np.float64)
 
 
 def _refused(scorer: Callable[[Sequence[Row]], Scores], row: Row) -> bool:

@@ -19,6 +19,8 @@ COMPILED_FILE = "compiled.msgpack"
 SKOPS_TRUSTED_TYPES = (
     "functools.partial",
     "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",

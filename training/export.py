@@ -22,6 +22,7 @@ from contracts.encoder import Row
 from contracts.errors import ContractError
 from contracts.model_files import FRAME_DTYPES
 from contracts.schema import FeatureSchema
+from training.calibrate import uncalibrated
 from training.encoder_blocks import encoder_blocks
 from training.errors import NotCompilable
 from training.model_function import model_function
@@ -33,10 +34,13 @@ COMPARED_ROWS, SAMPLE_ROWS = 4_000, 252
 
 @dataclass(frozen=True)
 class Export:
-    """compiled: None where there is none. said: what came of it, in a few words."""
+    """compiled: None where there is none. said: what came of it, in a few words. difference: the largest one between
+    its scores and the model's own.
+    """
 
     compiled: Compiled | None
     said: str
+    difference: float | None = None
 
 
 def export(
@@ -45,11 +49,12 @@ def export(
     """reference: a feature frame to draw rows from. model, version: whose it is."""
     rng = np.random.default_rng(seed)
     rows, huge = poisoned_rows(reference, schema, COMPARED_ROWS, rng), huge_rows(reference, schema, rng)
-    steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
     try:
+        inner, calibration = uncalibrated(estimator)
+        steps = [step for _, step in inner.steps] if isinstance(inner, Pipeline) else [inner]
         function, blocks = model_function(steps[-1]), encoder_blocks(steps[:-1], schema)
         if isinstance(function.function, Linear):
-            function = function._replace(function=_with_means(function.function, estimator, reference))
+            function = function._replace(function=_with_means(function.function, inner, reference))
         own, answers = _scores(estimator, schema, rows), _each_score(estimator, schema, huge)
         if own is None:  # it refuses some: ask about each of fewer
             rows = rows[:SAMPLE_ROWS]
@@ -65,6 +70,7 @@ def export(
             refuses=function.refuses,
             sample=sample,
             made_with=f"scikit-learn {installed('scikit-learn')}",
+            calibration=calibration,
         )
         scorer = CompiledScorer(compiled)
         worst = max(
@@ -75,7 +81,8 @@ def export(
         return Export(None, f"no compiled form: {error}")
     if not worst <= EXPORT_TOLERANCE:
         return Export(None, f"no compiled form: its scores differ from the model's own by up to {worst:.1e}")
-    return Export(compiled, f"{scorer.kind}, within {worst:.0e} of the model's own scores on {len(rows):,} rows")
+    said = f"{scorer.kind}, within {worst:.0e} of the model's own scores on {len(rows):,} rows"
+    return Export(compiled, said, worst)
 
 
 def frame_of(rows: Sequence[Row], schema: FeatureSchema) -> pd.DataFrame:

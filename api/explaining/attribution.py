@@ -17,7 +17,7 @@ from api.explaining.paths import Floats, TooLarge
 from api.explaining.permutation import Score, pairs_for, sampled
 from api.explaining.tree_shap import TreeShap
 from contracts.baseline import Baseline
-from contracts.compiled import Compiled, Forest
+from contracts.compiled import Compiled, Forest, Isotonic, Sigmoid
 from contracts.compiled_scorer import CompiledScorer
 from contracts.encoder import Encoder, Row
 
@@ -73,7 +73,13 @@ class Exact:
         self._encoder = Encoder(compiled.blocks, len(compiled.features))
         self._owners, self._features = owners(compiled.blocks), len(compiled.features)
         self._scorer = scorer
-        self.link: Link = "logit" if compiled.link == "logistic" else "identity"
+        calibration = compiled.calibration
+        logit = compiled.link == "logistic" if calibration is None else isinstance(calibration, Sigmoid)
+        self.link: Link = "logit" if logit else "identity"
+        # A calibrated score's log-odds are a line of the function's value: contributions stretch, the base moves too.
+        self._slope, self._shift = (
+            (calibration.slope, calibration.intercept) if isinstance(calibration, Sigmoid) else (1.0, 0.0)
+        )
         self.method: Method
         self._shap: TreeShap | LinearShap
         if isinstance(function, Forest):
@@ -91,10 +97,11 @@ class Exact:
         encoded = self._encoder.encode([row])[0]
         if self._narrow:
             encoded = encoded.astype(np.float32).astype(np.float64)
-        columns = self._shap.contributions(encoded) / self._divisor
+        columns = self._shap.contributions(encoded) / self._divisor * self._slope
         features = np.zeros(self._features)
         np.add.at(features, self._owners, columns)
-        return Attribution(score, (self._shap.base + self._base) / self._divisor, features)
+        base = (self._shap.base + self._base) / self._divisor * self._slope + self._shift
+        return Attribution(score, base, features)
 
 
 class Permutation:
@@ -116,7 +123,11 @@ class Permutation:
 
 
 def is_exact(compiled: Compiled) -> bool:
-    """Whether a compiled form holds what an exact explanation needs: files from before explanations do not."""
+    """Whether a compiled form holds what an exact explanation needs: files from before explanations do not, and steps
+    have no log-odds that contributions could add up to.
+    """
+    if isinstance(compiled.calibration, Isotonic):
+        return False
     function = compiled.function
     return bool(function.trees.cover) if isinstance(function, Forest) else bool(function.means)
 
@@ -127,6 +138,8 @@ def choose(baseline: Baseline, compiled: Compiled | None, own: Callable[[], Scor
         return Permutation(baseline, own())
     scorer = CompiledScorer(compiled)
     because = " The version's compiled form is from before explanations: register it anew for exact ones."
+    if isinstance(compiled.calibration, Isotonic):
+        because = " Not exact: the score is calibrated in steps (isotonic)."
     if is_exact(compiled):
         try:
             return Exact(compiled, scorer)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from contracts.compiled import Compiled, Forest, Linear, Sample
+from contracts.compiled import Compiled, Forest, Isotonic, Linear, Sample, Sigmoid
 from contracts.compiled_scorer import CompiledScorer, largest_difference
 from contracts.encoder import Codes, Encoder, Fill, Numbers, OneHot, Scale
 from contracts.errors import InvalidCompiled, NewerFormat, Unscorable
@@ -217,3 +217,43 @@ def test_whole_numbers_of_every_length_are_written_as_protobuf_has_them() -> Non
 
     values = sorted({max(0, 2**k + d) for k in range(31) for d in (-1, 0, 1)} | {2**31 - 1})
     assert varints(values) == b"".join(map(plain, values))
+
+
+def test_a_sigmoid_makes_the_score_in_place_of_the_link() -> None:
+    for link in ("logistic", "identity"):
+        scorer = CompiledScorer(a_compiled(link=link, calibration=Sigmoid(2.0, -1.0)))
+        right = [1 / (1 + np.exp(-(2.0 * value - 1.0))) for value in SCORES[:4] if value is not None]
+        assert scorer.score(ROWS[:4]).tolist() == pytest.approx(right, abs=1e-15)
+
+
+def test_steps_are_straight_between_their_points_and_flat_outside() -> None:
+    scorer = CompiledScorer(a_compiled(link="logistic", calibration=Isotonic((0.3, 0.7), (0.1, 0.9))))
+    assert scorer.score(ROWS[:3]).tolist() == pytest.approx([0.1, 0.5, 0.9])
+
+
+@pytest.mark.parametrize(
+    ("calibration", "complaint"),
+    [
+        (lambda: Sigmoid(np.nan, 0.0), "slope nan"),
+        (lambda: Isotonic((), ()), "0 points"),
+        (lambda: Isotonic((1.0,), (0.1, 0.2)), "1 points and 2 scores"),
+        (lambda: Isotonic((1.0, 1.0), (0.1, 0.2)), "do not rise"),
+        (lambda: Isotonic((1.0, 2.0), (0.2, 0.1)), "do not rise"),
+        (lambda: Isotonic((1.0, np.inf), (0.2, 0.3)), "not finite"),
+    ],
+)
+def test_a_calibration_that_is_none_is_refused(calibration: Any, complaint: str) -> None:
+    with pytest.raises(InvalidCompiled, match=complaint):
+        calibration()
+
+
+@pytest.mark.parametrize("calibration", [Sigmoid(2.0, 1.0), Isotonic((0.0, 1.0), (0.1, 0.9))])
+def test_a_calibration_is_read_as_it_was_written(calibration: Any) -> None:
+    form = a_compiled(calibration=calibration)
+    assert Compiled.from_bytes(form.to_bytes()) == form
+
+
+def test_a_file_from_before_calibrations_is_read() -> None:
+    plain = msgspec.msgpack.decode(a_compiled().to_bytes())
+    del plain["calibration"]
+    assert Compiled.from_bytes(msgspec.msgpack.encode(plain)) == a_compiled()

@@ -31,6 +31,7 @@ from contracts.compiled_scorer import CompiledScorer, largest_difference
 from contracts.encoder import Encoder, Row
 from contracts.schema import Feature, FeatureSchema
 from tests.unit.training.rows import DESCRIPTION, some_loans
+from training.calibrate import Method, calibrated
 from training.columns import feature_frame, labels_of
 from training.encoder_blocks import encoder_blocks
 from training.export import Export, export, frame_of
@@ -92,6 +93,19 @@ def test_the_encoding_is_the_pipelines_own_to_the_last_bit(name: str) -> None:
     rows = poisoned_rows(features, SCHEMA, 500, np.random.default_rng(0))
     encoded = Encoder(encoder_blocks([prepare], SCHEMA), 3).encode(rows)
     np.testing.assert_array_equal(encoded, prepare.transform(frame_of(rows, SCHEMA)), strict=True)
+
+
+@every_estimator
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_a_calibrated_model_has_a_compiled_form_with_the_calibrated_scores(name: str, method: Method) -> None:
+    features, labels = loans()
+    pipeline = build_pipeline(name, SCHEMA, 0).fit(features, labels)
+    model = calibrated(pipeline, method, *loans(seed=2))
+    form = compiled(model, features)
+    assert type(form.calibration).__name__.lower() == method
+    rows = poisoned_rows(features, SCHEMA, 200, np.random.default_rng(1))
+    assert differs(model, form, rows) <= EXPORT_TOLERANCE
+    assert differs(pipeline, form, rows) > 1e-3
 
 
 @settings(max_examples=25, deadline=None)

@@ -16,7 +16,7 @@ from api.explaining.answer import Explanation
 from api.explaining.attribution import choose
 from api.explaining.desk import Desk
 from api.explaining.messages import Question, Reply, Version
-from contracts.compiled import Compiled, Forest, Linear
+from contracts.compiled import Compiled, Forest, Isotonic, Linear, Sigmoid
 from contracts.compiled_scorer import CompiledScorer
 from tests.purchases import KINDS, ROWS, SCHEMA, a_folder, baseline, compiled
 
@@ -58,6 +58,25 @@ def test_base_and_contributions_add_up_to_the_link_of_the_score_that_predict_giv
     total = found.base_value + sum(each.contribution for each in found.contributions)
     assert total == pytest.approx(linked, abs=1e-9)
     assert found.total == pytest.approx(linked, abs=1e-9)
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_contributions_to_a_calibrated_score_add_up_to_its_log_odds(tmp_path: Path, kind: str, row: Any) -> None:
+    form = replace(form_of(kind), calibration=Sigmoid(1.5, -0.25))
+    found = explained(tmp_path, form, row)
+    assert found.score == CompiledScorer(form).score([row]).tolist()[0]
+    total = found.base_value + sum(each.contribution for each in found.contributions)
+    assert found.link == "logit"
+    assert total == pytest.approx(logit(found.score), abs=1e-9)
+
+
+def test_a_score_that_is_calibrated_in_steps_is_explained_by_sampling_and_says_so(tmp_path: Path) -> None:
+    form = replace(form_of("hgb"), calibration=Isotonic((-4.0, 4.0), (0.05, 0.95)))
+    found = explained(tmp_path, form)
+    assert (found.method, found.link) == ("permutation", "identity")
+    assert found.total == pytest.approx(CompiledScorer(form).score([ROWS[0]]).tolist()[0], abs=1e-9)
+    assert "calibrated in steps" in found.compared_with
 
 
 @pytest.mark.parametrize(
