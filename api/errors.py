@@ -12,6 +12,9 @@ ApiError
 │   ├── OutOfScope       the key is right, but may not do this
 │   ├── RateExceeded     the key has used up its rate
 │   ├── IdempotencyKeyWrong, IdempotencyMismatch, IdempotencyInProgress
+│   ├── LabelRefused     JSON, but no label of a prediction
+│   │   └── ReceiptRefused  its receipt was altered or forged, is another prediction's or another installation's
+│   ├── PredictionUnknown  a label without a receipt, of a prediction that is not in Redis
 │   └── InvalidRequest   JSON, but not what the champion's schema asks for
 ├── NotServing           no prediction can be answered just now; the same request may succeed later
 │   ├── NoModel          no champion is loaded
@@ -54,6 +57,13 @@ Category = Literal[
     "idempotency-key",
     "idempotency-mismatch",
     "idempotency-in-progress",
+    "prediction-id",
+    "truth",
+    "label-time",
+    "receipt-altered",
+    "receipt-key",
+    "receipt-prediction",
+    "no-such-prediction",
 ]
 """Why a request was refused: the label of the metric, and the end of the problem's type."""
 
@@ -131,6 +141,21 @@ class RateExceeded(RequestRefused):
 
 class InvalidRequest(RequestRefused):
     """The body is JSON, but not what the champion's schema asks for."""
+
+
+class LabelRefused(RequestRefused):
+    """What was sent is no label of a prediction."""
+
+
+class ReceiptRefused(LabelRefused):
+    """A receipt that does not stand for its prediction. detail: why, without a subject."""
+
+    def __init__(self, category: Category, detail: str) -> None:
+        super().__init__(category, f"The receipt {detail}.", (FieldError("/receipt", detail, category),))
+
+
+class PredictionUnknown(RequestRefused):
+    """A label whose prediction is not in Redis, and which has no receipt."""
 
 
 class IdempotencyKeyWrong(RequestRefused):

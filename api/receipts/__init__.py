@@ -1,0 +1,1 @@
+"""What an answer carries so that a late label needs no look-up: the prediction, authenticated."""
