@@ -6,7 +6,9 @@ TrainingError
 ├── RegistryError      MLflow refused or could not be reached
 ├── NotCompilable      an estimator that has no compiled form; never reaches the user as an error
 ├── PublishError       Kafka refused or could not be reached
-└── SettingsError      a TRAINING_* setting that is wrong or missing
+├── CollectError       there is nothing to collect, or it cannot be read or written
+├── ConfigError        a field of training.yaml that is wrong or missing
+└── SettingsError      a TRAINING_* setting, or a name on the command line, that is wrong or missing
 """
 
 from __future__ import annotations
@@ -36,5 +38,13 @@ class PublishError(TrainingError):
     """Kafka refused or could not be reached."""
 
 
+class CollectError(TrainingError):
+    """Predictions and labels cannot be collected: there are none, or Kafka or the disk refused."""
+
+
 class SettingsError(TrainingError):
     """A TRAINING_* setting is wrong or missing."""
+
+
+class ConfigError(TrainingError):
+    """A field of training.yaml is wrong or missing; the text names it."""

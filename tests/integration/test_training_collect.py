@@ -1,0 +1,101 @@
+"""`training.collecting` on a real broker: what was predicted and labelled there becomes a data set to train on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from contracts.events import PredictionEvent, encode_event
+from contracts.labels import Label, encode_label
+from contracts.topics import LABELS, PREDICTIONS
+from tests.builders import NOON, a_schema, reference_columns
+from tests.servers.verbs import Broker
+from training.collecting.collect import Wish, collect
+from training.data import load
+from training.errors import CollectError
+
+ROWS = 400
+MINUTE = timedelta(minutes=1)
+SCHEMA = a_schema()
+WISH = Wish("flights", SCHEMA, NOON, NOON + ROWS * MINUTE)
+
+
+async def _fill(kafka: Broker, namespace: str) -> dict[str, Any]:
+    columns = reference_columns(SCHEMA, ROWS)
+    columns["truth"] = (np.random.default_rng(3).random(ROWS) < 0.3).astype(float)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+    await producer.start()
+    try:
+        for i in range(ROWS):
+            features = {name: np.asarray(columns[name][i]).item() for name in SCHEMA.names}
+            shared: dict[str, Any] = {"event_time": NOON + i * MINUTE, "model": "flights", "model_version": "1"}
+            event = PredictionEvent(id=f"p{i}", score=0.5, features=features, **shared)
+            label = Label(
+                prediction_id=f"p{i}",
+                score=0.5,
+                labelled_at=NOON + 9999 * MINUTE,
+                truth=float(columns["truth"][i]),
+                **shared,
+            )
+            for topic, value in ((PREDICTIONS, encode_event(event)), (LABELS, encode_label(label))):
+                if topic is PREDICTIONS or i % 4:  # a quarter is not labelled
+                    await producer.send(topic.named(namespace), value, key=f"p{i}".encode())
+        await producer.send(PREDICTIONS.named(namespace), b"no event")
+    finally:
+        await producer.stop()
+    return columns
+
+
+async def test_what_was_predicted_and_labelled_becomes_a_data_set(
+    kafka: Broker, namespace: str, fresh_topic: Callable[..., Awaitable[str]], tmp_path: Path
+) -> None:
+    for topic in (PREDICTIONS, LABELS):
+        await fresh_topic(topic.name, partitions=3)
+    columns = await _fill(kafka, namespace)
+    collected = await collect(WISH, tmp_path / "new", kafka.bootstrap, namespace)
+
+    labelled = [i for i in range(ROWS) if i % 4]
+    assert (collected.predictions, collected.labelled, collected.rows) == (ROWS, len(labelled), len(labelled))
+    assert collected.unreadable == 1
+    samples = load(tmp_path / "new", timed=True)
+    assert samples.labels.tolist() == columns["truth"][labelled].tolist()
+    assert samples.features["distance"].tolist() == columns["distance"][labelled].tolist()
+    assert samples.digest == collected.digest == json.loads((tmp_path / "new/collected.json").read_text())["digest"]
+
+    again = await collect(WISH, tmp_path / "again", kafka.bootstrap, namespace)
+    assert again == collected
+
+    base = Wish("flights", SCHEMA, NOON, NOON + ROWS * MINUTE, base=tmp_path / "new")
+    twice = await collect(base, tmp_path / "twice", kafka.bootstrap, namespace)
+    assert (twice.rows, twice.base_rows) == (2 * len(labelled), len(labelled))
+    assert load(tmp_path / "twice").labels.tolist() == samples.labels.tolist() * 2
+
+    with pytest.raises(CollectError, match="holds a data set already"):
+        await collect(WISH, tmp_path / "new", kafka.bootstrap, namespace)
+
+
+async def test_nothing_to_collect_is_said_with_what_was_seen(
+    kafka: Broker, namespace: str, fresh_topic: Callable[..., Awaitable[str]], tmp_path: Path
+) -> None:
+    for topic in (PREDICTIONS, LABELS):
+        await fresh_topic(topic.name, partitions=1)
+    with pytest.raises(CollectError, match=r"no labelled prediction of flights .* 0 predictions there"):
+        await collect(WISH, tmp_path / "none", kafka.bootstrap, namespace)
+    assert not (tmp_path / "none").exists()
+
+
+async def test_a_topic_that_is_not_there_is_named(kafka: Broker, namespace: str, tmp_path: Path) -> None:
+    with pytest.raises(CollectError, match=f"has no topic '{namespace}predictions'.*stream_app topics"):
+        await collect(WISH, tmp_path / "none", kafka.bootstrap, namespace)
+
+
+async def test_a_broker_that_is_away_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CollectError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
+        await collect(WISH, tmp_path / "none", "127.0.0.1:1", "")

@@ -1,0 +1,189 @@
+"""Collect: read the topics, join, and write a data set: `dataset.toml`, `rows.parquet` and `collected.json`.
+
+The rows of an older data set may be put in front, so that a model learns the new without forgetting the old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+
+from contracts.errors import InvalidEvent
+from contracts.events import decode_event
+from contracts.labels import decode_label
+from contracts.schema import FeatureSchema
+from contracts.topics import LABELS, PREDICTIONS
+from training.collecting.joined import ENTITY, EVENT_TIME, TRUTH, Joined, Tally, column
+from training.collecting.topics import connected
+from training.data import load
+from training.description import FILE_NAME, Description, read_description
+from training.errors import CollectError, DataError
+from training.retraining.known import Span
+from training.tables import read_table
+
+ROWS, SUMMARY = "rows.parquet", "collected.json"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to collect. until: not included. base: folder of a data set whose rows come first. schema: the columns."""
+
+    model: str
+    schema: FeatureSchema
+    since: datetime
+    until: datetime
+    leave_out: tuple[Span, ...] = ()
+    base: Path | None = None
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """What was collected; `collected.json`. digest: of the data set as training reads it (training.data.Samples).
+
+    first, last: event times of the collected rows; None without any. rows: of the data set, base_rows of them old.
+    unreadable: records that are no events or labels, which stage 1 has in dead-letters.
+    """
+
+    model: str
+    since: datetime
+    until: datetime
+    leave_out: tuple[Span, ...]
+    predictions: int
+    labelled: int
+    left_out: int
+    outside: int
+    shadow: int
+    replaced: int
+    unreadable: int
+    rows: int
+    base_rows: int
+    first: datetime | None
+    last: datetime | None
+    digest: str
+
+
+async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Collected:
+    """Write the data set into `folder`, which must not hold one. Raises CollectError, DataError."""
+    if (folder / FILE_NAME).exists():
+        raise CollectError(f"{folder} holds a data set already: choose another folder, or remove it")
+    joined, unreadable = await _read(wish, bootstrap, prefix)
+    tally = joined.tally
+    if not tally.labelled:
+        raise CollectError(
+            f"no labelled prediction of {wish.model} from {wish.since.isoformat()} to {wish.until.isoformat()}: "
+            f"{tally.predictions:,} predictions there, {tally.left_out:,} left out, {tally.outside:,} outside; "
+            "are the range and TRAINING_TOPIC_PREFIX right, and have labels come?"
+        )
+    return _written(wish, joined, folder, unreadable)
+
+
+async def _read(wish: Wish, bootstrap: str, prefix: str) -> tuple[Joined, int]:
+    joined, unreadable = Joined(wish.model, wish.since, wish.until, wish.leave_out), 0
+    async with connected(bootstrap, prefix) as topics:
+        async for record in topics.records(PREDICTIONS):
+            try:
+                joined.add_event(decode_event(record.value or b""))
+            except InvalidEvent:
+                unreadable += 1
+        async for record in topics.records(LABELS):
+            try:
+                joined.add_label(decode_label(record.value or b""))
+            except InvalidEvent:
+                unreadable += 1
+    return joined, unreadable
+
+
+def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Collected:
+    rows = pd.DataFrame(joined.columns(wish.schema))
+    time, label = column(EVENT_TIME, wish.schema), column(TRUTH, wish.schema)
+    description = Description(
+        name=f"{wish.model}-collected",
+        file=ROWS,
+        features=wish.schema.features,
+        label=label,
+        time=time,
+        entity=column(ENTITY, wish.schema),
+    )
+    rows[time] = pd.to_datetime(rows[time], utc=True)
+    rows[label] = rows[label].astype("int64") if rows[label].isin([0, 1]).all() else rows[label]
+    first, last = rows[time].iloc[0].to_pydatetime(), rows[time].iloc[-1].to_pydatetime()
+    base_rows = 0
+    if wish.base is not None:
+        old = _old_rows(wish.base, description)
+        base_rows = len(old)
+        rows = pd.concat([old, rows], ignore_index=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.to_parquet(folder / ROWS, index=False)
+        # last: a folder without it holds no data set, so one that was cut short is never trained on
+        (folder / FILE_NAME).write_text(description.to_toml(), encoding="utf-8")
+        tally: Tally = joined.tally
+        collected = Collected(
+            model=wish.model,
+            since=wish.since,
+            until=wish.until,
+            leave_out=wish.leave_out,
+            unreadable=unreadable,
+            rows=len(rows),
+            base_rows=base_rows,
+            first=first,
+            last=last,
+            digest=load(folder).digest,
+            **tally._asdict(),
+        )
+        (folder / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(collected), indent=2) + b"\n")
+    except OSError as error:
+        raise CollectError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
+    return collected
+
+
+def _old_rows(base: Path, new: Description) -> pd.DataFrame:
+    """The base's rows under the new names. Raises DataError where it lacks a feature."""
+    old, file = read_description(base)
+    missing = [name for name in new.schema.names if name not in old.schema.names]
+    if missing or old.label is None:
+        lack = f"no feature {missing[0]!r}" if missing else "no label"
+        raise DataError(
+            f"{base}: {lack}: a base must have all that the model {new.name.removesuffix('-collected')} has"
+        )
+    text = [feature.name for feature in old.schema.features if feature.kind != "numeric"]
+    table = read_table(file, [*text, old.label])
+    renamed: dict[str, pd.Series] = {name: table[name] for name in new.schema.names}
+    renamed[str(new.label)] = table[old.label]
+    if old.time is not None:
+        renamed[str(new.time)] = pd.to_datetime(table[old.time], utc=True)
+    if old.entity is not None:
+        renamed[str(new.entity)] = table[old.entity]
+    return pd.DataFrame(renamed)
+
+
+def spans(words: Sequence[str]) -> tuple[Span, ...]:
+    """`START/END` in ISO 8601, each with a zone. Raises DataError.
+
+    >>> spans(["2026-01-01T00:00:00Z/2026-01-02T00:00:00Z"])[0].end.day
+    2
+    """
+    return tuple(_span(word) for word in words)
+
+
+def _span(word: str) -> Span:
+    start, _, end = word.partition("/")
+    try:
+        return Span(moment_of(start), moment_of(end))
+    except DataError as error:
+        raise DataError(f"{word!r} is no stretch of time: write 2026-01-01T00:00:00Z/2026-01-02T00:00:00Z") from error
+
+
+def moment_of(word: str) -> datetime:
+    """A moment in ISO 8601 with a zone. Raises DataError."""
+    try:
+        moment = datetime.fromisoformat(word)
+    except ValueError as error:
+        raise DataError(f"{word!r} is not a time: write it as 2026-01-31T12:00:00Z") from error
+    if moment.tzinfo is None:
+        raise DataError(f"{word!r} has no zone: write it as 2026-01-31T12:00:00Z")
+    return moment
