@@ -6,6 +6,8 @@ TrainingError
 ├── RegistryError      MLflow refused or could not be reached
 ├── NotCompilable      an estimator that has no compiled form; never reaches the user as an error
 ├── PublishError       Kafka refused or could not be reached
+├── GateError          a gate that cannot be asked: what it needs is missing
+├── PromotionError     a version that may not be promoted now, or nothing to roll back to
 ├── CollectError       there is nothing to collect, or it cannot be read or written
 ├── ConfigError        a field of training.yaml that is wrong or missing
 └── SettingsError      a TRAINING_* setting, or a name on the command line, that is wrong or missing
@@ -40,6 +42,14 @@ class PublishError(TrainingError):
 
 class CollectError(TrainingError):
     """Predictions and labels cannot be collected: there are none, or Kafka or the disk refused."""
+
+
+class GateError(TrainingError):
+    """The gates cannot be asked: the version, or what was said of them, lacks something."""
+
+
+class PromotionError(TrainingError):
+    """A version may not become the champion now; the text says why, and who else is at it."""
 
 
 class SettingsError(TrainingError):
