@@ -25,7 +25,9 @@ class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
     """One feature of an incident. since: start of the first window of its present run of alarms; new: joined now.
 
     Harmless alarms count here only where harmless drift pages. cause, model_effect: as the report of its newest alarm
-    has them. seen: start of the window of that alarm and so of all numbers, where it is not the alert's own.
+    has them. seen: start of the window of that alarm and so of all numbers, where it is not the alert's own. Of a
+    measure of performance: value, reference: then and in the baseline; effect: the share of the model's skill that is
+    lost.
     """
 
     feature: str
@@ -37,6 +39,8 @@ class AlertFeature(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause | None = None
     model_effect: ModelEffect | None = None
     seen: UtcTime | None = None
+    value: float | None = None
+    reference: float | None = None
 
 
 class DriftAlert(msgspec.Struct, frozen=True, kw_only=True):

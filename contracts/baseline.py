@@ -18,7 +18,7 @@ from contracts.binning import Binning, Bins, Levels
 from contracts.dependence import ScoreDependence
 from contracts.errors import ContractError, InvalidBaseline
 from contracts.histogram import Histogram
-from contracts.outcomes import Outcomes, Residuals
+from contracts.outcomes import Costs, Outcomes, Residuals
 from contracts.schema import FeatureSchema
 from contracts.times import UtcTime
 from contracts.variation import LearntNull, NaturalVariation
@@ -103,7 +103,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     natural: how natural variation was learnt, None where it was not asked for; natural_positives: the decision's null.
     outcomes: how the validation rows' scores turned out, over the bins of `score`; residuals: the same of a regression;
-    both None where no truth was known: then performance has no reference.
+    both None where no truth was known: then performance has no reference. costs: of decisions, None where nobody said.
     """
 
     model: str
@@ -122,6 +122,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     natural_positives: dict[str, LearntNull] = {}
     outcomes: Outcomes | None = None
     residuals: Residuals | None = None
+    costs: Costs | None = None
     v: Literal[1] = 1
 
     def __post_init__(self) -> None:

@@ -27,6 +27,15 @@ class Outcomes(msgspec.Struct, frozen=True):
             raise InvalidBaseline("outcomes: a count is negative")
 
 
+class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each outcome of a decision costs, in a unit of the owner's; a gain is negative."""
+
+    false_positive: float = 1.0
+    false_negative: float = 1.0
+    true_positive: float = 0.0
+    true_negative: float = 0.0
+
+
 class Residuals(msgspec.Struct, frozen=True):
     """Of a regression's rows whose truth is known: a joint histogram of prediction and truth, row by row of `edges`
     (both share them; shape (len(edges) + 1) squared).

@@ -17,8 +17,9 @@ Better = Literal["higher", "lower", "zero"]
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One measure of performance. low, high: its 95 % interval in this window. reference: the same of the baseline's
-    validation rows; reference_low, reference_high: its interval there. better: where good is. degraded: worse than the
-    reference beyond what chance explains and by enough to matter.
+    validation rows; reference_low, reference_high: its interval there. better: where good is. p_value: of being
+    no worse than the reference, None where that is not tested. degraded: worse than the reference beyond what chance
+    explains and by enough to matter.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reference: float | None = None
     reference_low: float | None = None
     reference_high: float | None = None
+    p_value: float | None = None
     degraded: bool = False
 
 

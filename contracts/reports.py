@@ -14,8 +14,8 @@ from contracts.times import UtcTime
 
 Status = Literal["quiet", "alarm", "insufficient"]
 VerdictKind = Literal["numeric", "categorical", "boolean", "score", "decision"]
-Finding = Literal["values", "missing", "out_of_range", "unseen", "positives"]
-"""What about a feature is unusual: its values as a whole, or one of its rates."""
+Finding = Literal["values", "missing", "out_of_range", "unseen", "positives", "performance"]
+"""What about a feature is unusual: its values as a whole, or one of its rates; or that a measure of performance fell."""
 QUALITY: tuple[Finding, ...] = ("missing", "out_of_range", "unseen")
 """Findings that are never harmless: data that is not what it was."""
 Null = Literal["sampling", "learnt"]

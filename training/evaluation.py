@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from contracts.errors import InvalidMessage
+from contracts.outcomes import Costs as Costs  # of a version's evaluation as of its baseline
 from contracts.times import UtcTime
 
 EVALUATION_FOLDER = "evaluation"
@@ -33,15 +34,6 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     positives: int
     first: UtcTime | None = None
     last: UtcTime | None = None
-
-
-class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each outcome of a decision costs, in a unit of the owner's; a gain is negative."""
-
-    false_positive: float = 1.0
-    false_negative: float = 1.0
-    true_positive: float = 0.0
-    true_negative: float = 0.0
 
 
 class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
