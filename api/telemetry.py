@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -10,7 +11,38 @@ from api.histograms import Histogram
 
 _PREFIX = "tidemark_api"
 _LATENCY = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2.5)
+_LAG = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600)
 _STATUS = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class Drained(Protocol):
+    """What is counted of an outbox that is drained to Kafka: of the predictions', or of the labels'."""
+
+    @property
+    def published(self) -> Counter: ...
+    @property
+    def publish_lag(self) -> Histogram: ...
+    @property
+    def kafka_up(self) -> Gauge: ...
+    @property
+    def adopted(self) -> Counter: ...
+    @property
+    def without_baseline(self) -> Counter: ...
+
+
+class LabelSeries(NamedTuple):
+    """Of the labels. The names are those of Drained, and outbox_*: as of the predictions."""
+
+    accepted: Counter
+    refused: Counter
+    outbox_bytes: Gauge
+    outbox_age: Gauge
+    outbox_used: Gauge
+    adopted: Counter
+    published: Counter
+    publish_lag: Histogram
+    kafka_up: Gauge
+    without_baseline: Counter
 
 
 class Telemetry:
@@ -92,11 +124,7 @@ class Telemetry:
         # Acknowledged by every replica in sync. A restart may send some twice; stage 1 counts them once.
         self.published = self._counter("published", "Events acknowledged by Kafka.")
         # Group written to the outbox -> acknowledged by Kafka. Some tens of milliseconds is usual.
-        self.publish_lag = self._histogram(
-            "publish_lag_seconds",
-            "Answer -> acknowledgement.",
-            (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
-        )
+        self.publish_lag = self._histogram("publish_lag_seconds", "Answer -> acknowledgement.", _LAG)
         # 0: Kafka does not take events; answers go on and outbox_pending_bytes rises.
         self.kafka_up = self._gauge("kafka_up", "Whether Kafka takes events.")
         # Must stay 0: events of a version went out without their baseline, which is lost (a copy on Kafka may be there)
@@ -109,6 +137,8 @@ class Telemetry:
         self.mirror_failures = self._counter("mirror_failed_events", "Events not written to Redis.")
         self.redis_up = self._gauge("redis_up", "Whether Redis takes the mirror.")
 
+        self.labels = self._label_series()
+
         # Model.
         # 1 for the version that answers now.
         self.model_info = self._gauge("model_info", "The champion.", "model", "version", "scorer")
@@ -120,19 +150,66 @@ class Telemetry:
         # 0: the alias cannot be looked up, or points to a version that cannot be served; the loaded one goes on.
         self.registry_up = self._gauge("registry_up", "Whether the registry answers, with a usable version.")
 
+        # Rollout.
+        # 1 for the version on its way and its stage: shadow, or canary. No line: none is on its way, or it is not
+        # loaded (yet): `GET /model` says which.
+        self.rollout_info = self._gauge("rollout_info", "The version on its way.", "model", "version", "stage")
+        # 5 to 100 while there is a canary, 0 for a shadow and without a rollout.
+        self.rollout_share = self._gauge("rollout_share_percent", "Share of the entities that the canary answers.")
+        # Answered by the canary. canary_rows / (canary_rows + canary_fallbacks) near 1: what it was to answer, it did.
+        self.canary_rows = self._counter("canary_rows", "Predictions answered by the canary.")
+        # Rows of the canary's share that the champion answered. why: schema (the version needs what no request has),
+        # absent (what this request has not), scoring (it failed on the row), slow (it rests after a slow batch).
+        self.canary_fallbacks = self._counter("canary_fallbacks", "The canary's rows answered by the champion.", "why")
+        # What was answered and then scored by a shadow. outcome: scored (an event each), failed (also where the row
+        # lacks what the version needs), skipped: more came than it may be given time for, or the outbox is half full.
+        self.shadow_rows = self._counter("shadow_rows", "Rows for the shadow, by what became of them.", "outcome")
+        # A version was to be shadow or canary, and cannot be served. The champion answers everything; `GET /model`.
+        self.rollout_failures = self._counter("rollout_load_failures", "Rollouts whose version could not be loaded.")
+        # 0: the topic model-events cannot be read: a new champion answers after the next poll of the registry
+        # (API_MODEL_POLL_SECONDS) instead of at once. Nothing else changes.
+        self.model_events_up = self._gauge("model_events_up", "Whether model-events is read.")
+
     def took(self, seconds: float, route: str, status: int) -> None:
         """One answered request. status: its HTTP status."""
         self.request_seconds.observe(seconds, route, _STATUS[status // 100])
 
     def watch_outbox(self, pending: Callable[[], int], age: Callable[[], float], bound: int) -> None:
         """Read the outbox's depth in bytes, and the age of its oldest event in seconds, whenever the metrics are."""
-        self.outbox_bytes.set_function(pending)
-        self.outbox_used.set_function(lambda: pending() / bound)
-        self.outbox_age.set_function(age)
+        _watch(self, pending, age, bound)
+
+    def watch_label_outbox(self, pending: Callable[[], int], age: Callable[[], float], bound: int) -> None:
+        """The same of the labels."""
+        _watch(self.labels, pending, age, bound)
 
     def page(self) -> bytes:
         """Prometheus text format."""
         return generate_latest(self.registry)
+
+    def _label_series(self) -> LabelSeries:
+        up = self._gauge("labels_up", "Whether Kafka takes labels; 1 before the first, too.")
+        up.set(1)
+        return LabelSeries(
+            # By how they were joined: receipt, or mirror, which works only while Redis keeps the prediction. Many of
+            # those: tell the senders to send receipts.
+            accepted=self._counter("labels", "Labels accepted; each is in its outbox.", "joined"),
+            # By the word of the problem; those of 4xx and 5xx are in refused_requests and failed_requests, too. None
+            # is a label. no-such-prediction: too late without a receipt. receipt-altered, receipt-prediction: a sender
+            # mixes them up, or somebody tries. receipt-key: of another installation, or its key was taken out too soon.
+            refused=self._counter("labels_refused", "Labels refused.", "reason"),
+            # As those of the predictions, with API_LABEL_OUTBOX_MAX_BYTES; at 1 labels get 503, predictions do not.
+            outbox_bytes=self._gauge("label_outbox_pending_bytes", "Bytes of labels not yet acknowledged by Kafka."),
+            outbox_age=self._gauge("label_outbox_oldest_age_seconds", "Age of the oldest unacknowledged label."),
+            outbox_used=self._gauge(
+                "label_outbox_used_ratio", "label_outbox_pending_bytes / API_LABEL_OUTBOX_MAX_BYTES."
+            ),
+            adopted=self._counter("label_outbox_adopted", "Outboxes of labels taken over from dead processes."),
+            published=self._counter("labels_published", "Labels acknowledged by Kafka."),
+            publish_lag=self._histogram("labels_publish_lag_seconds", "Answer to a label -> acknowledgement.", _LAG),
+            # 0: Kafka does not take labels. Where kafka_up is 1 meanwhile: the topic `labels` is missing.
+            kafka_up=up,
+            without_baseline=self.without_baseline,
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
@@ -144,3 +221,9 @@ class Telemetry:
         made = Histogram(f"{_PREFIX}_{name}", text, buckets, labels)
         self.registry.register(made)
         return made
+
+
+def _watch(series: Telemetry | LabelSeries, pending: Callable[[], int], age: Callable[[], float], bound: int) -> None:
+    series.outbox_bytes.set_function(pending)
+    series.outbox_used.set_function(lambda: pending() / bound)
+    series.outbox_age.set_function(age)

@@ -53,7 +53,7 @@ class Owners:
         A file that is gone was acknowledged, and before that its outcomes were put into the store.
         """
         slot, _, epoch = owner.rpartition("-")
-        for file in sorted((self._root / slot).glob(f"{epoch}-*.log")):
+        for file in sorted((self._root / slot).rglob(f"{epoch}-*.log")):  # the labels' files, too
             for outcomes in outcomes_in(file):
                 yield [Finish(outcome.digest, outcome.taken, outcome.answer) for outcome in outcomes]
 

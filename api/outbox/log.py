@@ -36,7 +36,7 @@ class Outbox:
 
     sync() belongs to threads, everything else to the event loop; api.outbox.settler brings them together. each_group:
     no group is answered before it is synced, so the backlog, and with it Kafka, has none before; and none is taken
-    while that fails.
+    while that fails. what: it holds, and bound: the setting of max_bytes, for the log.
     """
 
     def __init__(
@@ -48,8 +48,12 @@ class Outbox:
         on_torn: Callable[[int], None],
         segment_bytes: int = SEGMENT_BYTES,
         each_group: bool = False,
+        what: str = "predictions",
+        bound: str = "API_OUTBOX_MAX_BYTES",
     ) -> None:
         """Raises OutboxUnusable for a backlog that cannot be read."""
+        self._what = what
+        self._bound = bound
         self.backlog = Backlog(directory, on_torn)
         self.problem: str | None = None
         self._directory = directory
@@ -75,7 +79,7 @@ class Outbox:
             raise OutboxClosed("The outbox cannot be made durable.")
         if self._taken_bytes + len(block) > self._max_bytes:
             self._refused = len(block)
-            self._closed("full: as many bytes wait for Kafka as API_OUTBOX_MAX_BYTES allows")
+            self._closed(f"full: as many bytes wait for Kafka as {self._bound} allows")
             raise OutboxClosed("The outbox is full: Kafka has not taken events for long.")
         try:
             self._make_room()
@@ -179,7 +183,7 @@ class Outbox:
     def _closed(self, problem: str) -> None:
         """Said once in the log, not once for each refused group."""
         if self.problem != problem:
-            log.error("outbox: %s: %s; predictions get 503", self._directory, problem)
+            log.error("outbox: %s: %s; %s get 503", self._directory, problem, self._what)
         self.problem = problem
 
     @property

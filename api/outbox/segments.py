@@ -57,7 +57,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Events that were committed together. baseline: `model/version`, the baseline that must be on Kafka before them.
+    """Events that were committed together. baseline: `model/version`, the baseline that must be on Kafka before them;
+    of more than one version, each on a line of its own (see baseline_keys); empty: none.
 
     written: milliseconds since the epoch.
     """
@@ -65,6 +66,16 @@ class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
     baseline: str
     written: int
     records: list[Record]
+
+    @property
+    def baselines(self) -> list[str]:
+        """Each `model/version` whose baseline must be on Kafka before the events."""
+        return self.baseline.split("\n") if self.baseline else []
+
+
+def baseline_keys(*keys: str) -> str:
+    """For Group.baseline."""
+    return "\n".join(keys)
 
 
 class Parsed(NamedTuple):

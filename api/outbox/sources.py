@@ -11,7 +11,7 @@ from api.errors import OutboxUnusable
 from api.outbox.backlog import Backlog, Slice
 from api.outbox.reading import SLICE_BYTES
 from api.outbox.slots import Slot, abandoned
-from api.telemetry import Telemetry
+from api.telemetry import Drained
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +24,14 @@ class Source(NamedTuple):
 
 
 class Sources:
-    """own: this process's slot. root: the directory in which abandoned ones are looked for."""
+    """own: this process's slot. root: the directory in which abandoned ones are looked for; part: of them, not all."""
 
-    def __init__(self, own: Source, root: Path, telemetry: Telemetry, on_torn: Callable[[int], None]) -> None:
+    def __init__(
+        self, own: Source, root: Path, telemetry: Drained, on_torn: Callable[[int], None], part: str = ""
+    ) -> None:
         self.own = own
         self._root = root
+        self._part = part
         self._telemetry = telemetry
         self._on_torn = on_torn
         self._adopted: list[Source] = []
@@ -48,7 +51,7 @@ class Sources:
     def adopt(self) -> None:
         """Take over what dead processes left. What cannot be read is left alone until the next look, and said once."""
         before, self._aside = self._aside, {}
-        for slot in abandoned(self._root):
+        for slot in abandoned(self._root, self._part):
             try:
                 backlog = self._readable(slot)
             except (OutboxUnusable, OSError) as error:  # another version's, another user's, or the disk's
@@ -76,6 +79,10 @@ class Sources:
                 log.info("publisher: slot %s can be read again", source.slot.name)
                 backlog.problem = ""
             yield source, slice_
+
+    def waiting(self) -> bool:
+        """Whether anything is to be sent, or to be given back."""
+        return bool(self._adopted or self.own.backlog.pending_bytes)
 
     def behind(self) -> bool:
         """Whether a slice or more waits somewhere."""

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from api.errors import BaselineRefused
 from api.outbox.slots import Slot
-from api.telemetry import Telemetry
+from api.telemetry import Drained
 from contracts.errors import InvalidBaseline
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Refusal(NamedTuple):
 class Announcements:
     """Of one process's life. again: seconds between attempts to publish what was refused."""
 
-    def __init__(self, telemetry: Telemetry, *, again: float, stopwatch: Callable[[], float]) -> None:
+    def __init__(self, telemetry: Drained, *, again: float, stopwatch: Callable[[], float]) -> None:
         self._telemetry = telemetry
         self._again = again
         self._stopwatch = stopwatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -17,11 +17,10 @@ from aiokafka.errors import (
 from api.errors import BaselineRefused
 from api.outbox.segments import Record
 from contracts.baseline import Baseline
-from contracts.headers import BASELINE_PUBLISHED, PREDICTION_MADE, EventHeaders, cloud_event
-from contracts.topics import BASELINES, PREDICTIONS, partition_of
+from contracts.headers import BASELINE_PUBLISHED, LABEL_GIVEN, PREDICTION_MADE, EventHeaders, cloud_event
+from contracts.topics import BASELINES, LABELS, PREDICTIONS, Topic, partition_of
 
 _SOURCE = "/tidemark/api"
-_HEADERS = EventHeaders(PREDICTION_MADE, _SOURCE)
 _TURN = 100
 _REQUEST_MS = 10_000
 _LARGEST = 64 << 20
@@ -29,16 +28,29 @@ _LARGEST = 64 << 20
 _CLOSE_SECONDS = 2.0
 
 
+class Feed(NamedTuple):
+    """What is sent from an outbox: to which topic, events of which kind. besides: topics that must be there, too."""
+
+    topic: Topic
+    kind: str
+    besides: tuple[Topic, ...] = ()
+
+
+PREDICTION_FEED = Feed(PREDICTIONS, PREDICTION_MADE, (BASELINES,))
+LABEL_FEED = Feed(LABELS, LABEL_GIVEN)
+
+
 class Producer:
     """Made by connect(). Order is kept within a partition as long as one group at a time is sent and awaited."""
 
-    def __init__(self, inner: AIOKafkaProducer, prefix: str) -> None:
+    def __init__(self, inner: AIOKafkaProducer, prefix: str, feed: Feed) -> None:
         self._inner = inner
-        self._predictions = PREDICTIONS.named(prefix)
+        self._topic = feed.topic.named(prefix)
         self._baselines = BASELINES.named(prefix)
+        self._headers = EventHeaders(feed.kind, _SOURCE)
 
     @classmethod
-    async def connect(cls, bootstrap: str, prefix: str) -> Producer:
+    async def connect(cls, bootstrap: str, prefix: str, feed: Feed = PREDICTION_FEED) -> Producer:
         """Raises KafkaError; UnknownTopicOrPartitionError when a topic is not there."""
         inner = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
@@ -48,11 +60,11 @@ class Producer:
             max_request_size=_LARGEST,
             request_timeout_ms=_REQUEST_MS,
         )
-        producer = cls(inner, prefix)
+        producer = cls(inner, prefix, feed)
         try:
             await inner.start()
             cluster = await inner.client.fetch_all_metadata()
-            for topic in (producer._predictions, producer._baselines):
+            for topic in (producer._topic, *(beside.named(prefix) for beside in feed.besides)):
                 if not cluster.partitions_for_topic(topic):
                     raise UnknownTopicOrPartitionError(f"no topic {topic}: run `python -m stream_app topics`")
         except BaseException:
@@ -87,20 +99,20 @@ class Producer:
         aiokafka's own partitioner is murmur2 in pure Python (1.2 us for 8 bytes); a batch filled by hand costs .6 us
         an event.
         """
-        partitions = len(await self._inner.partitions_for(self._predictions))
+        partitions = len(await self._inner.partitions_for(self._topic))
         open_batches: dict[int, Any] = {}
         sent: list[asyncio.Future[Any]] = []
         for number, record in enumerate(records, 1):
             partition = partition_of(record.key, partitions)
-            headers = _HEADERS.of(record.id, record.time, record.origin)
+            headers = self._headers.of(record.id, record.time, record.origin)
             batch = open_batches.get(partition) or open_batches.setdefault(partition, self._inner.create_batch())
             while batch.append(key=record.key, value=record.value, timestamp=None, headers=headers) is None:
-                sent.append(await self._inner.send_batch(batch, self._predictions, partition=partition))
+                sent.append(await self._inner.send_batch(batch, self._topic, partition=partition))
                 batch = open_batches[partition] = self._inner.create_batch()
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # let requests through
         for partition, batch in open_batches.items():
-            sent.append(await self._inner.send_batch(batch, self._predictions, partition=partition))
+            sent.append(await self._inner.send_batch(batch, self._topic, partition=partition))
         await asyncio.gather(*sent)
 
     async def check(self) -> None:

@@ -23,7 +23,7 @@ from api.outbox.segments import Outcome, Record
 from api.outbox.slots import Slot
 from api.outbox.sources import Source, Sources
 from api.publishing.announcements import Announcements
-from api.telemetry import Telemetry
+from api.telemetry import Drained
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ class Pace:
 class Publisher:
     """connect: makes a Link, raises KafkaError. now: wall clock, milliseconds. stopwatch: seconds, monotonic.
 
-    remember: asked before the records that carry outcomes are sent, and so before they can be forgotten.
+    remember: asked before the records that carry outcomes are sent, and so before they can be forgotten. name: in the
+    log. lazy: connects only when something waits.
     """
 
     def __init__(
@@ -73,14 +74,18 @@ class Publisher:
         sources: Sources,
         connect: Callable[[], Awaitable[Link]],
         mirror: Sink,
-        telemetry: Telemetry,
+        telemetry: Drained,
         pace: Pace,
         *,
         now: Callable[[], float],
         stopwatch: Callable[[], float] = time.monotonic,
         remember: Callable[[Sequence[Outcome]], Awaitable[None]] | None = None,
+        name: str = "publisher",
+        lazy: bool = False,
     ) -> None:
-        self.health = Health(False, "not connected yet")
+        self.health = Health(True, "nothing to send yet") if lazy else Health(False, "not connected yet")
+        self._name = name
+        self._lazy = lazy
         self._sources = sources
         self._connect = connect
         self._mirror = mirror
@@ -104,16 +109,17 @@ class Publisher:
         try:
             while True:
                 try:
+                    await self._something_to_send()
                     await self._connected()
                 except (KafkaError, OSError, TimeoutError) as error:
                     self._away(str(error) or type(error).__name__)
                 except Exception:
-                    log.exception("publisher: unexpected; a new connection from the same position")
+                    log.exception("%s: unexpected; a new connection from the same position", self._name)
                     self._away("unexpected error: see the log")
                 try:
                     await self._mirror.check()
                 except Exception:
-                    log.exception("publisher: unexpected; the mirror is asked again")
+                    log.exception("%s: unexpected; the mirror is asked again", self._name)
                 await asyncio.sleep(self._pace.retry)
         finally:
             self._sources.close()
@@ -123,6 +129,18 @@ class Publisher:
         self._emptied.clear()
         if self._sources.own.backlog.pending_bytes:
             await self._emptied.wait()
+
+    async def _something_to_send(self) -> None:
+        """Returns when there is, or at once where it is not to be waited for."""
+        while self._lazy and not self._sources.waiting():
+            self._adopt(self._stopwatch())
+            await asyncio.sleep(self._pace.linger)
+
+    def _adopt(self, now: float) -> None:
+        """Look for abandoned outboxes, now and then."""
+        if now >= self._adopt_at:
+            self._sources.adopt()
+            self._adopt_at = now + self._pace.adopt
 
     async def _connected(self) -> None:
         async with _limit(CONNECT_SECONDS, "no connection"):
@@ -138,9 +156,7 @@ class Publisher:
                     self._well()
                 if moved or now >= check_at:
                     check_at = now + self._pace.check
-                if now >= self._adopt_at:
-                    self._sources.adopt()
-                    self._adopt_at = now + self._pace.adopt
+                self._adopt(now)
                 # a short pause makes batches of some hundred events; with a backlog they are large without it
                 await asyncio.sleep(0 if moved and self._sources.behind() else self._pace.linger)
         finally:
@@ -165,14 +181,16 @@ class Publisher:
         return moved
 
     async def _publish(self, link: Link, source: Source, slice_: Slice) -> None:
-        for key in {group.baseline for group in slice_.groups}:
+        for key in {key for group in slice_.groups for key in group.baselines}:
             await self._announce(link, source.slot, key)
         records = [record for group in slice_.groups for record in group.records]
+        answered = [record for record in records if record.origin is None or not record.origin.shadow_of]
         outcomes = [record.outcome for record in records if record.outcome is not None]
         if outcomes and self._remember is not None:
             await self._remember(outcomes)
         async with self._patience():
-            await asyncio.gather(link.send(records), self._mirror.write(records))
+            # look-ups are of answers: what a shadow said is on the topic alone
+            await asyncio.gather(link.send(records), self._mirror.write(answered))
         source.backlog.ack(slice_)
         self._telemetry.published.inc(len(records))
         self._telemetry.publish_lag.observe(max(0.0, self._now() - slice_.groups[0].written) / 1000)
@@ -196,14 +214,14 @@ class Publisher:
 
     def _away(self, detail: str) -> None:
         if self.health != Health(False, detail):
-            log.warning("publisher: Kafka is away, events wait in the outbox: %s", detail)
+            log.warning("%s: Kafka is away, events wait in the outbox: %s", self._name, detail)
         self.health = Health(False, detail)
         self._up = False
         self._telemetry.kafka_up.set(0)
 
     def _well(self) -> None:
         if not self._up:
-            log.info("publisher: Kafka answers")
+            log.info("%s: Kafka answers", self._name)
         self._up = True
         self._telemetry.kafka_up.set(1)
         refused, unread = ", ".join(self._announcements.refused), self._sources.trouble
