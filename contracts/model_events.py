@@ -13,6 +13,7 @@ ModelEventKind = Literal[
     "registered",
     "gated",
     "claimed",
+    "withdrawn",
     "promoted",
     "rolled-back",
     "rollout-changed",
@@ -21,7 +22,8 @@ ModelEventKind = Literal[
     "retraining-decided",
     "retraining-ended",
 ]
-"""claimed: somebody is about to promote or roll back; of two with the same `previous` the first one on the topic wins.
+"""claimed: somebody is about to promote or roll back; of two at once the first one on the topic wins.
+withdrawn: the claim that details name is given up, nothing has changed.
 rollout-changed: shadow began, or the canary's share is another; rollout-ended: promoted, rolled back or given up.
 rollout-trouble: the api could not answer or score with the rollout's version; said at most every few seconds."""
 

@@ -51,7 +51,8 @@ PERFORMANCE = Topic("performance", "model", 1, "delete", 365 * _DAY_MS, "stage 2
 DRIFT_REPORTS = Topic("drift-reports", "model", 1, "delete", 90 * _DAY_MS, "stage 2", "retrain, anyone", _LARGE)
 DRIFT_ALERTS = Topic("drift-alerts", "model", 1, "delete", 90 * _DAY_MS, "alert policy", "sinks, retrain, subscribers")
 ALERT_MUTES = Topic("alert-mutes", "model, version, feature", 1, "compact", None, "operator", "stage 2, replay")
-MODEL_EVENTS = Topic("model-events", "model", 1, "delete", 365 * _DAY_MS, "training, api", "anyone")
+# The broker's clock says whether a claim to promote still holds.
+MODEL_EVENTS = Topic("model-events", "model", 1, "delete", 365 * _DAY_MS, "training, api", "anyone", _BROKER_TIME)
 DEAD_LETTERS = Topic("dead-letters", "origin", 1, "delete", 30 * _DAY_MS, "every reader", "operator, replay", _LARGE)
 # Kept longer than the letters, which would be sent again without them: a broker deletes whole segments, so a letter may
 # outlive its 30 days by the week that its segment takes.

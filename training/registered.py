@@ -48,7 +48,9 @@ class Registered:
         with self.registry.errors(f"cannot be asked for the aliases of {self.model}"):
             found = self.registry.or_none(lambda: self.registry.client.get_registered_model(self.model))
         if found is None:
-            raise RegistryError(f"MLflow at {self.where} has no model {self.model!r}: give --model its name, or train it")
+            raise RegistryError(
+                f"MLflow at {self.where} has no model {self.model!r}: give --model its name, or train it"
+            )
         aliases = {str(alias): str(version) for alias, version in dict(found.aliases).items()}
         return Marks(aliases, {str(name): str(value) for name, value in dict(found.tags).items()})
 

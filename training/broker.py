@@ -1,0 +1,96 @@
+"""Broker: a Kafka that commands send a record to, or read a topic of, within a time limit. Errors are one line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.headers import Headers
+from contracts.topics import partition_of
+from training.errors import PublishError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Message:
+    """A keyed record on its way."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True)
+class Broker:
+    """timeout_seconds: of connecting and all that follows together."""
+
+    bootstrap: str
+    timeout_seconds: float
+
+    def send(self, topic: str, message: Message | None, max_request_size: int = 1 << 20) -> None:
+        """Returns when all replicas have it; None: only see whether the topic is there. Raises PublishError."""
+        self._run(self._send(topic, message, max_request_size))
+
+    def read(self, topic: str) -> list[ConsumerRecord]:
+        """All that is on the topic now, in the order of its partitions. Raises PublishError."""
+        return self._run(self._read(topic))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return asyncio.run(asyncio.wait_for(work, self.timeout_seconds))
+        except TimeoutError as error:
+            limit = f"{self.timeout_seconds:g} s"
+            raise PublishError(f"Kafka at {self.bootstrap} did not answer within {limit}: is it running?") from error
+        except (KafkaError, OSError, ValueError) as error:
+            raise PublishError(f"Kafka at {self.bootstrap}: {error}; start it or correct TRAINING_BOOTSTRAP") from error
+
+    async def _send(self, topic: str, message: Message | None, max_request_size: int) -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="gzip",
+            max_request_size=max_request_size,
+        )
+        try:
+            await producer.start()
+            cluster = await producer.client.fetch_all_metadata()
+            partitions = self._there(topic, cluster.partitions_for_topic(topic))
+            if message is not None:
+                at = partition_of(message.key, len(partitions))
+                await producer.send_and_wait(
+                    topic, message.value, key=message.key, partition=at, headers=message.headers
+                )
+        finally:
+            await producer.stop()
+
+    async def _read(self, topic: str) -> list[ConsumerRecord]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        records: list[ConsumerRecord] = []
+        try:
+            await consumer.start()
+            await consumer.topics()  # asks for the metadata of all: of one alone it would not be known yet
+            found = self._there(topic, consumer.partitions_for_topic(topic))
+            partitions = [TopicPartition(topic, number) for number in sorted(found)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            for partition in partitions:
+                await consumer.seek_to_beginning(partition)
+            while [one for one in partitions if await consumer.position(one) < ends[one]]:
+                fetched = await consumer.getmany(timeout_ms=200)
+                for batch in fetched.values():
+                    records += batch
+        finally:
+            await consumer.stop()
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    def _there(self, topic: str, partitions: set[int] | None) -> set[int]:
+        if not partitions:
+            raise PublishError(f"Kafka at {self.bootstrap} has no topic {topic!r}: run `python -m stream_app topics`")
+        return partitions
