@@ -7,6 +7,7 @@ field's path, such as `search.space.learning_rate`.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -42,10 +43,6 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     minimum: float | None = None
     maximum: float | None = None
 
-    def __post_init__(self) -> None:
-        if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
-            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}")
-
 
 class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of the data's validation. ranges: feature -> bounds. levels: categorical feature -> the levels that it may
@@ -63,6 +60,9 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name, share in (("duplicates", self.duplicates), ("overlap", self.overlap)):
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} is {share:g}: give a share between 0 and 1")
+        for name, bounds in self.ranges.items():
+            if bounds.minimum is not None and bounds.maximum is not None and bounds.minimum > bounds.maximum:
+                raise ValueError(f"ranges.{name}: minimum {bounds.minimum:g} is above maximum {bounds.maximum:g}")
         if not 0.5 < self.leakage_auc <= 1:
             raise ValueError(f"leakage_auc is {self.leakage_auc:g}: give an AUC above 0.5, at most 1")
 
@@ -91,11 +91,12 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     high: float | int
     log: bool = False
 
-    def __post_init__(self) -> None:
+    @property
+    def wrong(self) -> str:
+        """Why nothing can be drawn, "" where it can."""
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"low {self.low} must be below high {self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"low {self.low} has no logarithm: make it positive, or log false")
+            return f"low {self.low} must be below high {self.high}"
+        return f"low {self.low} has no logarithm: make it positive, or log false" if self.log and self.low <= 0 else ""
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,9 +113,10 @@ class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if not self.space:
             raise ValueError("space is empty: name a parameter to search, or leave search out")
-        empty = [name for name, values in self.space.items() if isinstance(values, tuple) and not values]
-        if empty:
-            raise ValueError(f"space.{empty[0]} has no value to try")
+        for name, values in self.space.items():
+            wrong = values.wrong if isinstance(values, Span) else "" if values else "no value to try"
+            if wrong:
+                raise ValueError(f"space.{name}: {wrong}")
         if not 2 <= self.candidates <= 1000:
             raise ValueError(f"candidates is {self.candidates}: give 2 to 1000")
         if not 2 <= self.folds <= 20:
@@ -197,7 +199,8 @@ def read_config(file: Path) -> Config:
 def _by_path(said: str) -> str:
     """msgspec's `text - at `$.a[...].b`` as `a.b: text`."""
     text, _, path = said.rpartition(" - at `$")
-    if not text:
-        return said
-    name = path.rstrip("`").replace("[...]", "").lstrip(".")
-    return f"{name}: {text[:1].lower()}{text[1:]}"
+    text, name = text or said, path.rstrip("`").replace("[...]", "").lstrip(".") if text else ""
+    if any(sign in text for sign in ("unknown field", "enum value", "missing required")):
+        text += " (training.yaml at the root of the sources shows every field and its values)"
+    joined = "." if re.match(r"[\w.]+: ", text) else ": "  # the text goes on with the path
+    return f"{name}{joined}{text[:1].lower()}{text[1:]}" if name else text

@@ -1,11 +1,12 @@
 """Pipelines: an estimator with the imputation, scaling and encoding that it needs. To add one: one line in ESTIMATORS.
 
 Every pipeline takes the frame of contracts.model_files: NaN is missing, and a level that was never seen is allowed.
+Classifiers that are not in the table are found by their import path (training.estimators).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,47 +15,27 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.pipeline import Pipeline
 
 from contracts.schema import FeatureSchema
+from training.config import Preparation, Scalar
 from training.errors import UnknownEstimator
+from training.preparation import levels_step, numbers_step, settled
+
+CLASSIFY = "classify"
+"""The estimator's step in a pipeline."""
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """name: as on the command line. numbers, levels: make the preparation of numeric (and boolean) and of categorical
-    columns. classifier: makes the classifier from a seed.
+    """name: as on the command line. prepare: of its columns, where the configuration does not say. classifier: makes
+    the classifier from a seed.
     """
 
     name: str
-    numbers: Callable[[], Any]
-    levels: Callable[[], Any]
+    prepare: Preparation
     classifier: Callable[[int], Any]
-
-
-def _as_is() -> str:
-    return "passthrough"
-
-
-def _filled() -> Any:
-    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-
-
-def _filled_and_scaled() -> Any:
-    return make_pipeline(_filled(), StandardScaler())
-
-
-def _codes() -> Any:
-    # Trees split on codes as well as on 0/1 columns, six times as fast. A level that was never seen is -1, and NaN
-    # stays NaN, which the trees send down a branch of its own.
-    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-
-
-def _one_hot() -> Any:
-    return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
 
 
 def _boosting(seed: int) -> Any:
@@ -79,14 +60,14 @@ def _logistic(seed: int) -> Any:
 
 
 ESTIMATORS: tuple[Estimator, ...] = (
-    Estimator("hgb", _as_is, _codes, _boosting),
-    Estimator("logistic", _filled_and_scaled, _one_hot, _logistic),
-    Estimator("forest", _filled, _one_hot, _forest),
+    Estimator("hgb", Preparation(impute="keep", scale=False, encode="codes"), _boosting),
+    Estimator("logistic", Preparation(impute="median", scale=True, encode="one_hot"), _logistic),
+    Estimator("forest", Preparation(impute="median", scale=False, encode="one_hot"), _forest),
 )
 
 
 def estimator_named(name: str) -> Estimator:
-    """The estimator of this name. Raises UnknownEstimator that lists the names."""
+    """The estimator of this name in the table. Raises UnknownEstimator that lists the names."""
     for estimator in ESTIMATORS:
         if estimator.name == name:
             return estimator
@@ -96,12 +77,23 @@ def estimator_named(name: str) -> Estimator:
 
 def build_pipeline(name: str, schema: FeatureSchema, seed: int) -> Pipeline:
     """An unfitted pipeline for `schema`. Raises UnknownEstimator."""
-    found = estimator_named(name)
+    return pipeline_of(estimator_named(name), schema, seed)
+
+
+def pipeline_of(
+    found: Estimator,
+    schema: FeatureSchema,
+    seed: int,
+    params: Mapping[str, Scalar] | None = None,
+    prepare: Preparation | None = None,
+) -> Pipeline:
+    """Likewise, with parameters of the classifier and another preparation."""
+    how = settled(prepare or Preparation(), found.prepare)
     numbers = [feature.name for feature in schema.features if feature.kind != "categorical"]
     levels = [feature.name for feature in schema.features if feature.kind == "categorical"]
-    parts = [("numbers", found.numbers(), numbers), ("levels", found.levels(), levels)]
-    prepare = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.0)
-    return Pipeline([("prepare", prepare), ("classify", found.classifier(seed))])
+    parts = [("numbers", numbers_step(how), numbers), ("levels", levels_step(how), levels)]
+    columns = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.0)
+    return Pipeline([("prepare", columns), (CLASSIFY, found.classifier(seed).set_params(**params or {}))])
 
 
 def scores_of(estimator: Any, features: pd.DataFrame) -> npt.NDArray[np.float64]:
