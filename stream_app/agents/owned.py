@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+
+from contracts.partials import Heartbeat
 
 from stream_app.agents.patience import FIRST_PAUSE, LONGEST_PAUSE, Clock, Lost
 from stream_app.agents.ports import KnownBaselines, Source, Store
@@ -25,23 +29,41 @@ MOST_ENDED = 64
 """Ended windows of a partition that may wait while counting goes on; memory would have no bound else."""
 
 
-class Owned:
+class Stage1(Protocol):
+    """The state of one source partition, as far as its time goes; see windowing/accumulator.py."""
+
+    @property
+    def watermark(self) -> int | None: ...
+    @property
+    def next_offset(self) -> int | None: ...
+    @property
+    def open_windows(self) -> int: ...
+    @property
+    def ended(self) -> int: ...
+    def gap(self, first_offset: int) -> int | None: ...
+    def idle(self, now_ms: int) -> bool: ...
+    def stored(self, keys: Any = ()) -> list[tuple[bytes, bytes]]: ...
+    def heartbeat(self, generation: int, partitions: int, silent: bool) -> Heartbeat: ...
+
+
+P = TypeVar("P", bound=Stage1)
+
+
+class Owning(Generic[P]):
     """Stage 1 state by source partition, taken from the store when it is first needed. name: of this worker."""
 
     def __init__(
         self,
-        windows: WindowConfig,
         source: Source,
         store: Store,
         publisher: Publisher,
-        baselines: KnownBaselines,
         clock: Clock,
         telemetry: Telemetry,
         name: str = "",
     ) -> None:
         self.source, self.store, self.publisher, self.clock = source, store, publisher, clock
-        self._windows, self._baselines, self._telemetry, self._name = windows, baselines, telemetry, name
-        self._partitions: dict[int, Partition] = {}
+        self._telemetry, self._name = telemetry, name
+        self._partitions: dict[int, P] = {}
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._handing: dict[int, asyncio.Task[None]] = {}
         self._pauses: dict[int, tuple[float, float]] = {}  # after a failure: how long, and until when
@@ -58,12 +80,18 @@ class Owned:
         for number in self.heard:
             self.partition(number)
 
-    def partition(self, number: int) -> Partition:
+    @abstractmethod
+    def _restored(self, number: int) -> P:
+        """A partition's state as it is stored."""
+
+    @abstractmethod
+    async def _send(self, number: int, epoch: int) -> None:
+        """Send what is final and, once acknowledged, delete it."""
+
+    def partition(self, number: int) -> P:
         """Its state. Raises InvalidMessage when that cannot be read."""
         if number not in self._partitions:
-            self._partitions[number] = Partition.restore(
-                number, self._windows, self.store.stored(), self._baselines.by_digest
-            )
+            self._partitions[number] = self._restored(number)
         return self._partitions[number]
 
     def reload(self, number: int) -> None:
@@ -124,11 +152,7 @@ class Owned:
 
     async def _send_due(self, number: int, epoch: int) -> None:
         try:
-            due = self.partition(number).due()
-            await self.publisher.partials(due)
-            self.check(epoch)
-            for partial in due:
-                self.store.put(number, self.partition(number).acknowledged(partial), None)
+            await self._send(number, epoch)
         except Exception:
             self.check(epoch)
             longer, _ = self._pauses.get(number, (FIRST_PAUSE / 2, 0.0))
@@ -154,3 +178,31 @@ class Owned:
             del self._handing[number]
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Lost):
             log.error("partition %s: ended windows, or that they ended, were not handed on", number, exc_info=error)
+
+
+class Owned(Owning[Partition]):
+    """Those of `predictions`."""
+
+    def __init__(
+        self,
+        windows: WindowConfig,
+        source: Source,
+        store: Store,
+        publisher: Publisher,
+        baselines: KnownBaselines,
+        clock: Clock,
+        telemetry: Telemetry,
+        name: str = "",
+    ) -> None:
+        super().__init__(source, store, publisher, clock, telemetry, name)
+        self._windows, self._baselines = windows, baselines
+
+    def _restored(self, number: int) -> Partition:
+        return Partition.restore(number, self._windows, self.store.stored(), self._baselines.by_digest)
+
+    async def _send(self, number: int, epoch: int) -> None:
+        due = self.partition(number).due()
+        await self.publisher.partials(due)
+        self.check(epoch)
+        for partial in due:
+            self.store.put(number, self.partition(number).acknowledged(partial), None)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
-from stream_app.agents.owned import Owned
+from stream_app.agents.owned import Owning
 from stream_app.agents.patience import Lost
 from stream_app.telemetry import Telemetry
 
@@ -23,7 +24,7 @@ _STOPPED_SECONDS = 3.0
 class Silence:
     """The timer of stage 1. idle_seconds: without an event for so long, a partition may be silent."""
 
-    def __init__(self, topic: str, idle_seconds: float, owned: Owned, telemetry: Telemetry) -> None:
+    def __init__(self, topic: str, idle_seconds: float, owned: Owning[Any], telemetry: Telemetry) -> None:
         self._topic, self._idle_seconds, self._owned, self._telemetry = topic, idle_seconds, owned, telemetry
         self._ticked = owned.clock.seconds()
         self._reread: dict[int, tuple[int, int, int]] = {}
