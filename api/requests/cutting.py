@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,19 @@ from api.errors import FieldError, InvalidRequest, Unreadable
 from api.requests.diagnosis import BYTE_ORDER_MARK, MARKED, pointer
 
 ROWS = "rows"
-_SHAPE = 'must be {"rows": [...]}, each row a request as POST /predict takes it'
+
+
+class Form(NamedTuple):
+    """What is cut. name: of the field, which is what its elements are called. shape: of the body, in words."""
+
+    name: str
+    shape: str
+    no_batch: str
+
+
+OF_ROWS = Form(
+    ROWS, 'must be {"rows": [...]}, each row a request as POST /predict takes it', "The body is no batch of requests."
+)
 _WINDOW = 16_384  # bytes that one look takes in at most
 _LONGEST_KEY = 1024
 _SPACE = b" \t\r\n"
@@ -34,10 +46,11 @@ _in_row = re.compile(rb'[^"\[\]{}]*+')  # commas inside of a row separate no row
 class Cutting:
     """rows: those of `body`, whole only when `steps` has come to its end. limit: most of them."""
 
-    def __init__(self, body: bytes, limit: int) -> None:
+    def __init__(self, body: bytes, limit: int, form: Form = OF_ROWS) -> None:
         self.rows: list[bytes] = []
         self._body = body
         self._limit = limit
+        self._form = form
 
     def steps(self) -> Iterator[None]:
         """Each takes some microseconds, and at most some hundred. Raises Unreadable or InvalidRequest."""
@@ -52,7 +65,7 @@ class Cutting:
         if self._body[at : at + 1] != b"[":
             if at == len(self._body):
                 raise _ends()
-            raise _no_batch(pointer(ROWS), "must be an array of requests", "wrong-type")
+            raise self._no_batch(pointer(self._form.name), f"must be an array of {self._form.name}", "wrong-type")
         at += 1
         first = self._skip(at)
         if self._body[first : first + 1] == b"]":
@@ -112,10 +125,12 @@ class Cutting:
         if first != b"{":
             if not first or first not in b'["0123456789-tfn':
                 raise Unreadable("not-json", "The body is not JSON.")
-            raise _no_batch("", _SHAPE, "wrong-type")
+            raise self._no_batch("", self._form.shape, "wrong-type")
         at = self._skip(at + 1)
         if self._body[at : at + 1] == b"}":
-            raise _no_batch(pointer(ROWS), f"is missing: the body {_SHAPE}", "missing-field")
+            raise self._no_batch(
+                pointer(self._form.name), f"is missing: the body {self._form.shape}", "missing-field"
+            )
         return self._after_key(at)
 
     def _after_key(self, at: int) -> int:
@@ -123,7 +138,8 @@ class Cutting:
         found = _key.match(self._body, at, at + _LONGEST_KEY)
         if found is None:
             if self._body[at : at + 1] == b'"' and len(self._body) - at > _LONGEST_KEY:
-                raise _no_batch("", f"has an unknown field: leave it out; the body {_SHAPE}", "unknown-field")
+                told = f"has an unknown field: leave it out; the body {self._form.shape}"
+                raise self._no_batch("", told, "unknown-field")
             raise Unreadable("not-json", f"The body is not JSON: no key at byte {at}.")
         try:
             name = msgspec.json.decode(found[0], type=str)
@@ -132,8 +148,9 @@ class Cutting:
         at = self._skip(found.end())
         if self._body[at : at + 1] != b":":
             raise Unreadable("not-json", f"The body is not JSON: no colon at byte {at}.")
-        if name != ROWS:
-            raise _no_batch(pointer(name), f"unknown field: leave it out; the body {_SHAPE}", "unknown-field")
+        if name != self._form.name:
+            told = f"unknown field: leave it out; the body {self._form.shape}"
+            raise self._no_batch(pointer(name), told, "unknown-field")
         return self._skip(at + 1)
 
     def _end(self, at: int) -> None:
@@ -142,7 +159,7 @@ class Cutting:
         mark = self._body[at : at + 1]
         if mark == b",":
             self._after_key(self._skip(at + 1))
-            raise _no_batch(pointer(ROWS), "is there twice: send it once", "wrong-type")
+            raise self._no_batch(pointer(self._form.name), "is there twice: send it once", "wrong-type")
         if mark != b"}" or self._skip(at + 1) != len(self._body):
             raise _mismatch(at)
 
@@ -150,8 +167,12 @@ class Cutting:
         return _blank.match(self._body, at).end()  # type: ignore[union-attr]
 
     def _miscounted(self, rows: int) -> InvalidRequest:
-        has = "has no row" if not rows else f"has more than {self._limit} rows"
-        return _no_batch(pointer(ROWS), f"{has}: send 1 to {self._limit} in one request", "row-count")
+        name = self._form.name
+        has = f"has no {name.removesuffix('s')}" if not rows else f"has more than {self._limit} {name}"
+        return self._no_batch(pointer(name), f"{has}: send 1 to {self._limit} in one request", "row-count")
+
+    def _no_batch(self, where: str, detail: str, category: Any) -> InvalidRequest:
+        return InvalidRequest(category, self._form.no_batch, (FieldError(where, detail, category),))
 
 
 def _check_utf8(body: bytes) -> None:
@@ -184,7 +205,3 @@ def _ends() -> Unreadable:
 
 def _mismatch(at: int) -> Unreadable:
     return Unreadable("not-json", f"The body is not JSON: byte {at} does not belong there.")
-
-
-def _no_batch(where: str, detail: str, category: Any) -> InvalidRequest:
-    return InvalidRequest(category, "The body is no batch of requests.", (FieldError(where, detail, category),))

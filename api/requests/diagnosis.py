@@ -33,7 +33,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FORM = "an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z"
 
 
-class _NonFinite:
+class NonFinite:
     """Stands for NaN, Infinity and -Infinity, which are not JSON."""
 
 
@@ -48,21 +48,29 @@ def diagnose(
     this request has beside those of a prediction.
     """
     try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.")
-    if text.startswith(BYTE_ORDER_MARK):
-        return Unreadable("not-json", MARKED)
-    try:
-        data = json.loads(text, parse_constant=lambda _: _NonFinite(), parse_int=_integer)
-    except json.JSONDecodeError as error:
-        return Unreadable("not-json", f"The body is not JSON: {error.msg} at character {error.pos}.")
-    except RecursionError:
-        return Unreadable("not-json", "The body is nested too deeply. A request has two levels.")
+        data = read_slowly(body)
+    except Unreadable as error:
+        return error
     errors = tuple(error for error, _ in zip(_faults(data, schema, more), range(MOST_ERRORS), strict=False))
     if not errors:
         errors = (FieldError("", fallback, "wrong-type"),)
     return InvalidRequest(errors[0].category, "The request does not fit the model.", errors)
+
+
+def read_slowly(body: bytes) -> Any:
+    """The JSON of a body that was refused; NonFinite for what is no number. Raises Unreadable."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.") from error
+    if text.startswith(BYTE_ORDER_MARK):
+        raise Unreadable("not-json", MARKED)
+    try:
+        return json.loads(text, parse_constant=lambda _: NonFinite(), parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise Unreadable("not-json", f"The body is not JSON: {error.msg} at character {error.pos}.") from error
+    except RecursionError as error:
+        raise Unreadable("not-json", "The body is nested too deeply. A request has two levels.") from error
 
 
 def event_time_error(time: datetime, latest: datetime) -> FieldError | None:
@@ -89,15 +97,16 @@ def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check]) -> Iter
     known = (*_TOP, *more)
     for name in data:
         if name not in known:
-            detail = f"unknown field: leave it out{_meant(name, known)}"
-            yield FieldError(pointer(_shown(name)), detail, "unknown-field")
+            yield unknown_field(name, known)
     for name, check in more.items():
         if name in data and (wrong := check(data[name])) is not None:
             yield FieldError(pointer(name), wrong, "wrong-type")
     if data.get("entity_id") is not None:
         yield from _entity_faults(data["entity_id"])
     if data.get("event_time") is not None:
-        yield from _time_faults(data["event_time"])
+        wrong = time_fault(data["event_time"])
+        if wrong is not None:
+            yield FieldError("/event_time", wrong, "event-time")
     if "features" not in data:
         yield FieldError("/features", "is missing: add the model's features", "missing-field")
     elif not isinstance(data["features"], dict):
@@ -107,28 +116,33 @@ def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check]) -> Iter
 
 
 def _entity_faults(value: Any) -> Iterator[FieldError]:
-    if isinstance(value, str) and not _encodable(value):
+    if isinstance(value, str) and not encodable(value):
         detail = "holds half of a surrogate pair, which is no character: send the whole character, or leave it out"
         yield FieldError("/entity_id", detail, "entity-id")
     elif not isinstance(value, str) or not 1 <= len(value) <= 200:
         yield FieldError("/entity_id", "must be a text of 1 to 200 characters: mend it or leave it out", "entity-id")
 
 
-def _time_faults(value: Any) -> Iterator[FieldError]:
+def unknown_field(name: str, known: tuple[str, ...]) -> FieldError:
+    """Of a body that has a field which it should not have."""
+    return FieldError(pointer(_shown(name)), f"unknown field: leave it out{_meant(name, known)}", "unknown-field")
+
+
+def time_fault(value: Any) -> str | None:
+    """What is wrong with a time, in words; None where nothing is."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         time = None
     if isinstance(value, str) and _DATE.fullmatch(value):
-        yield FieldError("/event_time", f"is a date without a time: send {_FORM}", "event-time")
-        return
+        return f"is a date without a time: send {_FORM}"
     if time is not None and time.tzinfo is None:
-        yield FieldError("/event_time", "has no time zone: add Z, or an offset such as +02:00", "event-time")
-        return
+        return "has no time zone: add Z, or an offset such as +02:00"
     try:
         msgspec.convert(value, UtcTime)
     except msgspec.ValidationError:
-        yield FieldError("/event_time", f"must be {_FORM}", "event-time")
+        return f"must be {_FORM}"
+    return None
 
 
 def _feature_faults(values: dict[str, Any], schema: FeatureSchema) -> Iterator[FieldError]:
@@ -148,7 +162,7 @@ def _feature_faults(values: dict[str, Any], schema: FeatureSchema) -> Iterator[F
 
 def _value_fault(value: Any, feature: Feature) -> tuple[str, Any] | None:
     words = _WORDS[feature.kind] + (" or null" if feature.nullable else "")
-    if isinstance(value, _NonFinite) or not _in_range(value):
+    if isinstance(value, NonFinite) or not in_range(value):
         fix = "send null" if feature.nullable else "send a finite number"
         return f"NaN, Infinity and numbers out of range are not JSON: {fix}", "non-finite"
     if value is None:
@@ -156,7 +170,7 @@ def _value_fault(value: Any, feature: Feature) -> tuple[str, Any] | None:
     if feature.kind == "boolean":
         right = isinstance(value, bool)
     elif feature.kind == "categorical":
-        right = isinstance(value, str) and _encodable(value)
+        right = isinstance(value, str) and encodable(value)
     else:
         right = isinstance(value, int | float) and not isinstance(value, bool)
     if right:
@@ -169,14 +183,15 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
 
 
-def _in_range(value: Any) -> bool:
+def in_range(value: Any) -> bool:
+    """Whether a number is finite as a float; True for what is no number."""
     try:
         return not isinstance(value, int | float) or math.isfinite(float(value))
     except OverflowError:  # an integer beyond the largest float
         return False
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
     """Half of a surrogate pair can be written in JSON (as an escape), but stands for no character."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 

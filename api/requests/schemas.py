@@ -13,9 +13,10 @@ import msgspec
 
 from api.errors import BodyTooLarge, InvalidRequest
 from api.requests.diagnosis import diagnose, event_time_error
+from api.requests.rolling import Rolling
 from contracts.baseline import Baseline
 from contracts.binning import Bins
-from contracts.events import PredictionEvent
+from contracts.events import PredictionEvent, Role
 from contracts.schema import FeatureSchema
 from contracts.times import UtcTime
 
@@ -35,7 +36,9 @@ class PredictionRequest(Protocol):
 
 
 class PredictionAnswer(msgspec.Struct, frozen=True, gc=False):
-    """The answer to one request. decision: score >= threshold; null where the model has no threshold."""
+    """The answer to one request. decision: score >= threshold; null where the model has no threshold. role: champion, or
+    canary where the version on its way to become the champion answered.
+    """
 
     prediction_id: str
     score: float
@@ -43,12 +46,13 @@ class PredictionAnswer(msgspec.Struct, frozen=True, gc=False):
     model: str
     model_version: str
     event_time: UtcTime
+    role: Role
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
     """The version that answers. since: when this process began to answer with it. cached: from the local copy, because
     the registry was away. baseline: digest of the reference that drift is measured against. scorer: `compiled-trees`,
-    `compiled-linear`, or the model's own `predict_proba` or `predict`; scorer_note: why that one.
+    `compiled-linear`, or the model's own `predict_proba` or `predict`; scorer_note: why that one. rollout: the version on its way, null where none is.
     """
 
     name: str
@@ -65,6 +69,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     performance: dict[str, float]
     schema: FeatureSchema
     scorer_note: str = ""
+    rollout: Rolling | None = None
 
 
 _encode_answer = msgspec.json.Encoder().encode
@@ -72,18 +77,29 @@ _encode_answer = msgspec.json.Encoder().encode
 
 def answer_of(event: PredictionEvent[Any]) -> PredictionAnswer:
     """The answer that belongs to an event."""
-    return PredictionAnswer(event.id, event.score, event.decision, event.model, event.model_version, event.event_time)
+    return PredictionAnswer(
+        event.id, event.score, event.decision, event.model, event.model_version, event.event_time, event.role
+    )
 
 
 def encode_answer(event: PredictionEvent[Any]) -> bytes:
     """The same, JSON."""
     return _encode_answer(
-        PredictionAnswer(event.id, event.score, event.decision, event.model, event.model_version, event.event_time)
+        PredictionAnswer(
+            event.id, event.score, event.decision, event.model, event.model_version, event.event_time, event.role
+        )
     )
 
 
 def model_info(
-    baseline: Baseline, alias: str, scorer: str, since: datetime, *, cached: bool, scorer_note: str = ""
+    baseline: Baseline,
+    alias: str,
+    scorer: str,
+    since: datetime,
+    *,
+    cached: bool,
+    scorer_note: str = "",
+    rollout: Rolling | None = None,
 ) -> ModelInfo:
     """What `GET /model` tells."""
     return ModelInfo(
@@ -101,6 +117,7 @@ def model_info(
         performance=baseline.performance,
         schema=baseline.schema,
         scorer_note=scorer_note,
+        rollout=rollout,
     )
 
 
