@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from contracts.dead_letters import DeadLetter
 from contracts.topics import LARGEST_STATE
 from stream_app.agents.holes import Holes
-from stream_app.agents.owned import Owned
+from stream_app.agents.owned import Owned, Owning
 from stream_app.agents.patience import Lost, until_done
 from stream_app.agents.ports import Batch, KnownBaselines
 from stream_app.telemetry import Telemetry
@@ -26,6 +28,7 @@ from stream_app.windowing.accepted import Events
 from stream_app.windowing.accumulator import Touched
 from stream_app.windowing.decoding import Decoded, Limits, SourceRecord, decode_batch
 from stream_app.windowing.state import TooLarge, check_sizes
+from stream_app.windowing.typed import Version
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +37,34 @@ class _Uncountable(Exception):
     """The pure code raised on these records: a fault of ours, met by some record of them."""
 
 
-class Counting:
-    """The agent of `predictions`. topic: its name, for the log. largest: bytes that a record of the state may have.
-    cannot_go_on: ends the worker; with what to do."""
+class Read(Protocol):
+    """What became of a batch's records; see windowing/decoding.py."""
+
+    @property
+    def refused(self) -> list[DeadLetter]: ...
+    @property
+    def unknown(self) -> set[Version]: ...
+    @property
+    def unknown_offsets(self) -> list[int]: ...
+
+
+D = TypeVar("D", bound=Read)
+
+
+class Stage1Agent(Generic[D]):
+    """The agent of a topic that is counted. topic: its name, for the log. largest: bytes that a record of the state may
+    have. cannot_go_on: ends the worker; with what to do."""
 
     def __init__(
         self,
         topic: str,
-        limits: Limits,
-        owned: Owned,
+        owned: Owning[Any],
         baselines: KnownBaselines,
         telemetry: Telemetry,
         largest: int = LARGEST_STATE,
         cannot_go_on: Callable[[str], None] = lambda words: None,
     ) -> None:
-        self._topic, self._limits, self._owned = topic, limits, owned
+        self._topic, self._owned = topic, owned
         self._baselines, self._telemetry = baselines, telemetry
         self._largest, self._cannot_go_on = largest, cannot_go_on
         self._holes = Holes(topic, owned.source, telemetry)
@@ -117,9 +133,9 @@ class Counting:
             log.exception("%s: %s", letter.id, letter.detail)
             await self._refuse([letter])
             self._owned.check(batch.epoch)
-            self._apply(batch, Decoded(Events.none(), [letter], set(), []), start, records[0].offset)
+            self._apply(batch, self._nothing_but(letter), start, records[0].offset)
 
-    async def _decode(self, records: Sequence[SourceRecord]) -> Decoded:
+    async def _decode(self, records: Sequence[SourceRecord]) -> D:
         decoded = self._decoded(records, final=False)
         if not decoded.unknown_offsets:
             return decoded
@@ -127,12 +143,12 @@ class Counting:
         decoded = self._decoded(records, final=True)
         for model, version in sorted(decoded.unknown):
             # a foreign name may hold a megabyte, or line breaks that look like lines of this log
-            log.warning("no baseline for %.100r: its events go to dead letters", f"{model}/{version}")
+            log.warning("no baseline for %.100r: its records go to dead letters", f"{model}/{version}")
         return decoded
 
-    def _decoded(self, records: Sequence[SourceRecord], *, final: bool) -> Decoded:
+    def _decoded(self, records: Sequence[SourceRecord], *, final: bool) -> D:
         try:
-            return decode_batch(records, self._baselines.by_version, self._limits, final=final)
+            return self._read_batch(records, final=final)
         except Exception as error:
             raise _Uncountable from error
 
@@ -142,7 +158,7 @@ class Counting:
             for letter in letters:
                 self._telemetry.dead_letters.labels(letter.reason).inc()
 
-    def _apply(self, batch: Batch, decoded: Decoded, first: int, last: int) -> None:
+    def _apply(self, batch: Batch, decoded: D, first: int, last: int) -> None:
         """Count and write in one go: no await may come between, or a crash could find one without the other."""
         number = batch.partition
         partition = self._owned.partition(number)
@@ -154,15 +170,49 @@ class Counting:
         check_sizes(stored, self._largest)
         for key, value in stored:
             batch.writes.append(self._owned.store.put(number, key, value))
-        self._measure(touched)
+        for outcome, amount in self._outcomes(touched).items():
+            if amount:
+                self._telemetry.events.labels(outcome).inc(amount)
 
-    def _measure(self, touched: Touched) -> None:
-        outcomes = {
+    @abstractmethod
+    def _read_batch(self, records: Sequence[SourceRecord], *, final: bool) -> D:
+        """Decode; may be called again with final=True, when versions were unknown."""
+
+    @abstractmethod
+    def _nothing_but(self, letter: DeadLetter) -> D:
+        """A batch of one record, which was refused."""
+
+    @abstractmethod
+    def _outcomes(self, touched: Any) -> Mapping[str, int]:
+        """What apply() did, for the metrics."""
+
+
+class Counting(Stage1Agent[Decoded]):
+    """The agent of `predictions`."""
+
+    def __init__(
+        self,
+        topic: str,
+        limits: Limits,
+        owned: Owned,
+        baselines: KnownBaselines,
+        telemetry: Telemetry,
+        largest: int = LARGEST_STATE,
+        cannot_go_on: Callable[[str], None] = lambda words: None,
+    ) -> None:
+        super().__init__(topic, owned, baselines, telemetry, largest, cannot_go_on)
+        self._limits = limits
+
+    def _read_batch(self, records: Sequence[SourceRecord], *, final: bool) -> Decoded:
+        return decode_batch(records, self._baselines.by_version, self._limits, final=final)
+
+    def _nothing_but(self, letter: DeadLetter) -> Decoded:
+        return Decoded(Events.none(), [letter], set(), [])
+
+    def _outcomes(self, touched: Touched) -> Mapping[str, int]:
+        return {
             "counted": touched.counted,
             "late": touched.late,
             "repeat": touched.repeats,
             "refused": touched.refused,
         }
-        for outcome, amount in outcomes.items():
-            if amount:
-                self._telemetry.events.labels(outcome).inc(amount)

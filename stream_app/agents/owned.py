@@ -16,7 +16,6 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from contracts.partials import Heartbeat
-
 from stream_app.agents.patience import FIRST_PAUSE, LONGEST_PAUSE, Clock, Lost
 from stream_app.agents.ports import KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
