@@ -15,7 +15,7 @@ from contracts.times import UtcTime
 Status = Literal["quiet", "alarm", "insufficient"]
 VerdictKind = Literal["numeric", "categorical", "boolean", "score", "decision"]
 Finding = Literal["values", "missing", "out_of_range", "unseen", "positives", "performance"]
-"""What about a feature is unusual: its values as a whole, or one of its rates; or that a measure of performance fell."""
+"""What is unusual about a feature: its values as a whole, or one of its rates. performance: a measure is worse."""
 QUALITY: tuple[Finding, ...] = ("missing", "out_of_range", "unseen")
 """Findings that are never harmless: data that is not what it was."""
 Null = Literal["sampling", "learnt"]

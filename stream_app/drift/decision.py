@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from contracts.reports import Finding
-from stream_app.drift.false_discovery import discoveries
 from stream_app.drift.metric import Measured
 from stream_app.drift.panel import Flags, Floats
 from stream_app.drift.rule import DecisionRule
+from stream_app.false_discovery import discoveries
 
 
 class Measurement(NamedTuple):

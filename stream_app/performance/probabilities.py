@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from stream_app.performance.bins import Floats
-from stream_app.performance.intervals import Z, Interval, normal
+from stream_app.performance.intervals import Interval, Z, normal
 from stream_app.performance.measured import Found, Spread
 from stream_app.performance.scored import Scored
 
@@ -77,7 +77,7 @@ def equal_mass(both: Floats, count: int = GROUPS) -> Bins:
     """Bins -> groups of about equal mass, from 0; bins are never cut, so fewer where one bin holds much.
 
     >>> equal_mass(np.array([2.0, 2, 2, 2, 8, 0]), 4).tolist()
-    [0, 0, 1, 1, 2, 3]
+    [0, 0, 1, 1, 2, 2]
     """
     total = max(float(both.sum()), 1.0)
     middle = (np.cumsum(both) - both / 2) / total

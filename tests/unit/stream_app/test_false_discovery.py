@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stream_app.drift.false_discovery import discoveries
+from stream_app.false_discovery import discoveries
 
 Floats = npt.NDArray[np.float64]
 
