@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import math
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from contracts.errors import ContractError
-from training.errors import DataError, TrainingError
-from training.settings import Settings, read_settings
-
-if TYPE_CHECKING:
-    from training.publish import Publisher
-    from training.registry import Registry
+from training import commands_gate, commands_promotion
+from training.errors import DataError
+from training.settings import read_settings
+from training.shell import one_line_errors, publisher_of, registry_of, say
 
 # onnxruntime would report to its maker; read when it is imported, which is late
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -49,7 +43,7 @@ def train(
 
     Without --threshold: the score at which F1 is best on the validation rows (a quarter of the data).
     """
-    with _one_line_errors():
+    with one_line_errors():
         # Imported here: --help need not wait for scikit-learn.
         from training.narrate import trained_lines
         from training.remarks import column_lines, score_lines, window_lines
@@ -62,13 +56,13 @@ def train(
         settings = read_settings()
         revision = code_revision(settings.code_revision, Path(__file__).parent)
         plan = Plan(data, model, estimator, seed, threshold, alias, revision, datetime.now(UTC), length)
-        publisher = _publisher(settings)
-        trained = run(plan, _registry(settings), publisher)
+        publisher = publisher_of(settings)
+        trained = run(plan, registry_of(settings), publisher)
         where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
-        _say(trained_lines(trained, plan, settings.tracking_uri, where))
+        say(trained_lines(trained, plan, settings.tracking_uri, where))
         samples, time = trained.samples, trained.samples.description.time
-        _say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
-        _say(window_lines([] if time is None else [time], length))
+        say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
+        say(window_lines([] if time is None else [time], length))
 
 
 @app.command()
@@ -97,7 +91,7 @@ def baseline(
     Use rows that the model was not fitted on: it is too sure of those. With --attach and no --score-column the model
     itself scores the rows.
     """
-    with _one_line_errors():
+    with one_line_errors():
         from training.export import export
         from training.narrate import baseline_lines, guess_lines
         from training.place import Place
@@ -110,20 +104,20 @@ def baseline(
         if time is not None and length is None:
             raise DataError(f"--time {time} needs --window: how long the stream's windows are, such as 1h or 1d")
         settings = read_settings()
-        place = Place(out, _publisher(settings) if publish else None, _registry(settings) if attach else None)
+        place = Place(out, publisher_of(settings) if publish else None, registry_of(settings) if attach else None)
         place.check()
         registry, registered = place.registry, None if place.registry is None else place.registry.find(model, version)
         read = read_reference(reference, schema, score_column, time, timed=length is not None)
-        _say(guess_lines(read.guesses))
+        say(guess_lines(read.guesses))
         if registry is not None and registered is not None:
             if read.scores is None:
                 read = read.scored_by(registry.load(registered))
             if threshold is None:
                 present = registry.present_baseline(registered)
                 threshold = None if present is None else present.threshold
-                _say(threshold_lines(present, f"{model}/{version}"))
-        _say(column_lines(read.features, read.schema, read.guesses) + score_lines(read.scores))
-        _say(window_lines(read.time_columns, length))
+                say(threshold_lines(present, f"{model}/{version}"))
+        say(column_lines(read.features, read.schema, read.guesses) + score_lines(read.scores))
+        say(window_lines(read.time_columns, length))
         fitted = fit_to_reference(
             read,
             model,
@@ -137,7 +131,7 @@ def baseline(
         exported = None
         if read.estimator is not None:
             exported = export(read.estimator, read.schema, read.features, model=model, version=version, seed=seed)
-        _say(baseline_lines(fitted, place.put(fitted, exported), read.times))
+        say(baseline_lines(fitted, place.put(fitted, exported), read.times))
 
 
 def _check(threshold: float | None, most: float = math.inf) -> None:
@@ -154,36 +148,8 @@ def _length(window: str | None) -> int | None:
     return None if window is None else window_length(window)
 
 
-def _registry(settings: Settings) -> Registry:
-    from training.registry import Registry
-
-    return Registry(settings.tracking_uri, settings.artifacts, settings.experiment)
-
-
-def _publisher(settings: Settings) -> Publisher | None:
-    from training.publish import Publisher
-
-    if not settings.bootstrap:
-        return None
-    return Publisher(
-        settings.bootstrap, settings.topic_prefix, settings.publish_timeout_seconds, settings.broker_wait_seconds
-    )
-
-
-def _say(lines: list[str]) -> None:
-    for line in lines:
-        typer.echo(line)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """An error that is meant for the user becomes one line on stderr and exit status 2."""
-    try:
-        yield
-    except (TrainingError, ContractError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error
-
+for commands in (commands_gate, commands_promotion):
+    commands.add_to(app)
 
 if __name__ == "__main__":
     app()

@@ -4,6 +4,7 @@ TrainingError
 ├── DataError          a data file, its description or a column that cannot be used
 ├── UnknownEstimator   an estimator that is not in the table
 ├── RegistryError      MLflow refused or could not be reached
+│   └── UnknownOutcome  it went away while the champion was being changed
 ├── NotCompilable      an estimator that has no compiled form; never reaches the user as an error
 ├── PublishError       Kafka refused or could not be reached
 ├── GateError          a gate that cannot be asked: what it needs is missing
@@ -30,6 +31,10 @@ class UnknownEstimator(TrainingError):
 
 class RegistryError(TrainingError):
     """MLflow refused or could not be reached."""
+
+
+class UnknownOutcome(RegistryError):
+    """MLflow went away while the champion was being changed: nobody knows whether it has."""
 
 
 class NotCompilable(TrainingError):

@@ -60,6 +60,25 @@ class Registered:
             ask = self.registry.client.get_model_version
             return self.registry.or_none(lambda: ask(self.model, version)) is not None
 
+    def versions(self) -> list[str]:
+        """Those that are there, rising."""
+        with self.registry.errors(f"cannot list the versions of {self.model}"):
+            found = self.registry.client.search_model_versions(f"name='{self.model}'")
+            return sorted((str(one.version) for one in found), key=int)
+
+    def find(self, name: str) -> Version:
+        """The version of this number, or that an alias of this name points to."""
+        aliases = self.marks().aliases
+        version = aliases.get(name, name)
+        if not self.has(version):
+            points = f"the alias {name!r} of {self.model} points to version {version}, which is gone"
+            lacks = f"{self.model} has no version {name!r}"
+            raise RegistryError(
+                f"MLflow at {self.where}: {points if name in aliases else lacks}: there are "
+                f"{', '.join([*self.versions(), *sorted(aliases)]) or 'none'}"
+            )
+        return self.registry.find(self.model, version)
+
     def tags(self, version: Version) -> dict[str, str]:
         """The tags of a version."""
         with self.registry.errors(f"cannot be asked for the tags of {version.model}/{version.version}"):
@@ -111,3 +130,13 @@ class Registered:
                 f"{version.model}/{version.version} has no {BASELINE_FILE}: `python -m training baseline --attach`"
             )
         return Baseline.from_bytes(data)
+
+
+def only_model(registry: Registry) -> str:
+    """The registered model, where there is one alone. Raises RegistryError that lists them."""
+    with registry.errors("cannot list its models"):
+        names = sorted(str(one.name) for one in registry.client.search_registered_models())
+    if len(names) != 1:
+        there = f"has the models {', '.join(names)}: give --model one of them" if names else "has no model: train one"
+        raise RegistryError(f"MLflow at {registry.tracking_uri} {there}")
+    return names[0]
