@@ -37,21 +37,27 @@ async def running(
     keep_large_blocks()
     say_who_is_let_in(services.guard, settings.host)
     watch, publishing = Watch(), Watch()
-    watch.start("champion", services.follower.run())
+    for name, task in services.following.tasks():
+        watch.start(name, task)
     watch.start("sync", _sync_every(services.settler, services.telemetry, SYNC_SECONDS))
+    watch.start("label sync", _sync_every(services.labelling.settler, services.telemetry, SYNC_SECONDS))
+    watch.start("receipt keys", services.labelling.receipts.run())
     if keys is not None:
         watch.start("keys", keys.run())
     publishing.start("publisher", services.publisher.run())
+    publishing.start("labels", services.labelling.publisher.run())
     if worker is not None:
         watch.start("metrics", _show(worker, services.telemetry))
-        await _tried(services.follower, FIRST_MODEL_SECONDS)  # until then the others answer
+        await _tried(services.following.champion, FIRST_MODEL_SECONDS)  # until then the others answer
     yield
     await watch.end()
     await services.settler.idle()
+    await services.labelling.settler.idle()
     await _drain(services, 0 if publishing.failed else settings.drain_seconds)
     await publishing.end()
     await services.ledger.close()
     await asyncio.to_thread(services.outbox.close)
+    await asyncio.to_thread(services.labelling.outbox.close)
     await services.mirror.close()
     services.catalogue.close()
     await services.explanations.close()
@@ -63,10 +69,11 @@ async def running(
 async def _drain(services: Services, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await services.publisher.drained()
-    left = services.outbox.backlog.pending_bytes
-    if left:
-        log.warning("outbox: %d bytes are left for the next start", left)
+            await asyncio.gather(services.publisher.drained(), services.labelling.publisher.drained())
+    for name, outbox in (("outbox", services.outbox), ("outbox of labels", services.labelling.outbox)):
+        left = outbox.backlog.pending_bytes
+        if left:
+            log.warning("%s: %d bytes are left for the next start", name, left)
 
 
 async def _tried(follower: ChampionFollower, seconds: float) -> None:

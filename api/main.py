@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from api.errors import OutboxUnusable
 from api.explaining.queue import ExplanationQueue
+from api.following import Store, follow
 from api.guard.following import KeyFollower
+from api.guard.keys import Scope
 from api.guard.opening import open_guard
 from api.guard.room import Room
 from api.http.admission import admission
@@ -25,6 +27,7 @@ from api.http.edge import Edge
 from api.http.exchange import Exchange
 from api.http.explain import ExplainEndpoint
 from api.http.handlers import handle_errors
+from api.http.labels import LabelsEndpoint
 from api.http.once import Once
 from api.http.openapi import Pages
 from api.http.plain import PlainPath
@@ -34,18 +37,14 @@ from api.http.routes import Services, build_router
 from api.idempotency.ledger import Ledger
 from api.idempotency.owners import Owners
 from api.idempotency.store import Store as KeyStore
+from api.labelling import receipt_keeper, take_labels
 from api.lifespan import running
-from api.memory import Settling
-from api.models.catalogue import Catalogue, Registry
-from api.models.proving import Prover
-from api.models.served import Served, prepare
-from api.models.store import ModelStore
+from api.models.catalogue import Catalogue
 from api.outbox.backlog import Backlog
 from api.outbox.log import Outbox
 from api.outbox.settler import Settler
-from api.outbox.slots import Slot, claim
+from api.outbox.slots import LABELS, Slot, claim
 from api.outbox.sources import Source, Sources
-from api.predicting.champion import ChampionFollower, Versions
 from api.predicting.predictor import Predictor
 from api.predicting.rows import RowsPredictor
 from api.publishing.mirror import Mirror
@@ -58,9 +57,8 @@ from api.workers.board import Worker
 
 log = logging.getLogger(__name__)
 
-
-class Store(Versions, Registry, Protocol):
-    """What is asked of api.models.store.ModelStore."""
+_SHOWN: Final[tuple[Scope, ...]] = ("predict", "read")
+"""Whose keys are shown the model's features at /docs."""
 
 
 def utc_now() -> datetime:
@@ -88,10 +86,12 @@ def create_app(
         waiting_keyed=lambda: ledger.waiting,
         max_waiting=settings.max_waiting,
     )
+    receipts = receipt_keeper(settings)
     slot, outbox, epoch = _outbox(settings, telemetry, now)
     mirror = _mirror(settings, telemetry)
     ledger = _ledger(settings, slot, epoch, telemetry, now)
     publisher = _publisher(settings, slot, outbox, mirror, telemetry, ledger)
+    labelling = take_labels(settings, slot, epoch, telemetry, receipts, mirror, ledger, now=now, age=_age_in(now))
     settler = Settler(outbox)
     settle = settler.settle if settings.outbox_sync == "group" else None
     predictor = Predictor(
@@ -100,27 +100,13 @@ def create_app(
         source=f"api.{slot.identity()}",
         epoch=epoch,
         rows=settings.batch_rows,
+        sign=receipts.sign,
         now=now,
         settle=settle,
     )
 
-    settle_memory = Settling()
-
-    def swapped(served: Served) -> None:
-        publisher.announce(served.key)
-        settle_memory()
-
-    store = versions or ModelStore(settings.tracking_uri, settings.model, settings.model_alias, settings.model_cache)
-    prover = Prover()
-    follower = ChampionFollower(
-        store,
-        predictor,
-        telemetry,
-        prepare=lambda model: prepare(model, now(), timedelta(days=settings.event_time_future_days), prover),
-        adopt=lambda served: slot.keep_baseline(served.key, served.baseline.to_bytes()),
-        swapped=swapped,
-        poll_seconds=settings.model_poll_seconds,
-        ended=prover.close,
+    following = follow(
+        settings, slot, outbox, predictor, telemetry, versions=versions, now=now, announce=publisher.announce
     )
     refusals = Refusals()
     once = Once(ledger, telemetry)
@@ -130,15 +116,25 @@ def create_app(
         most=settings.explain_queue, seconds=settings.explain_timeout_seconds, started=telemetry.explainers.inc
     )
     explain = ExplainEndpoint(predictor, explanations, limit=settings.body_limit_bytes, now=now)
+    rows = RowsPredictor(predictor, telemetry, rows=settings.batch_rows, settle=settle)
     batch = BatchEndpoint(
         predictor,
-        RowsPredictor(predictor, telemetry, rows=settings.batch_rows, settle=settle),
+        rows,
         telemetry,
         limit=settings.batch_body_limit_bytes,
         most=settings.batch_limit_rows,
         room=Room(settings.max_batches),
         charge=guard.charge,
         now=now,
+    )
+    labels = LabelsEndpoint(
+        labelling.desk,
+        telemetry,
+        limit=settings.batch_body_limit_bytes,
+        most=settings.batch_limit_rows,
+        room=Room(settings.max_batches, spared=settings.body_limit_bytes),
+        charge=guard.charge,
+        turn=rows.turn,
     )
     metrics = telemetry.page if worker is None else partial(worker.page, telemetry.page)
     services = Services(
@@ -148,10 +144,19 @@ def create_app(
         predict,
         batch,
         explain,
+        labels,
+        labelling,
         explanations,
         predictor,
-        follower,
-        Catalogue(store, settings.model, settings.model_alias, served=lambda: predictor.served, now=now),
+        following,
+        Catalogue(
+            following.store,
+            settings.model,
+            settings.model_alias,
+            served=lambda: predictor.served,
+            now=now,
+            rolling=following.rollouts.state,
+        ),
         publisher,
         mirror,
         outbox,
@@ -167,7 +172,7 @@ def create_app(
 
 def _outbox(settings: ApiSettings, telemetry: Telemetry, now: Callable[[], datetime]) -> tuple[Slot, Outbox, int]:
     """A slot of this process, its outbox, and the epoch that names this start."""
-    slot = claim(settings.outbox_dir)
+    slot = claim(settings.outbox_dir, (LABELS,))
     try:
         epoch = slot.next_epoch(int(now().timestamp() * 1000))
         slot.identity()  # written now, where a disk that refuses can still be told
@@ -200,6 +205,10 @@ def _mirror(settings: ApiSettings, telemetry: Telemetry) -> Mirror:
         cap=settings.mirror_cap,
         entity_cap=settings.mirror_entity_cap,
     )
+
+
+def _age_in(now: Callable[[], datetime]) -> Callable[[Outbox], float]:
+    return lambda outbox: _age(outbox.backlog, now)
 
 
 def _age(backlog: Backlog, now: Callable[[], datetime]) -> float:
@@ -260,10 +269,11 @@ def _fastapi(
     app.include_router(build_router(services), dependencies=[Depends(admission(services.guard))])
     handle_errors(app, services.refusals, services.telemetry)
 
-    pages = Pages((services.predict, services.batch, services.explain), settings.batch_limit_rows)
+    posts = (services.predict, services.batch, services.explain, services.labels)
+    pages = Pages(posts, settings.batch_limit_rows)
 
     def page(headers: RequestHeaders) -> dict[str, Any]:
-        known = services.guard.knows(headers, "predict") or services.guard.knows(headers, "read")
+        known = any(services.guard.knows(headers, scope) for scope in _SHOWN)
         return pages.page(app, services.predictor.served if known else None, keyed=services.guard.ring is not None)
 
     add_docs(app, page)

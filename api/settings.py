@@ -55,6 +55,14 @@ class ApiSettings(BaseSettings):
         Path("var/api/models"), description="The last champion is kept here, for a start without the registry."
     )
 
+    standby: bool = Field(
+        True,
+        description="Keep the champion before and the challenger loaded: going back, and on, then takes no loading.",
+    )
+    shadow_queue: int = Field(
+        2048, ge=1, le=1_000_000, description="Answered rows that may wait for a shadow; what is beyond is skipped."
+    )
+
     bootstrap: str = Field(description="Kafka's addresses, as host:port[,host:port].")
     topic_prefix: Name = Field("", description="Put before every topic, to share a broker.")
     linger_ms: int = Field(20, ge=0, le=10_000, description="Pause before an emptied outbox is looked at again.")
@@ -85,6 +93,22 @@ class ApiSettings(BaseSettings):
     )
     outbox_sync: Literal["second", "group"] = Field(
         "second", description="What a power cut may take: the last second, or nothing (slower)."
+    )
+    label_outbox_max_bytes: int = Field(
+        256 * _MIB,
+        ge=_MIB,
+        description="Bound on unacknowledged bytes of labels; 256 MiB is some 600,000. Beyond it labels get 503.",
+    )
+    label_skew_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="How far the clocks of those who send labels may be ahead of ours, or behind an event's.",
+    )
+    receipt_keys_file: Path | None = Field(
+        None,
+        description="Keys of receipts, one a line, the first signs; shared by all hosts. Without it one is made in the "
+        "outbox directory.",
     )
     idempotency_seconds: float = Field(
         86_400.0, ge=1, description="A request sent again with its Idempotency-Key gets its first answer for so long."

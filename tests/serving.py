@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 from api.errors import BaselineRefused, ModelRefused, RegistryAway, ScoringFailed
 from api.http.edge import Edge
 from api.main import create_app
+from api.models.pointers import Pointers
 from api.models.proof import Proof
 from api.models.registered import RegisteredVersion
 from api.models.served import Served
@@ -21,13 +22,16 @@ from api.models.version import ModelVersion
 from api.outbox.log import Outbox
 from api.outbox.segments import Group, Record
 from api.predicting.predictor import Predictor
+from api.receipts.receipt import Key, Receipts
 from api.requests.schemas import RequestReader
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
 from contracts.baseline import Baseline
+from contracts.rollout import Rollout
 from tests.builders import NOON, NOON_MS, a_baseline
 
 FUTURE = timedelta(days=366)
+RECEIPTS = Receipts([Key(b"tests of this repository, 32 byte")])
 
 
 class FirstNumberScorer:
@@ -80,7 +84,9 @@ def drain(outbox: Outbox) -> list[str]:
 def a_predictor(
     outbox: Outbox, *, rows: int = 256, now: Callable[[], datetime] = lambda: NOON, **more: Any
 ) -> Predictor:
-    return Predictor(outbox, Telemetry(), source="api.test", epoch=NOON_MS, rows=rows, now=now, **more)
+    return Predictor(
+        outbox, Telemetry(), source="api.test", epoch=NOON_MS, rows=rows, sign=RECEIPTS.sign, now=now, **more
+    )
 
 
 def settings_for(directory: Path, **settings: Any) -> ApiSettings:
@@ -117,16 +123,19 @@ class FakeVersions:
 
     def __init__(self) -> None:
         self.champion: str | None = None
+        self.rollout: Rollout | None = None
+        self.challenger: str | None = None
         self.versions: dict[str, ModelVersion | Exception] = {}
         self.cached: ModelVersion | None = None
         self.loads: list[str] = []
         self.listings = 0
         self.discarded: list[str] = []
+        self.kept_again: list[str] = []
 
-    def resolve(self) -> str:
+    def pointers(self) -> Pointers:
         if self.champion is None:
             raise RegistryAway("the registry is away")
-        return self.champion
+        return Pointers(self.champion, self.rollout, self.challenger)
 
     def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
         self.listings += 1
@@ -152,6 +161,10 @@ class FakeVersions:
     def keep(self, model: ModelVersion, proof: Proof | None = None) -> Path | None:
         self.cached = model
         return model.folder
+
+    def keep_again(self, version: str, folder: Path) -> bool:
+        self.kept_again.append(version)
+        return folder.is_dir()
 
     def discard(self, model: ModelVersion) -> None:
         self.discarded.append(model.version)

@@ -1,4 +1,6 @@
-"""Reads the body of POST /explain for one version: that of /predict, and how many reasons are wanted."""
+"""Reads the body of POST /explain for one version: that of /predict, how many reasons are wanted, and of which version:
+rows are read as for a prediction, with the champion's schema, whichever version is to explain its score.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,19 @@ MOST_REASONS = 50
 USUAL_REASONS = 5
 _Top = Annotated[int, msgspec.Meta(ge=1, le=MOST_REASONS, description="How many reasons at most.")]
 
+_Version = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=200, description="The champion's, or the one on its way; null: champion."),
+]
+
 
 class ExplanationRequest(PredictionRequest, Protocol):
     """A decoded request."""
 
     @property
     def top(self) -> int: ...
+    @property
+    def version(self) -> str | None: ...
 
 
 class ExplanationReader:
@@ -30,7 +39,7 @@ class ExplanationReader:
     def __init__(self, reader: RequestReader) -> None:
         self.request_type = msgspec.defstruct(
             "ExplanationRequest",
-            [("top", _Top, USUAL_REASONS)],
+            [("top", _Top, USUAL_REASONS), ("version", _Version | None, None)],
             bases=(reader.request_type,),
             frozen=True,
             gc=False,
@@ -45,7 +54,7 @@ class ExplanationReader:
         try:
             request = cast(ExplanationRequest, self._decode(body))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise diagnose(body, self._reader.schema, str(error), {"top": _wrong_top}) from error
+            raise diagnose(body, self._reader.schema, str(error), _MORE) from error
         wrong = None if request.event_time is None else event_time_error(request.event_time, self._reader.latest(now))
         if wrong is not None:
             raise InvalidRequest(wrong.category, "The request does not fit the model.", (wrong,))
@@ -63,3 +72,11 @@ def explanation_schemas(served: Served) -> dict[str, Any]:
 def _wrong_top(value: Any) -> str | None:
     right = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_REASONS
     return None if right else f"must be a whole number from 1 to {MOST_REASONS}"
+
+
+def _wrong_version(value: Any) -> str | None:
+    right = value is None or (isinstance(value, str) and 1 <= len(value) <= 200)
+    return None if right else 'must be a text, such as "7", or null'
+
+
+_MORE = {"top": _wrong_top, "version": _wrong_version}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from fastapi import APIRouter, Depends, Response
 
@@ -10,11 +12,14 @@ from api.http.parameters import only_known
 from api.http.responses import json_response
 from api.models.catalogue import Catalogue
 from api.predicting.predictor import Predictor
+from api.requests.rolling import Rolling
 from api.requests.schemas import model_info
 
 
-def model_routes(predictor: Predictor, catalogue: Catalogue, alias: str) -> APIRouter:
-    """alias: whose version answers."""
+def model_routes(
+    predictor: Predictor, catalogue: Catalogue, alias: str, rolling: Callable[[], Rolling | None]
+) -> APIRouter:
+    """alias: whose version answers. rolling: the version on its way."""
     router = APIRouter(tags=["model"], dependencies=[Depends(only_known)])
 
     @router.get(
@@ -24,7 +29,7 @@ def model_routes(predictor: Predictor, catalogue: Catalogue, alias: str) -> APIR
             422: problem("It has no parameters."),
             503: problem("No model is loaded."),
         },
-        summary="The version that answers",
+        summary="The version that answers, and the one on its way",
     )
     async def model() -> Response:
         served = predictor.current()
@@ -35,6 +40,7 @@ def model_routes(predictor: Predictor, catalogue: Catalogue, alias: str) -> APIR
             served.since,
             cached=served.cached,
             scorer_note=served.scorer_note,
+            rollout=rolling(),
         )
         return json_response(msgspec.json.encode(info))
 

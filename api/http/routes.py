@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.explaining.queue import ExplanationQueue
+from api.following import Following
 from api.guard.guard import Guard
 from api.health import Health, Readiness, readiness
 from api.http.admission import SCOPE
@@ -20,10 +21,10 @@ from api.http.page_parts import answers, problem
 from api.http.refusals import Refusals
 from api.http.responses import to_response
 from api.idempotency.ledger import Ledger
+from api.labelling import Labelling
 from api.models.catalogue import Catalogue
 from api.outbox.log import Outbox
 from api.outbox.settler import Settler
-from api.predicting.champion import ChampionFollower
 from api.predicting.predictor import Predictor
 from api.publishing.mirror import Mirror
 from api.publishing.publisher import Publisher
@@ -47,6 +48,18 @@ _EXPLAIN_DOCS: dict[int | str, dict[str, Any]] = {
     503: problem("No model yet, too many explanations wait, or this one took too long. Try again after Retry-After."),
 }
 
+_LABELS = """One label, or `{"labels": [...]}` of many. Send the `receipt` of the prediction's answer with it: then
+nothing has to be looked up, however late the truth is. Without it the prediction has to be among those that
+`GET /predictions/{id}` still knows.
+
+Of two labels of one prediction the later one counts."""
+_LABEL_DOCS: dict[int | str, dict[str, Any]] = {
+    202: answers("LabelsAnswer", "What was accepted is committed; of many, each label's outcome, in order."),
+    404: problem("One label without a receipt, of a prediction that is not known."),
+    422: problem("A field is wrong, or a receipt is none of this prediction. Of many: told in the label's own place."),
+    503: problem("The outbox of labels is full; or Redis is away, and the one label has no receipt."),
+}
+
 
 @dataclass(frozen=True)
 class Services:
@@ -58,9 +71,11 @@ class Services:
     predict: Endpoint
     batch: Endpoint
     explain: Endpoint
+    labels: Endpoint
+    labelling: Labelling
     explanations: ExplanationQueue
     predictor: Predictor
-    follower: ChampionFollower
+    following: Following
     catalogue: Catalogue
     publisher: Publisher
     mirror: Mirror
@@ -88,8 +103,21 @@ def build_router(services: Services) -> APIRouter:
     async def explain(request: Request) -> Response:
         return to_response(await services.exchange.run(services.explain, request.scope["headers"], request.receive))
 
+    @router.post(
+        services.labels.path,
+        status_code=services.labels.status,
+        responses=_LABEL_DOCS,
+        summary="Tell the truth about predictions",
+        description=_LABELS,
+        tags=["labels"],
+    )
+    async def labels(request: Request) -> Response:
+        return to_response(await services.exchange.run(services.labels, request.scope["headers"], request.receive))
+
     router.include_router(lookup_routes(services.mirror))
-    router.include_router(model_routes(services.predictor, services.catalogue, services.alias))
+    router.include_router(
+        model_routes(services.predictor, services.catalogue, services.alias, services.following.rollouts.state)
+    )
     router.include_router(
         health_routes(
             lambda: _readiness(services),
@@ -106,8 +134,15 @@ def _readiness(services: Services) -> Readiness:
         outbox=_outbox_health(services.outbox),
         kafka=services.publisher.health,
         redis=services.mirror.health,
-        registry=services.follower.health,
+        registry=_registry_health(services),
+        labels=services.labelling.health,
     )
+
+
+def _registry_health(services: Services) -> Health:
+    """Polling goes on without model-events, so that alone degrades nothing; it is said."""
+    registry, listener = services.following.champion.health, services.following.listener.health
+    return registry if listener.ok else Health(registry.ok, f"{registry.detail}; {listener.detail}")
 
 
 def _outbox_health(outbox: Outbox) -> Health:

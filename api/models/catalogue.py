@@ -17,6 +17,8 @@ from api.errors import RegistryAway
 from api.models.compiled import is_compiled
 from api.models.registered import ListedVersion, Models, RegisteredVersion
 from api.models.served import Served
+from api.requests.rolling import Rolling
+from contracts.events import Role
 
 LISTED = 20
 FRESH_SECONDS = 15.0
@@ -39,7 +41,9 @@ class _Found(NamedTuple):
 
 
 class Catalogue:
-    """served: the version that answers. now: the wall clock. stopwatch: seconds, monotonic. patience: in seconds."""
+    """served: the version that answers. rolling: the one on its way. now: the wall clock. stopwatch: seconds,
+    monotonic. patience: in seconds.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Catalogue:
         *,
         served: Callable[[], Served | None],
         now: Callable[[], datetime],
+        rolling: Callable[[], Rolling | None] = lambda: None,
         stopwatch: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
@@ -56,6 +61,7 @@ class Catalogue:
         self._name = name
         self._alias = alias
         self._served = served
+        self._rolling = rolling
         self._now = now
         self._stopwatch = stopwatch
         self._patience = patience
@@ -107,12 +113,11 @@ class Catalogue:
     def _models(
         self, registry: Literal["ok", "away"], as_of: datetime, versions: tuple[RegisteredVersion, ...]
     ) -> Models:
-        served = self._served()
-        answers = None if served is None else served.baseline.version
-        return Models(
-            self._name,
-            self._alias,
-            registry,
-            as_of,
-            tuple(ListedVersion.of(version, answers=version.version == answers) for version in versions),
-        )
+        served, rolling = self._served(), self._rolling()
+        roles: dict[str, Role] = {}
+        if rolling is not None and rolling.state == "active" and rolling.stage:
+            roles[rolling.version] = rolling.stage
+        if served is not None:
+            roles[served.baseline.version] = "champion"
+        listed = tuple(ListedVersion.of(version, roles.get(version.version)) for version in versions)
+        return Models(self._name, self._alias, registry, as_of, listed, rolling)

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 import msgspec
 
+from api.requests.rolling import Rolling
+from contracts.events import Role
 from contracts.times import UtcTime
 
 
@@ -26,20 +28,24 @@ class RegisteredVersion(msgspec.Struct, frozen=True):
 
 
 class ListedVersion(RegisteredVersion, frozen=True, kw_only=True):
-    """answers: this process answers with it now."""
+    """answers: this process answers with it now; the canary does, too, in its share. role: what it does here, null for
+    nothing.
+    """
 
     answers: bool
+    role: Role | None = None
 
     @classmethod
-    def of(cls, version: RegisteredVersion, *, answers: bool) -> Self:
-        """The same version, and whether it answers."""
-        return cls(**msgspec.structs.asdict(version), answers=answers)
+    def of(cls, version: RegisteredVersion, role: Role | None) -> Self:
+        """The same version, and what it does."""
+        return cls(**msgspec.structs.asdict(version), answers=role in ("champion", "canary"), role=role)
 
 
 class Models(msgspec.Struct, frozen=True):
     """The newest versions first, at most 20. alias: whose version answers.
 
     registry: `away` when it could not be asked; then the loaded version is listed alone. as_of: when it was asked.
+    rollout: the version on its way, null where none is.
     """
 
     name: str
@@ -47,3 +53,4 @@ class Models(msgspec.Struct, frozen=True):
     registry: Literal["ok", "away"]
     as_of: UtcTime
     versions: tuple[ListedVersion, ...]
+    rollout: Rolling | None = None

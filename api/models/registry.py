@@ -1,6 +1,6 @@
-"""The registry: what the alias points to, which versions there are, and their files. The only file that knows MLflow.
+"""The registry: what its aliases point to, which versions there are, and their files. The only file that knows MLflow.
 
-Everything here blocks: call it in a thread. The alias is resolved once to a version; from then on only the version is
+Everything here blocks: call it in a thread. Aliases are resolved once to versions; from then on only the version is
 named, because an alias asked twice may be two versions.
 """
 
@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import ModelRefused, RegistryAway
+from api.models.pointers import CHALLENGER, Pointers
 from api.models.registered import RegisteredVersion
+from contracts.errors import InvalidMessage
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE
+from contracts.rollout import ROLLOUT_TAG, decode_rollout
 
 _SQLITE = "sqlite:///"
 
@@ -45,13 +48,23 @@ class Registry:
         self._client: Any = None
         self._settled = False
 
-    def resolve(self) -> str:
-        """The version that the alias points to now. Raises RegistryAway."""
+    def pointers(self) -> Pointers:
+        """What the aliases and the tag of the rollout say now, in one call. Raises RegistryAway."""
         self._check_file()
         try:
-            return str(self._connection().get_model_version_by_alias(self._name, self._alias).version)
+            found = self._connection().get_registered_model(self._name)
+            aliases = {alias: str(version) for alias, version in found.aliases.items()}
+            tag = found.tags.get(ROLLOUT_TAG)
         except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
             raise RegistryAway(f"{self._name}@{self._alias}: {first_line(error)}") from error
+        if self._alias not in aliases:
+            raise RegistryAway(f"{self._name}@{self._alias}: no version has this alias")
+        rollout, wrong = None, ""
+        try:
+            rollout = decode_rollout(tag)
+        except InvalidMessage as error:
+            wrong = str(error)
+        return Pointers(aliases[self._alias], rollout, aliases.get(CHALLENGER), wrong)
 
     def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
         """The newest versions and those with an alias, newest first. Raises RegistryAway."""

@@ -1,5 +1,8 @@
 """ModelStore: versions fetched from the registry, and the last champion kept on this machine.
 
+The champion before it is kept too, and, by a store of its own, the version on its way: going back to the one and on to
+the other takes no fetching.
+
 Workers and whole APIs may share one folder for the copies; each alias has its own in it. Whoever looks at what is there
 and then changes it holds the folder's lock: of two that take one version at once the second uses the copy of the first.
 
@@ -20,6 +23,7 @@ import msgspec
 
 from api.errors import ModelRefused
 from api.models.fetched import hold, locked, remove_abandoned
+from api.models.pointers import Pointers
 from api.models.proof import Proof, fingerprint, remember, remembered
 from api.models.registered import RegisteredVersion
 from api.models.registry import Registry
@@ -41,19 +45,26 @@ class Champion(msgspec.Struct, frozen=True):
 
 
 class ModelStore:
-    """The versions of one registered model. cache: a folder for the local copy of what the alias pointed to last."""
+    """The versions of one registered model. cache: a folder for the local copy of what the alias pointed to last.
 
-    def __init__(self, tracking_uri: str, name: str, alias: str, cache: Path) -> None:
+    copy: name of that copy, the alias unless told otherwise. before: whether the copy before it is kept too.
+    """
+
+    def __init__(
+        self, tracking_uri: str, name: str, alias: str, cache: Path, *, copy: str = "", before: bool = False
+    ) -> None:
         self._registry = Registry(tracking_uri, name, alias)
         self._name = name
+        copy = copy or alias
         self._cache = (cache / name).resolve()  # MLflow answers with absolute paths, which are compared with it
-        self._file = self._cache / f"{quote(alias, safe='')}.json"  # another alias' copy is never served for this one
+        self._file = self._cache / f"{quote(copy, safe='')}.json"  # another alias' copy is never served for this one
+        self._file_before = self._cache / f"{quote(copy, safe='')}+before.json" if before else None
         self._swept = False
         self._in_use: int | None = None
 
-    def resolve(self) -> str:
-        """The version that the alias points to now. Raises RegistryAway."""
-        return self._registry.resolve()
+    def pointers(self) -> Pointers:
+        """Which version is for what now. Raises RegistryAway."""
+        return self._registry.pointers()
 
     def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
         """The newest versions and those with an alias, newest first. Raises RegistryAway."""
@@ -101,6 +112,18 @@ class ModelStore:
         self._let_go()
         return model.files
 
+    def keep_again(self, version: str, folder: Path) -> bool:
+        """A version whose files are here already becomes the local copy. False where they are gone, or without room."""
+        try:
+            with locked(self._cache):
+                if not folder.is_dir() or not folder.is_relative_to(self._cache):
+                    return False
+                self._remember(Champion(self._name, version, str(folder.relative_to(self._cache))))
+        except OSError as error:
+            log.error("models: %s is not kept as the local copy: %s: %s", version, self._cache, error.strerror)
+            return False
+        return True
+
     def discard(self, model: ModelVersion) -> None:
         """What load() gave cannot be served: the local copy stays what it was."""
         if model.files is not None:
@@ -137,21 +160,33 @@ class ModelStore:
     def _sweep(self) -> None:
         """Once: remove what processes that were killed had begun to fetch."""
         if not self._swept:
-            kept = map(_read, self._cache.glob("*.json"))
-            remove_abandoned(self._cache, but={_top(champion) for champion in kept if champion is not None})
+            remove_abandoned(self._cache, but=self._pointed_to())
         self._swept = True
 
     def _remembered(self) -> Champion | None:
         return _read(self._file)
 
     def _remember(self, champion: Champion) -> None:
-        """Point to the new copy, then remove the one before it. Other processes may share the folder."""
+        """Point to the new copy, then remove what nothing points to any more. Other processes may share the folder."""
         before = self._remembered()
-        replacement = self._cache / f"{_top(champion)}.json"
+        if before is not None and before.folder == champion.folder:
+            return
+        gone = before
+        if before is not None and self._file_before is not None:
+            gone = _read(self._file_before)
+            self._point(self._file_before, before)
+        self._point(self._file, champion)
+        if gone is not None and _top(gone) not in self._pointed_to():
+            shutil.rmtree(self._cache / _top(gone), ignore_errors=True)
+
+    def _point(self, file: Path, champion: Champion) -> None:
+        replacement = self._cache / f"{_top(champion)}.json.new"
         replacement.write_bytes(msgspec.json.encode(champion))
-        replacement.replace(self._file)
-        if before is not None and before.folder != champion.folder:
-            shutil.rmtree(self._cache / _top(before), ignore_errors=True)
+        replacement.replace(file)
+
+    def _pointed_to(self) -> set[str]:
+        kept = map(_read, self._cache.glob("*.json"))
+        return {_top(champion) for champion in kept if champion is not None}
 
 
 def _read(file: Path) -> Champion | None:

@@ -1,4 +1,6 @@
-"""Follows the champion alias: looks it up every few seconds, loads a new version in a thread, swaps it in.
+"""Follows the champion alias: looks it up every few seconds, and at once when `model-events` says that something has
+changed; loads a new version in a thread, swaps it in. One that is loaded already, because it was on its way or was the
+champion before, is swapped in within milliseconds.
 
 Whatever goes wrong, the version that answers goes on. A start takes the local copy at once, if it is known to be right,
 and then asks the registry: a champion that was moved meanwhile answers seconds later, as it does in a running process.
@@ -11,39 +13,40 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import Protocol, TypeVar
+from datetime import datetime
+from typing import Protocol
 
 from api.errors import ModelRefused, OutboxUnusable, RegistryAway
 from api.health import Health
-from api.models.proof import Proof
+from api.models.pointers import Pointers
 from api.models.served import Served
 from api.models.version import ModelVersion
+from api.predicting.following import REFUSED_POLLS, Result, Versions
 from api.predicting.predictor import Predictor
 from api.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-REFUSED_POLLS = 15
-"""A version that cannot be served is tried again after so many polls: its baseline may have been added meanwhile."""
-
-Result = TypeVar("Result")
+_ASK_AGAIN_SECONDS = 0.25
+"""After a question that somebody asked for and that found nothing new: the word may be faster than the deed."""
 
 
-class Versions(Protocol):
-    """What is asked of api.models.store.ModelStore. Every method blocks and is called in one thread."""
+class Rollouts(Protocol):
+    """What is asked of api.predicting.rollouts.RolloutFollower."""
 
-    def resolve(self) -> str: ...
-    def load(self, version: str) -> ModelVersion: ...
-    def load_cached(self) -> ModelVersion: ...
-    def keep(self, model: ModelVersion, proof: Proof | None) -> Path | None: ...
-    def discard(self, model: ModelVersion) -> None: ...
+    def want(self, pointers: Pointers) -> None:
+        """What the registry said last."""
+
+    def held(self, version: str) -> Served | None:
+        """This version, if it is loaded already."""
 
 
 class ChampionFollower:
     """prepare: makes a loaded version ready (blocks). adopt: called with it, in the thread, before it answers, and
     swapped: on the event loop, after it does. ended: called when run() ends, to cut short what the thread is at.
+    rollouts: hears what the registry says, and may hold the next champion. standby: whether the one before is kept.
     """
 
     def __init__(
@@ -55,8 +58,11 @@ class ChampionFollower:
         prepare: Callable[[ModelVersion], Served],
         adopt: Callable[[Served], None],
         swapped: Callable[[Served], None],
+        now: Callable[[], datetime],
         poll_seconds: float,
         ended: Callable[[], None] = lambda: None,
+        rollouts: Rollouts | None = None,
+        standby: bool = True,
     ) -> None:
         self.health = Health(False, "not asked yet")
         self.tried = asyncio.Event()  # set after the first attempt to have a version, whatever came of it
@@ -66,11 +72,16 @@ class ChampionFollower:
         self._prepare = prepare
         self._adopt = adopt
         self._swapped = swapped
+        self._now = now
         self._poll_seconds = poll_seconds
         self._refused: dict[str, int] = {}
         self._no_copy = ""
         self._asked_again = False
         self._ended = ended
+        self._rollouts = rollouts
+        self._standby = standby
+        self._before: Served | None = None
+        self._woken = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="models")
 
     async def run(self) -> None:
@@ -78,24 +89,41 @@ class ChampionFollower:
         try:
             await self.begin()
             while True:
+                again = self._woken.is_set()
+                self._woken.clear()
                 try:
                     await self.poll()
                 except Exception:
                     log.exception("models: unexpected; the loaded version goes on")
                     self._away("unexpected error: see the log")
                 self.tried.set()
-                await asyncio.sleep(self._poll_seconds)
+                await self._pause(again)
         finally:
             self._ended()
             self._thread.shutdown(wait=False, cancel_futures=True)
 
+    def wake(self) -> None:
+        """Look the alias up now."""
+        self._woken.set()
+
+    async def _pause(self, again: bool) -> None:
+        """Until the next poll. again: soon, for somebody has asked for the last one."""
+        seconds = min(_ASK_AGAIN_SECONDS, self._poll_seconds) if again else self._poll_seconds
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
     async def poll(self) -> None:
         """Look the alias up once, and act on it."""
         try:
-            version = await self._in_thread(self._versions.resolve)
+            pointers = await self._in_thread(self._versions.pointers)
+            version = pointers.champion
+            if self._rollouts is not None:
+                self._rollouts.want(pointers)
             if not self._wanted(version):
                 return
-            await self._take(await self._in_thread(lambda: self._versions.load(version)))
+            if not await self._take_held(version):
+                await self._take(await self._in_thread(lambda: self._versions.load(version)))
             self._refused.clear()
             self._well(f"the alias points to version {version}")
         except RegistryAway as error:
@@ -146,6 +174,33 @@ class ChampionFollower:
                 log.warning("models: the local copy cannot be used either: %s", error)
             self._no_copy = str(error)
 
+    async def _take_held(self, version: str) -> bool:
+        """Swap in a version that is loaded already. False where none is, or its files are gone."""
+        held = self._rollouts.held(version) if self._rollouts is not None else None
+        if held is None and self._before is not None and self._before.baseline.version == version:
+            held = self._before
+        folder = None if held is None else held.folder
+        if held is None or folder is None:
+            return False
+        ready = held
+
+        def kept() -> bool:
+            self._adopt(ready)
+            return self._versions.keep_again(version, folder)
+
+        if not await self._in_thread(kept):
+            return False
+        self._swap(replace(ready, since=self._now()))
+        return True
+
+    def _swap(self, served: Served) -> None:
+        before = self._predictor.served
+        if self._standby and before is not None and before.key != served.key and not before.cached:
+            self._before = before
+        self._predictor.swap(served)
+        self._swapped(served)
+        log.info("models: %s answers%s", served.key, " (local copy)" if served.cached else "")
+
     async def _take(self, model: ModelVersion) -> None:
         def ready() -> Served:
             try:
@@ -157,10 +212,7 @@ class ChampionFollower:
             # only now: a start without the registry must find one that can be served
             return replace(served, folder=self._versions.keep(model, served.proof))
 
-        served = await self._in_thread(ready)
-        self._predictor.swap(served)
-        self._swapped(served)
-        log.info("models: %s answers%s", served.key, " (local copy)" if served.cached else "")
+        self._swap(await self._in_thread(ready))
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

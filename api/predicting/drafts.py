@@ -17,9 +17,9 @@ import msgspec
 from api.errors import ScoringFailed
 from api.idempotency.ticket import Ticket
 from api.outbox.segments import Outcome, Record
-from api.requests.schemas import PredictionRequest, encode_answer
+from api.requests.schemas import PredictionRequest
 from contracts.baseline import Baseline
-from contracts.events import PredictionEvent, encode_event
+from contracts.events import PredictionEvent, Role, encode_event
 from contracts.headers import Origin
 
 Committed = TypeVar("Committed")
@@ -50,10 +50,23 @@ class Keep(Generic[Committed]):
     render: Callable[[Sequence[Committed]], bytes]
 
 
-def draft(request: PredictionRequest, score: float, latency_ms: float, origin: Origin | None) -> Draft:
-    """Of one scored row of a batch."""
-    features = msgspec.Raw(_encode(request.features))
-    return Draft(score, latency_ms, features, request.entity_id, request.event_time, origin)
+def draft(
+    request: PredictionRequest,
+    score: float,
+    latency_ms: float,
+    origin: Origin | None,
+    features: msgspec.Struct | None = None,
+) -> Draft:
+    """Of one scored row of a batch. features: as scored, where that is not as the request has them."""
+    raw = msgspec.Raw(_encode(request.features if features is None else features))
+    return Draft(score, latency_ms, raw, request.entity_id, request.event_time, origin)
+
+
+def shadow_draft(event: Event, features: msgspec.Struct, score: float, took_ms: float, origin: Origin | None) -> Draft:
+    """Of an answered event whose row was scored once more. took_ms: the scoring alone."""
+    said = origin or Origin()
+    named = Origin(said.request_id, said.traceparent, said.tracestate, event.id)
+    return Draft(score, took_ms, msgspec.Raw(_encode(features)), event.entity_id, event.event_time, named)
 
 
 class Finished(NamedTuple):
@@ -65,9 +78,16 @@ class Finished(NamedTuple):
 
 
 def finish(
-    drafts: Iterable[Draft | ScoringFailed], next_id: Callable[[], str], baseline: Baseline, now: datetime
+    drafts: Iterable[Draft | ScoringFailed],
+    next_id: Callable[[], str],
+    baseline: Baseline,
+    now: datetime,
+    answer: Callable[[Event], bytes],
+    role: Role = "champion",
 ) -> Finished:
-    """The events of drafts. One loop and no call for each row: this is on the way of every prediction."""
+    """The events of drafts. answer: to one of them, JSON. One loop and no call for each row: this is on the way of
+    every prediction.
+    """
     committed: list[Event | ScoringFailed] = []
     records: list[Record] = []
     tickets: list[Ticket] = []
@@ -89,12 +109,13 @@ def finish(
             decision=None if threshold is None else score >= threshold,
             features=draft.features,
             entity_id=entity_id,
+            role=role,
             latency_ms=draft.latency_ms,
         )
         committed.append(event)
         outcome: Outcome | None = None
         if draft.ticket is not None:
-            outcome = draft.ticket.outcome(encode_answer(event))
+            outcome = draft.ticket.outcome(answer(event))
             tickets.append(draft.ticket)
         time = written if given is None else event_time.isoformat()
         key = id_ if entity_id is None else entity_id

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from api.errors import ScoringFailed
 from api.models.served import Served, score_each
 from api.predicting.drafts import Draft, Keep, draft
+from api.predicting.lane import Lane, score_beside
 from api.predicting.predictor import Committed, Predictor
 from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
@@ -55,13 +56,27 @@ class RowsPredictor:
         Raises OutboxClosed, and then there is no event.
         """
         drafts: list[Draft | ScoringFailed] = []
+        lane = self._predictor.lane
+        if lane is not None and lane.champion is not served:  # swapped meanwhile
+            lane = None
+        canary: set[int] = set()
         for start in range(0, len(requests), self._rows):
             async with self.turn:
-                drafts += self._score(served, requests[start : start + self._rows], received, origin)
+                part = requests[start : start + self._rows]
+                if lane is None:
+                    drafts += self._score(served, part, received, origin)
+                else:
+                    scored, places = self._score_beside(lane, part, received, origin)
+                    canary.update(len(drafts) + place for place in places)
+                    drafts += scored
                 await asyncio.sleep(0)
         async with self.turn:
             # ids are given here and not with the scores: in the outbox they must rise, and others come in between
-            committed = self._predictor.commit(served, drafts, keep)
+            if lane is None:
+                committed = self._predictor.commit(served, drafts, keep)
+            else:
+                shadowed = self._predictor.shadowing(lane, requests, [origin] * len(requests))
+                committed = self._predictor.commit_beside(lane, drafts, canary, keep, shadowed)
             settling = None if self._settle is None else self._settle()
             await asyncio.sleep(0)
         if settling is not None:
@@ -80,3 +95,17 @@ class RowsPredictor:
             score if isinstance(score, ScoringFailed) else draft(request, score, latency_ms, origin)
             for request, score in zip(requests, scores, strict=True)
         ]
+
+    def _score_beside(
+        self, lane: Lane, requests: Sequence[PredictionRequest], received: float, origin: Origin | None
+    ) -> tuple[list[Draft | ScoringFailed], Collection[int]]:
+        """Drafts, and the places among them of those that the canary answers."""
+        found = score_beside(lane, requests, self._stopwatch)
+        self._telemetry.score_seconds.observe(found.seconds)
+        drafts = [
+            score
+            if isinstance(score, ScoringFailed)
+            else draft(request, score, found.latency_ms(place, received), origin, found.features(place))
+            for place, (request, score) in enumerate(zip(requests, found.scores, strict=True))
+        ]
+        return drafts, found.canary.keys()

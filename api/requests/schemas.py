@@ -36,8 +36,9 @@ class PredictionRequest(Protocol):
 
 
 class PredictionAnswer(msgspec.Struct, frozen=True, gc=False):
-    """The answer to one request. decision: score >= threshold; null where the model has no threshold. role: champion, or
-    canary where the version on its way to become the champion answered.
+    """The answer to one request. decision: score >= threshold; null where the model has no threshold. role: champion,
+    or canary where the version on its way to become the champion answered. receipt: to be sent with the label, as it is
+    (POST /labels); its form may change.
     """
 
     prediction_id: str
@@ -47,12 +48,14 @@ class PredictionAnswer(msgspec.Struct, frozen=True, gc=False):
     model_version: str
     event_time: UtcTime
     role: Role
+    receipt: str
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
     """The version that answers. since: when this process began to answer with it. cached: from the local copy, because
     the registry was away. baseline: digest of the reference that drift is measured against. scorer: `compiled-trees`,
-    `compiled-linear`, or the model's own `predict_proba` or `predict`; scorer_note: why that one. rollout: the version on its way, null where none is.
+    `compiled-linear`, or the model's own `predict_proba` or `predict`; scorer_note: why that one.
+    rollout: the version on its way, null where none is.
     """
 
     name: str
@@ -75,20 +78,16 @@ class ModelInfo(msgspec.Struct, frozen=True):
 _encode_answer = msgspec.json.Encoder().encode
 
 
-def answer_of(event: PredictionEvent[Any]) -> PredictionAnswer:
+def answer_of(event: PredictionEvent[Any], receipt: str) -> PredictionAnswer:
     """The answer that belongs to an event."""
     return PredictionAnswer(
-        event.id, event.score, event.decision, event.model, event.model_version, event.event_time, event.role
+        event.id, event.score, event.decision, event.model, event.model_version, event.event_time, event.role, receipt
     )
 
 
-def encode_answer(event: PredictionEvent[Any]) -> bytes:
+def encode_answer(event: PredictionEvent[Any], receipt: str) -> bytes:
     """The same, JSON."""
-    return _encode_answer(
-        PredictionAnswer(
-            event.id, event.score, event.decision, event.model, event.model_version, event.event_time, event.role
-        )
-    )
+    return _encode_answer(answer_of(event, receipt))
 
 
 def model_info(

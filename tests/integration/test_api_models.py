@@ -38,11 +38,11 @@ def fitted(estimator):
 def test_the_alias_names_a_version_and_follows_when_it_is_moved(tmp_path: Path):
     models = store(tmp_path, "alias")
     first = a_model_version(shared_registry(), model="alias")
-    assert models.resolve() == first
+    assert models.pointers().champion == first
 
     second = a_model_version(shared_registry(), model="alias")
 
-    assert models.resolve() == second != first
+    assert models.pointers().champion == second != first
 
 
 def test_a_version_is_loaded_with_its_baseline(tmp_path: Path):
@@ -150,20 +150,20 @@ def test_an_unknown_model_is_the_registrys_no(tmp_path: Path):
     a_model_version(shared_registry(), model="there")
 
     with pytest.raises(RegistryAway, match="nowhere@champion"):
-        store(tmp_path, "nowhere").resolve()
+        store(tmp_path, "nowhere").pointers()
 
 
 def test_a_registry_file_that_is_not_there_is_named_and_not_made(tmp_path: Path):
     file = tmp_path / "typo.db"
 
     with pytest.raises(RegistryAway, match=f"API_TRACKING_URI: there is no file {file}"):
-        store(tmp_path, "any", uri=f"sqlite:///{file}").resolve()
+        store(tmp_path, "any", uri=f"sqlite:///{file}").pointers()
     assert not file.exists()
 
 
 def test_a_registry_that_does_not_answer_is_away(tmp_path: Path):
     with pytest.raises(RegistryAway, match="any@champion"):
-        store(tmp_path, "any", uri="http://127.0.0.1:1").resolve()
+        store(tmp_path, "any", uri="http://127.0.0.1:1").pointers()
 
 
 def test_versions_are_listed_newest_first_with_what_the_registry_knows(tmp_path: Path):

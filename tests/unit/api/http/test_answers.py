@@ -239,7 +239,7 @@ async def test_ready_says_what_each_dependency_is_doing(tmp_path: Path):
         "outbox": {"state": "ok", "detail": "0 bytes wait for Kafka"},
         "kafka": {"state": "away", "detail": "not connected yet"},
         "redis": {"state": "ok", "detail": "none is configured: no look-ups"},
-        "registry": {"state": "away", "detail": "not asked yet"},
+        "registry": {"state": "away", "detail": "not asked yet; model-events is not read yet"},
     }
 
 

@@ -8,7 +8,8 @@ from api.errors import ModelRefused
 from api.models.proof import Proof
 from api.models.served import Served
 from api.models.version import ModelVersion
-from api.predicting.champion import REFUSED_POLLS, ChampionFollower
+from api.predicting.champion import ChampionFollower
+from api.predicting.following import REFUSED_POLLS
 from api.telemetry import Telemetry
 from tests.builders import NOON, a_baseline
 from tests.serving import FakeVersions, a_predictor, a_served, an_outbox
@@ -34,6 +35,7 @@ class Follower:
             prepare=self._prepare,
             adopt=lambda served: self.order.append(f"adopt {served.baseline.version} before {self.answers}"),
             swapped=lambda served: self.order.append(f"swapped to {self.answers}"),
+            now=lambda: NOON,
             poll_seconds=60,
         )
 
