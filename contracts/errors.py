@@ -7,7 +7,7 @@ ContractError
 ├── RuntimeAbsent      a compiled model that needs onnxruntime where that is not installed
 ├── Unscorable         rows that a compiled model gives no score, as the model itself would refuse them
 ├── InvalidReference   reference values that no histogram can be fitted to
-├── InvalidEvent       a record of `predictions` that cannot be counted; carries the dead-letter reason
+├── InvalidEvent       a record of `predictions` or `labels` that cannot be counted; carries the dead-letter reason
 └── InvalidMessage     a record of another topic that cannot be read
     └── NewerFormat    it could be, by a later version
 """
@@ -52,7 +52,7 @@ class NewerFormat(InvalidMessage):
 
 
 class InvalidEvent(ContractError):
-    """A prediction event that cannot be counted.
+    """A prediction event, or a label, that cannot be counted.
 
     reason: one of `contracts.dead_letters.Reason`. detail: what is wrong, naming the field.
     """

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from contracts.errors import InvalidEvent
+from contracts.events import raise_invalid
 from contracts.times import UtcTime
 
 
@@ -42,4 +42,4 @@ def decode_label(data: bytes) -> Label:
     try:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEvent("malformed", str(error)) from error
+        raise_invalid(data, error)

@@ -47,6 +47,8 @@ _BASELINE = {"max.message.bytes": str(16 * _MIB)}
 BASELINES = Topic("baselines", "model/version", 1, "compact", None, "training, api", "stage 1, stage 2", _BASELINE)
 # Its full name has the app id in it (stream_app/settings.py): what one group of workers says is for that group alone.
 WINDOW_PARTIALS = Topic("window-partials", "model", 4, "delete", _DAY_MS, "stage 1", "stage 2", _LARGE)
+# As private as that one, and kept longer: these windows are open for weeks.
+LABEL_PARTIALS = Topic("label-partials", "model", 4, "delete", 7 * _DAY_MS, "labels, 1", "labels, 2", _LARGE)
 PERFORMANCE = Topic("performance", "model", 1, "delete", 365 * _DAY_MS, "stage 2 of labels", "retrain, anyone")
 DRIFT_REPORTS = Topic("drift-reports", "model", 1, "delete", 90 * _DAY_MS, "stage 2", "retrain, anyone", _LARGE)
 DRIFT_ALERTS = Topic("drift-alerts", "model", 1, "delete", 90 * _DAY_MS, "alert policy", "sinks, retrain, subscribers")
@@ -64,6 +66,7 @@ TOPICS = (
     PERFORMANCE,
     BASELINES,
     WINDOW_PARTIALS,
+    LABEL_PARTIALS,
     DRIFT_REPORTS,
     DRIFT_ALERTS,
     ALERT_MUTES,

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.addresses import kafka_addresses
-from contracts.topics import WINDOW_PARTIALS, Topic
+from contracts.topics import LABEL_PARTIALS, WINDOW_PARTIALS, Topic
 from stream_app.errors import SettingsError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -72,6 +72,17 @@ class StreamSettings(BaseSettings):
         description="An incident that goes on is said again after this, by the windows' time; 0: never.",
     )
 
+    label_delay_seconds: float = Field(
+        30 * 86400.0, gt=0, le=10 * _YEAR, description="Labels count for so long after the end of their window."
+    )
+    performance_seconds: float = Field(
+        10.0, gt=0, le=86400, description="A window's performance is reported anew at most this often."
+    )
+    performance_min_labels: int = Field(200, ge=1, description="Fewer labels than this are not judged.")
+    performance_min_coverage: float = Field(
+        0.5, ge=0, le=1, description="A window is judged when so much of it is labelled, or when it is final."
+    )
+
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Serve Prometheus metrics there; 0 takes any.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
 
@@ -99,6 +110,21 @@ class StreamSettings(BaseSettings):
         return f"{self.topic_prefix}{self.app_id}"
 
     @property
+    def performance_group(self) -> str:
+        """The consumer group of the processes that count labels; their state topics are named after it."""
+        return f"{self.group}-performance"
+
+    @property
+    def labels_topic(self) -> str:
+        """The state of the labels' stage 1: open windows and positions by source partition."""
+        return f"{self.performance_group}-labels-changelog"
+
+    @property
+    def revisions_topic(self) -> str:
+        """The state of the labels' stage 2: parts of open windows, and versions."""
+        return f"{self.performance_group}-revisions-changelog"
+
+    @property
     def source(self) -> str:
         """Who wrote a report, an alert or a dead letter (`ce_source`): with another app id the same ids come again."""
         return f"{WORKER}/{self.group}"
@@ -115,7 +141,7 @@ class StreamSettings(BaseSettings):
 
     def topic(self, topic: Topic) -> str:
         """A topic's full name on this installation."""
-        if topic is WINDOW_PARTIALS:
+        if topic is WINDOW_PARTIALS or topic is LABEL_PARTIALS:
             # Private to one group, as the state topics are: with another app id everything is counted anew, and what
             # the former group left here, heartbeats of higher generations above all, would fence the new workers off.
             return f"{self.group}-{topic.name}"

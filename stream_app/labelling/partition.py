@@ -1,0 +1,288 @@
+"""Stage 1 of the labels: the windows of one partition of `labels`, counted exactly once whatever crashes.
+
+As in windowing/accumulator.py state and offset are one, and what decides about a label is what the position says:
+windows are lists that grow, so a window that a crash left ahead of the position is cut back to it (see state.py).
+
+    time        goes by `labelled_at`: the greatest one seen, less the allowed lateness
+    a window    takes labels until that time passes its end and the label delay; then it is final, and labels are late
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from contracts.label_partials import LabelPartial
+from contracts.partials import Heartbeat
+from stream_app.labelling.decoding import DecodedLabels, Group, Labels
+from stream_app.labelling.state import (
+    LabelAccount,
+    LabelMeta,
+    MetaKey,
+    Segment,
+    decode_label_meta,
+    decode_segment,
+    encode_label_meta,
+    meta_key,
+    parse_label_key,
+)
+from stream_app.labelling.window import LabelWindow, WindowName
+from stream_app.windowing.forever import NEVER
+from stream_app.windowing.typed import Version
+from stream_app.windowing.watermark import Watermark
+
+
+class LabelConfig(msgspec.Struct, frozen=True):
+    """size_ms: length of a window. delay_ms: labels count for so long after its end. lateness_ms: how far behind the
+    greatest labelled_at another one is in time.
+    """
+
+    size_ms: int
+    delay_ms: int
+    lateness_ms: int = 0
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What a batch did. keys: windows to store; the rest are numbers of labels."""
+
+    keys: tuple[WindowName, ...]
+    counted: int
+    replaced: int
+    repeated: int
+    late: int
+    refused: int
+
+
+class LabelPartition:
+    """State of one source partition; see the module's head.
+
+    The order the shell keeps: dead letters acknowledged; apply(); write stored(counted.keys) without an await between;
+    send due() and, every few seconds, changed(); on their acknowledgement sent(parts), and delete what that returns;
+    heartbeat().
+    """
+
+    def __init__(self, number: int, config: LabelConfig) -> None:
+        self.number = number
+        self._config = config
+        self._watermark = Watermark(config.lateness_ms)
+        self._first_offset: int | None = None
+        self._last_offset = -1
+        self._sent = -1
+        self._read = self._absent = 0
+        self._accounts: dict[Version, LabelAccount] = {}
+        self._refused: dict[str, int] = {}
+        self._windows: dict[WindowName, LabelWindow] = {}
+        self._changed: set[WindowName] = set()
+        # How many windows end when: few ends, for any number of windows.
+        self._ends: Counter[int] = Counter()
+
+    @classmethod
+    def restore(cls, number: int, config: LabelConfig, stored: Iterable[tuple[bytes, bytes]]) -> LabelPartition:
+        """The partition whose records these are; other partitions' are passed over. Raises InvalidMessage."""
+        partition = cls(number, config)
+        segments: dict[WindowName, list[tuple[int, Segment]]] = {}
+        for key, value in stored:
+            parsed = parse_label_key(key)
+            if parsed.partition != number:
+                continue
+            if isinstance(parsed, MetaKey):
+                partition._take_up(decode_label_meta(value))
+            else:
+                segments.setdefault(WindowName(*parsed[:4]), []).append((parsed.number, decode_segment(value)))
+        for name, found in segments.items():
+            window = LabelWindow.restore(name, sorted(found, key=lambda one: one[0]), partition._last_offset)
+            if window.offset >= 0:  # else all of it is read again
+                partition._open(window)
+                if window.offset > partition._sent:
+                    partition._changed.add(name)
+        return partition
+
+    @property
+    def watermark(self) -> int | None:
+        """Of the labels' own time, milliseconds UTC; None before the first label."""
+        return self._watermark.value
+
+    @property
+    def next_offset(self) -> int | None:
+        """The source offset to read next; None before the first record."""
+        return None if self._first_offset is None else self._last_offset + 1
+
+    @property
+    def open_windows(self) -> int:
+        """Windows that still take labels, or are not on `label-partials` yet as they ended."""
+        return len(self._windows)
+
+    @property
+    def remembered(self) -> int:
+        """Predictions whose label is remembered: what the state's size follows from."""
+        return sum(window.labelled for window in self._windows.values())
+
+    @property
+    def meta(self) -> LabelMeta | None:
+        """The meta record as of now; None before the first record."""
+        if self._first_offset is None:
+            return None
+        return LabelMeta(
+            partition=self.number,
+            first_offset=self._first_offset,
+            last_offset=self._last_offset,
+            watermark=self._watermark.value,
+            sent=self._sent,
+            read=self._read,
+            accounts=self._accounts,
+            refused=self._refused,
+            absent=self._absent,
+        )
+
+    def coded_by(self, model: str, version: str, start: int) -> tuple[str, str] | None:
+        """How an open window is counted; see decoding.CodedBy."""
+        window = self._windows.get(WindowName(self.number, model, version, start))
+        return None if window is None else (window.baseline, window.coding)
+
+    def gap(self, first_offset: int) -> int | None:
+        """The offset that should have come, when a batch beginning here leaves a hole: read again from there."""
+        expected = self.next_offset
+        return expected if expected is not None and first_offset > expected else None
+
+    def apply(self, decoded: DecodedLabels, first_offset: int, last_offset: int) -> Counted:
+        """Count a batch: all records from first_offset to last_offset, in order, none counted before. Memory only.
+
+        Offsets between the two without a record are booked as absent. Raises ValueError while versions are unknown.
+        """
+        if decoded.unknown_offsets:
+            raise ValueError("versions are unknown: decode again with final=True first")
+        labels = decoded.labels
+        if self._first_offset is None:
+            self._first_offset = first_offset
+        records = len(labels.offsets) + len(decoded.refused)
+        self._read += records
+        self._absent += last_offset + 1 - max(first_offset, self._last_offset + 1) - records
+        self._last_offset = last_offset
+        for letter in decoded.refused:
+            self._refused[letter.reason] = self._refused.get(letter.reason, 0) + 1
+        sums, keys = LabelAccount(), []
+        reached = self._reached(labels)
+        for group in labels.groups:
+            account = self._accounts.setdefault(group.version, LabelAccount())
+            booked, name = self._count(group, labels, reached)
+            if name is not None:
+                keys.append(name)
+            for kind in LabelAccount.__struct_fields__:
+                for book in (account, sums):
+                    setattr(book, kind, getattr(book, kind) + getattr(booked, kind))
+        self._changed.update(keys)
+        return Counted(tuple(keys), sums.counted, sums.replaced, sums.repeated, sums.late, len(decoded.refused))
+
+    def stored(self, keys: Iterable[WindowName] = ()) -> list[tuple[bytes, bytes]]:
+        """Records to write, in this order: the windows named, then the meta record (none before the first batch)."""
+        meta = self.meta
+        if meta is None:
+            return []
+        return [*(self._windows[key].stored() for key in keys), (meta_key(self.number), encode_label_meta(meta))]
+
+    @property
+    def ended(self) -> int:
+        """How many windows are final. Cheap: asked after every batch."""
+        return sum(self._ends[end] for end in self._over())
+
+    def due(self) -> list[LabelPartial]:
+        """The windows that are final, by start."""
+        over = set(self._over())
+        names = sorted((name for name, window in self._windows.items() if window.end in over), key=_by_start)
+        return [self._windows[name].part() for name in names]
+
+    def changed(self) -> list[LabelPartial]:
+        """The open windows that have changed since they were sent, by start."""
+        return [self._windows[name].part() for name in sorted(self._changed, key=_by_start)]
+
+    def sent(self, parts: Iterable[LabelPartial]) -> list[bytes]:
+        """The broker has these. Forgets the final ones; returns the keys of the records to delete."""
+        gone: list[bytes] = []
+        for part in parts:
+            name = WindowName(self.number, part.model, part.version, part.window_start)
+            window = self._windows.get(name)
+            if window is None:
+                continue
+            if window.offset == part.offset:
+                self._changed.discard(name)
+            if self._watermark.passed(self._closes(window.end)):
+                del self._windows[name]
+                self._changed.discard(name)
+                self._ends -= Counter((window.end,))
+                gone += window.keys()
+        if not self._changed:
+            self._sent = self._last_offset
+        return gone
+
+    def idle(self, now_ms: int) -> bool:
+        """Nothing was read for a while and nothing waits: let time pass so that windows become final.
+
+        Returns whether the watermark moved: then write stored() durably before the next heartbeat. Never beyond the
+        last open window, so that who sends labels of long ago later is not late for that reason.
+        """
+        if not self._windows:
+            return False
+        last = self._closes(max(self._ends))
+        return self._watermark.advance_idle(min(now_ms - self._config.lateness_ms, last))
+
+    def heartbeat(self, generation: int, partitions: int, silent: bool) -> Heartbeat:
+        """How far this partition is. Held back before windows that are final and not acknowledged."""
+        over = self._over()
+        return Heartbeat(
+            partition=self.number,
+            partitions=partitions,
+            generation=generation,
+            watermark=self._closes(min(over)) - 1 if over else self.watermark,
+            idle=silent and not self._windows,
+        )
+
+    def _count(
+        self, group: Group, labels: Labels, reached: np.ndarray[tuple[int], np.dtype[np.int64]]
+    ) -> tuple[LabelAccount, WindowName | None]:
+        """Add a batch's labels to their window: what became of them, and the window's name when it changed."""
+        end = group.window_start + self._config.size_ms
+        name = WindowName(self.number, *group.version, group.window_start)
+        window = self._windows.get(name)
+        in_time = group.positions[reached[group.positions] < self._closes(end if window is None else window.end)]
+        late = len(group.positions) - len(in_time)
+        if not len(in_time):
+            return LabelAccount(late=late), None
+        if window is None:
+            window = self._open(LabelWindow(name, end, group.baseline, group.coding))
+        said = window.add(labels.offsets[in_time], labels.hashes[in_time], labels.cells[in_time])
+        counted, replaced = int(np.count_nonzero(said.counted)), int(np.count_nonzero(said.replaced))
+        booked = LabelAccount(counted, replaced, len(in_time) - counted - replaced, late)
+        return booked, name if counted or replaced else None
+
+    def _reached(self, labels: Labels) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The watermark ahead of each label, shape (labels,). Afterwards it is that behind the last one."""
+        before = NEVER if self._watermark.value is None else self._watermark.value
+        times = labels.labelled_ms - self._config.lateness_ms
+        reached = np.maximum.accumulate(np.concatenate(([before], times)))
+        if len(times):
+            self._watermark.advance_idle(int(reached[-1]))
+        return reached[:-1]
+
+    def _closes(self, end: int) -> int:
+        return end + self._config.delay_ms
+
+    def _over(self) -> list[int]:
+        return [end for end in self._ends if self._watermark.passed(self._closes(end))]
+
+    def _open(self, window: LabelWindow) -> LabelWindow:
+        self._windows[window.name] = window
+        self._ends[window.end] += 1
+        return window
+
+    def _take_up(self, meta: LabelMeta) -> None:
+        self._watermark = Watermark(self._config.lateness_ms, meta.watermark)
+        self._first_offset, self._last_offset, self._sent = meta.first_offset, meta.last_offset, meta.sent
+        self._read, self._absent = meta.read, meta.absent
+        self._accounts, self._refused = dict(meta.accounts), dict(meta.refused)
+
+
+def _by_start(name: WindowName) -> tuple[int, WindowName]:
+    return name.window_start, name
