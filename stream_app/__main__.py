@@ -133,8 +133,10 @@ def _lines(path: Path) -> list[str]:
 
 async def _work(settings: StreamSettings) -> int:
     from stream_app import lifecycle  # Faust takes half a second to import
+    from stream_app.delivery.allocation import keep_freed_memory
     from stream_app.delivery.garbage import collect_seldom
 
+    keep_freed_memory()
     collect_seldom()
     telemetry, stop = Telemetry(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
