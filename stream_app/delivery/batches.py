@@ -11,6 +11,8 @@ import msgspec
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from stream_app.windowing.records import Records
+
 
 class Fetching(msgspec.Struct, frozen=True, kw_only=True):
     """How to read. batched: the topics that are delivered by batch, of at most batch_records records each."""
@@ -50,7 +52,10 @@ class RecordBatch:
 
 
 class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
-    """Cuts what a poll returned into batches; other topics go record by record as before."""
+    """Cuts what a poll returned into batches; other topics go record by record as before.
+
+    records: by partition, of a batched topic in one `Records`, as parsing.py makes them.
+    """
 
     def __init__(self, fetching: Fetching) -> None:
         self.fetching = fetching
@@ -59,8 +64,9 @@ class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
         rest, size = {}, self.fetching.batch_records
         for tp, found in records.items():
             if tp.topic in self.fetching.batched:
-                for start in range(0, len(found), size):
-                    yield tp, RecordBatch(tp, found[start : start + size])
+                for whole in found if found and type(found[0]) is Records else [found]:
+                    for start in range(0, len(whole), size):
+                        yield tp, RecordBatch(tp, whole[start : start + size])
             else:
                 rest[tp] = found
         yield from super().iterate(rest)

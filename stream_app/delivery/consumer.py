@@ -20,7 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
-from stream_app.delivery.parsing import FetchResults
+from stream_app.delivery.parsing import FetchResults, keep_bytes_of_fetches
 
 WAITING = 32
 """Batches of a topic that may wait to be handled, of up to a megabyte each; then no more of it is taken.
@@ -53,6 +53,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     async def on_start(self) -> None:
         await super().on_start()
         if self._consumer._max_poll_records is None:  # as configuration.py has it: see WholeFetch
+            keep_bytes_of_fetches()
             self._consumer._fetcher._records = FetchResults(self.app.fetching.batched)
 
     def _create_worker_consumer(self, transport: Any) -> Any:

@@ -16,6 +16,7 @@ from contracts.dead_letters import DeadLetter, Origin, Reason
 from contracts.errors import InvalidEvent
 from contracts.events import event_times_ms
 from stream_app.windowing.accepted import Events, Whole
+from stream_app.windowing.records import Records
 from stream_app.windowing.typed import Faults, TypedReader, Version
 
 _SHOWN = 100
@@ -56,10 +57,9 @@ def decode_batch(
     When `unknown` comes back filled, refresh the baselines and decode the same batch again with final=True: versions
     still unknown are then refused, and unknown_offsets is empty.
     """
-    reader = TypedReader(baselines)
-    read, which, faults = reader.read([record.value for record in records])
-    offsets = np.fromiter([record.offset for record in records], np.int64, len(records))
-    timestamps = np.fromiter([record.timestamp for record in records], np.int64, len(records))
+    reader, columns = TypedReader(baselines), _columns(records)
+    read, which, faults = reader.read(columns.values)
+    offsets, timestamps = columns.offsets, columns.timestamps
     there = np.arange(len(records))
     if faults:
         there = np.delete(there, list(faults))
@@ -71,6 +71,14 @@ def decode_batch(
         accepted = accepted.without(list(too_far))
         faults |= {int(there[position]): fault for position, fault in too_far.items()}
     return _explained(accepted, records, faults, final=final)
+
+
+def _columns(records: Sequence[SourceRecord]) -> Records:
+    if isinstance(records, Records):
+        return records
+    offsets = np.fromiter([record.offset for record in records], np.int64, len(records))
+    timestamps = np.fromiter([record.timestamp for record in records], np.int64, len(records))
+    return Records("", -1, offsets, timestamps, (), [record.value for record in records])
 
 
 def _too_far(ahead: Whole, limits: Limits) -> Faults:

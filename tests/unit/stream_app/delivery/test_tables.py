@@ -10,8 +10,8 @@ from faust.types import TP
 
 from stream_app.delivery.batches import Fetching, RecordBatch
 from stream_app.delivery.framework import App
-from stream_app.delivery.parsing import Record
 from stream_app.delivery.tables import MonotoneStore
+from stream_app.windowing.records import Record
 
 
 @pytest.fixture
