@@ -47,6 +47,7 @@ from api.outbox.slots import LABELS, Slot, claim
 from api.outbox.sources import Source, Sources
 from api.predicting.predictor import Predictor
 from api.predicting.rows import RowsPredictor
+from api.publishing.giving_way import Bustle, GivingWay
 from api.publishing.mirror import Mirror
 from api.publishing.producer import Producer
 from api.publishing.publisher import Link, Pace, Publisher
@@ -90,7 +91,8 @@ def create_app(
     slot, outbox, epoch = _outbox(settings, telemetry, now)
     mirror = _mirror(settings, telemetry)
     ledger = _ledger(settings, slot, epoch, telemetry, now)
-    publisher = _publisher(settings, slot, outbox, mirror, telemetry, ledger)
+    bustle = Bustle()
+    publisher = _publisher(settings, slot, outbox, mirror, telemetry, ledger, bustle)
     labelling = take_labels(settings, slot, epoch, telemetry, receipts, mirror, ledger, now=now, age=_age_in(now))
     settler = Settler(outbox)
     settle = settler.settle if settings.outbox_sync == "group" else None
@@ -125,6 +127,7 @@ def create_app(
         most=settings.batch_limit_rows,
         room=Room(settings.max_batches),
         charge=guard.charge,
+        bustle=bustle.note,
         now=now,
     )
     labels = LabelsEndpoint(
@@ -228,7 +231,13 @@ def _ledger(settings: ApiSettings, slot: Slot, epoch: int, telemetry: Telemetry,
 
 
 def _publisher(
-    settings: ApiSettings, slot: Slot, outbox: Outbox, mirror: Mirror, telemetry: Telemetry, ledger: Ledger
+    settings: ApiSettings,
+    slot: Slot,
+    outbox: Outbox,
+    mirror: Mirror,
+    telemetry: Telemetry,
+    ledger: Ledger,
+    bustle: Bustle,
 ) -> Publisher:
     async def connect() -> Link:
         return await Producer.connect(settings.bootstrap, settings.topic_prefix)
@@ -247,6 +256,7 @@ def _publisher(
         ),
         now=lambda: time.time() * 1000,
         remember=ledger.remember,
+        giving_way=GivingWay(bustle, seconds=settings.give_way_seconds, bound=settings.outbox_max_bytes),
     )
 
 

@@ -66,6 +66,12 @@ class ApiSettings(BaseSettings):
     bootstrap: str = Field(description="Kafka's addresses, as host:port[,host:port].")
     topic_prefix: Name = Field("", description="Put before every topic, to share a broker.")
     linger_ms: int = Field(20, ge=0, le=10_000, description="Pause before an emptied outbox is looked at again.")
+    give_way_seconds: float = Field(
+        2.0,
+        ge=0,
+        le=60,
+        description="While many rows of batches are answered, events wait so long before they are sent.",
+    )
     ack_warn_seconds: float = Field(
         5.0, gt=0, description="Kafka counts as away when it has acknowledged nothing for so long."
     )

@@ -66,7 +66,7 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 class BatchEndpoint:
     """limit: longest body in bytes. most: rows in it. room: for the requests that are worked on.
 
-    charge: takes rows of a client's rate. now: the wall clock.
+    charge: takes rows of a client's rate. bustle: told how many are about to be answered. now: the wall clock.
     """
 
     path = "/predict/batch"
@@ -83,6 +83,7 @@ class BatchEndpoint:
         most: int,
         room: Room,
         charge: Callable[[str, int], None],
+        bustle: Callable[[int], None],
         now: Callable[[], datetime],
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -93,6 +94,7 @@ class BatchEndpoint:
         self._rows = rows
         self._telemetry = telemetry
         self._charge = charge
+        self._bustle = bustle
         self._now = now
         self._stopwatch = stopwatch
         self._reader: tuple[Served, RowsReader] | None = None
@@ -101,6 +103,7 @@ class BatchEndpoint:
         """Raises RequestRefused or NotServing."""
         served = self._predictor.current()
         read = await self._read(self._reader_of(served), call)
+        self._bustle(len(read))
         good = [row for row in read if not isinstance(row, Refused)]
         keep = None if call.ticket is None else Keep(call.ticket, partial(_render, read))
         committed = await self._rows.submit(served, good, call.received, read_origin(call.headers), keep)

@@ -23,6 +23,7 @@ from api.outbox.segments import Outcome, Record
 from api.outbox.slots import Slot
 from api.outbox.sources import Source, Sources
 from api.publishing.announcements import Announcements
+from api.publishing.giving_way import LOOK_SECONDS, GivingWay
 from api.telemetry import Drained
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Publisher:
     """connect: makes a Link, raises KafkaError. now: wall clock, milliseconds. stopwatch: seconds, monotonic.
 
     remember: asked before the records that carry outcomes are sent, and so before they can be forgotten. name: in the
-    log. lazy: connects only when something waits.
+    log. lazy: connects only when something waits. giving_way: when to let others go first.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Publisher:
         remember: Callable[[Sequence[Outcome]], Awaitable[None]] | None = None,
         name: str = "publisher",
         lazy: bool = False,
+        giving_way: GivingWay | None = None,
     ) -> None:
         self.health = Health(True, "nothing to send yet") if lazy else Health(False, "not connected yet")
         self._name = name
@@ -94,6 +96,7 @@ class Publisher:
         self._now = now
         self._stopwatch = stopwatch
         self._remember = remember
+        self._giving_way = giving_way
         self._wanted: list[str] = []
         self._announcements = Announcements(telemetry, again=pace.adopt, stopwatch=stopwatch)
         self._up = False
@@ -148,6 +151,9 @@ class Publisher:
         try:
             check_at = 0.0
             while True:
+                if self._gives_way():
+                    await asyncio.sleep(LOOK_SECONDS)
+                    continue
                 moved = await self._pass(link)
                 now = self._stopwatch()
                 if not moved and now >= check_at:
@@ -161,6 +167,15 @@ class Publisher:
                 await asyncio.sleep(0 if moved and self._sources.behind() else self._pace.linger)
         finally:
             await link.close()
+
+    def _gives_way(self) -> bool:
+        """Whether others of this process are to have the event loop just now."""
+        way, sources = self._giving_way, self._sources
+        if way is None:
+            return False
+        if not sources.behind():
+            way.caught_up()
+        return way.now(sources.own.backlog.pending_bytes)
 
     async def _pass(self, link: Link) -> bool:
         """One slice of each source. True when there was one."""

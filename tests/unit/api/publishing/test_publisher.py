@@ -10,6 +10,7 @@ from api.outbox.log import Outbox
 from api.outbox.segments import file_header, frame
 from api.outbox.slots import Slot, claim
 from api.outbox.sources import Source, Sources
+from api.publishing.giving_way import GivingWay
 from api.publishing.publisher import Pace, Publisher
 from api.telemetry import Telemetry
 from tests.builders import NOON_MS, a_baseline
@@ -33,7 +34,7 @@ class BreakingMirror(RecordingMirror):
 class Post:
     """A publisher over a Kafka in memory. The slot keeps the baselines of versions 1 and 2."""
 
-    def __init__(self, root: Path, kafka: FakeKafka | None = None) -> None:
+    def __init__(self, root: Path, kafka: FakeKafka | None = None, giving_way: GivingWay | None = None) -> None:
         self.root = root
         self.kafka = kafka or FakeKafka()
         self.mirror = BreakingMirror()
@@ -50,6 +51,7 @@ class Post:
             telemetry,
             QUICK,
             now=lambda: float(NOON_MS),
+            giving_way=giving_way,
         )
 
     @asynccontextmanager
