@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from training import commands_gate, commands_promotion
+from training import commands_gate, commands_promotion, commands_train
 from training.errors import DataError
+from training.options import Threshold, Window, check_threshold
 from training.settings import read_settings
 from training.shell import one_line_errors, publisher_of, registry_of, say
 
@@ -22,47 +22,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 
 Model = Annotated[str, typer.Option(help="Name of the model in the registry, and in its events.")]
 Seed = Annotated[int, typer.Option(help="The same seed, data and code give the same model.", min=0, max=2**32 - 1)]
-Threshold = Annotated[float | None, typer.Option(help="Decide positively at this score.")]
-Window = Annotated[
-    str | None,
-    typer.Option(help="Learn natural variation from windows of the reference this long, such as 1h or 1d."),
-]
-
-
-@app.command()
-def train(
-    data: Annotated[Path, typer.Option(help="Folder that holds a dataset.toml, or the path of one.")],
-    model: Model,
-    seed: Seed = 0,
-    estimator: Annotated[str, typer.Option(help="hgb (boosted trees), logistic or forest.")] = "hgb",
-    threshold: Threshold = None,
-    alias: Annotated[str, typer.Option(help="What the new version becomes; the api serves the champion.")] = "champion",
-    window: Window = None,
-) -> None:
-    """Fit a model to described data, register it in MLflow with its baseline, and publish the baseline.
-
-    Without --threshold: the score at which F1 is best on the validation rows (a quarter of the data).
-    """
-    with one_line_errors():
-        # Imported here: --help need not wait for scikit-learn.
-        from training.narrate import trained_lines
-        from training.remarks import column_lines, score_lines, window_lines
-        from training.revision import code_revision
-        from training.train import Plan
-        from training.train import train as run
-
-        _check(threshold, most=1.0)
-        length = _length(window)
-        settings = read_settings()
-        revision = code_revision(settings.code_revision, Path(__file__).parent)
-        plan = Plan(data, model, estimator, seed, threshold, alias, revision, datetime.now(UTC), length)
-        publisher = publisher_of(settings)
-        trained = run(plan, registry_of(settings), publisher)
-        where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
-        say(trained_lines(trained, plan, settings.tracking_uri, where))
-        samples, time = trained.samples, trained.samples.description.time
-        say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
-        say(window_lines([] if time is None else [time], length))
+commands_train.add_to(app)
 
 
 @app.command()
@@ -99,7 +59,7 @@ def baseline(
         from training.remarks import column_lines, score_lines, threshold_lines, window_lines
         from training.revision import code_revision
 
-        _check(threshold)
+        check_threshold(threshold)
         length = _length(window)
         if time is not None and length is None:
             raise DataError(f"--time {time} needs --window: how long the stream's windows are, such as 1h or 1d")
@@ -132,14 +92,6 @@ def baseline(
         if read.estimator is not None:
             exported = export(read.estimator, read.schema, read.features, model=model, version=version, seed=seed)
         say(baseline_lines(fitted, place.put(fitted, exported), read.times))
-
-
-def _check(threshold: float | None, most: float = math.inf) -> None:
-    """most: what a score may be."""
-    if threshold is not None and not math.isfinite(threshold):
-        raise DataError(f"--threshold {threshold}: give a number; nothing would ever be decided at this one")
-    if threshold is not None and most == 1 and not 0 <= threshold <= 1:
-        raise DataError(f"--threshold {threshold:g}: scores are between 0 and 1, every row would be decided alike")
 
 
 def _length(window: str | None) -> int | None:

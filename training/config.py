@@ -13,8 +13,8 @@ from typing import Literal
 
 import msgspec
 
+from contracts.outcomes import Costs
 from training.errors import ConfigError, SettingsError
-from training.evaluation import Costs
 from training.names import check_alias, check_model
 
 Scalar = float | int | str | bool | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.schema import FeatureSchema
-from training.columns import Labels, feature_frame, labels_of
+from training.columns import Labels, feature_frame, labels_of, require_columns
 from training.description import FILE_NAME, Description, read_description
 from training.errors import DataError
 from training.tables import read_table
@@ -24,13 +25,16 @@ ROWS_PER_CLASS = 8
 @dataclass(frozen=True, eq=False)
 class Samples:
     """features: frame in schema order with FRAME_DTYPES; labels: 0 or 1, shape (rows,); file: where they came from.
-    times: of the rows, where they were asked for."""
+    times: of the rows, where they were asked for. segments: columns as in the file, by which rows can be told apart,
+    where some were asked for.
+    """
 
     description: Description
     file: Path
     features: pd.DataFrame
     labels: Labels
     times: Times | None = None
+    segments: pd.DataFrame | None = None
 
     @property
     def schema(self) -> FeatureSchema:
@@ -57,10 +61,11 @@ class Samples:
         return digest.hexdigest()
 
 
-def load(path: Path, *, timed: bool = False) -> Samples:
+def load(path: Path, *, timed: bool | None = False, segments: Sequence[str] = ()) -> Samples:
     """Read the rows that `path` (a folder with a dataset.toml, or that file) describes. Raises DataError.
 
-    timed: their times too, from the column that the description names.
+    timed: their times too, from the column that the description names; None: if it names one. segments: names of
+    columns that are read besides; those that are features are left to them.
     """
     description, file = read_description(path)
     if description.label is None:
@@ -72,10 +77,12 @@ def load(path: Path, *, timed: bool = False) -> Samples:
     table = read_table(file, [*text, description.label])
     try:
         times = None
-        if timed and description.time is not None:
+        if timed is not False and description.time is not None:
             times = times_of(table, description.time, f"time in {path / FILE_NAME if path.is_dir() else path}")
         features, labels = feature_frame(table, schema), labels_of(table, description.label)
-        samples = Samples(description, file, features, labels, times)
+        others = [name for name in segments if name not in schema.names]
+        require_columns(table, tuple(others), "that segments names", ": correct segments in the training.yaml")
+        samples = Samples(description, file, features, labels, times, table[others].reset_index(drop=True))
         _check_classes(description.label, samples.labels)
     except DataError as error:
         raise DataError(f"{file}: {error}") from error

@@ -13,7 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from training.evaluation import Costs
+from contracts.outcomes import Costs
 
 Scores = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]

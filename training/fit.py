@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from sklearn.model_selection import train_test_split
+import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from contracts.baseline import Positives
 from training.baseline import References, count_positives, count_references
+from training.columns import Labels
 from training.data import Samples
 from training.dependence import Judged, with_dependence
-from training.evaluate import Labels, Scores, best_f1_threshold, evaluate
+from training.evaluate import Scores, best_f1_threshold, evaluate
 from training.pipeline import build_pipeline, scores_of
+from training.splits import Rows, stratified
 from training.stopwatch import Stopwatch
 
 VALIDATION_SHARE = 0.25
@@ -25,18 +25,20 @@ VALIDATION_SHARE = 0.25
 class Fitted:
     """A fitted pipeline, and its scores and metrics on the validation rows: those that it was not fitted on.
 
-    labels, scores: of the validation rows, shape (validation rows,). validation_rows: their positions in the samples.
-    threshold: decide positively at this score.
+    pipeline: gives the scores; calibrated, it is no Pipeline itself. params: of its classifier. labels, scores: of the
+    validation rows, shape (validation rows,). validation_rows: their positions in the samples. threshold: decide
+    positively at this score.
     """
 
     pipeline: Any
+    params: dict[str, str]
     fitted_rows: int
     labels: Labels
     scores: Scores
     threshold: float
     metrics: dict[str, float]
     references: References
-    validation_rows: npt.NDArray[np.intp]
+    validation_rows: Rows
 
     @property
     def positives(self) -> Positives:
@@ -51,28 +53,53 @@ def fit(samples: Samples, estimator: str, seed: int, threshold: float | None, wa
     Raises UnknownEstimator and DataError.
     """
     pipeline = build_pipeline(estimator, samples.schema, seed)
-    fit_x, check_x, fit_y, check_y, _, check_rows = train_test_split(
-        samples.features,
-        samples.labels,
-        np.arange(len(samples.labels)),
-        test_size=VALIDATION_SHARE,
-        stratify=samples.labels,
-        random_state=seed,
-    )
-    # One OpenMP thread: 1.5 s on any machine. Two take 1.0 s on idle cores, but they wait for each other spinning: when
-    # another process uses a core the same fit took 25 and 48 s.
-    with threadpool_limits(limits=1, user_api="openmp"):
-        pipeline.fit(fit_x, fit_y)
-        watch.lap("fit")
-        scores = scores_of(pipeline, check_x)
+    parts = stratified(samples.labels, VALIDATION_SHARE, 0.0, seed)
+    fit_to(pipeline, samples.features.iloc[parts.train], samples.labels[parts.train])
+    watch.lap("fit")
+    check_y = samples.labels[parts.validation]
+    with one_openmp_thread():
+        scores = scores_of(pipeline, samples.features.iloc[parts.validation])
     if threshold is None:
         threshold = best_f1_threshold(check_y, scores)
     metrics = evaluate(check_y, scores, threshold)
     watch.lap("evaluate")
-    # Features are counted over all rows, the score only over rows that the model has not seen.
+    references = referenced(samples, parts.validation, pipeline, scores, threshold, seed, watch)
+    return Fitted(
+        pipeline,
+        {name: str(value) for name, value in pipeline["classify"].get_params().items()},
+        len(parts.train),
+        check_y,
+        scores,
+        threshold,
+        metrics,
+        references,
+        parts.validation,
+    )
+
+
+def fit_to(pipeline: Any, features: pd.DataFrame, labels: Labels) -> Any:
+    """The pipeline, fitted on one OpenMP thread."""
+    # One: 1.5 s on any machine. Two take 1.0 s on idle cores, but they wait for each other spinning: when another
+    # process uses a core the same fit took 25 and 48 s.
+    with one_openmp_thread():
+        return pipeline.fit(features, labels)
+
+
+def one_openmp_thread() -> Any:
+    """A context in which nothing waits spinning for other threads."""
+    return threadpool_limits(limits=1, user_api="openmp")
+
+
+def referenced(
+    samples: Samples, validation: Rows, model: Any, scores: Scores, threshold: float, seed: int, watch: Stopwatch
+) -> References:
+    """What the baseline counts: features over all rows, the score and how it depends on them over the validation rows,
+    which the model has not seen. scores: of those.
+    """
     references = count_references(samples.features, samples.schema, scores, seed)
     watch.lap("count the baseline")
-    judged = Judged(check_x, scores, threshold, lambda rows: scores_of(pipeline, rows))
-    references = with_dependence(references, judged, seed)
+    judged = Judged(samples.features.iloc[validation], scores, threshold, lambda rows: scores_of(model, rows))
+    with one_openmp_thread():
+        references = with_dependence(references, judged, seed)
     watch.lap("ask the model about values")
-    return Fitted(pipeline, len(fit_y), check_y, scores, threshold, metrics, references, check_rows)
+    return references

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from contracts.baseline import Baseline
 from stream_app.drift.notes import few_rows
+from training.evaluation import Evaluation
 from training.infer import Guess
 from training.natural import natural_lines
 from training.times import Times
@@ -16,19 +17,17 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
     """What came of a training. published: where the baseline went, None when no broker is configured."""
     samples, fitted, metrics = trained.samples, trained.fitted, trained.fitted.metrics
     chosen = "best F1 on these rows" if plan.threshold is None else "as asked"
+    if trained.evaluation is not None:
+        chosen = trained.evaluation.threshold_rule
     steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in trained.seconds.items())
     return [
         f"data        {samples.description.name}: {len(samples.labels):,} rows, {len(samples.schema.features)} "
-        f"features, {metrics['base_rate']:.1%} positive, digest {samples.digest[:12]}",
+        f"features, {samples.labels.mean():.1%} positive, digest {samples.digest[:12]}",
         f"fit         {plan.estimator} on {fitted.fitted_rows:,} rows, seed {plan.seed}",
-        f"validation  {len(fitted.labels):,} rows: AUC {metrics['auc']:.4f}, "
-        f"average precision {metrics['average_precision']:.4f}, log loss {metrics['log_loss']:.4f}",
-        *(
-            f"            class {value}: precision {metrics[f'precision_{value}']:.3f}, "
-            f"recall {metrics[f'recall_{value}']:.3f}"
-            for value in (0, 1)
-        ),
+        *([] if trained.evaluation is None else _tuned_lines(trained.evaluation)),
+        *_judged_lines("validation", len(fitted.labels), metrics),
         f"threshold   {fitted.threshold:.4f} ({chosen}): {metrics['positive_rate']:.1%} decided positively",
+        *([] if trained.evaluation is None else _test_lines(trained.evaluation)),
         f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {plan.alias}",
         f"baseline    {trained.baseline.digest}: {_watched(trained.baseline)}; "
         + (f"published to {published}" if published else "not published: TRAINING_BOOTSTRAP is not set"),
@@ -38,6 +37,47 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         *natural_lines(trained.baseline, samples.times),
         f"took        {sum(trained.seconds.values()):.1f} s: {steps}",
     ]
+
+
+def _tuned_lines(evaluation: Evaluation) -> list[str]:
+    """What was searched and how it varies."""
+    lines = [f"warning     {said}" for said in evaluation.warnings]
+    if (found := evaluation.search) is not None:
+        kept = "the best is used" if found.default is None or found.score > found.default else "those stay"
+        own = "" if found.default is None else f", the configuration's own parameters {found.default:.4f}: {kept}"
+        lines.append(f"search      {found.candidates} candidates, best {found.scoring} {found.score:.4f}{own}")
+        lines.append(f"            {', '.join(f'{name} {_shown(value)}' for name, value in found.params.items())}")
+    folds = [fold["auc"] for fold in evaluation.folds]
+    mean = sum(folds) / len(folds)
+    lines.append(f"folds       {len(folds)}: AUC {mean:.4f}, standard deviation {evaluation.spread('auc'):.4f}")
+    return lines
+
+
+def _test_lines(evaluation: Evaluation) -> list[str]:
+    found = evaluation.calibration
+    return [
+        *_judged_lines("test", evaluation.rows["test"].rows, evaluation.metrics),
+        f"calibrated  {found.method}: error {found.error_before:.4f} before, {found.error_after:.4f} after; cost of a "
+        f"row {evaluation.metrics['cost']:.4f}",
+        f"scorer      {evaluation.scorer.kind}: {evaluation.scorer.bytes:,} bytes, {evaluation.scorer.one_row:.0f} us "
+        f"for one row, {evaluation.scorer.batch_row:.1f} us a row of many",
+    ]
+
+
+def _judged_lines(part: str, rows: int, metrics: dict[str, float]) -> list[str]:
+    return [
+        f"{part:11} {rows:,} rows: AUC {metrics['auc']:.4f}, "
+        f"average precision {metrics['average_precision']:.4f}, log loss {metrics['log_loss']:.4f}",
+        *(
+            f"            class {value}: precision {metrics[f'precision_{value}']:.3f}, "
+            f"recall {metrics[f'recall_{value}']:.3f}"
+            for value in (0, 1)
+        ),
+    ]
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def guess_lines(guesses: Iterable[Guess]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,9 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Run:
-    """What is recorded of one training run. example: a few rows of its features. figures: file name -> figure."""
+    """What is recorded of one training run. example: a few rows of its features. figures: file name -> figure. series:
+    metrics that have several values, such as one a fold. files: path -> bytes, among the run's artifacts.
+    """
 
     pipeline: Any
     schema: FeatureSchema
@@ -42,3 +44,5 @@ class Run:
     metrics: dict[str, float]
     tags: dict[str, str]
     figures: dict[str, Any]
+    series: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from contracts.outcomes import Costs
 from training.config import Threshold
 from training.errors import DataError
 from training.evaluate import Labels, Scores, best_f1_threshold
-from training.evaluation import Costs
 
 
 def choose_threshold(rule: Threshold, labels: Labels, scores: Scores, costs: Costs) -> float:

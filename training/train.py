@@ -1,5 +1,8 @@
 """Train: fit, register a version, attach its baseline and its compiled form, publish the baseline, and only then let
 the alias point to it.
+
+Two ways to fit: fit() with the defaults of the command line, or tune() with a training.yaml, which also leaves an
+evaluation and the test rows with the version.
 """
 
 from __future__ import annotations
@@ -8,18 +11,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from contracts.baseline import Baseline
 from training.baseline import Origin
+from training.config import Config
 from training.data import Samples, load
-from training.export import export
+from training.estimators import check_choice
+from training.evaluated import environment, evaluation_files, evaluation_of, held_out
+from training.evaluation import EVALUATION_FOLDER, Evaluation
+from training.export import Export, export
 from training.figures import figures
 from training.fit import Fitted, fit
 from training.natural import Scored, with_natural_variation
 from training.pipeline import estimator_named
 from training.publish import Publisher
 from training.records import DataSource, Run, Version
+from training.registered import Registered
 from training.registry import Registry
-from training.stopwatch import Stopwatch
+from training.stopwatch import Audience, Stopwatch
+from training.thresholds import said
+from training.tune import Tuned, tune
 
 _EXAMPLE_ROWS = 5
 
@@ -30,7 +42,7 @@ class Plan:
 
     threshold: decide positively at this score; None: where F1 is best on the validation rows. alias: what the new
     version becomes. now: the baseline's date. window: length in milliseconds of the windows that natural variation is
-    learnt from, None: it is not.
+    learnt from, None: it is not. config: the training.yaml, whose fields the others were taken from; None: without one.
     """
 
     data: Path
@@ -42,11 +54,14 @@ class Plan:
     code_revision: str
     now: datetime
     window: int | None = None
+    config: Config | None = None
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of it. compiled: said of the compiled form. seconds: step -> how long it took."""
+    """What came of it. compiled: said of the compiled form. seconds: step -> how long it took. tuned, evaluation: where
+    there was a training.yaml.
+    """
 
     version: Version
     samples: Samples
@@ -54,23 +69,35 @@ class Trained:
     baseline: Baseline
     compiled: str
     seconds: dict[str, float]
+    tuned: Tuned | None = None
+    evaluation: Evaluation | None = None
 
 
-def train(plan: Plan, registry: Registry, publisher: Publisher | None) -> Trained:
+def train(plan: Plan, registry: Registry, publisher: Publisher | None, audience: Audience | None = None) -> Trained:
     """Do it all. Raises TrainingError; whatever fails, the alias still points where it did before."""
-    watch = Stopwatch()
-    estimator_named(plan.estimator)  # what is wrong with the request is said before anything is opened
+    watch = Stopwatch(audience)
+    config = plan.config
+    if config is None:  # what is wrong with the request is said before anything is opened
+        estimator_named(plan.estimator)
+    else:
+        check_choice(config.estimator, config.prepare, config.search)
     if publisher is not None:
         publisher.check()
         watch.lap("look for Kafka")
-    samples = load(plan.data, timed=plan.window is not None)
+    watch.begin("read")
+    if config is None:
+        samples = load(plan.data, timed=plan.window is not None)
+    else:
+        samples = load(plan.data, timed=True if plan.window is not None else None, segments=config.segments)
     watch.lap("read")
     registry.open()  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
     watch.lap("open the registry")
-    fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch)
-    version = registry.log_version(plan.model, _run(plan, samples, fitted))
+    tuned = None if config is None else tune(samples, config, watch)
+    fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch) if tuned is None else tuned.fitted
+    watch.begin("log and register")
+    version = registry.log_version(plan.model, _run(plan, samples, fitted, tuned))
     watch.lap("log and register")
-    baseline = _baseline(plan, version, samples, fitted)
+    baseline = _baseline(plan, version, samples, fitted, tuned)
     registry.attach_baseline(version, baseline)
     exported = export(
         fitted.pipeline, samples.schema, samples.features, model=plan.model, version=version.version, seed=plan.seed
@@ -78,14 +105,38 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None) -> Traine
     if exported.compiled is not None:
         registry.attach_compiled(version, exported.compiled)
     watch.lap("compile and compare")
+    evaluation = None
+    if config is not None and tuned is not None:
+        evaluation = _evaluated(plan, config, registry, version, samples, tuned, exported, watch)
+        watch.lap("attach the evaluation")
     if publisher is not None:
         publisher.publish(baseline)
     registry.set_alias(version, plan.alias)
     watch.lap("attach and publish the baseline, set the alias")
-    return Trained(version, samples, fitted, baseline, exported.said, watch.laps)
+    return Trained(version, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
 
 
-def _run(plan: Plan, samples: Samples, fitted: Fitted) -> Run:
+def _run(plan: Plan, samples: Samples, fitted: Fitted, tuned: Tuned | None) -> Run:
+    rule = "best F1 on the validation rows" if plan.threshold is None else "the caller"
+    series, files, metrics, parts = {}, {}, fitted.metrics, {}
+    if plan.config is not None and tuned is not None:
+        rule = said(plan.config.threshold)
+        names = tuned.folds[0]
+        series = {f"fold_{name}": tuple(fold[name] for fold in tuned.folds) for name in names}
+        metrics = {**{f"validation_{name}": value for name, value in fitted.metrics.items()}, **tuned.metrics}
+        files = {
+            "training.json": msgspec.json.format(msgspec.json.encode(plan.config), indent=2),
+            "environment.json": msgspec.json.format(msgspec.json.encode(environment()), indent=2),
+        }
+        if tuned.table is not None and tuned.searched is not None:
+            metrics |= {"search_score": tuned.searched.score}
+            files["search.csv"] = tuned.table.to_csv(index=False).encode()
+        parts = {
+            "test_rows": str(len(tuned.parts.test)),
+            "split": plan.config.split.by,
+            "calibration": plan.config.calibration,
+            "folds": str(len(tuned.folds)),
+        }
     return Run(
         pipeline=fitted.pipeline,
         schema=samples.schema,
@@ -95,25 +146,56 @@ def _run(plan: Plan, samples: Samples, fitted: Fitted) -> Run:
             "estimator": plan.estimator,
             "seed": str(plan.seed),
             "threshold": repr(fitted.threshold),
-            "threshold_chosen_by": "best F1 on the validation rows" if plan.threshold is None else "the caller",
+            "threshold_chosen_by": rule,
             "fitted_rows": str(fitted.fitted_rows),
             "validation_rows": str(len(fitted.labels)),
-            **{name: str(value) for name, value in fitted.pipeline["classify"].get_params().items()},
+            **parts,
+            **fitted.params,
         },
-        metrics=fitted.metrics,
+        metrics=metrics,
         tags={
             "data": samples.description.name,
             "data_digest": samples.digest,
             "code_revision": plan.code_revision,
         },
         figures=figures(fitted.labels, fitted.scores, fitted.threshold),
+        series=series,
+        files=files,
     )
 
 
-def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
+def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted, tuned: Tuned | None) -> Baseline:
     origin = Origin(version.model, version.version, plan.now, samples.digest, plan.code_revision)
     baseline = fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
+    if plan.config is not None:
+        baseline = msgspec.structs.replace(baseline, costs=plan.config.costs)
     if samples.times is None or plan.window is None:
         return baseline
     scored = Scored(fitted.scores, fitted.validation_rows)
     return with_natural_variation(baseline, samples.features, scored, samples.times, plan.window)
+
+
+def _evaluated(
+    plan: Plan,
+    config: Config,
+    registry: Registry,
+    version: Version,
+    samples: Samples,
+    tuned: Tuned,
+    exported: Export,
+    watch: Stopwatch,
+) -> Evaluation:
+    """Made and attached."""
+    evaluation = evaluation_of(
+        version,
+        samples,
+        config,
+        tuned,
+        exported,
+        now=plan.now,
+        code_revision=plan.code_revision,
+        seconds=watch.laps,
+    )
+    files = evaluation_files(evaluation, held_out(samples, tuned))
+    Registered(registry, plan.model).attach(version, EVALUATION_FOLDER, files)
+    return evaluation
