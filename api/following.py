@@ -83,15 +83,16 @@ def follow(
     topic = MODEL_EVENTS.named(settings.topic_prefix)
     store = versions or _store(settings, settings.model_alias)
     provers = Prover(), Prover()
-    troubles = Troubles(connect, settings.model, predictor.process, now=now)
+    troubles = Troubles(connect, settings.model, predictor.lanes.source, now=now)
     shadow = Shadow(
-        predictor,
+        predictor.lanes,
+        predictor.commits,
         telemetry,
         troubles.rows,
         most=settings.shadow_queue,
         room=lambda: 2 * outbox.backlog.pending_bytes < settings.outbox_max_bytes,
     )
-    predictor.shadow_with(shadow, troubles.rows)
+    predictor.lanes.tell(shadow, troubles.rows)
     rollouts = RolloutFollower(
         versions or _store(settings, f"{settings.model_alias}+rollout"),
         predictor,

@@ -52,7 +52,7 @@ class ExplainEndpoint:
 
     def _asked(self, champion: Served, request: ExplanationRequest) -> tuple[Served, msgspec.Struct]:
         """The version asked for, and the row as that one takes it. Raises InvalidRequest."""
-        version, lane = request.version, self._predictor.lane
+        version, lane = request.version, self._predictor.lanes.lane
         if version is None or version == champion.baseline.version:
             return champion, request.features
         if lane is None or lane.champion is not champion or version != lane.rollout.version:

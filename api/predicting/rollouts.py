@@ -71,7 +71,7 @@ class RolloutFollower:
         pointers = self._pointers
         if pointers is None or pointers.rollout is None:
             return None if pointers is None or not pointers.wrong else Rolling.unreadable(pointers.wrong)
-        rollout, lane = pointers.rollout, self._predictor.lane
+        rollout, lane = pointers.rollout, self._predictor.lanes.lane
         if lane is not None and lane.rollout == rollout:
             return Rolling.of(rollout, "active", lane.conversion.wrong, lane.served.scorer.kind)
         if self._refused is not None and self._refused[0] == rollout.version:
@@ -130,8 +130,8 @@ class RolloutFollower:
         wanted = None if rollout is None or served is None else (rollout, served)
         if wanted != self._applied:
             self._applied = wanted
-            self._predictor.roll(*(wanted or (None, None)))
-            lane = self._predictor.lane
+            self._predictor.lanes.roll(*(wanted or (None, None)))
+            lane = self._predictor.lanes.lane
             if lane is not None:
                 share = "" if lane.shadows else f" for {lane.rollout.share:g} % of the entities"
                 log.info("models: %s is %s%s", lane.served.key, lane.rollout.stage, share)

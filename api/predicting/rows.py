@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from api.errors import ScoringFailed
 from api.models.served import Served, score_each
+from api.predicting.committing import Committed
 from api.predicting.drafts import Draft, Keep, draft
 from api.predicting.lane import Lane, score_beside
-from api.predicting.predictor import Committed, Predictor
+from api.predicting.predictor import Predictor
 from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
 from contracts.headers import Origin
@@ -56,7 +57,7 @@ class RowsPredictor:
         Raises OutboxClosed, and then there is no event.
         """
         drafts: list[Draft | ScoringFailed] = []
-        lane = self._predictor.lane
+        lane = self._predictor.lanes.lane
         if lane is not None and lane.champion is not served:  # swapped meanwhile
             lane = None
         canary: set[int] = set()
@@ -73,10 +74,10 @@ class RowsPredictor:
         async with self.turn:
             # ids are given here and not with the scores: in the outbox they must rise, and others come in between
             if lane is None:
-                committed = self._predictor.commit(served, drafts, keep)
+                committed = self._predictor.commits.commit(served, drafts, keep)
             else:
-                shadowed = self._predictor.shadowing(lane, requests, [origin] * len(requests))
-                committed = self._predictor.commit_beside(lane, drafts, canary, keep, shadowed)
+                shadowed = self._predictor.lanes.shadowing(lane, requests, [origin] * len(requests))
+                committed = self._predictor.commits.commit_beside(lane, drafts, canary, keep, shadowed)
             settling = None if self._settle is None else self._settle()
             await asyncio.sleep(0)
         if settling is not None:

@@ -22,9 +22,9 @@ from prometheus_client import Counter
 
 from api.errors import OutboxClosed, ScoringFailed
 from api.models.served import Served, score_each
+from api.predicting.committing import Committed
 from api.predicting.drafts import Draft, Event, shadow_draft
 from api.predicting.lane import Lane, Trouble
-from api.predicting.predictor import Committed
 from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
 from contracts.headers import Origin
@@ -45,11 +45,15 @@ class Row(NamedTuple):
     answered: Event
 
 
-class Commits(Protocol):
-    """What is asked of api.predicting.predictor.Predictor."""
+class Under(Protocol):
+    """What is asked of api.predicting.lanes.Lanes. lane: the one that is under way."""
 
     @property
     def lane(self) -> Lane | None: ...
+
+
+class Commits(Protocol):
+    """What is asked of api.predicting.committing.Committer."""
 
     def commit_shadow(self, served: Served, drafts: Sequence[Draft], scored: Counter) -> None:
         """Raises OutboxClosed."""
@@ -63,7 +67,8 @@ class Shadow:
 
     def __init__(
         self,
-        predictor: Commits,
+        lanes: Under,
+        commits: Commits,
         telemetry: Telemetry,
         trouble: Trouble,
         *,
@@ -71,7 +76,8 @@ class Shadow:
         room: Callable[[], bool],
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._predictor = predictor
+        self._lanes = lanes
+        self._commits = commits
         self._trouble = trouble
         self._most = most
         self._room = room
@@ -130,7 +136,7 @@ class Shadow:
     async def _part(self) -> float:
         """Score and commit a slice. Returns the seconds that its scoring took."""
         lane = self._lane
-        if lane is None or lane is not self._predictor.lane:  # its rollout has ended, or goes on beside a new champion
+        if lane is None or lane is not self._lanes.lane:  # its rollout has ended, or goes on beside a new champion
             self._forget()
             return 0.0
         rows = [self._waiting.popleft() for _ in range(min(self._slice, len(self._waiting)))]
@@ -145,11 +151,11 @@ class Shadow:
             self._slice = min(_MOST_ROWS, self._slice * 2)
         elif took > 2 * SLICE_SECONDS:
             self._slice = max(1, self._slice // 2)
-        if lane is not self._predictor.lane:
+        if lane is not self._lanes.lane:
             self._skipped.inc(len(rows))
             return took
         try:
-            self._predictor.commit_shadow(lane.served, drafts, self._scored)
+            self._commits.commit_shadow(lane.served, drafts, self._scored)
         except OutboxClosed:
             self._skipped.inc(len(drafts))
         self._lost(lane, len(rows) - len(drafts))
