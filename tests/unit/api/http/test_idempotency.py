@@ -305,6 +305,7 @@ class Interrupted:
     scope: Scope = "predict"
     limit = 1000
     once = True
+    status = 200
     room = None
 
     def __init__(self) -> None:
@@ -413,7 +414,7 @@ async def test_however_retries_meet_there_is_one_event_for_each_key(
     async def until_answered(key: int, app: int) -> bytes:
         body = {"features": {"distance": key}}
         while (answer := await ask(apps[app], body, key=f"k-{key}")).status_code != 200:
-            assert answer.status_code == 409
+            assert answer.status_code in (409, 503)  # 503: the disk kept another process's transaction too long
             await asyncio.sleep(0.001)
         return answer.content
 
