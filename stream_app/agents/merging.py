@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from contracts.dead_letters import DeadLetter
-from contracts.errors import InvalidMessage, NewerFormat
 from contracts.partials import PartialAggregate, decode_partial
 from contracts.times import moment
-from stream_app.agents.holes import Holes
-from stream_app.agents.patience import Clock, Lost, until_done
-from stream_app.agents.ports import Batch, KnownAlerts, KnownBaselines, Source, Store
+from stream_app.agents.patience import Clock
+from stream_app.agents.ports import KnownAlerts, KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
+from stream_app.agents.stage2 import Stage2Agent
 from stream_app.alerting.judging import judged
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
@@ -44,8 +41,8 @@ class MergingConfig(msgspec.Struct, frozen=True, kw_only=True):
     policy: PolicyConfig
 
 
-class Merging:
-    """The agent of `window-partials`. topic: its name, for the log. cannot_go_on: ends the worker; with what to do."""
+class Merging(Stage2Agent[Merger]):
+    """The agent of `window-partials`; see Stage2Agent."""
 
     def __init__(
         self,
@@ -60,96 +57,33 @@ class Merging:
         clock: Clock,
         cannot_go_on: Callable[[str], None] = lambda words: None,
     ) -> None:
-        self._topic, self._config, self._source, self._store = topic, config, source, store
-        self._publisher, self._telemetry, self._clock = publisher, telemetry, clock
-        self._baselines, self._alerts = baselines, alerts
-        self._cannot_go_on = cannot_go_on
-        self._holes = Holes(topic, source, telemetry)
-        self._mergers: dict[int, Merger] = {}
-        self._following: dict[int, int] = {}
+        super().__init__(topic, source, store, publisher, telemetry, clock, cannot_go_on)
+        self._config, self._baselines, self._alerts = config, baselines, alerts
         self._held: dict[tuple[str, str], float] = {}
 
-    def restore(self, partitions: Iterable[int]) -> None:
-        """Take up the stored state of these partitions and forget all others. Raises InvalidMessage."""
-        self._mergers.clear()
-        self._following.clear()
-        for number in partitions:
-            self._merger(number)
+    def _restored(self, number: int) -> Merger:
+        return Merger.restore(number, self._config.merger, self._store.stored(), self._baselines.by_digest)
 
-    async def handle(self, batch: Batch) -> None:
-        """Take a batch in and close what is over. Returns when that is done or not ours any more. Never raises."""
+    def _taken(self, merger: Merger, record: SourceRecord) -> Records:
+        message = decode_partial(record.value or b"")
+        if not isinstance(message, PartialAggregate):
+            if not merger.on_heartbeat(message):
+                self._telemetry.fenced.inc()
+            return []
+        late = merger.version(message.model, message.version).late_rows
+        taken = merger.on_partial(message, record.offset, record.value)
+        self._telemetry.late_rows.inc(merger.version(message.model, message.version).late_rows - late)
+        if not taken:
+            self._telemetry.repeated_partials.inc()
+        return taken
 
-        def failed(pause: float) -> None:
-            self._mergers.pop(batch.partition, None)  # half done, perhaps: taken from the store again
-            if isinstance(error := sys.exception(), NewerFormat):
-                self._cannot_go_on(f"{self._topic}/{batch.partition}: {error}")
-                return
-            where = self._topic, batch.partition, batch.first_offset, batch.offset
-            log.exception("%s/%s offsets %s to %s: not merged, next try in %g s", *where, pause)
-            self._telemetry.retries.labels("merge").inc()
-
-        async def read() -> None:
-            await self._read(batch)
-
-        if not await until_done(read, failed, lambda: self._source.stopping, self._clock):
-            self._source.abandon(batch.partition)
-
-    async def _read(self, batch: Batch) -> None:
-        self._check(batch.epoch)
-        number = batch.partition
-        expected = self._following.get(number, self._source.began(number))
-        if expected is not None and batch.first_offset > expected:
-            if not await self._holes.passable(number, expected, batch.first_offset):
-                raise Lost
-            self._check(batch.epoch)
-        merger = self._merger(number)
-        records, letters = self._taken(merger, batch.records)
-        await self._refuse(letters)
-        await self._write(number, batch.epoch, records)
+    async def _act(self, merger: Merger, number: int, epoch: int) -> None:
         await self._forget_lost_baselines(merger)
         closed: list[Awaitable[object]] = []
         for closing in merger.due(self._is_held):
-            closed += await self._close(merger, closing, batch.epoch)
+            closed += await self._close(merger, closing, epoch)
         await asyncio.gather(*closed)
-        self._following[number] = batch.offset + 1
         self._telemetry.pending_windows.labels(str(number)).set(merger.pending)
-
-    def _taken(self, merger: Merger, batch: Iterable[SourceRecord]) -> tuple[Records, list[DeadLetter]]:
-        records: Records = []
-        letters = []
-        for record in batch:
-            try:
-                message = decode_partial(record.value or b"")
-                if isinstance(message, PartialAggregate):
-                    late = merger.version(message.model, message.version).late_rows
-                    taken = merger.on_partial(message, record.offset, record.value)
-                    late = merger.version(message.model, message.version).late_rows - late
-                    self._telemetry.late_rows.inc(late)
-                    records += taken
-                    if not taken:
-                        self._telemetry.repeated_partials.inc()
-                elif not merger.on_heartbeat(message):
-                    self._telemetry.fenced.inc()
-            except NewerFormat:
-                raise  # a dead letter would take rows out of a report that a later version can count
-            except InvalidMessage as error:
-                letters.append(DeadLetter.of(record, "unreadable", str(error)))
-        return records, letters
-
-    async def _refuse(self, letters: list[DeadLetter]) -> None:
-        if letters:
-            await self._publisher.dead_letters(letters)
-            for letter in letters:
-                log.error("%s: %s", letter.id, letter.detail)
-                self._telemetry.dead_letters.labels(letter.reason).inc()
-
-    async def _write(self, number: int, epoch: int, records: Records) -> None:
-        """Durable before the batch is done: its offset may then be committed with nothing missing behind it."""
-        await asyncio.gather(*self._put(number, epoch, records))
-
-    def _put(self, number: int, epoch: int, records: Records) -> list[Awaitable[object]]:
-        self._check(epoch)
-        return [self._store.put(number, key, value) for key, value in records]
 
     async def _forget_lost_baselines(self, merger: Merger) -> None:
         if merger.unknown:
@@ -195,14 +129,3 @@ class Merging:
 
     def _is_held(self, model: str, version: str) -> bool:
         return self._clock.seconds() < self._held.get((model, version), 0.0)
-
-    def _merger(self, number: int) -> Merger:
-        if number not in self._mergers:
-            self._mergers[number] = Merger.restore(
-                number, self._config.merger, self._store.stored(), self._baselines.by_digest
-            )
-        return self._mergers[number]
-
-    def _check(self, epoch: int) -> None:
-        if epoch != self._source.epoch:
-            raise Lost
