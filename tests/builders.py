@@ -12,7 +12,7 @@ import numpy as np
 
 from contracts.baseline import Baseline, Positives, Reference
 from contracts.binning import Bins, Levels
-from contracts.events import EventId, PredictionEvent
+from contracts.events import EventId, PredictionEvent, Role
 from contracts.histogram import Histogram
 from contracts.schema import Feature, FeatureSchema
 
@@ -97,6 +97,7 @@ def an_event(
     decision: bool | None = False,
     entity_id: str | None = "N14228",
     features: Any = None,
+    role: Role = "champion",
 ) -> PredictionEvent[Any]:
     """An event with features as a mapping; `encode_event` makes the record's value of it."""
     return PredictionEvent(
@@ -108,6 +109,7 @@ def an_event(
         decision=decision,
         entity_id=entity_id,
         latency_ms=1.5,
+        role=role,
         features={"distance": 100.0, "seats": 110.0, "carrier": "a"} if features is None else features,
     )
 

@@ -1,0 +1,79 @@
+"""Following: records of several topics as they come, from a moment on, for a command that stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.topics import Topic
+from training.errors import PublishError
+
+_ANSWER_SECONDS = 15.0
+Beginnings = Mapping[Topic, int | None]
+"""Topic -> the moment to begin at, milliseconds UTC by the broker's clock; None: at the beginning."""
+
+
+class Following:
+    """Used inside `following`. `held` is what was read up to the topics' ends as they were at the start."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, topics: Mapping[str, Topic], bootstrap: str) -> None:
+        self._consumer, self._topics, self._bootstrap = consumer, topics, bootstrap
+        self._ends: dict[TopicPartition, int] = {}
+
+    async def begin(self, since: Beginnings) -> None:
+        """Go to where reading begins. Raises PublishError where a topic is not there."""
+        partitions: dict[TopicPartition, int | None] = {}
+        await self._consumer.topics()  # asks for the metadata of all: of one alone it would not be known yet
+        for name, topic in self._topics.items():
+            numbers = self._consumer.partitions_for_topic(name)
+            if not numbers:
+                raise PublishError(
+                    f"Kafka at {self._bootstrap} has no topic {name!r}: run `python -m stream_app topics`"
+                )
+            partitions |= {TopicPartition(name, number): since[topic] for number in numbers}
+        self._consumer.assign(list(partitions))
+        self._ends = await self._consumer.end_offsets(list(partitions))
+        timed = {one: at for one, at in partitions.items() if at is not None}
+        found = await self._consumer.offsets_for_times(timed) if timed else {}
+        for one, at in partitions.items():
+            if at is None:
+                await self._consumer.seek_to_beginning(one)
+            else:  # nothing is that young: what comes from now on is
+                offset = found.get(one)
+                self._consumer.seek(one, self._ends[one] if offset is None else offset.offset)
+
+    async def take(self, seconds: float) -> list[tuple[Topic, ConsumerRecord]]:
+        """What has come, waiting for so long if there is nothing. Raises PublishError.
+
+        A broker that is away is waited for: then nothing comes.
+        """
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000), max_records=10_000)
+        except KafkaError as error:
+            raise PublishError(f"Kafka at {self._bootstrap}: {error!r}") from error
+        return [(self._topics[partition.topic], record) for partition, records in fetched.items() for record in records]
+
+    async def caught_up(self) -> bool:
+        """Whether all that was there at the start is read."""
+        return all([await self._consumer.position(one) >= end for one, end in self._ends.items()])
+
+
+@asynccontextmanager
+async def following(bootstrap: str, prefix: str, since: Beginnings) -> AsyncIterator[Following]:
+    """A connection that follows the topics. Raises PublishError when Kafka does not answer, or lacks one of them."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed")
+    try:
+        await asyncio.wait_for(consumer.start(), _ANSWER_SECONDS)
+    except (KafkaError, OSError, TimeoutError) as error:
+        await consumer.stop()
+        raise PublishError(f"Kafka at {bootstrap} does not answer ({error!r}): is it running?") from error
+    try:
+        follower = Following(consumer, {topic.named(prefix): topic for topic in since}, bootstrap)
+        await follower.begin(since)
+        yield follower
+    finally:
+        await consumer.stop()

@@ -1,0 +1,81 @@
+"""Watched: what the topics say of both versions during a step of a rollout. Pure: records in, observations out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from contracts.events import PredictionEvent
+from contracts.model_events import ModelEvent
+from contracts.performance import PerformanceReport
+from contracts.rollout import Rollout
+from contracts.times import milliseconds
+from training.rollout.evidence import Observed
+from training.rollout.policy import Compared
+
+MEASURES = ("auc", "log_loss", "mae")
+"""Compared once labels have come; what a model does not have is left out."""
+
+
+class Watched:
+    """Of one model. champion: its version. Records from before the step began, by the broker's clock, do not count."""
+
+    def __init__(self, model: str, champion: str, rollout: Rollout) -> None:
+        self._model, self._versions = model, {champion: "champion", rollout.version: "challenger"}
+        self._reports: dict[tuple[str, datetime], PerformanceReport] = {}
+        self.begin(rollout)
+
+    def begin(self, rollout: Rollout) -> None:
+        """Another step: nothing of the former counts, but performance: its windows have their own times."""
+        self.rollout = rollout
+        self._since = milliseconds(rollout.since)
+        self.champion, self.challenger = Observed(), Observed()
+
+    def add_event(self, event: PredictionEvent[Any], at: int) -> None:
+        """A prediction that the broker took at `at`, milliseconds UTC."""
+        if event.model != self._model or at < self._since:
+            return
+        role = self._versions.get(event.model_version)
+        if role == "champion" and event.role == "champion":
+            self.champion.add(event.score, event.decision, event.latency_ms)
+        elif role == "challenger" and event.role == self.rollout.stage:
+            self.challenger.add(event.score, event.decision, event.latency_ms)
+
+    def add_model_event(self, event: ModelEvent, at: int) -> None:
+        """A step of the model; only the api's word of rows that the challenger could not score counts."""
+        if event.model != self._model or event.kind != "rollout-trouble" or at < self._since:
+            return
+        failures = event.details.get("failures")
+        if event.version == self.rollout.version and isinstance(failures, int | float):
+            self.challenger.failures += int(failures)
+
+    def add_performance(self, report: PerformanceReport) -> None:
+        """How good one of the two was; the highest revision of a window counts."""
+        if report.model != self._model or report.version not in self._versions:
+            return
+        key = self._versions[report.version], report.window_start
+        former = self._reports.get(key)
+        if former is None or report.revision > former.revision:
+            self._reports[key] = report
+
+    @property
+    def performance(self) -> tuple[Compared, ...]:
+        """Both versions in the newest window in which both have labels enough."""
+        if self.rollout.stage == "shadow":  # nobody was answered by it, so nobody labels what it said
+            return ()
+        judged = {key: report for key, report in self._reports.items() if report.status != "insufficient"}
+        common = [start for role, start in judged if role == "champion" and ("challenger", start) in judged]
+        if not common:
+            return ()
+        ours, theirs = judged["challenger", max(common)], judged["champion", max(common)]
+        return tuple(found for name in MEASURES if (found := _compared(name, ours, theirs)) is not None)
+
+
+def _compared(name: str, ours: PerformanceReport, theirs: PerformanceReport) -> Compared | None:
+    mine, other = ours.metric(name), theirs.metric(name)
+    if mine is None or other is None:
+        return None
+    if mine.low is None or mine.high is None or other.low is None or other.high is None:
+        return None
+    higher = mine.better == "higher"
+    return Compared(name, mine.value, mine.low, mine.high, other.value, other.low, other.high, higher)
