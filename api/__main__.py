@@ -18,6 +18,7 @@ import typer
 from api.errors import ApiError
 from api.guard.commands import keys
 from api.logs.start import start_logging
+from api.receipts.commands import receipts
 from api.settings import PREFIX, ApiSettings, load_settings, misspelt
 
 log = logging.getLogger("api")
@@ -28,6 +29,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.add_typer(keys, name="keys")
+cli.add_typer(receipts, name="receipts")
 
 
 def describe_settings() -> str:

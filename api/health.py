@@ -35,14 +35,16 @@ def for_strangers(state: Readiness) -> Readiness:
     return Readiness(state.status, {name: Dependency(part.state, "") for name, part in state.dependencies.items()})
 
 
-def readiness(*, model: Health, outbox: Health, kafka: Health, redis: Health, registry: Health) -> Readiness:
-    """Without a model or an outbox nothing can be answered; without Kafka, Redis or the registry everything can.
+def readiness(
+    *, model: Health, outbox: Health, kafka: Health, redis: Health, registry: Health, labels: Health
+) -> Readiness:
+    """Without a model or an outbox nothing can be answered; without the others every prediction can.
 
     >>> up, down = Health(True, "fine"), Health(False, "no answer")
-    >>> readiness(model=up, outbox=up, kafka=down, redis=up, registry=up).status
+    >>> readiness(model=up, outbox=up, kafka=down, redis=up, registry=up, labels=up).status
     'degraded'
     """
-    parts = {"model": model, "outbox": outbox, "kafka": kafka, "redis": redis, "registry": registry}
+    parts = {"model": model, "outbox": outbox, "kafka": kafka, "redis": redis, "registry": registry, "labels": labels}
     status: Status = "ready" if all(part.ok for part in parts.values()) else "degraded"
     if not (model.ok and outbox.ok):
         status = "unavailable"

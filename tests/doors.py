@@ -108,6 +108,7 @@ class Waiting:
     scope = "predict"
     limit = 1 << 16
     once = False
+    status = 200
     room = None
 
     def __init__(self) -> None:

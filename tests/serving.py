@@ -113,6 +113,15 @@ def an_app(
     return app
 
 
+def of_one_identity(directory: Path) -> Path:
+    """For an_app: ids and receipts are those of every other application of such a directory."""
+    slot = directory / "outbox" / "00"
+    slot.mkdir(parents=True)
+    (slot / "identity").write_text("0" * 8)
+    (directory / "outbox" / "receipt-keys").write_text("0" * 64)
+    return directory
+
+
 def services(app: Edge) -> Any:
     """The parts behind an application."""
     return app.app.state.services

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import Final
 
 from api.errors import FieldError, InvalidRequest, NotAdmitted, OutOfScope, Overloaded, RateExceeded
 from api.guard.key_ring import Client, KeyRing
@@ -20,6 +21,8 @@ from api.requests.headers import RequestHeaders
 
 ANYBODY = "anybody"
 """The client where no keys are configured."""
+_WORK: Final[frozenset[Scope]] = frozenset({"predict", "label"})
+"""What is turned away where too many predictions wait: a label can come later."""
 _ROUNDING = 1e-8  # seconds: who waits as told must not miss its turn by the last digit of a clock
 
 
@@ -65,7 +68,7 @@ class Guard:
         """
         ring = self._ring
         if ring is None:
-            if scope == "predict":
+            if scope in _WORK:
                 self.reconsider(headers.idempotency_key)
             return ANYBODY
         client = ring.find(headers)
@@ -77,7 +80,7 @@ class Guard:
             )
         if scope not in client.scopes:
             raise OutOfScope(scope, f"This API key lacks the scope {scope}.", client.name)
-        if scope == "predict":
+        if scope in _WORK:
             self.reconsider(headers.idempotency_key)
         if rows and client.bucket is not None:
             self._take(client, rows)

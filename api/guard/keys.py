@@ -14,8 +14,9 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-Scope = Literal["predict", "read", "admin"]
-"""predict: POST /predict, /predict/batch, /explain. read: look-ups, the model and /metrics. admin: no route yet.
+Scope = Literal["predict", "label", "read", "admin"]
+"""predict: POST /predict, /predict/batch, /explain. label: POST /labels. read: look-ups, the model and /metrics.
+admin: no route yet.
 
 None includes another: a key that may do two things has two scopes.
 """

@@ -9,18 +9,23 @@ from api.errors import Overloaded
 
 
 class Room:
-    """most: places.
+    """most: places. spared: a body that announces no more bytes than this takes none.
 
     >>> room = Room(1)
     >>> room.enter(); room.leave(); room.enter(); room.taken
     1
     """
 
-    __slots__ = ("_most", "taken")
+    __slots__ = ("_most", "_spared", "taken")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, spared: int = 0) -> None:
         self._most = most
+        self._spared = spared
         self.taken = 0
+
+    def wanted(self, announced: bytes) -> bool:
+        """Whether a request takes a place. announced: its Content-Length."""
+        return not (self._spared and announced.isdigit() and int(announced) <= self._spared)
 
     def enter(self) -> None:
         """Take a place, for which `leave` has to be called. Raises Overloaded."""

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,8 +21,9 @@ from api.guard.room import Room
 from api.http.exchange import Call
 from api.http.problems import Problem, Reply, problem_of, why
 from api.models.served import Served
-from api.predicting.drafts import Keep
-from api.predicting.predictor import Committed, Predictor
+from api.predicting.committing import Committed
+from api.predicting.drafts import Event, Keep
+from api.predicting.predictor import Predictor
 from api.predicting.rows import RowsPredictor
 from api.requests.cutting import Cutting
 from api.requests.origin import read_origin
@@ -72,6 +72,7 @@ class BatchEndpoint:
     path = "/predict/batch"
     scope: Scope = "predict"
     once = True
+    status = 200
 
     def __init__(
         self,
@@ -105,10 +106,13 @@ class BatchEndpoint:
         read = await self._read(self._reader_of(served), call)
         self._bustle(len(read))
         good = [row for row in read if not isinstance(row, Refused)]
-        keep = None if call.ticket is None else Keep(call.ticket, partial(_render, read))
+        keep = None if call.ticket is None else Keep(call.ticket, self._render_of(read))
         committed = await self._rows.submit(served, good, call.received, read_origin(call.headers), keep)
         self._count(read, committed)
-        return Reply(200, _render(read, committed))
+        return Reply(200, _render(read, committed, self._predictor.sign))
+
+    def _render_of(self, read: Sequence[Read]) -> Callable[[Sequence[Committed]], bytes]:
+        return lambda committed: _render(read, committed, self._predictor.sign)
 
     def _reader_of(self, served: Served) -> RowsReader:
         if self._reader is None or self._reader[0] is not served:
@@ -160,7 +164,7 @@ def _told(error: ApiError) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(RowRefused(problem_of(error))))
 
 
-def _render(read: Sequence[Read], committed: Sequence[Committed]) -> bytes:
+def _render(read: Sequence[Read], committed: Sequence[Committed], sign: Callable[[Event], str]) -> bytes:
     """BatchAnswer, JSON."""
     events, failures = iter(committed), dict[str, msgspec.Raw]()
     answers = list[Any]()  # PredictionAnswer, or RowRefused that is JSON already
@@ -173,5 +177,5 @@ def _render(read: Sequence[Read], committed: Sequence[Committed]) -> bytes:
             refused += 1
             answers.append(found)
         else:
-            answers.append(answer_of(found))
+            answers.append(answer_of(found, sign(found)))
     return msgspec.json.encode(BatchAnswer(len(answers) - refused, refused, answers))

@@ -40,8 +40,9 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 class Endpoint(Protocol):
     """path: of the route. scope: what a key needs. limit: longest body in bytes. once: whether it makes events, so
-    that an Idempotency-Key counts. room: for requests of many rows; a place in it is held from before the body is read,
-    and what it costs of a rate is charged when the rows are counted. None: it costs one row, at the door.
+    that an Idempotency-Key counts. status: of its good answer. room: for requests of many rows; a place in it is held
+    from before the body is read, unless it is small, and what it costs of a rate is charged when the rows are counted.
+    None: it costs one row, at the door.
     """
 
     @property
@@ -52,6 +53,8 @@ class Endpoint(Protocol):
     def limit(self) -> int: ...
     @property
     def once(self) -> bool: ...
+    @property
+    def status(self) -> int: ...
     @property
     def room(self) -> Room | None: ...
 
@@ -100,7 +103,7 @@ class Exchange:
         try:
             client = self._guard.admit(headers, endpoint.scope, 1 if room is None else 0)
             check_content_type(headers.content_type)
-            if room is not None:
+            if room is not None and room.wanted(headers.content_length):
                 room.enter()
                 inside = True
             body = sent if isinstance(sent, bytes) else await self._arrived(headers, endpoint, sent)

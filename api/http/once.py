@@ -39,7 +39,7 @@ class Once:
         had = await self._ledger.take(digest, call.body)
         if not isinstance(had, Ticket):
             self._telemetry.idempotent.labels("replayed").inc()
-            return Reply(200, had, headers=REPLAYED)
+            return Reply(endpoint.status, had, headers=REPLAYED)
         try:
             reply = await endpoint.answer(msgspec.structs.replace(call, ticket=had))
         except BaseException:

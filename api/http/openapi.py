@@ -17,6 +17,7 @@ from api.explaining.reading import explanation_schemas
 from api.health import Readiness
 from api.http.admission import OPEN, SCOPE
 from api.http.exchange import Endpoint
+from api.http.label_page import label_schemas
 from api.http.page_parts import ANSWER_HEADERS, REQUEST_HEADERS, SECURITY, Part, complete, reference
 from api.http.problems import Problem
 from api.models.registered import Models
@@ -26,7 +27,12 @@ from contracts.events import FeatureValue, PredictionEvent
 
 _Event = PredictionEvent[dict[str, FeatureValue]]
 _EVENT = "PredictionEvent"
-_BODIES = {"/predict": "PredictionRequest", "/predict/batch": "BatchRequest", "/explain": "ExplanationRequest"}
+_BODIES = {
+    "/predict": "PredictionRequest",
+    "/predict/batch": "BatchRequest",
+    "/explain": "ExplanationRequest",
+    "/labels": "LabelBody",
+}
 
 
 _FOR_KEYS = """
@@ -67,7 +73,7 @@ class Pages:
     def _build(self, app: FastAPI, served: Served | None, keyed: bool) -> Part:
         page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         components = page.setdefault("components", {})
-        rows = _batch_schemas(served, self._batch_rows)
+        rows = _batch_schemas(served, self._batch_rows) | label_schemas(self._batch_rows)
         components |= {"schemas": _schemas(served) | rows, "parameters": REQUEST_HEADERS, "headers": ANSWER_HEADERS}
         if keyed:
             components["securitySchemes"] = SECURITY

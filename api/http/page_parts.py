@@ -129,7 +129,7 @@ def complete(operation: Part, *, scope: str | None, keyed: bool, body: bool, onc
 
 def _answer_headers(status: str, part: Part, once: bool) -> Iterator[tuple[str, str]]:
     yield "X-Request-Id", "RequestId"
-    if once and status == "200":
+    if once and status in ("200", "202"):
         yield "Idempotent-Replayed", "IdempotentReplayed"
     if CONTENT_TYPE in part.get("content", ()):
         yield from _HEADERS_OF.get(status, {}).items()

@@ -12,7 +12,6 @@ from api.http.exchange import Call
 from api.http.problems import Reply
 from api.predicting.predictor import Job, Predictor
 from api.requests.origin import read_origin
-from api.requests.schemas import encode_answer
 
 
 class PredictEndpoint:
@@ -21,6 +20,7 @@ class PredictEndpoint:
     path = "/predict"
     scope: Scope = "predict"
     once = True
+    status = 200
     room = None
 
     def __init__(self, predictor: Predictor, *, limit: int, now: Callable[[], datetime]) -> None:
@@ -34,4 +34,4 @@ class PredictEndpoint:
         request = served.reader.read(call.body, self._now())
         job = Job(served, request, call.received, read_origin(call.headers), call.ticket)
         event = await self._predictor.submit(job)
-        return Reply(200, encode_answer(event), request_id=event.id)
+        return Reply(200, self._predictor.answer(event), request_id=event.id)

@@ -107,6 +107,14 @@ class Mirror:
             raise NoSuchPrediction("No such prediction, or it is older than the look-ups keep.")
         return found
 
+    async def some(self, prediction_ids: Sequence[str]) -> list[bytes | None]:
+        """The events of some predictions, in their order; None where there is none. Raises LookupsAway."""
+        found: list[bytes | None] = []
+        for start in range(0, len(prediction_ids), _EVENTS_A_CALL):
+            part = prediction_ids[start : start + _EVENTS_A_CALL]
+            found += await self._ask("MGET", *(self._layout.one + id_ for id_ in part))
+        return found
+
     async def recent(self, query: Query) -> Page:
         """A page of the newest. Raises LookupsAway."""
         return await read_page(self._ask, self._layout, query)

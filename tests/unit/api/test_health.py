@@ -4,7 +4,7 @@ import pytest
 
 from api.health import Health, readiness
 
-PARTS = ("model", "outbox", "kafka", "redis", "registry")
+PARTS = ("model", "outbox", "kafka", "redis", "registry", "labels")
 
 
 @pytest.mark.parametrize("ok", list(itertools.product((True, False), repeat=len(PARTS))))

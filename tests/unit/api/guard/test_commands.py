@@ -68,7 +68,7 @@ def test_a_revoked_key_is_gone_and_the_others_are_not(path: Path):
     [
         (("add", "--name", "taken", "--scope", "read"), "--name taken: there is a key of this name"),
         (("add", "--name", "a b", "--scope", "read"), "--name: 1 to 64 letters, digits and . _ -"),
-        (("add", "--name", "a", "--scope", "write"), "--scope: the scopes are predict, read, admin"),
+        (("add", "--name", "a", "--scope", "write"), "--scope: the scopes are predict, label, read, admin"),
         (("add", "--name", "a", "--scope", "read", "--expires", "0h"), "--expires 0h: that is over"),
         (("add", "--name", "a", "--scope", "read", "--expires", "20s"), "the units are d (days) and h (hours)"),
         (("add", "--name", "a", "--scope", "read", "--expires", "1m"), "the units are d (days) and h (hours)"),

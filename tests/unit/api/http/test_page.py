@@ -52,6 +52,7 @@ async def test_the_page_has_every_route_of_the_application(tmp_path: Path):
         ("/predict", "post"),
         ("/predict/batch", "post"),
         ("/explain", "post"),
+        ("/labels", "post"),
         ("/predictions/recent", "get"),
         ("/predictions/{prediction_id}", "get"),
         ("/model", "get"),
@@ -74,7 +75,7 @@ async def test_every_route_and_parameter_is_described_and_every_answer_has_a_for
                 "text/plain"
                 if (path, status) == ("/metrics", "200")
                 else "application/json"
-                if status == "200" or (path, status) == ("/health/ready", "503")
+                if status in ("200", "202") or (path, status) == ("/health/ready", "503")
                 else "application/problem+json"
             ], (path, status)
 
@@ -94,12 +95,12 @@ async def test_every_answer_names_its_headers(page: dict[str, Any]):
 async def test_statuses_are_those_that_a_route_can_give(page: dict[str, Any]):
     for path, method, told in operations(page):
         statuses = set(told["responses"])
-        assert {"200", "500"} <= statuses
+        assert {"202" if path == "/labels" else "200", "500"} <= statuses
         assert (path in OPEN) == TURNED_AWAY.isdisjoint(statuses) == ("security" not in told)
         if method == "post":
             assert statuses >= OF_A_BODY | TURNED_AWAY
     once = {path for path, _, told in operations(page) if "409" in told["responses"]}
-    assert once == {"/predict", "/predict/batch"}
+    assert once == {"/predict", "/predict/batch", "/labels"}
 
 
 async def test_a_page_without_keys_asks_for_none(tmp_path: Path):

@@ -136,7 +136,7 @@ def test_a_row_that_the_model_would_refuse_costs_its_neighbours_nothing() -> Non
 
 def test_the_gauge_says_whether_the_champion_is_compiled(tmp_path: Path) -> None:
     telemetry = Telemetry()
-    predictor = Predictor(an_outbox(tmp_path), telemetry, source="a", epoch=NOON_MS, rows=8, now=lambda: NOON)
+    predictor = Predictor(an_outbox(tmp_path), telemetry, source="a", epoch=NOON_MS, rows=8, sign=str, now=lambda: NOON)
     for version, value in ((served(FORM.to_bytes()), 1.0), (a_served(), 0.0)):
         predictor.swap(version)
         assert telemetry.registry.get_sample_value("tidemark_api_compiled_scorer") == value

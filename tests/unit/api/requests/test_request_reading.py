@@ -236,14 +236,16 @@ def test_the_schema_of_the_request_names_the_features_and_refuses_others():
     assert features["additionalProperties"] is False
 
 
-def test_the_answer_is_the_event_without_its_features():
+def test_the_answer_is_the_event_without_its_features_and_with_its_receipt():
     event = an_event(score=0.25, decision=False)
 
-    assert json.loads(encode_answer(event)) == {
+    assert json.loads(encode_answer(event, "receipt of it")) == {
         "prediction_id": event.id,
         "score": 0.25,
         "decision": False,
         "model": "flights",
         "model_version": "1",
         "event_time": "2026-01-01T12:00:00Z",
+        "role": "champion",
+        "receipt": "receipt of it",
     }

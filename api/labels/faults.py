@@ -1,0 +1,55 @@
+"""Why a label was refused before it was joined: every field at fault, with the fix. Values are never repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from api.errors import FieldError, LabelRefused, RequestRefused, Unreadable
+from api.requests.diagnosis import MOST_ERRORS, NonFinite, encodable, in_range, read_slowly, time_fault, unknown_field
+
+LONGEST_ID = 300
+_FIELDS = ("prediction_id", "truth", "receipt", "labelled_at")
+
+
+def diagnose(body: bytes, fallback: str) -> RequestRefused:
+    """The error to answer with. fallback: what the decoder said, for a fault that is not found here."""
+    try:
+        data = read_slowly(body)
+    except Unreadable as error:
+        return error
+    errors = tuple(error for error, _ in zip(_faults(data), range(MOST_ERRORS), strict=False))
+    errors = errors or (FieldError("", fallback, "wrong-type"),)
+    return LabelRefused(errors[0].category, "This is no label of a prediction.", errors)
+
+
+def _faults(data: Any) -> Iterator[FieldError]:
+    if not isinstance(data, dict):
+        yield FieldError("", "must be an object with the fields prediction_id and truth", "wrong-type")
+        return
+    for name in data:
+        if name not in _FIELDS:
+            yield unknown_field(name, (*_FIELDS, "labels"))
+    if "prediction_id" not in data:
+        yield FieldError("/prediction_id", "is missing: add prediction_id of the answer", "missing-field")
+    elif not _text(data["prediction_id"]) or not 1 <= len(data["prediction_id"]) <= LONGEST_ID:
+        told = f"must be a text of 1 to {LONGEST_ID} characters: prediction_id of the answer"
+        yield FieldError("/prediction_id", told, "prediction-id")
+    if "truth" not in data:
+        yield FieldError("/truth", "is missing: add what turned out to be true", "missing-field")
+    elif isinstance(data["truth"], NonFinite) or not in_range(data["truth"]):
+        yield FieldError(
+            "/truth", "NaN, Infinity and numbers out of range are no truth: leave the label out", "non-finite"
+        )
+    elif not isinstance(data["truth"], bool | int | float):
+        yield FieldError("/truth", "must be 0 or 1, true or false, or a number", "truth")
+    if data.get("receipt") is not None and not _text(data["receipt"]):
+        yield FieldError("/receipt", "must be a text: send it as the answer had it", "receipt-altered")
+    elif data.get("receipt") is not None:
+        yield FieldError("/receipt", "is longer than any receipt: send it as the answer had it", "receipt-altered")
+    if data.get("labelled_at") is not None and (wrong := time_fault(data["labelled_at"])) is not None:
+        yield FieldError("/labelled_at", wrong, "label-time")
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and encodable(value)
