@@ -33,6 +33,10 @@ def baseline(
     score_column: Annotated[
         str | None, typer.Option(help="Column that holds the model's scores of these rows.")
     ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Column that holds the truths: 0 and 1, or a regression's values. Performance needs it."),
+    ] = None,
     threshold: Threshold = None,
     schema: Annotated[Path | None, typer.Option(help="A dataset.toml; without it the kinds are inferred.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the baseline to this file (JSON).")] = None,
@@ -67,7 +71,15 @@ def baseline(
         place = Place(out, publisher_of(settings) if publish else None, registry_of(settings) if attach else None)
         place.check()
         registry, registered = place.registry, None if place.registry is None else place.registry.find(model, version)
-        read = read_reference(reference, schema, score_column, time, timed=length is not None)
+        read = read_reference(
+            reference,
+            schema,
+            score_column,
+            time,
+            timed=length is not None,
+            label_column=label_column,
+            decided=threshold is not None,
+        )
         say(guess_lines(read.guesses))
         if registry is not None and registered is not None:
             if read.scores is None:

@@ -21,6 +21,7 @@ from contracts.schema import Feature, FeatureSchema
 from stream_app.drift.ks import fit_bridge
 from training.columns import countable
 from training.errors import DataError
+from training.score_bins import fit_score_bins
 
 # Nothing is out of this range: a score that has no reference must not alarm.
 _NO_SCORES = Bins((0.0,), -sys.float_info.max, sys.float_info.max)
@@ -83,7 +84,7 @@ def count_references(
     with ThreadPoolExecutor(2) as pool:
         fitted = pool.map(lambda feature: _of_feature(features[feature.name], feature, seed), schema.monitored)
         references = dict(zip((feature.name for feature in schema.monitored), fitted, strict=True))
-    score = Reference.empty(_NO_SCORES) if scores is None else _of_numbers(scores, seed)
+    score = Reference.empty(_NO_SCORES) if scores is None else _counted(fit_score_bins(scores), scores, seed)
     return References(schema, len(features), references, score)
 
 
@@ -100,12 +101,12 @@ def _of_feature(column: pd.Series, feature: Feature, seed: int) -> Reference:
             histogram.add(values)
             once = sum(count == 1 for level, count in Counter(values).items() if level is not None)
             return msgspec.structs.replace(Reference.of(histogram), singles=once)
-        return _of_numbers(values, seed)
+        return _counted(Bins.fit(values), values, seed)
     except InvalidReference as error:
         raise DataError(f"feature {feature.name!r}: {error}") from error
 
 
-def _of_numbers(values: npt.NDArray[np.float64], seed: int) -> Reference:
-    histogram = Histogram(Bins.fit(values))
+def _counted(bins: Bins, values: npt.NDArray[np.float64], seed: int) -> Reference:
+    histogram = Histogram(bins)
     histogram.add(values)
     return Reference.of(histogram, fit_bridge(histogram.counts, seed))

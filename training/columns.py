@@ -21,9 +21,9 @@ def feature_frame(table: pd.DataFrame, schema: FeatureSchema) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
-def labels_of(table: pd.DataFrame, column: str) -> Labels:
-    """The labels as 0 and 1, shape (rows,). Raises DataError."""
-    require_columns(table, (column,), "that the description calls the label")
+def labels_of(table: pd.DataFrame, column: str, named: str = "that the description calls the label") -> Labels:
+    """The labels as 0 and 1, shape (rows,). named: where the column's name comes from. Raises DataError."""
+    require_columns(table, (column,), named)
     labels = _truth(table[column])
     if table[column].isna().any():
         raise DataError(f"label {column!r} is missing in {int(table[column].isna().sum())} rows: remove those rows")

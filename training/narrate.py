@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from contracts.baseline import Baseline
 from stream_app.drift.notes import few_rows
+from stream_app.performance.measures import reference_measures
+from stream_app.performance.summary import number, words
 from training.evaluation import Evaluation
 from training.infer import Guess
 from training.natural import natural_lines
@@ -96,10 +98,19 @@ def baseline_lines(baseline: Baseline, destinations: list[str], times: Times | N
     return [
         f"baseline    {baseline.digest} of {baseline.key}: {baseline.rows:,} rows, {_watched(baseline)}; {score}",
         *_few_lines(baseline),
+        *_performance_lines(baseline),
         *_effect_lines(baseline),
         *natural_lines(baseline, times),
         *destinations,
     ]
+
+
+def _performance_lines(baseline: Baseline) -> list[str]:
+    """What the performance of windows is held against, or how to have it."""
+    known = reference_measures(baseline)
+    if not known:
+        return ["performance no reference: name the truths with --label-column, and labels can be compared with them"]
+    return ["performance " + ", ".join(f"{words(name)} {number(each.value)}" for name, each in known.items())]
 
 
 def _watched(baseline: Baseline) -> str:

@@ -22,6 +22,7 @@ from training.errors import DataError
 from training.evaluate import evaluate
 from training.infer import TIMES, Guess, guess_columns, guessed_schema
 from training.natural import Scored, with_natural_variation
+from training.outcomes import truths_of, with_outcomes, with_residuals
 from training.partial_dependence import Ask
 from training.pipeline import scores_of
 from training.tables import read_table
@@ -31,8 +32,9 @@ from training.times import Times, times_of
 @dataclass(frozen=True)
 class ReferenceFile:
     """What a reference file holds. guesses: what columns were taken for, empty where a description said it.
-    estimator: the model that gave the scores, None where a column did. times: of the rows, where they were asked for.
-    time_columns: those that hold times, asked for or not.
+    labels: truths 0 and 1; targets: truths of a regression; at most one is there. label_column: where they were asked
+    for by name. estimator: the model that gave the scores, None where a column did. times: of the rows, where they were
+    asked for. time_columns: those that hold times, asked for or not.
     """
 
     file: Path
@@ -42,6 +44,8 @@ class ReferenceFile:
     labels: npt.NDArray[np.int64] | None
     guesses: tuple[Guess, ...]
     estimator: Any = None
+    targets: npt.NDArray[np.float64] | None = None
+    label_column: str | None = None
     times: Times | None = None
     time_columns: tuple[str, ...] = ()
 
@@ -77,13 +81,19 @@ def read_reference(
     time_column: str | None = None,
     *,
     timed: bool = False,
+    label_column: str | None = None,
+    decided: bool = False,
 ) -> ReferenceFile:
     """Read `file` as the description says, or as its columns look. Raises DataError.
+
+    label_column: the truths, instead of the label that the description names. decided: a threshold is given.
 
     timed: its times too, from time_column or else from the column that the description names.
     """
     if description is None:
-        schema, guesses = _inferred(file, {score_column: "the score", time_column: "the time"})
+        schema, guesses = _inferred(
+            file, {score_column: "the score", time_column: "the time", label_column: "the label"}
+        )
         label, named = None, "--time"
     else:
         said, _ = read_description(description)
@@ -94,13 +104,19 @@ def read_reference(
         raise DataError("--window needs the rows' times: name their column with --time, or as time in the dataset.toml")
     if timed and time_column in schema.names:
         raise DataError(f"column {time_column!r} is the time and also a feature: remove it from the features")
+    if label_column is not None and label_column in schema.names:
+        raise DataError(f"column {label_column!r} is the label and also a feature: remove it from the features")
     text = [feature.name for feature in schema.features if feature.kind != "numeric"]
     table = read_table(file, text if label is None else [*text, label])
     try:
+        targets = None
         scores = None
         if score_column is not None:
             scores = numbers_of(table, score_column, "score column", "--score-column")
-        labels = labels_of(table, label) if label is not None and label in table.columns else None
+        if label_column is not None:
+            labels, targets = truths_of(table, label_column, decided=decided)
+        else:
+            labels = labels_of(table, label) if label is not None and label in table.columns else None
         times = times_of(table, time_column, named) if timed and time_column is not None else None
         known = {time_column, *(guess.column for guess in guesses if guess.why == TIMES)}
         return ReferenceFile(
@@ -110,6 +126,8 @@ def read_reference(
             scores,
             labels,
             guesses,
+            targets=targets,
+            label_column=label_column,
             times=times,
             time_columns=tuple(str(name) for name in table.columns if name in known),
         )
@@ -133,9 +151,14 @@ def fit_to_reference(
     window: length in milliseconds of the windows that natural variation is learnt from; None: it is not.
     Raises DataError.
     """
-    scores, labels = reference.scores, reference.labels
+    scores, labels, targets = reference.scores, reference.labels, reference.targets
     if threshold is not None and scores is None:
         raise DataError(f"--threshold {threshold:g} has no scores to apply to: name them with --score-column")
+    if reference.label_column is not None and scores is None:
+        raise DataError(
+            "--label-column has no scores to be compared with: name them with --score-column, or let the model itself "
+            "score the rows with --attach"
+        )
     if threshold is not None and scores is not None:
         _check_threshold(threshold, scores)
     counted = count_references(reference.features, reference.schema, scores, seed)
@@ -147,6 +170,10 @@ def fit_to_reference(
         performance = evaluate(labels, scores, threshold)
     origin = Origin(model, version, now, reference.digest, code_revision)
     baseline = counted.baseline(origin, threshold, positives, performance)
+    if scores is not None and labels is not None and 0 < labels.sum() < labels.size:
+        baseline = with_outcomes(baseline, scores, labels)
+    if scores is not None and targets is not None:
+        baseline = with_residuals(baseline, scores, targets)
     if window is None or reference.times is None:
         return baseline
     scored = None if scores is None else Scored(scores, np.arange(scores.size))

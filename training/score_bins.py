@@ -28,7 +28,7 @@ def fit_score_bins(scores: npt.NDArray[np.float64]) -> Bins:
     steps = int(np.log(max(rising.size / 2, 1)) / np.log(_RATIO)) + 1
     ranks = np.unique((_RATIO ** np.arange(steps)).astype(np.intp))
     more = [rising[rising.size - ranks]]
-    if 0 <= bins.lowest and bins.highest < 1:
+    if bins.lowest >= 0 and bins.highest < 1:
         more.append(bins.highest + (1 - bins.highest) * np.arange(1, _BEYOND) / _BEYOND)
     edges = np.unique(np.concatenate([bins.edge_array, *more])) + 0.0
     return Bins(tuple(edges.tolist()), bins.lowest, bins.highest)

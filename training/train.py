@@ -24,6 +24,7 @@ from training.export import Export, export
 from training.figures import figures
 from training.fit import Fitted, fit
 from training.natural import Scored, with_natural_variation
+from training.outcomes import with_outcomes
 from training.pipeline import estimator_named
 from training.publish import Publisher
 from training.records import DataSource, Run, Version
@@ -167,6 +168,7 @@ def _run(plan: Plan, samples: Samples, fitted: Fitted, tuned: Tuned | None) -> R
 def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted, tuned: Tuned | None) -> Baseline:
     origin = Origin(version.model, version.version, plan.now, samples.digest, plan.code_revision)
     baseline = fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
+    baseline = with_outcomes(baseline, fitted.scores, fitted.labels)
     if plan.config is not None:
         baseline = msgspec.structs.replace(baseline, costs=plan.config.costs)
     if samples.times is None or plan.window is None:
