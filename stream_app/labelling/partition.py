@@ -9,7 +9,6 @@ windows are lists that grow, so a window that a crash left ahead of the position
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -18,6 +17,7 @@ import numpy as np
 from contracts.label_partials import LabelPartial
 from contracts.partials import Heartbeat
 from stream_app.labelling.decoding import DecodedLabels, Group, Labels
+from stream_app.labelling.ends import Ends
 from stream_app.labelling.state import (
     LabelAccount,
     LabelMeta,
@@ -57,7 +57,8 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class LabelPartition:
-    """State of one source partition; see the module's head.
+    """State of one source partition; see the module's head. remembered: predictions whose label is remembered, what the
+    state's size follows from.
 
     The order the shell keeps: dead letters acknowledged; apply(); write stored(counted.keys) without an await between;
     send due() and, every few seconds, changed(); on their acknowledgement sent(parts), and delete what that returns;
@@ -76,8 +77,8 @@ class LabelPartition:
         self._refused: dict[str, int] = {}
         self._windows: dict[WindowName, LabelWindow] = {}
         self._changed: set[WindowName] = set()
-        # How many windows end when: few ends, for any number of windows.
-        self._ends: Counter[int] = Counter()
+        self._ends = Ends()
+        self.remembered = 0
 
     @classmethod
     def restore(cls, number: int, config: LabelConfig, stored: Iterable[tuple[bytes, bytes]]) -> LabelPartition:
@@ -114,11 +115,6 @@ class LabelPartition:
     def open_windows(self) -> int:
         """Windows that still take labels, or are not on `label-partials` yet as they ended."""
         return len(self._windows)
-
-    @property
-    def remembered(self) -> int:
-        """Predictions whose label is remembered: what the state's size follows from."""
-        return sum(window.labelled for window in self._windows.values())
 
     @property
     def meta(self) -> LabelMeta | None:
@@ -186,17 +182,24 @@ class LabelPartition:
     @property
     def ended(self) -> int:
         """How many windows are final. Cheap: asked after every batch."""
-        return sum(self._ends[end] for end in self._over())
+        return 0 if self._final is None else self._ends.until(self._final)
 
     def due(self) -> list[LabelPartial]:
         """The windows that are final, by start."""
-        over = set(self._over())
-        names = sorted((name for name, window in self._windows.items() if window.end in over), key=_by_start)
-        return [self._windows[name].part() for name in names]
+        if not self.ended:
+            return []
+        over = (name for name, window in self._windows.items() if self._is_final(window))
+        return [self._windows[name].part() for name in sorted(over, key=_by_start)]
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether changed() has any, or had when they were not final yet."""
+        return bool(self._changed)
 
     def changed(self) -> list[LabelPartial]:
-        """The open windows that have changed since they were sent, by start."""
-        return [self._windows[name].part() for name in sorted(self._changed, key=_by_start)]
+        """The windows that have changed since they were sent and are not final, by start."""
+        windows = [self._windows[name] for name in sorted(self._changed, key=_by_start)]
+        return [window.part() for window in windows if not self._is_final(window)]
 
     def sent(self, parts: Iterable[LabelPartial]) -> list[bytes]:
         """The broker has these. Forgets the final ones; returns the keys of the records to delete."""
@@ -208,10 +211,11 @@ class LabelPartition:
                 continue
             if window.offset == part.offset:
                 self._changed.discard(name)
-            if self._watermark.passed(self._closes(window.end)):
+            if self._is_final(window):
                 del self._windows[name]
                 self._changed.discard(name)
-                self._ends -= Counter((window.end,))
+                self._ends.drop(window.end)
+                self.remembered -= window.labelled
                 gone += window.keys()
         if not self._changed:
             self._sent = self._last_offset
@@ -221,21 +225,28 @@ class LabelPartition:
         """Nothing was read for a while and nothing waits: let time pass so that windows become final.
 
         Returns whether the watermark moved: then write stored() durably before the next heartbeat. Never beyond the
-        last open window, so that who sends labels of long ago later is not late for that reason.
+        last open window, so that who sends labels of long ago later is not late for that reason; and in steps, for it
+        is written each time: a thousandth of the label delay, less where a window becomes final.
         """
-        if not self._windows:
+        first = self._ends.first
+        if first is None:
             return False
-        last = self._closes(max(self._ends))
-        return self._watermark.advance_idle(min(now_ms - self._config.lateness_ms, last))
+        to = min(now_ms - self._config.lateness_ms, self._closes(self._ends.last))
+        if (here := self._watermark.value) is not None:
+            step = here + self._config.delay_ms // 1000
+            if to < (min(step, self._closes(first)) if here < self._closes(first) else step):
+                return False
+        return self._watermark.advance_idle(to)
 
     def heartbeat(self, generation: int, partitions: int, silent: bool) -> Heartbeat:
         """How far this partition is. Held back before windows that are final and not acknowledged."""
-        over = self._over()
+        first = self._ends.first
+        over = first is not None and self._watermark.passed(self._closes(first))
         return Heartbeat(
             partition=self.number,
             partitions=partitions,
             generation=generation,
-            watermark=self._closes(min(over)) - 1 if over else self.watermark,
+            watermark=self._closes(first) - 1 if first is not None and over else self.watermark,
             idle=silent and not self._windows,
         )
 
@@ -254,6 +265,7 @@ class LabelPartition:
             window = self._open(LabelWindow(name, end, group.baseline, group.coding))
         said = window.add(labels.offsets[in_time], labels.hashes[in_time], labels.cells[in_time])
         counted, replaced = int(np.count_nonzero(said.counted)), int(np.count_nonzero(said.replaced))
+        self.remembered += counted
         booked = LabelAccount(counted, replaced, len(in_time) - counted - replaced, late)
         return booked, name if counted or replaced else None
 
@@ -269,12 +281,18 @@ class LabelPartition:
     def _closes(self, end: int) -> int:
         return end + self._config.delay_ms
 
-    def _over(self) -> list[int]:
-        return [end for end in self._ends if self._watermark.passed(self._closes(end))]
+    @property
+    def _final(self) -> int | None:
+        """Windows that end there or before take no more labels."""
+        return None if self._watermark.value is None else self._watermark.value - self._config.delay_ms
+
+    def _is_final(self, window: LabelWindow) -> bool:
+        return self._watermark.passed(self._closes(window.end))
 
     def _open(self, window: LabelWindow) -> LabelWindow:
         self._windows[window.name] = window
-        self._ends[window.end] += 1
+        self._ends.add(window.end)
+        self.remembered += window.labelled
         return window
 
     def _take_up(self, meta: LabelMeta) -> None:

@@ -11,6 +11,7 @@ partition (windowing/frontier.py says when that is): then its last revision is p
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from sys import intern
 from typing import Literal
@@ -91,15 +92,17 @@ class _Window:
 
 
 class _Version:
-    """The stored record and the windows. seen: the last record of `label-partials`. changed: starts of windows that
-    may say more than was published; uncovered: of those that were published without the number of predictions.
+    """The stored record and the windows. order: their starts, rising. seen: the last record of `label-partials`.
+    changed: starts of windows that may say more than was published; uncovered: of those that were published without the
+    number of predictions.
     """
 
-    __slots__ = ("changed", "record", "seen", "uncovered", "windows")
+    __slots__ = ("changed", "order", "record", "seen", "uncovered", "windows")
 
     def __init__(self, record: LabelVersion) -> None:
         self.record, self.seen = record, record.offset
         self.windows: dict[int, _Window] = {}
+        self.order: list[int] = []
         self.changed: set[int] = set()
         self.uncovered: set[int] = set()
 
@@ -204,17 +207,20 @@ class Reviser:
         """Versions whose policy has said what may not be on `drift-alerts`."""
         return [of.record for of in self._versions.values() if of.record.unsent]
 
-    def due(self, predictions: Predictions, waits: Callable[[str, str, int], bool]) -> Iterator[Revision]:
+    def due(
+        self, predictions: Predictions, waits: Callable[[str, str, int], bool], *, news: bool = True
+    ) -> Iterator[Revision]:
         """Revisions to publish now, for each version in order of start; final windows first to last.
 
         Each is put together when it is asked for: report it, and published() when it is acknowledged. waits: whether a
-        window that is not final is left alone for now. A window whose baseline nobody knows waits.
+        window that is not final is left alone for now. news: `predictions` knows more than at the last call. A window
+        whose baseline nobody knows waits.
         """
         reached = self._frontier.reached()
         self.lacking.clear()
         for (model, version), of in sorted(self._versions.items()):
-            final = [] if reached is None else [s for s, w in of.windows.items() if w.end + self._delay_ms <= reached]
-            covered = {start for start in of.uncovered if predictions(model, version, start) is not None}
+            final = set(self._final(of, reached))
+            covered = {start for start in of.uncovered if news and predictions(model, version, start) is not None}
             for start in sorted({*final, *of.changed, *covered}):
                 window, over = of.windows[start], start in final
                 known = predictions(model, version, start)
@@ -242,6 +248,7 @@ class Reviser:
             (of.uncovered.add if revision.predictions is None else of.uncovered.discard)(start)
             return [(key, encode_published(revision.number))]
         del of.windows[start]
+        of.order.remove(start)
         of.uncovered.discard(start)
         closed = {start: {number: part.labels for number, part in sorted(window.parts.items())}}
         before = dict(sorted(of.record.closed.items())[-(REMEMBERED - 1) :])
@@ -264,6 +271,13 @@ class Reviser:
         of = self._of(model, version)
         of.record = replace(of.record, policy=policy, unsent=unsent, steps=of.record.steps + 1, offset=of.seen)
         return [self._version_record(of)]
+
+    def _final(self, of: _Version, reached: int | None) -> Iterator[int]:
+        """Starts of the windows that take no more labels. reached: by the labels' time in all partitions."""
+        for start in of.order:
+            if reached is None or of.windows[start].end + self._delay_ms > reached:
+                return
+            yield start
 
     def _late(self, of: _Version, part: LabelPartial) -> tuple[Literal["late", "repeat"], Records]:
         labels = part.labelled + part.replaced
@@ -299,7 +313,7 @@ class Reviser:
             counts=outcomes(baseline, [part.cells for part in mine]),
             other=labelled - sum(part.labelled for part in mine),
             replaced=sum(part.replaced for part in parts.values()),
-            predictions=None if predictions is None else max(predictions, labelled),
+            predictions=predictions,
             final=final,
             partitions={number: part.offset for number, part in parts.items()},
         )
@@ -319,6 +333,7 @@ class Reviser:
         window = of.windows.get(part.window_start)
         if window is None:
             window = of.windows[part.window_start] = _Window(part.window_end)
+            insort(of.order, part.window_start)
         # one string for all parts of a baseline, not one for each
         window.parts[part.partition] = _Part(part.offset, part.labelled, part.replaced, intern(part.baseline), value)
         of.changed.add(part.window_start)
