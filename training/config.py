@@ -7,7 +7,6 @@ field's path, such as `search.space.learning_rate`.
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ import msgspec
 from contracts.outcomes import Costs
 from training.errors import ConfigError, SettingsError
 from training.names import check_alias, check_model
+from training.yaml_text import read_yaml
 
 Scalar = float | int | str | bool | None
 
@@ -182,25 +182,10 @@ def read_config(file: Path) -> Config:
         text = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"--config {file}: {error.strerror}: give the path of a training.yaml") from error
-    try:
-        config = msgspec.yaml.decode(text, type=Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{file}: {_by_path(str(error))}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not YAML: {' '.join(str(error).split())[:200]}") from error
+    config = read_yaml(text, Config, str(file), ConfigError)
     try:
         check_model(config.model, "model")
         check_alias(config.alias, "alias")
     except SettingsError as error:
         raise ConfigError(f"{file}: {error}") from error
     return config
-
-
-def _by_path(said: str) -> str:
-    """msgspec's `text - at `$.a[...].b`` as `a.b: text`."""
-    text, _, path = said.rpartition(" - at `$")
-    text, name = text or said, path.rstrip("`").replace("[...]", "").lstrip(".") if text else ""
-    if any(sign in text for sign in ("unknown field", "enum value", "missing required")):
-        text += " (training.yaml at the root of the sources shows every field and its values)"
-    joined = "." if re.match(r"[\w.]+: ", text) else ": "  # the text goes on with the path
-    return f"{name}{joined}{text[:1].lower()}{text[1:]}" if name else text

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from training.errors import SettingsError
+from training.yaml_text import read_yaml
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Auc = Annotated[float, msgspec.Meta(ge=0.5, le=1)]
@@ -129,11 +130,4 @@ def read_rules(text: bytes, file: str) -> Rules:
     """The rules that a YAML text holds; what it leaves out is as above. file: for the error. Raises SettingsError that
     names the field.
     """
-    try:
-        return msgspec.yaml.decode(text, type=Rules) if text.strip() else Rules()
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        field = path.rstrip("`").removeprefix(".")
-        raise SettingsError(f"{file}: {field + ': ' if field else ''}{what[:1].lower()}{what[1:]}") from error
-    except msgspec.DecodeError as error:
-        raise SettingsError(f"{file}: no YAML: {' '.join(str(error).split())}") from error
+    return read_yaml(text, Rules, file, SettingsError)
