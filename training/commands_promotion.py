@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,10 +9,10 @@ import typer
 from training.commands_gate import By, Model, Version
 from training.errors import SettingsError
 from training.settings import read_settings
-from training.shell import model_events_of, one_line_errors, registered_of, say, somebody
+from training.shell import model_events_of, one_line_errors, registered_of, say, somebody, tools
 
 if TYPE_CHECKING:
-    from training.promotion_change import Changed, Tools
+    from training.promotion_change import Changed
 
 Reason = Annotated[str, typer.Option(help="Why, in one sentence, for the history.")]
 
@@ -39,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
             settings = read_settings()
             registered, events = registered_of(settings, model), model_events_of(settings)
-            done = run(registered, events, _tools(), version, by=by or somebody(), reason=reason, override=override)
+            done = run(registered, events, tools(), version, by=by or somebody(), reason=reason, override=override)
             say(_lines(registered.model, done))
 
     @app.command()
@@ -55,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
 
             settings = read_settings()
             registered, events = registered_of(settings, model), model_events_of(settings)
-            done = roll_back(registered, events, _tools(), to=to, by=by or somebody(), reason=reason)
+            done = roll_back(registered, events, tools(), to=to, by=by or somebody(), reason=reason)
             say(_lines(registered.model, done))
 
     @app.command()
@@ -79,12 +76,6 @@ def add_to(app: typer.Typer) -> None:
                 say([encode_model_event(step.event).decode() for step in shown(steps, every=every)])
             else:
                 say(history_lines(steps, registered.marks().champion, every=every))
-
-
-def _tools() -> Tools:
-    from training.promotion_change import Tools
-
-    return Tools(lambda: datetime.now(UTC), time.monotonic, lambda: str(uuid.uuid4()))
 
 
 def _lines(model: str, done: Changed) -> list[str]:

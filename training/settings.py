@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,7 +20,7 @@ class Settings(BaseSettings):
     bootstrap: `host:port`, comma separated; without it nothing is published. topic_prefix: as the services'.
     broker_wait_seconds: 0: Kafka must be there at the start. More: it may come up while the model is fitted, and
     publishing is tried again for so long. code_revision: recorded with each version; without it
-    `git rev-parse HEAD` is asked.
+    `git rev-parse HEAD` is asked. approve: manual: the last step of a rollout waits for a person's `promote`.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     publish_timeout_seconds: float = Field(15.0, gt=0)
     broker_wait_seconds: float = Field(0.0, ge=0)
     code_revision: str | None = None
+    approve: Literal["auto", "manual"] = "auto"
 
     @field_validator("bootstrap")
     @classmethod

@@ -6,8 +6,11 @@ import getpass
 import os
 import socket
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,6 +21,7 @@ from training.settings import Settings
 
 if TYPE_CHECKING:
     from training.model_events import ModelEvents
+    from training.promotion_change import Tools
     from training.publish import Publisher
     from training.registered import Registered
     from training.registry import Registry
@@ -57,6 +61,13 @@ def model_events_of(settings: Settings) -> ModelEvents | None:
     if not settings.bootstrap:
         return None
     return ModelEvents(settings.bootstrap, settings.topic_prefix, settings.publish_timeout_seconds)
+
+
+def tools() -> Tools:
+    """The clocks and ids of this process."""
+    from training.promotion_change import Tools
+
+    return Tools(lambda: datetime.now(UTC), time.monotonic, lambda: str(uuid.uuid4()))
 
 
 def somebody() -> str:

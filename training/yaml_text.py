@@ -23,8 +23,6 @@ def read_yaml(text: bytes, into: type[T], file: str, raises: type[TrainingError]
 
 def _by_path(said: str) -> str:
     """msgspec's `text - at `$.a[...].b`` as `a.b: text`."""
-    text, _, path = said.rpartition(" - at `$")
-    if not text:
-        return said
+    text, _, path = said.partition(" - at `$")
     name = path.rstrip("`").replace("[...]", "").lstrip(".")
-    return f"{name}: {text[:1].lower()}{text[1:]}" if name else f"{text[:1].lower()}{text[1:]}"
+    return f"{name + ': ' if name else ''}{text[:1].lower()}{text[1:]}"
