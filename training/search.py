@@ -59,14 +59,21 @@ class _Told(HalvingRandomSearchCV):  # type: ignore[misc]
         self.compared: list[int] = []
         return self
 
-    def _run_search(self, evaluate_candidates: Any) -> None:
-        def told(candidates: Any, cv: Any = None, more_results: Any = None) -> Any:
-            rows = more_results["n_resources"][0]
-            self.compared.append(len(candidates))
-            self._says(f"round {len(self.compared)} of {self._rounds}: {len(candidates)} candidates on {rows:,} rows")
-            return evaluate_candidates(candidates, cv, more_results=more_results)
+    def __getstate__(self) -> Any:
+        """For the other processes, which have nobody to tell."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_says"}
 
-        super()._run_search(told)
+    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
+        # scikit-learn 1.9 gives the context to a method that names it, and needs it back
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+
+        def told(candidates: Any, *arguments: Any, **named: Any) -> Any:
+            self.compared.append(len(candidates))
+            rows = int(named["more_results"]["n_resources"][0])
+            self._says(f"round {len(self.compared)} of {self._rounds}: {len(candidates)} candidates on {rows:,} rows")
+            return evaluate_candidates(candidates, *arguments, **named)
+
+        super()._run_search(told, **context)
 
 
 def search(
