@@ -29,7 +29,7 @@ from bench.api.figures import (
 )
 from bench.api.material import BATCH_ROWS, ROOT, Material, make
 from bench.api.ours import Ours
-from bench.api.pinned import Cores, kept_to
+from bench.api.pinned import Cores, kept_to, stand_back
 from bench.api.servers import Server, others
 from bench.api.table import line_of
 from bench.api.trial import Run, Trial
@@ -75,6 +75,8 @@ class Measurement:
             stack = LocalStack(directory / "stack")
             ending.callback(stack.stop)
             stack.start()
+            for behind in (stack.kafka, stack.redis):
+                stand_back(behind.pid)
             create_topics(stack.kafka.bootstrap, directory)
             ours = Ours(material, stack, core, directory)
             servers = [ours, *(server for server in others(material, core, directory) if self._wanted(server))]
