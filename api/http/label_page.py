@@ -19,7 +19,7 @@ _EXAMPLE = {
 def label_schemas(most: int) -> Part:
     """By their names. most: labels in a request."""
     _, schemas = msgspec.json.schema_components((LabelRequest,), ref_template=REFERENCE)
-    schemas["LabelRequest"]["example"] = _EXAMPLE
+    schemas["LabelRequest"]["examples"] = [_EXAMPLE]
     schemas["LabelsRequest"] = {
         "title": "LabelsRequest",
         "type": "object",

@@ -99,7 +99,7 @@ _KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
     (LabelRefused, _Kind(422, "", "The label cannot be taken")),
     (PredictionUnknown, _Kind(404, "", "No such prediction")),
     (NoModel, _Kind(503, "no-model", "No model is loaded")),
-    (OutboxClosed, _Kind(503, "outbox", "Predictions are refused for now")),
+    (OutboxClosed, _Kind(503, "outbox", "The outbox takes nothing for now")),
     (IdempotencyAway, _Kind(503, "idempotency", "Requests with an idempotency key are refused for now")),
     (Overloaded, _Kind(503, "overloaded", "Too many requests wait")),
     (ExplainBusy, _Kind(503, "explain-busy", "No explanation for now")),
