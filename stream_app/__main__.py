@@ -1,11 +1,11 @@
-"""`python -m stream_app`: worker, sink, topics, audit, status, replay, mute. Settings: STREAM_* of the environment."""
+"""`python -m stream_app`: worker, performance, sink, topics, audit, status, replay, mute. Settings: STREAM_*."""
 
 from __future__ import annotations
 
 import signal
 import sys
 
-if __name__ == "__main__" and sys.argv[1:2] in (["worker"], ["sink"]) and sys.argv[2:3] != ["replay"]:
+if __name__ == "__main__" and sys.argv[1:2] in (["worker"], ["performance"], ["sink"]) and sys.argv[2:3] != ["replay"]:
     # Before the imports, which take most of a second: told to stop while they run, it stops, and that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,7 @@ from stream_app.alerting.command import sink
 from stream_app.audit import table as audit_table
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
+from stream_app.label_telemetry import LabelTelemetry
 from stream_app.muting import command as muting
 from stream_app.replay.command import replay
 from stream_app.settings import StreamSettings, load_settings
@@ -32,6 +33,9 @@ from stream_app.status.picture import picture_of
 from stream_app.status.reading import reading
 from stream_app.telemetry import Telemetry
 from stream_app.topic_layout import check_layout
+
+if TYPE_CHECKING:
+    from stream_app.lifecycle import Job
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +54,12 @@ _SELDOM_SECONDS = 30.0
 def worker() -> None:
     """Count predictions, compare windows and write alerts, until SIGTERM or SIGINT."""
     _run(_work)
+
+
+@cli.command()
+def performance() -> None:
+    """Count labels into windows of their predictions and report performance, until SIGTERM or SIGINT."""
+    _run(_perform)
 
 
 @cli.command()
@@ -133,17 +143,29 @@ def _lines(path: Path) -> list[str]:
 
 async def _work(settings: StreamSettings) -> int:
     from stream_app import lifecycle  # Faust takes half a second to import
+
+    return await _serve(settings, telemetry := Telemetry(), lifecycle.Worker(settings, telemetry))
+
+
+async def _perform(settings: StreamSettings) -> int:
+    from stream_app.performing import Performance
+
+    return await _serve(settings, telemetry := LabelTelemetry(), Performance(settings, telemetry))
+
+
+async def _serve(settings: StreamSettings, telemetry: Telemetry, job: Job) -> int:
+    from stream_app import lifecycle
     from stream_app.delivery.allocation import keep_freed_memory
     from stream_app.delivery.garbage import collect_seldom
 
     keep_freed_memory()
     collect_seldom()
-    telemetry, stop = Telemetry(), asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if settings.metrics_port is not None:
         log.info("metrics on port %s", telemetry.serve(settings.metrics_port))
-    await lifecycle.run(settings, telemetry, stop, _insist)
+    await lifecycle.run(settings, job, stop, _insist)
     return 0
 
 

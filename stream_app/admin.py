@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from stream_app.errors import BrokerError
 from stream_app.settings import StreamSettings
-from stream_app.topic_layout import Wanted, differing, told_to_be_larger, too_small, used, wanted
+from stream_app.topic_layout import Process, Wanted, differing, told_to_be_larger, too_small, used, wanted
 
 _VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
 _ANSWER_SECONDS = 10.0
@@ -151,9 +151,11 @@ def _compared(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: s
     return Outcome(topic.name, count, "mismatched" if faults else "exists", "; ".join(faults))
 
 
-async def used_configs(admin: AIOKafkaAdminClient, settings: StreamSettings) -> dict[str, dict[str, str]]:
-    """The settings of the topics that a worker needs, by full name. Raises BrokerError when Kafka does not tell."""
-    return await _configs(admin, used(settings))
+async def used_configs(
+    admin: AIOKafkaAdminClient, settings: StreamSettings, process: Process = "worker"
+) -> dict[str, dict[str, str]]:
+    """The settings of the topics that a process needs, by full name. Raises BrokerError when Kafka does not tell."""
+    return await _configs(admin, used(settings, process))
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -33,7 +33,7 @@ from stream_app.windowing.state import age_of
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
-_CLOCK = Clock(wall_ms=lambda: time.time_ns() // 1_000_000, seconds=time.monotonic)
+CLOCK = Clock(wall_ms=lambda: time.time_ns() // 1_000_000, seconds=time.monotonic)
 
 
 def create_app(
@@ -54,18 +54,18 @@ def create_app(
     app = App(settings.group, fetching=fetching(settings, predictions, partials), **faust_settings(settings))
     publisher = Publisher(app, to, settings.source)
 
-    source = TopicSource(app, predictions, layout.predictions)
+    source = TopicSource(app, predictions, layout.source)
     counts = app.state_table(
         "counts",
-        layout.predictions,
+        layout.source,
         age_of,
-        _restoring(lambda numbers: owned.restore(numbers), source, settings.counts_topic, failure),
+        restoring(lambda numbers: owned.restore(numbers), source, settings.counts_topic, failure),
     )
     name = settings.worker_id or f"{socket.gethostname()}/{os.getpid()}"
-    owned = Owned(window_config(settings), source, counts, publisher, baselines, _CLOCK, telemetry, name)
+    owned = Owned(window_config(settings), source, counts, publisher, baselines, CLOCK, telemetry, name)
     counting = Counting(
         *(predictions, limits(settings), owned, baselines, telemetry),
-        cannot_go_on=lambda words: _fail(failure, words),
+        cannot_go_on=lambda words: fail(failure, words),
     )
     silence = Silence(predictions, settings.idle_seconds, owned, telemetry)
 
@@ -74,11 +74,11 @@ def create_app(
         "windows",
         layout.partials,
         age_of_merged,
-        _restoring(lambda numbers: merging.restore(numbers), partials_source, settings.windows_topic, failure),
+        restoring(lambda numbers: merging.restore(numbers), partials_source, settings.windows_topic, failure),
     )
     merging = Merging(
-        *(partials, config, partials_source, merged, publisher, baselines, alerts, telemetry, _CLOCK),
-        cannot_go_on=lambda words: _fail(failure, words),
+        *(partials, config, partials_source, merged, publisher, baselines, alerts, telemetry, CLOCK),
+        cannot_go_on=lambda words: fail(failure, words),
     )
 
     @app.agent(app.batched_topic(predictions), name="count_predictions", concurrency=1)  # type: ignore[untyped-decorator]
@@ -95,6 +95,29 @@ def create_app(
     async def tick() -> None:
         await silence.tick()
 
+    report_unreadable(app, baselines, publisher, telemetry)
+    app.stored_next = lambda: {source.at(number): offset for number, offset in owned.next_offsets.items()}
+    connect(app, telemetry, failure, source, partials_source)
+    return app
+
+
+def connect(
+    app: App,
+    telemetry: Telemetry,
+    failure: asyncio.Future[StreamError],
+    source: TopicSource,
+    partials_source: TopicSource,
+) -> None:
+    """What is built is complete: say what is to be done when something happens to it."""
+    app.when_unwritten = lambda error: fail(failure, f"state could not be written ({error!r}): see the broker's limits")
+    app.when_rebalancing = lambda: telemetry.rebalance_began(CLOCK.seconds())
+    app.when_ready = lambda: _ready(telemetry, source, partials_source)
+    app.finalize()
+
+
+def report_unreadable(app: App, baselines: Baselines, publisher: Publisher, telemetry: Telemetry) -> None:
+    """Add the task that makes dead letters of the records of `baselines` that are none."""
+
     @app.task  # type: ignore[untyped-decorator]
     async def report_unreadable_baselines() -> None:
         while True:
@@ -103,33 +126,24 @@ def create_app(
                 lambda: publisher.dead_letters([letter]),  # noqa: B023  # awaited before the next one is taken
                 lambda pause: log.exception("%s is not on dead-letters yet, next try in %g s", letter.id, pause),  # noqa: B023
                 lambda: bool(app.should_stop),
-                _CLOCK,
+                CLOCK,
             )
             telemetry.dead_letters.labels(letter.reason).inc()
 
-    app.stored_next = lambda: {source.at(number): offset for number, offset in owned.next_offsets.items()}
-    app.when_unwritten = lambda error: _fail(
-        failure, f"state could not be written ({error!r}): see the broker's limits"
-    )
-    app.when_rebalancing = lambda: telemetry.rebalance_began(_CLOCK.seconds())
-    app.when_ready = lambda: _ready(telemetry, source, partials_source)
-    app.finalize()
-    return app
-
 
 def _ready(telemetry: Telemetry, source: TopicSource, partials_source: TopicSource) -> None:
-    telemetry.rebalance_ended(_CLOCK.seconds())
+    telemetry.rebalance_ended(CLOCK.seconds())
     log.info("ready: counting partitions %s, merging %s", sorted(source.partitions), sorted(partials_source.partitions))
 
 
-def _restoring(
+def restoring(
     restore: Callable[[Iterable[int]], None], source: TopicSource, topic: str, failure: asyncio.Future[StreamError]
 ) -> Callable[[], None]:
     """Faust drops what a recovery callback raises, and would begin with a state half read."""
 
     def restored() -> None:
         if (highest := max(source.partitions, default=-1)) >= source.count:
-            _fail(
+            fail(
                 failure,
                 f"partition {highest} of topic {source.topic} was added while this worker ran, and there is no state "
                 "for it: choose another STREAM_APP_ID, which gives new state topics, and create them with "
@@ -139,7 +153,7 @@ def _restoring(
         try:
             restore(source.partitions)
         except InvalidMessage as error:
-            _fail(
+            fail(
                 failure,
                 f"the state in topic {topic} cannot be read ({error}): run the version that wrote it, or choose "
                 "another STREAM_APP_ID to count everything anew",
@@ -148,6 +162,6 @@ def _restoring(
     return restored
 
 
-def _fail(failure: asyncio.Future[StreamError], words: str) -> None:
+def fail(failure: asyncio.Future[StreamError], words: str) -> None:
     if not failure.done():
         failure.set_result(StateError(words))

@@ -19,10 +19,14 @@ log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Hands each record of a topic to `learn`, in the order of its partition. learn: must not raise."""
+    """Hands each record of a topic to `learn`, in the order of its partition. learn: must not raise. since_ms: leave
+    out the records before that time, of a topic that is not compacted.
+    """
 
-    def __init__(self, bootstrap: str, topic: str, learn: Callable[[ConsumerRecord], None]) -> None:
-        self._bootstrap, self._topic, self._learn = bootstrap, topic, learn
+    def __init__(
+        self, bootstrap: str, topic: str, learn: Callable[[ConsumerRecord], None], since_ms: int | None = None
+    ) -> None:
+        self._bootstrap, self._topic, self._learn, self._since_ms = bootstrap, topic, learn, since_ms
         self._consumer: AIOKafkaConsumer | None = None
         self._follower: asyncio.Task[None] | None = None
         self._applied: dict[TopicPartition, int] = {}
@@ -35,6 +39,8 @@ class Follower:
         )
         try:
             await consumer.start()
+            if self._since_ms is not None:
+                await _seek(consumer, self._since_ms)
             self._consumer = consumer
             self._follower = asyncio.create_task(self._follow(consumer), name=f"follow {self._topic}")
             await self.refresh()
@@ -76,3 +82,10 @@ class Follower:
             async with self._moved:
                 self._applied = reached
                 self._moved.notify_all()
+
+
+async def _seek(consumer: AIOKafkaConsumer, since_ms: int) -> None:
+    found = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), since_ms))
+    ends = await consumer.end_offsets(list(found))
+    for tp, at in found.items():
+        consumer.seek(tp, ends[tp] if at is None else at.offset)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from contracts.topics import ALERT_MUTES, BASELINES, DRIFT_ALERTS
 from stream_app import admin
@@ -21,7 +21,7 @@ from stream_app.delivery.framework import App
 from stream_app.errors import BrokerError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
-from stream_app.topic_layout import check_kinds, check_layout
+from stream_app.topic_layout import Process, check_kinds, check_layout
 
 log = logging.getLogger(__name__)
 STOP_SECONDS, EARLY_SECONDS, _MARGIN_SECONDS = 30.0, 1.5, 0.5
@@ -32,27 +32,64 @@ Insist = Callable[[float, int], None]
 """Called with seconds after which this process must be gone, whatever hangs, and the exit status it then has."""
 
 
-async def run(settings: StreamSettings, telemetry: Telemetry, stop: asyncio.Event, insist: Insist) -> None:
+class Job(Protocol):
+    """What a process does, from the topics it follows to its Faust app."""
+
+    process: Process
+
+    async def follow(self) -> None:
+        """Read what has to be known from the start, then follow it. Raises StreamError."""
+
+    async def unfollow(self) -> None:
+        """Stop following."""
+
+    def app(self, existing: dict[str, int], failure: asyncio.Future[StreamError]) -> App:
+        """existing: partitions of every topic. failure: set when it cannot go on."""
+
+
+class Worker:
+    """Counts `predictions`."""
+
+    process: Process = "worker"
+
+    def __init__(self, settings: StreamSettings, telemetry: Telemetry) -> None:
+        self._settings, self._telemetry = settings, telemetry
+        self._config = merging_config(settings)
+        self._baselines = Baselines(settings.bootstrap, settings.topic(BASELINES))
+        topics = settings.topic(DRIFT_ALERTS), settings.topic(ALERT_MUTES)
+        self._alerts = Alerts(settings.bootstrap, *topics, self._config.policy.page_after)
+
+    async def follow(self) -> None:
+        """Baselines, alerts and mutes."""
+        await asyncio.gather(self._baselines.start(), self._alerts.start())
+
+    async def unfollow(self) -> None:
+        """See Job."""
+        await asyncio.gather(self._baselines.stop(), self._alerts.stop())
+
+    def app(self, existing: dict[str, int], failure: asyncio.Future[StreamError]) -> App:
+        """See Job."""
+        told = self._baselines, self._alerts
+        return create_app(self._settings, existing, self._config, *told, self._telemetry, failure)
+
+
+async def run(settings: StreamSettings, job: Job, stop: asyncio.Event, insist: Insist) -> None:
     """Work until `stop` is set, then finish, commit and leave the group. Raises StreamError when it cannot go on."""
-    config = merging_config(settings)
-    baselines = Baselines(settings.bootstrap, settings.topic(BASELINES))
-    topics = settings.topic(DRIFT_ALERTS), settings.topic(ALERT_MUTES)
-    alerts = Alerts(settings.bootstrap, *topics, config.policy.page_after)
     stopped = asyncio.create_task(stop.wait())
-    preparing = asyncio.create_task(_prepare(settings, baselines, alerts))
+    preparing = asyncio.create_task(_prepare(settings, job))
     await asyncio.wait({stopped, preparing}, return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():  # perhaps while it waits for Kafka
         insist(EARLY_SECONDS, 0)
         preparing.cancel()
         await asyncio.gather(preparing, return_exceptions=True)
-        await _stop_following(baselines, alerts)
+        await job.unfollow()
         return
     failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
-    app = create_app(settings, preparing.result(), config, baselines, alerts, telemetry, failure)
+    app = job.app(preparing.result(), failure)
     try:
         await serve(app, stopped, failure, insist)
     finally:
-        await _stop_following(baselines, alerts)
+        await job.unfollow()
 
 
 async def serve(app: App, stopped: asyncio.Task[Any], failure: asyncio.Future[StreamError], insist: Insist) -> None:
@@ -85,18 +122,14 @@ def cannot_go_on(reason: BaseException, name: str | None) -> str:
     return f"the worker cannot go on: {reason}"
 
 
-async def _prepare(settings: StreamSettings, baselines: Baselines, alerts: Alerts) -> dict[str, int]:
-    """Wait for the broker, check the topics, read baselines, alerts and mutes. The partitions of every topic."""
+async def _prepare(settings: StreamSettings, job: Job) -> dict[str, int]:
+    """Wait for the broker, check the topics, read what has to be known. The partitions of every topic."""
     async with admin.connected(settings, log.warning) as client:
         existing = await admin.partitions(client)
-        check_layout(settings, existing)
-        check_kinds(settings, await admin.used_configs(client, settings))
-    await asyncio.gather(baselines.start(), alerts.start())
+        check_layout(settings, existing, job.process)
+        check_kinds(settings, await admin.used_configs(client, settings, job.process))
+    await job.follow()
     return existing
-
-
-async def _stop_following(baselines: Baselines, alerts: Alerts) -> None:
-    await asyncio.gather(baselines.stop(), alerts.stop())
 
 
 def _check_start(starting: asyncio.Task[Any], failure: asyncio.Future[StreamError]) -> None:

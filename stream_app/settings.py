@@ -80,7 +80,7 @@ class StreamSettings(BaseSettings):
     )
     performance_min_labels: int = Field(200, ge=1, description="Fewer labels than this are not judged.")
     performance_min_coverage: float = Field(
-        0.5, ge=0, le=1, description="A window is judged when so much of it is labelled, or when it is final."
+        0.95, gt=0, le=1, description="A window is judged when so much of it is labelled, or when it is final."
     )
 
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Serve Prometheus metrics there; 0 takes any.")

@@ -31,6 +31,8 @@ PAGE = (
 class Telemetry:
     """The series of one process, in a registry of their own."""
 
+    prefix = _PREFIX
+
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
 
@@ -166,10 +168,10 @@ class Telemetry:
         return int(server.server_address[1])
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+        return Counter(f"{self.prefix}_{name}", text, labels, registry=self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+        return Gauge(f"{self.prefix}_{name}", text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"{_PREFIX}_{name}", text, buckets=buckets, registry=self.registry)
+        return Histogram(f"{self.prefix}_{name}", text, buckets=buckets, registry=self.registry)

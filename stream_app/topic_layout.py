@@ -8,6 +8,7 @@ retention deletes state, or a producer's clock decides what is late. All of it i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -17,9 +18,13 @@ from contracts.topics import (
     DEAD_LETTERS,
     DRIFT_ALERTS,
     DRIFT_REPORTS,
+    LABEL_PARTIALS,
+    LABELS,
+    PERFORMANCE,
     PREDICTIONS,
     TOPICS,
     WINDOW_PARTIALS,
+    Topic,
 )
 from stream_app.errors import TopicsError
 from stream_app.settings import StreamSettings
@@ -41,7 +46,15 @@ _MATTERS = {
     "message.timestamp.type": "producers' clocks would decide what is too old and what is ahead of its time",
 }
 _LARGEST = "max.message.bytes"
-_USED = (PREDICTIONS, WINDOW_PARTIALS, BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, ALERT_MUTES, DEAD_LETTERS)
+Process = Literal["worker", "performance"]
+_COUNTED: dict[Process, tuple[Topic, Topic]] = {
+    "worker": (PREDICTIONS, WINDOW_PARTIALS),
+    "performance": (LABELS, LABEL_PARTIALS),
+}
+_USED: dict[Process, tuple[Topic, ...]] = {
+    "worker": (BASELINES, DRIFT_REPORTS, DRIFT_ALERTS, ALERT_MUTES, DEAD_LETTERS),
+    "performance": (BASELINES, DRIFT_REPORTS, PERFORMANCE, DRIFT_ALERTS, ALERT_MUTES, DEAD_LETTERS),
+}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -53,14 +66,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Partitions of the topics that a worker reads or writes by partition."""
+    """Partitions of the topics that a process reads by partition: what it counts, and the partials of that."""
 
-    predictions: int
+    source: int
     partials: int
 
 
 def wanted(settings: StreamSettings, existing: Mapping[str, int], predictions: int | None = None) -> list[Wanted]:
-    """Every topic of Tidemark and the two state topics, which have as many partitions as what they are the state of.
+    """Every topic of Tidemark and the state topics, which have as many partitions as what they are the state of.
 
     existing: partitions by full name; an existing topic may have another number than ours. predictions: wish for the
     topic of that name, where it does not exist yet.
@@ -70,25 +83,26 @@ def wanted(settings: StreamSettings, existing: Mapping[str, int], predictions: i
     count = {name: existing.get(name, partitions) for name, partitions in wish.items()}
     return [
         *(Wanted(name, count[name], topic.broker_config()) for name, topic in zip(count, TOPICS, strict=True)),
-        Wanted(settings.counts_topic, count[settings.topic(PREDICTIONS)], _STATE_CONFIG),
-        Wanted(settings.windows_topic, count[settings.topic(WINDOW_PARTIALS)], _STATE_CONFIG),
+        *(
+            Wanted(state, count[settings.topic(source)], _STATE_CONFIG)
+            for process in _COUNTED
+            for source, state in _states(settings, process)
+        ),
     ]
 
 
-def check_layout(settings: StreamSettings, existing: Mapping[str, int]) -> Layout:
-    """Whether a worker may start. Raises TopicsError, one line that says what to do."""
-    if missing := [name for name in used(settings) if name not in existing]:
+def check_layout(settings: StreamSettings, existing: Mapping[str, int], process: Process = "worker") -> Layout:
+    """Whether a process may start. Raises TopicsError, one line that says what to do."""
+    if missing := [name for name in used(settings, process) if name not in existing]:
         raise TopicsError(f"missing topics: {', '.join(missing)}; create them with `python -m stream_app topics`")
-    layout = Layout(existing[settings.topic(PREDICTIONS)], existing[settings.topic(WINDOW_PARTIALS)])
-    pairs = ((PREDICTIONS, settings.counts_topic), (WINDOW_PARTIALS, settings.windows_topic))
-    for source, state in pairs:
+    for source, state in _states(settings, process):
         if existing[state] != existing[settings.topic(source)]:
             raise TopicsError(
                 f"topic {state} has {existing[state]} partitions, {settings.topic(source)} has "
                 f"{existing[settings.topic(source)]}: choose another STREAM_APP_ID, which gives new state topics, and "
                 "create them with `python -m stream_app topics`"
             )
-    return layout
+    return Layout(*(existing[settings.topic(topic)] for topic in _COUNTED[process]))
 
 
 def check_kinds(settings: StreamSettings, configs: Mapping[str, Mapping[str, str]]) -> None:
@@ -104,9 +118,19 @@ def check_kinds(settings: StreamSettings, configs: Mapping[str, Mapping[str, str
             )
 
 
-def used(settings: StreamSettings) -> list[str]:
-    """Full names of the topics that a worker needs."""
-    return [*(settings.topic(topic) for topic in _USED), settings.counts_topic, settings.windows_topic]
+def used(settings: StreamSettings, process: Process = "worker") -> list[str]:
+    """Full names of the topics that a process needs."""
+    topics = (*_COUNTED[process], *_USED[process])
+    return [*(settings.topic(topic) for topic in topics), *(state for _, state in _states(settings, process))]
+
+
+def _states(settings: StreamSettings, process: Process) -> list[tuple[Topic, str]]:
+    """What is counted, and the topic that its state is in."""
+    names = {
+        "worker": (settings.counts_topic, settings.windows_topic),
+        "performance": (settings.labels_topic, settings.revisions_topic),
+    }
+    return list(zip(_COUNTED[process], names[process], strict=True))
 
 
 def differing(topic: Wanted, config: Mapping[str, str]) -> list[tuple[str, str | None, str]]:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from contracts.topics import DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, WINDOW_PARTIALS
+from contracts.topics import DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, WINDOW_PARTIALS, Topic
 from stream_app.agents.merging import MergingConfig
 from stream_app.agents.publishing import Address, Addresses
 from stream_app.alerting.policy_config import InvalidPolicy, PolicyConfig
 from stream_app.drift.rule import PRESETS, DecisionRule
 from stream_app.errors import SettingsError
+from stream_app.labelling.decoding import LabelLimits
+from stream_app.labelling.partition import LabelConfig
+from stream_app.performance.rule import RULE, PerformanceRule
 from stream_app.settings import StreamSettings
 from stream_app.windowing.decoding import Limits
 from stream_app.windowing.merger import MergerConfig
@@ -65,8 +68,32 @@ def policy_config(settings: StreamSettings) -> PolicyConfig:
         raise SettingsError(f"STREAM_PAGE_AFTER, STREAM_PAGE_OF_LAST: {error}") from error
 
 
-def addresses(settings: StreamSettings, existing: Mapping[str, int]) -> Addresses:
-    """Where a worker writes. existing: the partitions that the broker has, by full name."""
-    names = map(settings.topic, (WINDOW_PARTIALS, DRIFT_REPORTS, DRIFT_ALERTS, DEAD_LETTERS))
-    partials, reports, alerts, dead_letters = (Address(name, existing[name]) for name in names)
-    return Addresses(partials=partials, reports=reports, alerts=alerts, dead_letters=dead_letters)
+def label_config(settings: StreamSettings) -> LabelConfig:
+    """How time is cut where labels are counted."""
+    milliseconds = (round(seconds * 1000) for seconds in (settings.label_delay_seconds, settings.lateness_seconds))
+    return LabelConfig(settings.window_seconds * 1000, *milliseconds)
+
+
+def label_limits(settings: StreamSettings) -> LabelLimits:
+    """How far a label's times may be from its record's. Of older predictions every label is late, at the best."""
+    oldest = settings.label_delay_seconds + settings.window_seconds + settings.max_age_seconds
+    return LabelLimits(round(settings.max_future_seconds * 1000), round(oldest * 1000))
+
+
+def performance_rule(settings: StreamSettings) -> PerformanceRule:
+    """The rule with what this installation asks of labels."""
+    return msgspec.structs.replace(
+        RULE, labels=settings.performance_min_labels, coverage=settings.performance_min_coverage
+    )
+
+
+def addresses(
+    settings: StreamSettings,
+    existing: Mapping[str, int],
+    partials: Topic = WINDOW_PARTIALS,
+    reports: Topic = DRIFT_REPORTS,
+) -> Addresses:
+    """Where a process writes. existing: the partitions that the broker has, by full name."""
+    names = map(settings.topic, (partials, reports, DRIFT_ALERTS, DEAD_LETTERS))
+    parts, told, alerts, dead_letters = (Address(name, existing[name]) for name in names)
+    return Addresses(partials=parts, reports=told, alerts=alerts, dead_letters=dead_letters)

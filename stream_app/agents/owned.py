@@ -87,6 +87,10 @@ class Owning(Generic[P]):
     async def _send(self, number: int, epoch: int) -> None:
         """Send what is final and, once acknowledged, delete it."""
 
+    def _is_due(self, number: int) -> bool:
+        """Whether there is something to send."""
+        return self.partition(number).ended > 0
+
     def partition(self, number: int) -> P:
         """Its state. Raises InvalidMessage when that cannot be read."""
         if number not in self._partitions:
@@ -112,7 +116,7 @@ class Owning(Generic[P]):
         return number in self._handing
 
     async def hand_on_soon(self, number: int, epoch: int) -> None:
-        """Where a window has ended, hand it on at once, for its report waits for that.
+        """Where something is due (a window that has ended), hand it on at once, for a report waits for that.
 
         Under the partition's lock. Counting does not wait for it, unless more than MOST_ENDED wait. Raises Lost.
         """
@@ -138,13 +142,13 @@ class Owning(Generic[P]):
         await asyncio.gather(*self._handing.values(), return_exceptions=True)
 
     def _begin(self, number: int, epoch: int) -> None:
-        if not self.is_handing_on(number) and self.partition(number).ended and not self._pause_left(number):
+        if not self.is_handing_on(number) and self._is_due(number) and not self._pause_left(number):
             task = self._handing[number] = asyncio.create_task(self._hand_on_all(number, epoch))
             task.add_done_callback(lambda task: self._handed_on(number, task))
 
     async def _hand_on_all(self, number: int, epoch: int) -> None:
         self.check(epoch)
-        while self.partition(number).ended:
+        while self._is_due(number):
             await self._send_due(number, epoch)
             await self._say(number, epoch, silent=False)
             self.check(epoch)

@@ -15,8 +15,17 @@ import msgspec
 
 from contracts.alerts import DriftAlert, encode_alert
 from contracts.dead_letters import DeadLetter, encode_dead_letter
-from contracts.headers import DEAD_LETTERED, DRIFT_ALERTED, DRIFT_REPORTED, Headers, cloud_event
+from contracts.headers import (
+    DEAD_LETTERED,
+    DRIFT_ALERTED,
+    DRIFT_REPORTED,
+    PERFORMANCE_REPORTED,
+    Headers,
+    cloud_event,
+)
+from contracts.label_partials import LabelPartial, encode_label_partial
 from contracts.partials import Heartbeat, PartialAggregate, encode_partial
+from contracts.performance import PerformanceReport, encode_performance
 from contracts.reports import DriftReport, encode_report
 from contracts.topics import partition_of
 from stream_app.agents.ports import Outlet
@@ -32,7 +41,9 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a worker writes."""
+    """Where a worker writes. partials, reports: `window-partials` and `drift-reports`, or where labels are counted
+    `label-partials` and `performance`.
+    """
 
     partials: Address
     reports: Address
@@ -50,21 +61,14 @@ class Publisher:
 
     async def partials(self, partials: Iterable[PartialAggregate]) -> None:
         """Final counts, each to its model's partition; returns when all are acknowledged."""
-        to = self._to.partials
-        acks = [
-            await self._outlet.publish(
-                to.topic,
-                encode_partial(partial),
-                key=partial.model.encode(),
-                partition=partition_of(partial.model.encode(), to.partitions),
-                headers=[],
-            )
-            for partial in partials
-        ]
-        await asyncio.gather(*acks)
+        await self._parts((partial.model, encode_partial(partial)) for partial in partials)
+
+    async def label_partials(self, parts: Iterable[LabelPartial]) -> None:
+        """How windows stand, likewise."""
+        await self._parts((part.model, encode_label_partial(part)) for part in parts)
 
     async def heartbeat(self, heartbeat: Heartbeat) -> None:
-        """To every partition of `window-partials`, as any may hold windows. A lost one is made good by the next."""
+        """To every partition of the partials' topic, as any may hold windows. A lost one is made good by the next."""
         to, value = self._to.partials, encode_partial(heartbeat)
         for number in range(to.partitions):
             ack = await self._outlet.publish(to.topic, value, key=None, partition=number, headers=[])
@@ -74,6 +78,11 @@ class Publisher:
         """To `drift-reports`, acknowledged."""
         headers = self._headers(DRIFT_REPORTED, report.id)
         await self._keyed(self._to.reports, report.model.encode(), encode_report(report), headers)
+
+    async def performance(self, report: PerformanceReport) -> None:
+        """To `performance`, acknowledged."""
+        headers = self._headers(PERFORMANCE_REPORTED, report.id)
+        await self._keyed(self._to.reports, report.model.encode(), encode_performance(report), headers)
 
     async def alert(self, alert: DriftAlert) -> None:
         """To `drift-alerts`, acknowledged."""
@@ -92,6 +101,21 @@ class Publisher:
                     to.topic, encode_dead_letter(letter), key=key, partition=number, headers=headers
                 )
             )
+        await asyncio.gather(*acks)
+
+    async def _parts(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """parts: each with its model."""
+        to = self._to.partials
+        acks = [
+            await self._outlet.publish(
+                to.topic,
+                value,
+                key=model.encode(),
+                partition=partition_of(model.encode(), to.partitions),
+                headers=[],
+            )
+            for model, value in parts
+        ]
         await asyncio.gather(*acks)
 
     async def _keyed(self, to: Address, key: bytes, value: bytes, headers: Headers) -> None:

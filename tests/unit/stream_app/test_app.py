@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from stream_app.agents.configured import merging_config
 from stream_app.alerting.known_alerts import Alerts
-from stream_app.app import _restoring, create_app
+from stream_app.app import restoring, create_app
 from stream_app.baselines import Baselines
 from stream_app.errors import BrokerError, StreamError
 from stream_app.lifecycle import cannot_go_on, serve
@@ -65,10 +65,10 @@ class _Assigned:
 async def test_a_partition_that_is_added_while_a_worker_runs_ends_it_with_one_line() -> None:
     failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
     restored: list[frozenset[int]] = []
-    _restoring(restored.append, _Assigned(0, 7), "counts-changelog", failure)()
+    restoring(restored.append, _Assigned(0, 7), "counts-changelog", failure)()
     assert restored == [{0, 7}]
     assert not failure.done()
-    _restoring(restored.append, _Assigned(3, 8), "counts-changelog", failure)()
+    restoring(restored.append, _Assigned(3, 8), "counts-changelog", failure)()
     assert restored == [{0, 7}]
     assert str(failure.result()).startswith("partition 8 of topic predictions was added while this worker ran")
     assert "STREAM_APP_ID" in str(failure.result())

@@ -90,7 +90,7 @@ def test_a_prefix_keeps_topics_group_and_state_of_two_installations_apart() -> N
 def test_another_app_id_shares_nothing_between_the_stages_and_everything_else() -> None:
     one, other = (settings(app_id=name) for name in ("x", "y"))
     private = {topic.name for topic in TOPICS if one.topic(topic) != other.topic(topic)}
-    assert private == {"window-partials"}
+    assert private == {"window-partials", "label-partials"}
     assert (one.group, one.counts_topic, one.windows_topic) != (other.group, other.counts_topic, other.windows_topic)
 
 

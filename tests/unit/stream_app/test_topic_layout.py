@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.topics import PREDICTIONS, TOPICS, WINDOW_PARTIALS
+from contracts.topics import LABEL_PARTIALS, PREDICTIONS, TOPICS, WINDOW_PARTIALS
 from stream_app.errors import TopicsError
 from stream_app.settings import StreamSettings
-from stream_app.topic_layout import Layout, check_kinds, check_layout, wanted
+from stream_app.topic_layout import Layout, check_kinds, check_layout, used, wanted
 
 SETTINGS = StreamSettings(bootstrap="127.0.0.1:9092", topic_prefix="x.")
 
@@ -19,11 +19,23 @@ def present(**other: int) -> dict[str, int]:
     }
 
 
-def test_every_topic_of_the_contracts_and_both_state_topics_are_wanted() -> None:
+def test_every_topic_of_the_contracts_and_the_state_topics_are_wanted() -> None:
     names = {topic.name for topic in wanted(SETTINGS, {})}
-    shared = {f"x.{topic.name}" for topic in TOPICS if topic is not WINDOW_PARTIALS}
+    shared = {f"x.{topic.name}" for topic in TOPICS if topic not in (WINDOW_PARTIALS, LABEL_PARTIALS)}
     own = {f"x.tidemark-{name}" for name in ("window-partials", "counts-changelog", "windows-changelog")}
+    own |= {"x.tidemark-label-partials"}
+    own |= {f"x.tidemark-performance-{name}-changelog" for name in ("labels", "revisions")}
     assert names == shared | own
+
+
+def test_a_worker_needs_no_topic_of_the_labels_and_what_counts_labels_needs_none_of_the_predictions() -> None:
+    for process, other in (("worker", "label"), ("performance", "predictions")):
+        needed = [name for name in used(SETTINGS, process) if other not in name and "partials" not in name]
+        own = {name for name in used(SETTINGS, process) if "partials" in name}
+        assert own == {"x.tidemark-window-partials" if process == "worker" else "x.tidemark-label-partials"}
+        assert sorted([*needed, *own]) == sorted(used(SETTINGS, process))
+        existing = {name: count for name, count in present().items() if name in used(SETTINGS, process)}
+        assert check_layout(SETTINGS, existing, process) == Layout(8, 4)
 
 
 def test_a_state_topic_has_as_many_partitions_as_what_it_is_the_state_of() -> None:
