@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from stream_app.agents.configured import merging_config
 from stream_app.alerting.known_alerts import Alerts
-from stream_app.app import restoring, create_app
+from stream_app.app import create_app, restoring
 from stream_app.baselines import Baselines
 from stream_app.errors import BrokerError, StreamError
 from stream_app.lifecycle import cannot_go_on, serve
