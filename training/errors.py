@@ -9,7 +9,7 @@ TrainingError
 ├── PublishError       Kafka refused or could not be reached
 ├── GateError          a gate that cannot be asked: what it needs is missing
 ├── PromotionError     a version that may not be promoted now, or nothing to roll back to
-├── CollectError       there is nothing to collect, or it cannot be read or written
+├── CollectError       there is nothing to collect, or it cannot be written
 ├── ConfigError        a field of training.yaml that is wrong or missing
 └── SettingsError      a TRAINING_* setting, or a name on the command line, that is wrong or missing
 """
@@ -46,7 +46,7 @@ class PublishError(TrainingError):
 
 
 class CollectError(TrainingError):
-    """Predictions and labels cannot be collected: there are none, or Kafka or the disk refused."""
+    """Predictions and labels cannot be collected: there are none, or the disk refused."""
 
 
 class GateError(TrainingError):

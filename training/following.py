@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -13,8 +13,8 @@ from contracts.topics import Topic
 from training.errors import PublishError
 
 _ANSWER_SECONDS = 15.0
-Beginnings = Mapping[Topic, int | None]
-"""Topic -> the moment to begin at, milliseconds UTC by the broker's clock; None: at the beginning."""
+Beginnings = Sequence[tuple[Topic, int | None]]
+"""Topics, each with the moment to begin at, milliseconds UTC by the broker's clock; None: at the beginning."""
 
 
 class Following:
@@ -24,24 +24,28 @@ class Following:
         self._consumer, self._topics, self._bootstrap = consumer, topics, bootstrap
         self._ends: dict[TopicPartition, int] = {}
 
-    async def begin(self, since: Beginnings) -> None:
+    async def begin(self, beginnings: Mapping[str, int | None]) -> None:
         """Go to where reading begins. Raises PublishError where a topic is not there."""
         partitions: dict[TopicPartition, int | None] = {}
-        await self._consumer.topics()  # asks for the metadata of all: of one alone it would not be known yet
-        for name, topic in self._topics.items():
-            numbers = self._consumer.partitions_for_topic(name)
+        cluster = await self._consumer._client.fetch_all_metadata()  # the consumer's own is as old as its connection
+        for name in self._topics:
+            numbers = cluster.partitions_for_topic(name)
             if not numbers:
                 raise PublishError(
                     f"Kafka at {self._bootstrap} has no topic {name!r}: run `python -m stream_app topics`"
                 )
-            partitions |= {TopicPartition(name, number): since[topic] for number in numbers}
-        self._consumer.assign(list(partitions))
-        self._ends = await self._consumer.end_offsets(list(partitions))
+            partitions |= {TopicPartition(name, number): beginnings[name] for number in numbers}
+        everywhere = list(partitions)
+        begins, self._ends = [
+            await asked(everywhere) for asked in (self._consumer.beginning_offsets, self._consumer.end_offsets)
+        ]
         timed = {one: at for one, at in partitions.items() if at is not None}
         found = await self._consumer.offsets_for_times(timed) if timed else {}
+        # No await from here on: the consumer would begin where it likes.
+        self._consumer.assign(everywhere)
         for one, at in partitions.items():
             if at is None:
-                await self._consumer.seek_to_beginning(one)
+                self._consumer.seek(one, begins[one])
             else:  # nothing is that young: what comes from now on is
                 offset = found.get(one)
                 self._consumer.seek(one, self._ends[one] if offset is None else offset.offset)
@@ -65,15 +69,20 @@ class Following:
 @asynccontextmanager
 async def following(bootstrap: str, prefix: str, since: Beginnings) -> AsyncIterator[Following]:
     """A connection that follows the topics. Raises PublishError when Kafka does not answer, or lacks one of them."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",  # where retention has taken what was to come next
+    )
     try:
         await asyncio.wait_for(consumer.start(), _ANSWER_SECONDS)
     except (KafkaError, OSError, TimeoutError) as error:
         await consumer.stop()
         raise PublishError(f"Kafka at {bootstrap} does not answer ({error!r}): is it running?") from error
     try:
-        follower = Following(consumer, {topic.named(prefix): topic for topic in since}, bootstrap)
-        await follower.begin(since)
+        follower = Following(consumer, {topic.named(prefix): topic for topic, _ in since}, bootstrap)
+        await follower.begin({topic.named(prefix): at for topic, at in since})
         yield follower
     finally:
         await consumer.stop()

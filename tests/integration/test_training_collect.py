@@ -19,7 +19,7 @@ from tests.builders import NOON, a_schema, reference_columns
 from tests.servers.verbs import Broker
 from training.collecting.collect import Wish, collect
 from training.data import load
-from training.errors import CollectError
+from training.errors import CollectError, PublishError
 
 ROWS = 400
 MINUTE = timedelta(minutes=1)
@@ -92,10 +92,10 @@ async def test_nothing_to_collect_is_said_with_what_was_seen(
 
 
 async def test_a_topic_that_is_not_there_is_named(kafka: Broker, namespace: str, tmp_path: Path) -> None:
-    with pytest.raises(CollectError, match=f"has no topic '{namespace}predictions'.*stream_app topics"):
+    with pytest.raises(PublishError, match=f"has no topic '{namespace}predictions'.*stream_app topics"):
         await collect(WISH, tmp_path / "none", kafka.bootstrap, namespace)
 
 
 async def test_a_broker_that_is_away_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CollectError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
+    with pytest.raises(PublishError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
         await collect(WISH, tmp_path / "none", "127.0.0.1:1", "")

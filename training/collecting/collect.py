@@ -19,14 +19,15 @@ from contracts.labels import decode_label
 from contracts.schema import FeatureSchema
 from contracts.topics import LABELS, PREDICTIONS
 from training.collecting.joined import ENTITY, EVENT_TIME, TRUTH, Joined, Tally, column
-from training.collecting.topics import connected
 from training.data import load
 from training.description import FILE_NAME, Description, read_description
 from training.errors import CollectError, DataError
+from training.following import following
 from training.retraining.known import Span
 from training.tables import read_table
 
 ROWS, SUMMARY = "rows.parquet", "collected.json"
+_WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Collected(msgspec.Struct, frozen=True):
 
 
 async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Collected:
-    """Write the data set into `folder`, which must not hold one. Raises CollectError, DataError."""
+    """Write the data set into `folder`, which must not hold one. Raises CollectError, DataError, PublishError."""
     if (folder / FILE_NAME).exists():
         raise CollectError(f"{folder} holds a data set already: choose another folder, or remove it")
     joined, unreadable = await _read(wish, bootstrap, prefix)
@@ -83,17 +84,16 @@ async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Coll
 
 async def _read(wish: Wish, bootstrap: str, prefix: str) -> tuple[Joined, int]:
     joined, unreadable = Joined(wish.model, wish.since, wish.until, wish.leave_out), 0
-    async with connected(bootstrap, prefix) as topics:
-        async for record in topics.records(PREDICTIONS):
-            try:
-                joined.add_event(decode_event(record.value or b""))
-            except InvalidEvent:
-                unreadable += 1
-        async for record in topics.records(LABELS):
-            try:
-                joined.add_label(decode_label(record.value or b""))
-            except InvalidEvent:
-                unreadable += 1
+    async with following(bootstrap, prefix, ((PREDICTIONS, None), (LABELS, None))) as topics:
+        while not await topics.caught_up():
+            for topic, record in await topics.take(_WAIT_SECONDS):
+                try:
+                    if topic is PREDICTIONS:
+                        joined.add_event(decode_event(record.value or b""))
+                    else:
+                        joined.add_label(decode_label(record.value or b""))
+                except InvalidEvent:
+                    unreadable += 1
     return joined, unreadable
 
 

@@ -67,7 +67,7 @@ class Drive:
         """
         champion, rollout = await asyncio.to_thread(self._begun, version)
         since = milliseconds(rollout.since)
-        beginnings = {PREDICTIONS: since, MODEL_EVENTS: since, PERFORMANCE: None}
+        beginnings = ((PREDICTIONS, since), (MODEL_EVENTS, since), (PERFORMANCE, None))
         watched = Watched(self._registered.model, champion, rollout)
         async with following(self._events.bootstrap, self._events.topic_prefix, beginnings) as topics:
             looked = self._tools.seconds()
