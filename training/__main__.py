@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from training import commands_collect, commands_gate, commands_promotion, commands_rollout, commands_train
+from training import (
+    commands_collect,
+    commands_gate,
+    commands_promotion,
+    commands_rollout,
+    commands_train,
+    commands_watch,
+)
 from training.errors import DataError
 from training.options import Threshold, Window, check_threshold
 from training.settings import read_settings
@@ -112,7 +119,7 @@ def _length(window: str | None) -> int | None:
     return None if window is None else window_length(window)
 
 
-for commands in (commands_gate, commands_promotion, commands_rollout, commands_collect):
+for commands in (commands_gate, commands_promotion, commands_rollout, commands_collect, commands_watch):
     commands.add_to(app)
 
 if __name__ == "__main__":

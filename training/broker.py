@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from contracts.headers import Headers
@@ -71,20 +71,16 @@ class Broker:
             await producer.stop()
 
     async def _read(self, topic: str) -> list[ConsumerRecord]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        )
         records: list[ConsumerRecord] = []
         try:
             await consumer.start()
-            await consumer.topics()  # asks for the metadata of all: of one alone it would not be known yet
-            found = self._there(topic, consumer.partitions_for_topic(topic))
-            partitions = [TopicPartition(topic, number) for number in sorted(found)]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            for partition in partitions:
-                await consumer.seek_to_beginning(partition)
-            while [one for one in partitions if await consumer.position(one) < ends[one]]:
-                fetched = await consumer.getmany(timeout_ms=200)
-                for batch in fetched.values():
+            self._there(topic, consumer.partitions_for_topic(topic))
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+            while [one for one, end in ends.items() if await consumer.position(one) < end]:
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
                     records += batch
         finally:
             await consumer.stop()

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     broker_wait_seconds: 0: Kafka must be there at the start. More: it may come up while the model is fitted, and
     publishing is tried again for so long. code_revision: recorded with each version; without it
     `git rev-parse HEAD` is asked. approve: manual: the last step of a rollout waits for a person's `promote`.
+    work: folder of the retrainings that are at work, and of what they learnt from.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     broker_wait_seconds: float = Field(0.0, ge=0)
     code_revision: str | None = None
     approve: Literal["auto", "manual"] = "auto"
+    work: Path = Path("var/retraining")
 
     @field_validator("bootstrap")
     @classmethod

@@ -79,9 +79,9 @@ def verdict(wrong: list[str], right: str, **figures: float) -> Verdict:
     return failed("; ".join(wrong), **figures) if wrong else passed(right, **figures)
 
 
-NO_CHAMPION = passed("no champion: nothing to compare with")
-
-
 def _rounded(figures: dict[str, float]) -> dict[str, float]:
     """To six digits: a report is read by people."""
     return {name: float(f"{value:.6g}") for name, value in figures.items()}
+
+
+NO_CHAMPION = passed("no champion: nothing to compare with")

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from training.evaluate import Labels
-from training.gates.evidence import Evidence, Verdict, verdict
+from training.gates.evidence import Champion, Evidence, Verdict, verdict
 from training.gates.rules import Rules
 
 _GROUPS, _SEED = 50, 0
@@ -25,8 +25,7 @@ def leak(evidence: Evidence, rules: Rules) -> Verdict:
     alone = {str(name): alone_auc(evidence.features[name], evidence.labels) for name in evidence.features.columns}
     strongest = max(alone, key=lambda name: alone[name])
     auc = float(roc_auc_score(evidence.labels, evidence.scores))
-    # as the champion was when it was young: on rows from a changed world one feature may well beat it
-    beside = None if champion is None else champion.baseline.performance.get("auc")
+    beside = None if champion is None else _best(champion, evidence.labels)
     wrong = []
     for name, value in sorted(alone.items(), key=lambda item: -item[1]):
         if value > rule.alone:
@@ -46,6 +45,14 @@ def leak(evidence: Evidence, rules: Rules) -> Verdict:
         alone=alone[strongest],
         auc=auc,
     )
+
+
+def _best(champion: Champion, labels: Labels) -> float:
+    """The champion's AUC when it was young or on these rows, whichever is better: on rows from a changed world one
+    honest feature may well beat it.
+    """
+    now = [] if champion.scores is None else [float(roc_auc_score(labels, champion.scores))]
+    return max([champion.baseline.performance.get("auc", 0.5), *now])
 
 
 def alone_auc(column: pd.Series, labels: Labels) -> float:

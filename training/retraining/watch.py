@@ -19,7 +19,7 @@ from training.errors import PromotionError
 from training.following import following
 from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance
 from training.retraining.policy import Decision, Rules, decide
-from training.retraining.work import Outcome, Work, Workshop, begin, go_on, unfinished
+from training.retraining.work import Outcome, Workshop, begin, go_on, new_work, unfinished
 
 _LOOK_SECONDS = 0.5
 _TOPICS = (MODEL_EVENTS, DRIFT_ALERTS, PERFORMANCE)
@@ -83,15 +83,9 @@ class Watch:
     async def _retrain(self, known: Known, decision: Decision) -> Outcome:
         shop, heard = self._shop, known.heard
         if heard is None or decision.trigger is None:
-            raise AssertionError("a decision to retrain has a trigger, and was heard at some time")
-        work = Work(
-            id=f"{self._model}-{known.version}-{heard:%Y%m%dT%H%M%S}",
-            model=self._model,
-            champion=known.version,
-            trigger=decision.trigger,
-            reason=decision.reason,
-            heard=heard,
-            leave_out=decision.leave_out,
+            raise ValueError("a decision to retrain has a trigger, and was heard at some time")
+        work = await asyncio.to_thread(
+            lambda: new_work(shop, str(decision.trigger), decision.reason, heard, decision.leave_out)
         )
         await asyncio.to_thread(begin, shop, work)
         return await asyncio.to_thread(go_on, shop, work)

@@ -23,7 +23,7 @@ import msgspec
 from contracts.model_events import ModelEvent, ModelEventKind
 from training.asked import asked_by_config
 from training.collecting.collect import Wish, collect
-from training.errors import PublishError, RegistryError, TrainingError
+from training.errors import PromotionError, PublishError, RegistryError, TrainingError
 from training.gate_run import Wish as GateWish
 from training.gate_run import run_gates
 from training.gate_words import summary
@@ -88,6 +88,22 @@ class Outcome:
 
     how: How
     reason: str
+
+
+def new_work(shop: Workshop, trigger: str, reason: str, heard: datetime, leave_out: tuple[Span, ...] = ()) -> Work:
+    """A retraining for the champion of this moment. Raises PromotionError where there is none."""
+    model, champion = shop.registered.model, shop.registered.marks().champion
+    if champion is None:
+        raise PromotionError(f"{model} has no champion: `python -m training promote VERSION`")
+    return Work(
+        id=f"{model}-{champion}-{heard:%Y%m%dT%H%M%S}",
+        model=model,
+        champion=champion,
+        trigger=trigger,
+        reason=reason,
+        heard=heard,
+        leave_out=leave_out,
+    )
 
 
 def begin(shop: Workshop, work: Work) -> None:
