@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -96,6 +96,7 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     estimated: Estimated | None = None
     v: Literal[1] = 1
+    subject: ClassVar[Literal["drift"]] = "drift"
 
     def verdict(self, feature: str) -> FeatureVerdict | None:
         """The verdict on one feature, None where it was not compared."""

@@ -11,8 +11,11 @@ from msgspec.structs import replace
 from contracts.alerts import AlertFeature, DriftAlert, Severity, Transition, alert_id, incident_id
 from contracts.findings import Cause, ModelEffect, ScoreChange
 from contracts.reports import FeatureVerdict, report_id
+from stream_app.alerting.performance_judging import judged_performance
 from stream_app.alerting.policy_config import PolicyConfig
+from stream_app.alerting.policy_state import PolicyState
 from tests.alerting import HOUR, a_report, a_verdict, harmless, told, window
+from tests.performance import a_performance_report
 
 INCIDENT = incident_id("flights", "3", window(2))
 
@@ -85,6 +88,20 @@ RAISE, ESCALATE, REMIND, RESOLVE = LIFE
     2, *((verdict, range(1, 3)) for verdict in (DISTANCE, CARRIER, *map(a_verdict, ("temp", "dewp", "wind"))))
 )
 (HARMLESS,) = made(2, (harmless("seats"), range(1, 3)))
+
+
+def performance_alerts() -> list[DriftAlert]:
+    """Of a version whose AUC is down in windows 1 to 4, and log loss too in 3 and 4, and then back: raise, escalate and
+    resolve."""
+    down = [{"auc": 0.725}] * 2 + [{"auc": 0.72, "log_loss": 0.5}] * 2 + [{}] * 3
+    state, alerts = PolicyState(), []
+    for number, now in enumerate(down, start=1):
+        state, some = judged_performance(a_performance_report(number, **now), state, CONFIG)
+        alerts += some
+    return alerts
+
+
+PERFORMANCE = tuple(performance_alerts())
 
 
 def crowded(features: int, text: int = 10) -> DriftAlert:

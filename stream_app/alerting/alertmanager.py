@@ -19,13 +19,13 @@ import msgspec
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from contracts.alerts import DriftAlert, Severity
+from contracts.alerts import DriftAlert, Severity, Subject
 from stream_app.alerting.http_post import HttpPost
 from stream_app.alerting.http_settings import HttpSettings
 from stream_app.alerting.particulars import first, instant, line, window
 from stream_app.alerting.settings import load
 
-ALERTNAME = "TidemarkDrift"
+ALERTNAMES: dict[Subject, str] = {"drift": "TidemarkDrift", "performance": "TidemarkPerformance"}
 PATH = "/api/v2/alerts"
 FIRING: tuple[Severity, ...] = ("harmless", "warning", "critical")
 """Severities that an open incident may have."""
@@ -117,7 +117,7 @@ def posted(alert: DriftAlert, ending: Sequence[Severity], now: datetime, hold: t
 
 def _labels(alert: DriftAlert, severity: Severity) -> dict[str, str]:
     return {
-        "alertname": ALERTNAME,
+        "alertname": ALERTNAMES[alert.subject],
         "model": alert.model,
         "version": alert.version,
         "incident": alert.incident,

@@ -12,7 +12,7 @@ from datetime import datetime
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from contracts.alerts import decode_alert
+from contracts.alerts import Subject, decode_alert
 from contracts.errors import InvalidMessage
 from contracts.mutes import Mute, decode_mute, in_force
 from stream_app import present
@@ -38,10 +38,10 @@ def learn(record: ConsumerRecord, mutes: dict[bytes, Mute]) -> None:
 
 
 class Alerts:
-    """See the module's head. page_after: of the policy."""
+    """See the module's head. page_after: of the policy. subject: whose states are asked for."""
 
-    def __init__(self, bootstrap: str, alerts: str, mutes: str, page_after: int) -> None:
-        self._bootstrap, self._topic, self._page_after = bootstrap, alerts, page_after
+    def __init__(self, bootstrap: str, alerts: str, mutes: str, page_after: int, subject: Subject = "drift") -> None:
+        self._bootstrap, self._topic, self._page_after, self._subject = bootstrap, alerts, page_after, subject
         self._rebuilt: dict[Version, PolicyState] = {}
         self._mutes: dict[bytes, Mute] = {}
         self._follower = Follower(bootstrap, mutes, lambda record: learn(record, self._mutes))
@@ -57,7 +57,7 @@ class Alerts:
                     log.warning("%s/%s offset %s: %s", record.topic, record.partition, record.offset, error)
         except KafkaError as error:
             raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
-        self._rebuilt = rebuilt(alerts, self._page_after)
+        self._rebuilt = rebuilt(alerts, self._page_after, self._subject)
         await self._follower.start()
 
     async def stop(self) -> None:

@@ -119,7 +119,7 @@ def _payload(alert: DriftAlert, told: int) -> dict[str, Any]:
         "severity": _SEVERITIES[alert.severity],
         "timestamp": instant(alert.window_end),
         "component": cut(alert.model, SUMMARY),
-        "class": "drift storm" if alert.storm else "drift",
+        "class": "drift storm" if alert.storm else alert.subject,
         "custom_details": details,
     }
 

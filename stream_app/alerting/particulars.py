@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from contracts.alerts import AlertFeature, DriftAlert
+from stream_app.alerting.number_words import p_words
+from stream_app.alerting.performance_words import measure_words
 from stream_app.alerting.wording import explanation
 
 CUT = "…"
@@ -13,6 +15,9 @@ CUT = "…"
 
 def findings(feature: AlertFeature) -> str:
     """What alarms, with its numbers, and since when they are not news: `values, out of range: effect 0.21, p 3e-41`."""
+    if "performance" in feature.findings:
+        seen = "" if feature.seen is None else f", last seen {instant(feature.seen)}"
+        return measure_words(feature.feature, feature.reference, feature.value, p_words(feature.p_value)) + seen
     what = ", ".join(finding.replace("_", " ") for finding in feature.findings)
     p_value = "< 1e-300" if feature.p_value < 1e-300 else f"{feature.p_value:.1g}"
     seen = "" if feature.seen is None else f", last seen {instant(feature.seen)}"

@@ -39,8 +39,8 @@ from msgspec.structs import replace
 from contracts.alerts import DriftAlert, Severity, Transition, incident_id
 from contracts.baseline import DECISION, SCORE
 from contracts.mutes import Mute, in_force
-from contracts.reports import DriftReport
 from stream_app.alerting.policy_alert import Paging, resolved, spoken, untold
+from stream_app.alerting.policy_case import Case
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
 from stream_app.alerting.policy_tracking import harmless, persists, track
@@ -63,7 +63,7 @@ class _Now(NamedTuple):
 
 
 def decide(
-    state: PolicyState, report: DriftReport, config: PolicyConfig, mutes: Collection[Mute] = ()
+    state: PolicyState, report: Case, config: PolicyConfig, mutes: Collection[Mute] = ()
 ) -> tuple[PolicyState, tuple[DriftAlert, ...]]:
     """The state after one report of this model version, and the alerts to write (none or one)."""
     if state.decided is not None and report.window_start <= state.decided:
@@ -83,7 +83,7 @@ def decide(
     return PolicyState(decided=report.window_start, alerts=alerts, incident=incident, tracked=tracked), alerts
 
 
-def _now(heard: list[Tracked], passed_over: list[Tracked], report: DriftReport, config: PolicyConfig) -> _Now:
+def _now(heard: list[Tracked], passed_over: list[Tracked], report: Case, config: PolicyConfig) -> _Now:
     """heard: the tracked features that are not muted; passed_over: those whose alarm is harmless."""
     paging = [entry for entry in heard if persists(entry.alarms, config)]
     pages = {entry.feature for entry in paging}
@@ -101,17 +101,17 @@ def _now(heard: list[Tracked], passed_over: list[Tracked], report: DriftReport, 
         ),
         severity=_highest(paging),
         rising=_highest(alarming),
-        storm=count >= STORM_FEATURES and 2 * count > watched,
+        storm=report.subject == "drift" and count >= STORM_FEATURES and 2 * count > watched,
     )
 
 
 def _next(
-    incident: Incident | None, tracked: tuple[Tracked, ...], now: _Now, report: DriftReport, config: PolicyConfig
+    incident: Incident | None, tracked: tuple[Tracked, ...], now: _Now, report: Case, config: PolicyConfig
 ) -> tuple[Incident | None, tuple[Tracked, ...], tuple[DriftAlert, ...]]:
     transition = _transition_of(incident, now, report, config)
     if transition is not None:
         opened = incident or Incident(
-            id=incident_id(report.model, report.version, report.window_start),
+            id=incident_id(report.model, report.version, report.window_start, report.subject),
             opened=report.window_start,
             severity=now.severity,
         )
@@ -138,9 +138,7 @@ def _next(
     return None, left, (resolved(incident, belonged, report),)
 
 
-def _transition_of(
-    incident: Incident | None, now: _Now, report: DriftReport, config: PolicyConfig
-) -> Transition | None:
+def _transition_of(incident: Incident | None, now: _Now, report: Case, config: PolicyConfig) -> Transition | None:
     """What is to be said of an incident that goes on, if anything."""
     if incident is None:
         return "raise" if now.paging.new else None

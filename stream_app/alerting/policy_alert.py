@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from contracts.alerts import AlertFeature, DriftAlert, Severity, Transition, alert_id
-from contracts.reports import DriftReport
 from stream_app.alerting import wording
+from stream_app.alerting.policy_case import Case
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import Incident, Tracked
 
@@ -37,7 +37,7 @@ def spoken(
     before: Incident | None,
     incident: Incident,
     paging: Paging,
-    report: DriftReport,
+    report: Case,
     config: PolicyConfig,
 ) -> DriftAlert:
     """Of an incident that begins or goes on. before: the incident until now, None where it begins."""
@@ -54,7 +54,7 @@ def spoken(
     return _alert(incident, transition, incident.severity, report, paging.all, summary)
 
 
-def resolved(incident: Incident, belonged: Sequence[str], report: DriftReport) -> DriftAlert:
+def resolved(incident: Incident, belonged: Sequence[str], report: Case) -> DriftAlert:
     """Of an incident that is over. belonged: its features."""
     summary = wording.resolved(report, belonged, incident.opened, incident.clean)
     return _alert(incident, "resolve", "info", report, (), summary)
@@ -64,7 +64,7 @@ def _alert(
     incident: Incident,
     transition: Transition,
     severity: Severity,
-    report: DriftReport,
+    report: Case,
     features: Sequence[Tracked],
     summary: str,
 ) -> DriftAlert:
@@ -81,6 +81,7 @@ def _alert(
         features=tuple(map(_feature, features)),
         summary=summary,
         storm=incident.storm,
+        subject=report.subject,
     )
 
 
@@ -95,4 +96,6 @@ def _feature(entry: Tracked) -> AlertFeature:
         cause=entry.cause,
         model_effect=entry.model_effect,
         seen=None if entry.alarms[-1] else entry.seen,
+        value=entry.value,
+        reference=entry.reference,
     )

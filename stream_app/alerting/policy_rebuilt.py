@@ -11,20 +11,23 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from contracts.alerts import AlertFeature, DriftAlert
+from contracts.alerts import AlertFeature, DriftAlert, Subject
+from stream_app.alerting.number_words import p_words
+from stream_app.alerting.performance_words import measure_words
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
 from stream_app.alerting.wording import explanation
 from stream_app.windowing.typed import Version
 
 
-def rebuilt(alerts: Iterable[DriftAlert], page_after: int) -> dict[Version, PolicyState]:
+def rebuilt(alerts: Iterable[DriftAlert], page_after: int, subject: Subject = "drift") -> dict[Version, PolicyState]:
     """By model version, the state after its last alert. alerts: in any order, repeats among them.
 
     What was read from the topic is there: a window that is counted again does not repeat its alert. page_after: of the
-    policy; the features of an alert had alarmed in so many windows, at least.
+    policy; the features of an alert had alarmed in so many windows, at least. subject: what the states are about;
+    alerts about anything else are passed over.
     """
     states: dict[Version, PolicyState] = {}
-    known = {alert.id: alert for alert in alerts}
+    known = {alert.id: alert for alert in alerts if alert.subject == subject}
     for alert in sorted(known.values(), key=lambda alert: alert.window_start):
         version = alert.model, alert.version
         states[version] = _after(states.get(version, PolicyState()), alert, page_after)
@@ -60,10 +63,16 @@ def _tracked(feature: AlertFeature, alert: DriftAlert, page_after: int) -> Track
         p_value=feature.p_value,
         effect=feature.effect,
         critical=False,
-        words="; ".join(
-            [", ".join(feature.findings), *explanation(feature.feature, feature.cause, feature.model_effect)]
-        ),
+        words="; ".join([_findings(feature), *explanation(feature.feature, feature.cause, feature.model_effect)]),
         cause=feature.cause,
         model_effect=feature.model_effect,
         seen=feature.seen or alert.window_start,
+        value=feature.value,
+        reference=feature.reference,
     )
+
+
+def _findings(feature: AlertFeature) -> str:
+    if "performance" not in feature.findings:
+        return ", ".join(feature.findings)
+    return measure_words(feature.feature, feature.reference, feature.value, p_words(feature.p_value))

@@ -38,6 +38,8 @@ class Tracked(msgspec.Struct, frozen=True, kw_only=True):
     model_effect: ModelEffect | None = None
     seen: UtcTime | None = None
     clean: int = 0
+    value: float | None = None
+    reference: float | None = None
 
     @property
     def severity(self) -> Severity:

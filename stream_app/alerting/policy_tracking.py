@@ -9,14 +9,15 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from contracts.reports import QUALITY, DriftReport, FeatureVerdict
+from contracts.reports import QUALITY, FeatureVerdict
 from stream_app.alerting import wording
+from stream_app.alerting.policy_case import Case
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import Tracked
 
 
 def track(
-    tracked: tuple[Tracked, ...], report: DriftReport, config: PolicyConfig, muted: Callable[[str], bool]
+    tracked: tuple[Tracked, ...], report: Case, config: PolicyConfig, muted: Callable[[str], bool]
 ) -> tuple[Tracked, ...]:
     """The features worth remembering after this window: those that alarm now as the report ranks them, then others,
     strongest first. A muted feature is remembered as any other.
@@ -41,7 +42,7 @@ def track(
     return tuple(sorted(after, key=lambda e: (rank.get(e.feature, len(rank)), e.p_value, -e.effect, e.feature)))
 
 
-def harmless(report: DriftReport, config: PolicyConfig) -> list[Tracked]:
+def harmless(report: Case, config: PolicyConfig) -> list[Tracked]:
     """What alarms in this window and is passed over, to be told beside what pages; it is not remembered."""
     passed = [] if config.page_harmless else [v for v in report.features if v.alarm and v.harmless]
     return [_tracked(verdict, None, (True,), False, report, config) for verdict in passed]
@@ -62,9 +63,10 @@ def _tracked(
     old: Tracked | None,
     alarms: tuple[bool, ...],
     owed: bool,
-    report: DriftReport,
+    report: Case,
     config: PolicyConfig,
 ) -> Tracked:
+    measure = next((s for s in verdict.statistics if s.name == "performance"), None)
     return Tracked(
         feature=verdict.feature,
         alarms=alarms,
@@ -80,6 +82,8 @@ def _tracked(
         cause=verdict.cause,
         model_effect=verdict.model_effect,
         seen=report.window_start,
+        value=None if measure is None else measure.value,
+        reference=None if measure is None else measure.reference,
     )
 
 

@@ -98,19 +98,32 @@ def message(alert: DriftAlert) -> Block:
         f"model {alert.model}/{alert.version} | window {window(alert)} | incident {alert.incident} | id {alert.id}"
     )
     blocks.append({"type": "context", "elements": [_mrkdwn(context, CONTEXT)]})
-    said = alert.summary.removeprefix(f"{alert.model}/{alert.version}: ")  # the title has it
-    return {"text": cut(f"{title(alert)}: {said}", FALLBACK, escaped), "blocks": blocks}
+    head, said = title(alert), alert.summary.removeprefix(f"{alert.model}/{alert.version}: ")  # the title has it
+    if alert.subject == "performance":
+        head = head.partition(":")[0]  # the sentence says all the rest again
+    return {"text": cut(f"{head}: {said}", FALLBACK, escaped), "blocks": blocks}
 
 
 def title(alert: DriftAlert) -> str:
     """The header in words: what happened, and to which model."""
     subject = f"{alert.model}/{alert.version}"
+    if alert.subject == "performance":
+        return _performance_title(alert, f"performance of {subject}")
     if alert.transition == "resolve":
         return f"Resolved: drift in {subject}"
     what = f"{'storm of drift' if alert.storm else 'drift'} in {subject}"
     if alert.transition == "remind":
         return f"Still {alert.severity}: {what} goes on"
     return f"{alert.severity.capitalize()}: {what}{' spreads' if alert.transition == 'escalate' else ''}"
+
+
+def _performance_title(alert: DriftAlert, what: str) -> str:
+    """what: `performance of flights/3`."""
+    if alert.transition == "resolve":
+        return f"Resolved: {what} is back"
+    if alert.transition == "remind":
+        return f"Still {alert.severity}: {what} is down"
+    return f"{alert.severity.capitalize()}: {what} fell{' further' if alert.transition == 'escalate' else ''}"
 
 
 def escaped(text: str) -> str:

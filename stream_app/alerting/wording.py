@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 
 from contracts.alerts import Severity
 from contracts.findings import Cause, ModelEffect
-from contracts.reports import DriftReport, FeatureVerdict, Finding
+from contracts.reports import FeatureVerdict, Finding
+from stream_app.alerting import performance_words as said
 from stream_app.alerting.effect_words import effect_words
+from stream_app.alerting.number_words import fraction, p_words, percent
+from stream_app.alerting.policy_case import Case
 from stream_app.alerting.policy_state import Tracked
 from stream_app.drift.cause.sentences import subject
 
@@ -22,6 +25,7 @@ _RATE_WORDS: dict[Finding, str] = {
     "out_of_range": "out of range",
     "unseen": "unseen levels",
     "positives": "positive decisions",
+    "performance": "performance",
 }
 _EFFECT_WORDS = {"categorical": "largest share change", "boolean": "largest share change"}
 
@@ -54,7 +58,7 @@ def _values_words(verdict: FeatureVerdict) -> str:
     known = [statistic.p_value for statistic in of_values if statistic.p_value is not None]
     if len(verdict.findings) > 1 and known:
         size, p = of_values[0].value, min(known)
-    return f"values: {_EFFECT_WORDS.get(verdict.kind, 'KS')} {_fraction(size)}, p {_p(p)}"
+    return f"values: {_EFFECT_WORDS.get(verdict.kind, 'KS')} {fraction(size)}, p {p_words(p)}"
 
 
 def _rate_words(verdict: FeatureVerdict, finding: Finding) -> str:
@@ -62,17 +66,21 @@ def _rate_words(verdict: FeatureVerdict, finding: Finding) -> str:
     statistic = next((s for s in verdict.statistics if s.name == finding), None)
     if statistic is None or statistic.reference is None:
         return _RATE_WORDS[finding]
-    p = "" if statistic.p_value is None else f", p {_p(statistic.p_value)}"
-    return f"{_RATE_WORDS[finding]} {_percent(statistic.reference)} -> {_percent(statistic.value)}{p}"
+    if finding == "performance":
+        return said.measure_words(verdict.feature, statistic.reference, statistic.value, p_words(verdict.p_value))
+    p = "" if statistic.p_value is None else f", p {p_words(statistic.p_value)}"
+    return f"{_RATE_WORDS[finding]} {percent(statistic.reference)} -> {percent(statistic.value)}{p}"
 
 
-def raised(report: DriftReport, features: Sequence[Tracked], page_after: int, of_last: int) -> str:
+def raised(report: Case, features: Sequence[Tracked], page_after: int, of_last: int) -> str:
     """features: those that page, most important first."""
+    if report.subject == "performance":
+        return said.raised(report, features, page_after, of_last)
     rule = f"in at least {page_after} of the last {of_last} compared windows"
     return f"{_subject(report)}: drift in {_described(features)} {rule}, {_window(report)}"
 
 
-def storm(report: DriftReport, features: Sequence[Tracked], count: int, watched: int) -> str:
+def storm(report: Case, features: Sequence[Tracked], count: int, watched: int) -> str:
     """features: those that page; count of the `watched` features are among them."""
     of_data = sum(entry.cause is not None and entry.cause.of_data for entry in features)
     reading = _BROKEN if 2 * of_data > len(features) else _EITHER
@@ -82,10 +90,12 @@ def storm(report: DriftReport, features: Sequence[Tracked], count: int, watched:
     )
 
 
-def escalated(report: DriftReport, new: Sequence[Tracked], paging: int, recovered: Collection[str]) -> str:
+def escalated(report: Case, new: Sequence[Tracked], paging: int, recovered: Collection[str]) -> str:
     """new: the features that joined, or that were muted. paging: how many page now, the new ones included. recovered:
     features that had belonged to the incident and were clean since.
     """
+    if report.subject == "performance":
+        return said.escalated(report, new, paging, recovered)
     if all(entry.in_incident for entry in new):
         what = "goes on, now that its mute has ended, in"
     else:
@@ -93,13 +103,15 @@ def escalated(report: DriftReport, new: Sequence[Tracked], paging: int, recovere
     return f"{_subject(report)}: drift {what} {_described(new)}; features paging now: {paging}, {_window(report)}"
 
 
-def worsened(report: DriftReport, features: Sequence[Tracked], before: Severity, now: Severity) -> str:
+def worsened(report: Case, features: Sequence[Tracked], before: Severity, now: Severity) -> str:
     """The severity rose from `before` to `now`."""
+    if report.subject == "performance":
+        return said.worsened(report, features, before, now)
     return f"{_subject(report)}: drift was {before} and is {now}: {_described(features)}, {_window(report)}"
 
 
 def reminded(
-    report: DriftReport,
+    report: Case,
     paging: Sequence[Tracked],
     waiting: Sequence[Tracked],
     harmless: Sequence[Tracked],
@@ -108,6 +120,8 @@ def reminded(
     """It goes on since the window that began at `opened`. waiting, harmless: what alarms in this window and does not
     page yet, or does not because it is harmless.
     """
+    if report.subject == "performance":
+        return said.reminded(report, paging, waiting, opened)
     told = [(entry.feature, entry.words) for entry in paging if entry.alarms[-1]]
     told += [(entry.feature, f"does not page yet; {entry.words}") for entry in waiting]
     told += [(entry.feature, f"does not page: harmless; {entry.words}") for entry in harmless]
@@ -118,8 +132,10 @@ def reminded(
     return f"{_subject(report)}: drift goes on since {_time(opened)}{now}{before}, {_window(report)}"
 
 
-def resolved(report: DriftReport, features: Sequence[str], opened: datetime, clean: int) -> str:
+def resolved(report: Case, features: Sequence[str], opened: datetime, clean: int) -> str:
     """features: all that belonged to the incident. opened: start of the window that raised it."""
+    if report.subject == "performance":
+        return said.resolved(report, features, opened, clean)
     names = _listed([(name, "") for name in features])
     after = "1 clean window" if clean == 1 else f"{clean} clean windows in a row"
     return f"{_subject(report)}: drift in {names} is over after {after}, raised {_time(opened)}, {_window(report)}"
@@ -137,17 +153,17 @@ def _as_seen(entry: Tracked) -> str:
     return f"last seen in {when}: {entry.words}"
 
 
-def _rank(report: DriftReport) -> Callable[[tuple[str, str]], int]:
+def _rank(report: Case) -> Callable[[tuple[str, str]], int]:
     """As the report ranks what alarms in it."""
     rank = {feature: i for i, feature in enumerate(report.alarms)}
     return lambda told: rank.get(told[0], len(rank))
 
 
-def _subject(report: DriftReport) -> str:
+def _subject(report: Case) -> str:
     return f"{report.model}/{report.version}"
 
 
-def _window(report: DriftReport) -> str:
+def _window(report: Case) -> str:
     return f"window {_time(report.window_start)} to {_time(report.window_end)}"
 
 
@@ -159,31 +175,3 @@ def _listed(features: Sequence[tuple[str, str]]) -> str:
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _fraction(value: float) -> str:
-    """Two places, as statisticians write a distance.
-
-    >>> _fraction(0.2081), _fraction(1.0)
-    ('.21', '1.00')
-    """
-    text = f"{value:.2f}"
-    return text.removeprefix("0") if text.startswith("0.") else text
-
-
-def _p(value: float) -> str:
-    """
-    >>> _p(3.2e-41), _p(0.0), _p(0.004)
-    ('3e-41', '< 1e-300', '0.004')
-    """
-    if value < 1e-300:
-        return "< 1e-300"
-    return f"{value:.0e}" if value < 1e-3 else f"{value:.1g}"
-
-
-def _percent(rate: float) -> str:
-    """
-    >>> _percent(0.31), _percent(0.004)
-    ('31 %', '0.4 %')
-    """
-    return f"{100 * rate:.2g} %" if rate < 0.1 else f"{100 * rate:.0f} %"

@@ -19,12 +19,14 @@ from contracts.alerts import DriftAlert, Severity
 from stream_app.alerting import alertmanager, pagerduty, slack
 from stream_app.alerting.particulars import cut
 from tests.alerting import window
-from tests.incidents import ESCALATE, HARMLESS, LIFE, RAISE, RESOLVE, STORM, crowded, of_incident
+from tests.incidents import ESCALATE, HARMLESS, LIFE, PERFORMANCE, RAISE, RESOLVE, STORM, crowded, of_incident
 
 PAYLOADS = Path(__file__).parent / "payloads"
 NOW, HOLD = window(13), timedelta(days=7)
 KEY = "0123456789abcdef0123456789abcdef"
-ALERTS = {**{alert.transition: alert for alert in LIFE}, "storm": STORM, "harmless": HARMLESS}
+ALERTS = {**{alert.transition: alert for alert in LIFE}, "storm": STORM, "harmless": HARMLESS} | {
+    f"performance-{alert.transition}": alert for alert in PERFORMANCE
+}
 WORST = [
     crowded(0),
     crowded(1, 10_000),
