@@ -93,12 +93,12 @@ class Stream:
         assert process.returncode == status, (out.decode(), err.decode())
         return out.decode() if status == 0 else out.decode() + err.decode()
 
-    def worker(self, **settings: Any) -> ServiceProcess:
-        """A started worker; see `ready`."""
-        name = f"worker-{len(self.workers)}"
+    def worker(self, command: str = "worker", **settings: Any) -> ServiceProcess:
+        """A started worker, or another command that runs until it is told to stop; see `ready`."""
+        name = f"{command}-{len(self.workers)}"
         env = {**self.env, **{f"STREAM_{key.upper()}": str(value) for key, value in settings.items()}}
         process = ServiceProcess(
-            name, [sys.executable, "-m", "stream_app", "worker"], self.directory / f"{name}.log", env=env
+            name, [sys.executable, "-m", "stream_app", command], self.directory / f"{name}.log", env=env
         )
         process.start()
         self.workers.append(process)
