@@ -21,6 +21,7 @@ from bench.detection.effects import EFFECTS
 from bench.detection.run import DETECTION
 from bench.episodes import EPISODES
 from bench.growth.run import GROWTH
+from bench.labels.run import LABELS_TAKEN
 from bench.latency.run import LATENCY
 from bench.nemesis.run import NEMESIS
 from bench.quiet import QUIET
@@ -28,6 +29,7 @@ from bench.references import REFERENCES_NEEDED
 from bench.replay import REPLAY
 from bench.scoring import SCORING
 from bench.stream.run import STREAM
+from bench.swap.run import SWAP
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     QUIET,
@@ -40,12 +42,14 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     CLOSING,
     SCORING,
     API,
+    LABELS_TAKEN,
     REFERENCES_NEEDED,
     NEMESIS,
     STREAM,
     LATENCY,
     GROWTH,
     REPLAY,
+    SWAP,
 )
 
 

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 _ANSWERS = os.environ.get("TIDEMARK_FUZZ_ANSWERS", os.devnull)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _SHARE = 4  # one in so many bad keys is sent as it was generated
+_BATCHES = {"/predict/batch": ("rows", "predictions", "answered"), "/labels": ("labels", "labels", "accepted")}
 _THIS_YEAR = datetime.now(UTC).year
 
 
@@ -28,17 +29,20 @@ _THIS_YEAR = datetime.now(UTC).year
 def map_body(context: Any, body: Any) -> Any:
     """Bring good bodies into the range that the page tells in words. What is bad in other ways stays as it is."""
     if isinstance(body, dict):
-        for row in [body, *(body["rows"] if isinstance(body.get("rows"), list) else ())]:
+        rows = [one for name in ("rows", "labels") if isinstance(body.get(name), list) for one in body[name]]
+        for row in [body, *rows]:
             if isinstance(row, dict):
                 _mend(row)
     return body
 
 
 def _mend(row: dict[str, Any]) -> None:
-    """event_time: from 1970 to a year from now. top: JSON Schema calls 14.0 an integer."""
-    time = row.get("event_time")
-    if isinstance(time, str) and time[:4].isdigit() and time[4:5] == "-" and not 1971 <= int(time[:4]) <= _THIS_YEAR:
-        row["event_time"] = "2024" + time[4:]  # a leap year: it has every day that another one has
+    """event_time: from 1970 to a year from now; labelled_at alike. top: JSON Schema calls 14.0 an integer."""
+    for name in ("event_time", "labelled_at"):
+        time = row.get(name)
+        dated = isinstance(time, str) and time[:4].isdigit() and time[4:5] == "-"
+        if dated and not 1971 <= int(time[:4]) <= _THIS_YEAR:
+            row[name] = "2024" + time[4:]  # a leap year: it has every day that another one has
     top = row.get("top")
     if isinstance(top, float) and top.is_integer():
         row["top"] = int(top)
@@ -77,22 +81,28 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 
 @schemathesis.check
 def bad_data_is_refused(context: Any, response: Any, case: Any) -> Any:
-    """As negative_data_rejection, but a bad row of a batch is refused in its own place, and the batch is answered."""
+    """As negative_data_rejection, but a bad row of a batch is refused in its own place, and the batch is answered, as
+    is one of many labels.
+    """
     try:
         return negative_data_rejection(context, response, case)
     except AcceptedNegativeData:
-        if case.path != "/predict/batch" or response.json()["refused"] == 0:
+        if case.path not in ("/predict/batch", "/labels") or response.json()["refused"] == 0:
             raise
 
 
 @schemathesis.check
 def good_data_is_taken(context: Any, response: Any, case: Any) -> Any:
-    """As positive_data_acceptance, but an Idempotency-Key that is none is refused, and no other is."""
+    """As positive_data_acceptance, but an Idempotency-Key that is none is refused, and no other is; and an invented
+    receipt is refused.
+    """
     key = (case.headers or {}).get("Idempotency-Key")
     if response.status_code == 400 and response.json()["type"].endswith(":idempotency-key"):
         assert _bad_key(key), f"{key!r} is a good key"
         return None
-    if case.path in ("/predict", "/predict/batch") and response.status_code == 200:
+    if case.path == "/labels" and response.status_code == 422 and ":receipt-" in response.json()["type"]:
+        return None
+    if case.path in ("/predict", "/predict/batch", "/labels") and response.status_code in (200, 202):
         assert key is None or not _bad_key(key), f"{key!r} was taken"
     return positive_data_acceptance(context, response, case)
 
@@ -100,11 +110,12 @@ def good_data_is_taken(context: Any, response: Any, case: Any) -> Any:
 @schemathesis.check
 def each_row_has_its_answer(context: Any, response: Any, case: Any) -> None:
     """A batch that was worked on tells about every row, and its sums are right."""
-    if case.path != "/predict/batch" or response.status_code != 200:
+    sent, told, taken = _BATCHES.get(case.path, ("", "", ""))
+    if not sent or response.status_code not in (200, 202):
         return
     body = response.json()
-    answered = sum("prediction_id" in row for row in body["predictions"])
-    assert (body["answered"], body["refused"]) == (answered, len(body["predictions"]) - answered)
-    rows = case.body.get("rows") if isinstance(case.body, dict) else None
+    answered = sum("prediction_id" in row for row in body[told])
+    assert (body[taken], body["refused"]) == (answered, len(body[told]) - answered)
+    rows = case.body.get(sent) if isinstance(case.body, dict) else None
     if isinstance(rows, list):
-        assert len(rows) == len(body["predictions"])
+        assert len(rows) == len(body[told])

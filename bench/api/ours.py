@@ -101,7 +101,8 @@ class Ours(Server):
 
 def new_key(file: Path) -> str:
     """As an operator makes one. Raises BenchError."""
-    words = ["keys", "add", "--file", str(file), "--name", "bench", "--scope", "predict", "--scope", "read"]
+    scopes = [word for scope in ("predict", "label", "read") for word in ("--scope", scope)]
+    words = ["keys", "add", "--file", str(file), "--name", "bench", *scopes]
     ended = subprocess.run(
         [sys.executable, "-m", "api", *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,0 +1,1 @@
+"""How many labels one process of the API takes, and what a receipt costs."""

@@ -1,0 +1,30 @@
+"""What a receipt costs: microseconds to sign one, and to read one again, in this process."""
+
+from __future__ import annotations
+
+import secrets
+import timeit
+from datetime import UTC, datetime
+
+from api.receipts.receipt import KEY_BYTES, Key, Receipts
+from contracts.events import EventIds, PredictionEvent
+
+_TIMES, _ROUNDS = 20_000, 7
+
+
+def costs() -> tuple[float, float]:
+    """Of signing and of reading: the fastest round of each, for other work can only slow one down."""
+    receipts, ids = Receipts([Key(secrets.token_bytes(KEY_BYTES))]), EventIds("api.00c0ffee", 1_734_942_503_876)
+    event = PredictionEvent(
+        id=ids.next(),
+        event_time=datetime.now(UTC),
+        model="payments",
+        model_version="3",
+        score=0.123456789,
+        features=None,
+        decision=False,
+    )
+    receipt = receipts.sign(event)
+    signing = min(timeit.repeat(lambda: receipts.sign(event), number=_TIMES, repeat=_ROUNDS))
+    reading = min(timeit.repeat(lambda: receipts.read(receipt, event.id), number=_TIMES, repeat=_ROUNDS))
+    return signing / _TIMES * 1e6, reading / _TIMES * 1e6
