@@ -86,14 +86,14 @@ def parse_revised_key(data: bytes) -> PartKey | VersionKey | PublishedKey:
     return read_stored(_part_key, data, _KEY)
 
 
-def encode_published(revision: int) -> bytes:
+def encode_published(published: Published) -> bytes:
     """MessagePack of what was published of a window."""
-    return _pack(Published(revision=revision))
+    return _pack(published)
 
 
-def decode_published(data: bytes) -> int:
-    """The revision. Raises InvalidMessage."""
-    return read_stored(_published, data, "revision of a window").revision
+def decode_published(data: bytes) -> Published:
+    """Read what was published of a window. Raises InvalidMessage."""
+    return read_stored(_published, data, "revision of a window")
 
 
 def encode_label_version(record: LabelVersion) -> bytes:
@@ -122,7 +122,7 @@ def revised_of(stored: Iterable[tuple[bytes, bytes]]) -> Revised:
         if isinstance(parsed, VersionKey):
             versions.append(decode_label_version(value))
         elif isinstance(parsed, PublishedKey):
-            published[parsed.model, parsed.version, parsed.window_start] = decode_published(value)
+            published[parsed.model, parsed.version, parsed.window_start] = decode_published(value).revision
         else:
             parts.append(decode_label_part(value))
     return Revised(tuple(versions), published, tuple(parts))
@@ -134,6 +134,6 @@ def age_of_revised(key: bytes, value: bytes) -> tuple[int, int]:
     if isinstance(parsed, PartKey):
         return decode_label_part(value).offset, 0
     if isinstance(parsed, PublishedKey):
-        return decode_published(value), 0
+        return decode_published(value).revision, 0
     record = decode_label_version(value)
     return record.steps, record.offset

@@ -25,6 +25,7 @@ from contracts.partials import Heartbeat
 from stream_app.labelling.coding import coding_of, outcomes
 from stream_app.labelling.revised_state import (
     LabelVersion,
+    Published,
     PublishedKey,
     decode_label_part,
     decode_label_version,
@@ -152,7 +153,7 @@ class Reviser:
                 record = decode_label_version(value)
                 reviser._versions[record.model, record.version] = _Version(record)
             elif isinstance(parsed, PublishedKey):
-                published[parsed] = decode_published(value)
+                published[parsed] = decode_published(value).revision
             else:
                 parts.append((decode_label_part(value), value))
         for part, value in parts:
@@ -246,7 +247,7 @@ class Reviser:
         if not revision.final:
             window.published = revision.number
             (of.uncovered.add if revision.predictions is None else of.uncovered.discard)(start)
-            return [(key, encode_published(revision.number))]
+            return [(key, encode_published(Published(revision=revision.number)))]
         del of.windows[start]
         of.order.remove(start)
         of.uncovered.discard(start)

@@ -16,6 +16,7 @@ from contracts.dead_letters import DeadLetter, decode_dead_letter, encode_dead_l
 from contracts.dependence import ScoreDependence
 from contracts.events import decode_event, encode_event
 from contracts.histogram import Counts
+from contracts.label_partials import LabelPartial, decode_label_partial, encode_label_partial
 from contracts.labels import Label, decode_label, encode_label
 from contracts.model_events import ModelEvent, decode_model_event, encode_model_event
 from contracts.mutes import Mute, decode_mute, encode_mute
@@ -32,6 +33,23 @@ from contracts.performance import (
 from contracts.reports import DriftReport, FeatureVerdict, Statistic, decode_report, encode_report, report_id
 from contracts.resent_letters import ResentLetter, decode_resent, encode_resent
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
+from stream_app.labelling.revised_state import (
+    LabelVersion,
+    Published,
+    decode_label_version,
+    decode_published,
+    encode_label_version,
+    encode_published,
+)
+from stream_app.labelling.state import (
+    LabelAccount,
+    LabelMeta,
+    Segment,
+    decode_label_meta,
+    decode_segment,
+    encode_label_meta,
+    encode_segment,
+)
 from stream_app.windowing.merged_state import (
     ClosedWindow,
     VersionRecord,
@@ -111,6 +129,55 @@ PARTIAL = PartialAggregate(
     decided=3,
     score=Counts(b"\x01\x00\x00\x00\x02\x00\x00\x00", 0, 0.1, 0.9),
     features=(Counts(b"\x02\x00\x00\x00\x00\x00\x00\x00", 1, 5.0, 7.5), Counts(b"\x03\x00\x00\x00")),
+)
+
+LABEL_PARTIAL = LabelPartial(
+    model="flights",
+    version="1",
+    baseline="0123456789abcdef",
+    coding="fedcba9876543210",
+    window_start=NOON_MS,
+    window_end=NOON_MS + 3_600_000,
+    partition=3,
+    offset=4711,
+    labelled=3,
+    replaced=1,
+    cells=b"\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00",
+)
+SEGMENT = Segment(
+    baseline="0123456789abcdef",
+    coding="fedcba9876543210",
+    window_end=NOON_MS + 3_600_000,
+    first=4709,
+    last=4711,
+    offsets=b"\x00\x00\x00\x00\x02\x00\x00\x00",
+    hashes=b"\x11\x12\x13\x14\x15\x16\x17\x18\x21\x22\x23\x24\x25\x26\x27\x28",
+    cells=b"\x02\x00\x07\x00",
+)
+LABEL_META = LabelMeta(
+    partition=3,
+    first_offset=100,
+    last_offset=107,
+    watermark=NOON_MS,
+    sent=105,
+    read=7,
+    accounts={("flights", "1"): LabelAccount(counted=3, replaced=1, repeated=1, late=1)},
+    refused={"unknown-version": 1},
+    absent=1,
+)
+LABEL_RECORD = LabelVersion(
+    model="flights",
+    version="1",
+    horizon=NOON_MS,
+    windows=12,
+    labelled=622,
+    replaced=1,
+    late=2,
+    offset=311,
+    steps=14,
+    closed={NOON_MS: {0: 311, 3: 312}},
+    policy=b"{}",
+    unsent=True,
 )
 
 META = PartitionMeta(
@@ -291,6 +358,7 @@ MESSAGES = (
         encode_partial,
         decode_partial,
     ),
+    Message("label-partial.msgpack", LABEL_PARTIAL, encode_label_partial, decode_label_partial),
     Message("drift-report.json", REPORT, encode_report, decode_report, "drift-report"),
     Message("drift-alert.json", ALERT, encode_alert, decode_alert, "drift-alert"),
     Message("mute.json", MUTE, encode_mute, decode_mute, "mute"),
@@ -326,6 +394,11 @@ MESSAGES = (
     Message("stored-partition.msgpack", META, encode_meta, decode_meta),
     Message("stored-version.msgpack", RECORD, encode_version, decode_version),
     Message("stored-closed-window.msgpack", CLOSED, encode_closed, decode_closed),
+    # What counts labels stores; the parts of its stage 2 are as label-partial.msgpack.
+    Message("stored-label-partition.msgpack", LABEL_META, encode_label_meta, decode_label_meta),
+    Message("stored-label-segment.msgpack", SEGMENT, encode_segment, decode_segment),
+    Message("stored-label-version.msgpack", LABEL_RECORD, encode_label_version, decode_label_version),
+    Message("stored-label-revision.msgpack", Published(revision=2493), encode_published, decode_published),
     Message("stored-policy.json", POLICY, PolicyState.to_bytes, PolicyState.from_bytes),
 )
 
