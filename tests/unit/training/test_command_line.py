@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 from contracts.baseline import Baseline
 from tests.unit.training.rows import described, some_loans
 from training.__main__ import app
-from training.errors import SettingsError
+from training.asked import asked_by_config
+from training.errors import DataError, SettingsError
 from training.revision import UNKNOWN, code_revision
 from training.settings import read_settings
+from training.train import train
 
 Run = Callable[..., Result]
 
@@ -153,3 +157,98 @@ def test_settings_cannot_be_changed_once_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read_settings().experiment = "other"  # type: ignore[misc]
     assert issubclass(SettingsError, Exception)
+
+
+def a_config(folder: Path, **fields: str) -> Path:
+    file = folder / "training.yaml"
+    wanted = {"model": "loans", "data": ".", "jobs": "1", "estimator": "{name: logistic}", **fields}
+    file.write_text("".join(f"{name}: {value}\n" for name, value in wanted.items()))
+    return file
+
+
+@pytest.mark.parametrize("name", ["a/b", "a:b", "", " m", "m\n"])
+def test_a_model_name_that_no_key_can_hold_is_refused_before_the_fit(run: Run, tmp_path: Path, name: str) -> None:
+    folder = described(tmp_path, some_loans())
+    refused(run("train", "--data", folder, "--model", name), "--model")
+    refused(run("train", "--config", a_config(folder), "--model", name), "--model")
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("alias", ["latest", "3", "v3", "the best", ""])
+def test_an_alias_that_mlflow_would_refuse_is_refused_before_the_fit(run: Run, tmp_path: Path, alias: str) -> None:
+    folder = described(tmp_path, some_loans())
+    refused(run("train", "--data", folder, "--model", "m", "--alias", alias), "--alias")
+    refused(run("train", "--config", a_config(folder), "--alias", alias), "--alias")
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_train_without_data_or_model_says_what_to_give(run: Run, tmp_path: Path) -> None:
+    refused(run("train", "--model", "m"), "--data is missing: give --data FOLDER and --model NAME, or --config")
+    refused(run("train", "--data", tmp_path), "--model is missing")
+
+
+def test_options_that_the_configuration_holds_are_refused_beside_it(run: Run, tmp_path: Path) -> None:
+    result = run("train", "--config", a_config(tmp_path), "--estimator", "forest")
+    refused(result, "--estimator does not go with --config: set estimator in ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"estimator": "{name: xgb}"}, "no estimator 'xgb'"),
+        (
+            {"estimator": "{name: logistic, params: {depth: 3}}"},
+            "estimator.params.depth: logistic has no such parameter",
+        ),
+        ({"search": "{space: {depth: [3]}}"}, "search.space.depth: logistic has no such parameter"),
+        ({"window": "1 fortnight"}, "training.yaml: window"),
+        ({"split": "{by: day}"}, "split.by: invalid enum value 'day'"),
+        ({"data": "nowhere"}, "nowhere: no such file"),
+        ({"segments": "[branch]"}, "no column 'branch' that segments names"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_refused_before_anything_is_opened(
+    run: Run, tmp_path: Path, fields: dict[str, str], says: str
+) -> None:
+    folder = described(tmp_path, some_loans())
+    refused(run("train", "--config", a_config(folder, **fields)), says)
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda loans: loans.drop(columns="defaulted"), "no column 'defaulted' that the description calls the label"),
+        (lambda loans: loans.assign(defaulted=1), "label 'defaulted' is 1 in every row"),
+        (lambda loans: loans.assign(defaulted=([1] * 3 + [0] * 397)), "label 'defaulted' is 1 in 3 rows only"),
+        (lambda loans: loans.assign(defaulted=([1] * 12 + [0] * 388)), "label 1 is in 12 rows only: at least"),
+        (lambda loans: loans.assign(income=None), "feature 'income' has no value at all"),
+        (lambda loans: loans.assign(income=loans["defaulted"] * 2.0), "feature 'income' alone has an AUC of 1.0000"),
+    ],
+)
+def test_data_that_nothing_can_be_learnt_from_is_refused_before_a_run_is_logged(
+    run: Run, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], says: str
+) -> None:
+    folder = described(tmp_path, change(some_loans()))
+    registry = NoRegistry()
+    plan = asked_by_config(a_config(folder), None, None, None, None, {}, "r", datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(DataError) as caught:
+        train(plan, registry, None)  # type: ignore[arg-type]
+    assert says in str(caught.value)
+
+
+class NoRegistry:
+    """Can be opened and nothing else: whoever logs to it fails the test."""
+
+    def open(self) -> None: ...
+
+
+def test_the_command_line_goes_before_the_configuration(tmp_path: Path) -> None:
+    file, now = a_config(tmp_path, seed="3", window="1h"), datetime(2026, 1, 1, tzinfo=UTC)
+    plan = asked_by_config(file, None, None, None, None, {}, "r", now)
+    assert (plan.data, plan.model, plan.seed, plan.alias) == (tmp_path / ".", "loans", 3, "challenger")
+    assert plan.window == 3_600_000
+    other = asked_by_config(file, tmp_path / "new", "other", 9, "champion", {}, "r", now)
+    assert (other.data, other.model, other.seed, other.alias) == (tmp_path / "new", "other", 9, "champion")
+    assert other.config is not None
+    assert (other.config.seed, other.config.model) == (9, "other")
