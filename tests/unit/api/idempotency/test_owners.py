@@ -53,3 +53,13 @@ def test_files_of_another_process_in_its_slot_are_not_read(tmp_path: Path):
     an_outbox(tmp_path / "00", 2).append(Group("flights/1", 0, [a_record(1, Outcome(b"1", 1, b"answer"))]))
 
     assert list(Owners(tmp_path, "01", 1).left("00-000000000001")) == []
+
+
+def test_what_a_process_committed_with_labels_is_found_too(tmp_path: Path):
+    (tmp_path / "00" / "labels").mkdir(parents=True)
+    outbox = an_outbox(tmp_path / "00" / "labels", 1)
+    outbox.append(Group("", 0, [a_record(1, Outcome(b"digest", 7, b"answer"))]))
+
+    assert [one for part in Owners(tmp_path, "01", 1).left(Owners(tmp_path, "00", 1).own) for one in part] == [
+        Finish(b"digest", 7, b"answer")
+    ]

@@ -146,3 +146,39 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path):
 
     with pytest.raises(OutboxUnusable, match=r"API_OUTBOX_DIR: .*file/00 cannot be used: Not a directory"):
         claim(tmp_path / "file")
+
+
+def test_a_part_is_claimed_with_its_slot_and_given_back_with_it(tmp_path: Path):
+    slot = claim(tmp_path, ("labels",))
+    outbox = an_outbox(slot.parts["labels"].directory)
+    outbox.append(a_group(1))
+    outbox.close()
+
+    assert (slot.name, slot.parts["labels"].name) == ("00", "00/labels")
+    assert list(abandoned(tmp_path, "labels")) == []
+    slot.release()
+
+    assert [left.name for left in abandoned(tmp_path)] == []
+    assert [left.name for left in abandoned(tmp_path, "labels")] == ["00/labels"]
+
+
+def test_a_slot_whose_part_somebody_drains_is_not_claimed(tmp_path: Path):
+    slot = claim(tmp_path, ("labels",))
+    outbox = an_outbox(slot.parts["labels"].directory)
+    outbox.append(a_group(1))
+    outbox.close()
+    slot.release()
+    (adopted,) = abandoned(tmp_path, "labels")
+
+    assert claim(tmp_path, ("labels",)).name == "01"
+    adopted.release()
+
+    assert claim(tmp_path, ("labels",)).name == "00"
+
+
+def test_epochs_are_later_than_what_a_part_has_although_the_clock_went_back(tmp_path: Path):
+    slot = claim(tmp_path, ("labels",))
+    outbox = an_outbox(slot.parts["labels"].directory, NOW + 1000)
+    outbox.append(a_group(1))
+
+    assert slot.next_epoch(NOW) == NOW + 1001

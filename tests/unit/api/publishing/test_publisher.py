@@ -350,3 +350,64 @@ async def test_draining_ends_when_nothing_waits_and_only_then(tmp_path: Path):
         kafka.answers.set()
 
         await asyncio.wait_for(post.publisher.drained(), 5)
+
+
+async def test_what_is_lazy_connects_only_when_something_waits_and_groups_without_a_baseline_need_none(tmp_path: Path):
+    kafka, slot = FakeKafka(), claim(tmp_path, ("labels",))
+    part, telemetry = slot.parts["labels"], Telemetry()
+    outbox = an_outbox(part.directory)
+    publisher = Publisher(
+        Sources(Source(part, outbox.backlog), tmp_path, telemetry.labels, lambda _: None, "labels"),
+        kafka.connect,
+        RecordingMirror(),
+        telemetry.labels,
+        QUICK,
+        now=lambda: float(NOON_MS),
+        lazy=True,
+    )
+    kafka.away = True
+    task = asyncio.create_task(publisher.run())
+    try:
+        await publisher.drained()
+        for _ in range(20):
+            await asyncio.sleep(QUICK.linger)
+        assert publisher.health.ok
+        outbox.append(a_group(1, 2, baseline=""))
+        await eventually(lambda: not publisher.health.ok, 10, "an attempt")
+        kafka.away = False
+        await publisher.drained()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+    assert kafka.log == ["1", "2"]
+    assert telemetry.registry.get_sample_value("tidemark_api_labels_published_total") == 2
+    assert telemetry.registry.get_sample_value("tidemark_api_published_total") == 0
+
+
+async def test_labels_that_a_dead_process_left_are_adopted(tmp_path: Path):
+    kafka, dead = FakeKafka(), claim(tmp_path, ("labels",))
+    left = an_outbox(dead.parts["labels"].directory)
+    left.append(a_group(1, 2, baseline=""))
+    left.close()
+    slot, telemetry = claim(tmp_path, ("labels",)), Telemetry()
+    part = slot.parts["labels"]
+    own = an_outbox(part.directory)
+    publisher = Publisher(
+        Sources(Source(part, own.backlog), tmp_path, telemetry.labels, lambda _: None, "labels"),
+        kafka.connect,
+        RecordingMirror(),
+        telemetry.labels,
+        QUICK,
+        now=lambda: float(NOON_MS),
+        lazy=True,
+    )
+    task = asyncio.create_task(publisher.run())
+    try:
+        dead.release()
+        await eventually(lambda: kafka.log == ["1", "2"], 10, "the labels of the dead process")
+        await eventually(lambda: not list(dead.directory.rglob("*.log")), 10, "an empty slot")
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert telemetry.registry.get_sample_value("tidemark_api_label_outbox_adopted_total") == 1
