@@ -18,6 +18,7 @@ from stream_app.drift.notes import notes
 from stream_app.drift.prepared import prepared
 from stream_app.drift.rule import CALIBRATED, DecisionRule
 from stream_app.drift.verdicts import verdicts_of
+from stream_app.performance.estimate import estimated
 
 
 def compare(baseline: Baseline, window: WindowCounts, rule: DecisionRule = CALIBRATED) -> tuple[FeatureVerdict, ...]:
@@ -80,4 +81,5 @@ def report(
         features=verdicts,
         partitions=dict(partitions),
         notes=notes(baseline, rule, (window_end - window_start) / 1000, len(alarming)),
+        estimated=estimated(baseline, window.score) if enough else None,
     )

@@ -30,7 +30,7 @@ def measures(baseline: Baseline, outcomes: Outcomes | Residuals) -> Measures:
 
 def _of_classifier(baseline: Baseline, outcomes: Outcomes) -> list[Found]:
     bins = score_bins(baseline)
-    scored = Scored(bins, outcomes)
+    scored = Scored.of(bins, outcomes)
     found: list[Found] = []
     if scored.p and scored.n:
         found += [auc(scored), average_precision(scored)]
@@ -52,7 +52,7 @@ def calibration_groups(baseline: Baseline, outcomes: Outcomes) -> Groups | None:
     if bins.means is None:
         return None
     grouping = equal_mass(np.array(baseline.score.counts, dtype=np.float64))
-    return groups(Scored(bins, outcomes), bins.means, grouping)
+    return groups(Scored.of(bins, outcomes), bins.means, grouping)
 
 
 @lru_cache(maxsize=32)

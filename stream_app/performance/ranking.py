@@ -18,9 +18,8 @@ def auc(scored: Scored) -> Found:
     into one bin, and about none where a bin's rows of both truths are spread alike. Variance: DeLong, DeLong and
     Clarke-Pearson, Biometrics 44(3), 1988, whose placements are sums over bins here. Needs a row of each truth.
     """
-    below = (np.cumsum(scored.negatives) - scored.negatives / 2) / scored.n
+    value, below = auc_of(scored), _below(scored)
     above = (scored.p - np.cumsum(scored.positives) + scored.positives / 2) / scored.p
-    value = float(scored.positives @ below) / scored.p
     spread = Spread(_variance(below, scored.positives, value), _variance(above, scored.negatives, value))
     interval = on_logit_scale(value, spread.variance(scored.p, scored.n), min(scored.p, scored.n))
     return Found("auc", value, "higher", interval, spread)
@@ -35,6 +34,19 @@ def average_precision(scored: Scored) -> Found:
         a/m * sum over r = 1..m of (T + 1 + (r - 1)(a - 1)/(m - 1)) / (N + r),
     whose harmonic sums are differences of the digamma function. Interval: see `_spread`. Needs a row of truth 1.
     """
+    value = average_precision_of(scored)
+    spread = _spread(scored.positives[::-1], scored.both[::-1], value, scored.p)
+    interval = on_logit_scale(value, spread.variance(scored.p, scored.n), min(scored.p, scored.n))
+    return Found("average_precision", value, "higher", interval, spread)
+
+
+def auc_of(scored: Scored) -> float:
+    """See `auc`; rows need not be whole."""
+    return float(scored.positives @ _below(scored)) / scored.p
+
+
+def average_precision_of(scored: Scored) -> float:
+    """See `average_precision`; rows need not be whole."""
     positives, both = scored.positives[::-1], scored.both[::-1]  # best first
     found, rows = np.cumsum(positives) - positives, np.cumsum(both) - both
     step = np.divide(positives - 1, both - 1, out=np.zeros_like(both), where=both > 1)
@@ -43,10 +55,13 @@ def average_precision(scored: Scored) -> Found:
     shuffled *= np.divide(positives, both, out=np.zeros_like(both), where=both > 0)
     tied = positives * np.divide(found + positives, rows + both, out=np.zeros_like(both), where=both > 0)
     value = float(np.where(scored.bins.single[::-1], tied, shuffled).sum()) / scored.p
-    value = min(1.0, max(0.0, value))
-    spread = _spread(positives, both, value, scored.p)
-    interval = on_logit_scale(value, spread.variance(scored.p, scored.n), min(scored.p, scored.n))
-    return Found("average_precision", value, "higher", interval, spread)
+    return min(1.0, max(0.0, value))
+
+
+def _below(scored: Scored) -> Floats:
+    """Share of the rows of truth 0 below each bin, and half of its own."""
+    below: Floats = (np.cumsum(scored.negatives) - scored.negatives / 2) / scored.n
+    return below
 
 
 def _spread(positives: Floats, both: Floats, value: float, p: float) -> Spread:

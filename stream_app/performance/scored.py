@@ -35,15 +35,19 @@ def score_bins(baseline: Baseline) -> ScoreBins:
 
 
 class Scored:
-    """negatives, positives: rows in each bin, lowest scores first; float64, shape (bins,)."""
+    """negatives, positives: rows in each bin, lowest scores first; float64, shape (bins,). Expected ones need not be
+    whole."""
 
-    def __init__(self, bins: ScoreBins, outcomes: Outcomes) -> None:
+    def __init__(self, bins: ScoreBins, negatives: Floats, positives: Floats) -> None:
         self.bins = bins
-        self.negatives: Floats = np.array(outcomes.negatives, dtype=np.float64)
-        self.positives: Floats = np.array(outcomes.positives, dtype=np.float64)
-        self.decided = outcomes.decided
+        self.negatives, self.positives = negatives, positives
         self.n, self.p = float(self.negatives.sum()), float(self.positives.sum())
         """All rows of truth 0, and of truth 1."""
+
+    @classmethod
+    def of(cls, bins: ScoreBins, outcomes: Outcomes) -> Scored:
+        """The rows of outcomes over the same bins."""
+        return cls(bins, np.array(outcomes.negatives, dtype=np.float64), np.array(outcomes.positives, dtype=np.float64))
 
     @property
     def rows(self) -> float:
