@@ -18,23 +18,20 @@ from training.baseline import Origin
 from training.config import Config
 from training.data import Samples, load
 from training.estimators import check_choice
-from training.evaluated import environment, evaluation_files, evaluation_of, held_out
+from training.evaluated import evaluation_files, evaluation_of, held_out
 from training.evaluation import EVALUATION_FOLDER, Evaluation
 from training.export import Export, export
-from training.figures import figures
 from training.fit import Fitted, fit
 from training.natural import Scored, with_natural_variation
 from training.outcomes import with_outcomes
 from training.pipeline import estimator_named
 from training.publish import Publisher
-from training.records import DataSource, Run, Version
+from training.recorded import recorded, with_tuning
+from training.records import Version
 from training.registered import Registered
 from training.registry import Registry
 from training.stopwatch import Audience, Stopwatch
-from training.thresholds import said
-from training.tune import Tuned, tune
-
-_EXAMPLE_ROWS = 5
+from training.tune import Tuned, prepare, tune
 
 
 @dataclass(frozen=True)
@@ -91,14 +88,26 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None, audience:
     else:
         samples = load(plan.data, timed=True if plan.window is not None else None, segments=config.segments)
     watch.lap("read")
+    prepared = None if config is None else prepare(samples, config, watch)
+    watch.begin("open the registry")
     registry.open()  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
     watch.lap("open the registry")
-    tuned = None if config is None else tune(samples, config, watch)
+    tuned = None if config is None or prepared is None else tune(samples, config, prepared, watch)
     fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch) if tuned is None else tuned.fitted
     watch.begin("log and register")
-    version = registry.log_version(plan.model, _run(plan, samples, fitted, tuned))
+    run = recorded(
+        samples,
+        fitted,
+        estimator=plan.estimator,
+        seed=plan.seed,
+        threshold=plan.threshold,
+        code_revision=plan.code_revision,
+    )
+    if config is not None and tuned is not None:
+        run = with_tuning(run, config, tuned)
+    version = registry.log_version(plan.model, run)
     watch.lap("log and register")
-    baseline = _baseline(plan, version, samples, fitted, tuned)
+    baseline = _baseline(plan, version, samples, fitted)
     registry.attach_baseline(version, baseline)
     exported = export(
         fitted.pipeline, samples.schema, samples.features, model=plan.model, version=version.version, seed=plan.seed
@@ -117,55 +126,7 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None, audience:
     return Trained(version, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
 
 
-def _run(plan: Plan, samples: Samples, fitted: Fitted, tuned: Tuned | None) -> Run:
-    rule = "best F1 on the validation rows" if plan.threshold is None else "the caller"
-    series, files, metrics, parts = {}, {}, fitted.metrics, {}
-    if plan.config is not None and tuned is not None:
-        rule = said(plan.config.threshold)
-        names = tuned.folds[0]
-        series = {f"fold_{name}": tuple(fold[name] for fold in tuned.folds) for name in names}
-        metrics = {**{f"validation_{name}": value for name, value in fitted.metrics.items()}, **tuned.metrics}
-        files = {
-            "training.json": msgspec.json.format(msgspec.json.encode(plan.config), indent=2),
-            "environment.json": msgspec.json.format(msgspec.json.encode(environment()), indent=2),
-        }
-        if tuned.table is not None and tuned.searched is not None:
-            metrics |= {"search_score": tuned.searched.score}
-            files["search.csv"] = tuned.table.to_csv(index=False).encode()
-        parts = {
-            "test_rows": str(len(tuned.parts.test)),
-            "split": plan.config.split.by,
-            "calibration": plan.config.calibration,
-            "folds": str(len(tuned.folds)),
-        }
-    return Run(
-        pipeline=fitted.pipeline,
-        schema=samples.schema,
-        example=samples.features.head(_EXAMPLE_ROWS),
-        data=DataSource(samples.description.name, samples.file, samples.digest, len(samples.labels)),
-        params={
-            "estimator": plan.estimator,
-            "seed": str(plan.seed),
-            "threshold": repr(fitted.threshold),
-            "threshold_chosen_by": rule,
-            "fitted_rows": str(fitted.fitted_rows),
-            "validation_rows": str(len(fitted.labels)),
-            **parts,
-            **fitted.params,
-        },
-        metrics=metrics,
-        tags={
-            "data": samples.description.name,
-            "data_digest": samples.digest,
-            "code_revision": plan.code_revision,
-        },
-        figures=figures(fitted.labels, fitted.scores, fitted.threshold),
-        series=series,
-        files=files,
-    )
-
-
-def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted, tuned: Tuned | None) -> Baseline:
+def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
     origin = Origin(version.model, version.version, plan.now, samples.digest, plan.code_revision)
     baseline = fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
     baseline = with_outcomes(baseline, fitted.scores, fitted.labels)

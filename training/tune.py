@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+from sklearn.base import clone
 
 from training.calibrate import calibrated
 from training.config import Config
@@ -43,19 +45,33 @@ class Tuned:
     warnings: tuple[str, ...]
 
 
-def tune(samples: Samples, config: Config, watch: Stopwatch) -> Tuned:
-    """Raises ConfigError, UnknownEstimator and DataError, what is wrong with the request before anything long."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a tuning starts from. pipeline: unfitted, and rehearsed."""
+
+    parts: Parts
+    pipeline: Any
+    warnings: tuple[str, ...]
+
+
+def prepare(samples: Samples, config: Config, watch: Stopwatch) -> Prepared:
+    """Everything that can be found wrong in seconds. Raises ConfigError, UnknownEstimator and DataError."""
     found = check_choice(config.estimator, config.prepare, config.search)
     times = None if samples.times is None else samples.times.milliseconds
     parts = split(samples.labels, times, config.split, config.seed, max(config.folds, _folds(config)))
     watch.begin("check the data")
     warnings = validate(samples, parts, config.checks)
     watch.lap("check the data")
-
-    features, labels = samples.features.iloc[parts.train], samples.labels[parts.train]
     pipeline = pipeline_of(found, samples.schema, config.seed, config.estimator.params, config.prepare)
-    rehearse(pipeline, config.estimator.name, features, labels)
+    rehearse(pipeline, config.estimator.name, samples.features.iloc[parts.train], samples.labels[parts.train])
     watch.lap("rehearse")
+    return Prepared(parts, pipeline, warnings)
+
+
+def tune(samples: Samples, config: Config, prepared: Prepared, watch: Stopwatch) -> Tuned:
+    """Raises ConfigError where a candidate of the search fails, DataError where no threshold reaches its target."""
+    parts, pipeline = prepared.parts, clone(prepared.pipeline)
+    features, labels = samples.features.iloc[parts.train], samples.labels[parts.train]
     jobs, searched, table = config.jobs or os.cpu_count() or 1, None, None
     if config.search is not None:
         watch.begin("search")
@@ -102,7 +118,7 @@ def tune(samples: Samples, config: Config, watch: Stopwatch) -> Tuned:
         error_after=metrics["calibration_error"],
     )
     watch.lap("calibrate and judge")
-    return Tuned(fitted, parts, metrics, tested, folds, errors, searched, table, warnings)
+    return Tuned(fitted, parts, metrics, tested, folds, errors, searched, table, prepared.warnings)
 
 
 def _folds(config: Config) -> int:

@@ -15,10 +15,9 @@ from contracts.baseline import Baseline
 from tests.unit.training.rows import described, some_loans
 from training.__main__ import app
 from training.asked import asked_by_config
-from training.errors import DataError, SettingsError
+from training.errors import SettingsError
 from training.revision import UNKNOWN, code_revision
 from training.settings import read_settings
-from training.train import train
 
 Run = Callable[..., Result]
 
@@ -226,21 +225,12 @@ def test_a_configuration_that_is_wrong_is_refused_before_anything_is_opened(
         (lambda loans: loans.assign(income=loans["defaulted"] * 2.0), "feature 'income' alone has an AUC of 1.0000"),
     ],
 )
-def test_data_that_nothing_can_be_learnt_from_is_refused_before_a_run_is_logged(
+def test_data_that_nothing_can_be_learnt_from_is_refused_before_anything_is_opened(
     run: Run, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], says: str
 ) -> None:
     folder = described(tmp_path, change(some_loans()))
-    registry = NoRegistry()
-    plan = asked_by_config(a_config(folder), None, None, None, None, {}, "r", datetime(2026, 1, 1, tzinfo=UTC))
-    with pytest.raises(DataError) as caught:
-        train(plan, registry, None)  # type: ignore[arg-type]
-    assert says in str(caught.value)
-
-
-class NoRegistry:
-    """Can be opened and nothing else: whoever logs to it fails the test."""
-
-    def open(self) -> None: ...
+    refused(run("train", "--config", a_config(folder)), says)
+    assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_the_command_line_goes_before_the_configuration(tmp_path: Path) -> None:

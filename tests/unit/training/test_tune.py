@@ -24,7 +24,8 @@ from training.pipeline import scores_of
 from training.records import Version
 from training.search import plan
 from training.stopwatch import Stopwatch
-from training.tune import Tuned, tune
+from training.tune import Tuned, prepare
+from training.tune import tune as tune_prepared
 
 CONFIG = Config(
     model="loans",
@@ -41,6 +42,10 @@ CONFIG = Config(
 )
 
 
+def tune(samples: Samples, config: Config) -> Tuned:
+    return tune_prepared(samples, config, prepare(samples, config, Stopwatch()), Stopwatch())
+
+
 def changed(**changes: Any) -> Config:
     return msgspec.structs.replace(CONFIG, **changes)
 
@@ -53,7 +58,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
 
 @pytest.fixture(scope="module")
 def tuned(samples: Samples) -> Tuned:
-    return tune(samples, CONFIG, Stopwatch())
+    return tune(samples, CONFIG)
 
 
 def evaluated(samples: Samples, tuned: Tuned) -> Evaluation:
@@ -72,7 +77,7 @@ def test_a_model_learns_what_there_is_to_learn(tuned: Tuned) -> None:
 
 
 def test_the_same_data_and_configuration_give_the_same_metrics_and_scores(samples: Samples, tuned: Tuned) -> None:
-    again = tune(samples, CONFIG, Stopwatch())
+    again = tune(samples, CONFIG)
     first, second = evaluated(samples, tuned), evaluated(samples, again)
     same = ("data_digest", "scores_digest", "metrics", "validation", "folds", "threshold", "params", "rows", "config")
     assert {name: getattr(first, name) for name in same} == {name: getattr(second, name) for name in same}
@@ -81,7 +86,7 @@ def test_the_same_data_and_configuration_give_the_same_metrics_and_scores(sample
 
 
 def test_another_seed_gives_another_model(samples: Samples, tuned: Tuned) -> None:
-    assert tune(samples, changed(seed=5, search=None), Stopwatch()).metrics != tuned.metrics
+    assert tune(samples, changed(seed=5, search=None)).metrics != tuned.metrics
 
 
 def test_nothing_is_chosen_by_the_labels_of_the_test_rows(tmp_path: Path) -> None:
@@ -89,11 +94,11 @@ def test_nothing_is_chosen_by_the_labels_of_the_test_rows(tmp_path: Path) -> Non
     table = some_loans(900).assign(at=[f"2026-01-01T{i // 60:02}:{i % 60:02}:00Z" for i in range(900)])
     timed = load(described(tmp_path, table, msgspec.structs.replace(DESCRIPTION, time="at")), timed=True)
     config = changed(split=Split(by="time"), search=None)
-    honest = tune(timed, config, Stopwatch())
+    honest = tune(timed, config)
     labels, rows = timed.labels.copy(), honest.parts.test
     assert rows.min() == 720
     labels[rows] = np.random.default_rng(0).permutation(labels[rows])
-    other = tune(replace(timed, labels=labels), config, Stopwatch())
+    other = tune(replace(timed, labels=labels), config)
     assert other.metrics["auc"] < honest.metrics["auc"] - 0.1
     assert other.fitted.threshold == honest.fitted.threshold
     assert other.fitted.metrics == honest.fitted.metrics
@@ -134,6 +139,6 @@ def test_an_evaluation_says_all_that_others_need(samples: Samples, tuned: Tuned)
 
 def test_a_search_by_a_score_that_there_is_not_is_one_line(samples: Samples) -> None:
     with pytest.raises(ConfigError) as caught:
-        tune(samples, changed(search=Search(space={"C": (1.0, 2.0)}, scoring="roc_auk")), Stopwatch())
+        tune(samples, changed(search=Search(space={"C": (1.0, 2.0)}, scoring="roc_auk")))
     assert "search: a candidate cannot be" in str(caught.value)
     assert "\n" not in str(caught.value)
