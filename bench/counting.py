@@ -129,7 +129,7 @@ def _round(records: Sequence[Record], baseline: Baseline, batch: int) -> list[in
             key = WindowKey(0, baseline.model, baseline.version, group.window_start)
             if key not in windows:
                 windows[key] = OpenWindow.empty(key, group.window_start + _CONFIG.size_ms, baseline)
-            windows[key].add(baseline, group.events)
+            windows[key].add(group.events)
         times.append(clock())
         for group in groups:
             encode_partial(windows[WindowKey(0, baseline.model, baseline.version, group.window_start)].partial())

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from contracts.errors import InvalidEvent
 from contracts.schema import FeatureSchema
@@ -95,12 +92,6 @@ def event_time_ms(event: PredictionEvent[Any]) -> int:
     Rounded, the last half millisecond of a window would be counted into the next one.
     """
     return (event.event_time - EPOCH) // MILLISECOND
-
-
-def event_times_ms(events: Sequence[PredictionEvent[Any]]) -> npt.NDArray[np.int64]:
-    """The same of many events, int64 of shape (n,)."""
-    times = [(event.event_time - EPOCH) // MILLISECOND for event in events]
-    return np.fromiter(times, np.int64, len(times))
 
 
 EventDecoder = msgspec.json.Decoder[PredictionEvent[Any]]

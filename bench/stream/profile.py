@@ -12,7 +12,18 @@ from bench.stream.sampled import Frame, Samples
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("parse records", ("stream_app/delivery/parsing.py", "aiokafka/consumer/fetcher.py")),
-    ("decode", ("windowing/decoding.py", "windowing/typed.py", "windowing/accepted.py", "contracts/events.py")),
+    (
+        "decode",
+        (
+            "windowing/decoding.py",
+            "windowing/typed.py",
+            "windowing/gathered.py",
+            "windowing/accepted.py",
+            "windowing/records.py",
+            "contracts/events.py",
+            "contracts/times.py",
+        ),
+    ),
     ("decide: late, repeat, window", ("windowing/ledger.py", "windowing/sequences.py", "windowing/watermark.py")),
     (
         "count into histograms",

@@ -146,7 +146,7 @@ class Partition:
             if not len(events):
                 return None
         window = self._windows.get(key) or self._open(OpenWindow.empty(key, start + self._config.size_ms, baseline))
-        window.add(baseline, events)
+        window.add(events)
         return key
 
     def _open(self, window: OpenWindow) -> OpenWindow:

@@ -14,9 +14,8 @@ import numpy as np
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, Origin, Reason
 from contracts.errors import InvalidEvent
-from contracts.events import event_times_ms
-from stream_app.windowing.accepted import Events, Whole
-from stream_app.windowing.records import Records
+from stream_app.windowing.accepted import Events
+from stream_app.windowing.records import Records, Whole
 from stream_app.windowing.typed import Faults, TypedReader, Version
 
 _SHOWN = 100
@@ -58,14 +57,11 @@ def decode_batch(
     still unknown are then refused, and unknown_offsets is empty.
     """
     reader, columns = TypedReader(baselines), _columns(records)
-    read, which, faults = reader.read(columns.values)
-    offsets, timestamps = columns.offsets, columns.timestamps
-    there = np.arange(len(records))
+    accepted, faults = reader.read(columns.offsets, columns.values)
+    timestamps, there = columns.timestamps, np.arange(len(records))
     if faults:
         there = np.delete(there, list(faults))
-        which, offsets, timestamps = which[there], offsets[there], timestamps[there]
-    events = [event for event in read if event is not None]
-    accepted = Events(events, offsets, event_times_ms(events), reader.baselines, which)
+        accepted, timestamps = accepted.take(there), timestamps[there]
     too_far = _too_far(accepted.times_ms - timestamps, limits)
     if too_far:
         accepted = accepted.without(list(too_far))

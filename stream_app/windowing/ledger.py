@@ -13,8 +13,9 @@ import numpy as np
 
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
-from stream_app.windowing.accepted import Events, Whole
+from stream_app.windowing.accepted import Events
 from stream_app.windowing.forever import NEVER
+from stream_app.windowing.records import Whole
 from stream_app.windowing.sequences import Sequences
 from stream_app.windowing.state import PartitionMeta, VersionAccount
 from stream_app.windowing.tumbling import WindowConfig, window_start, window_starts

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from contracts.baseline import Baseline
 from contracts.partials import PartialAggregate
-from contracts.schema import FeatureSchema
 from contracts.window import WindowCounts
-from stream_app.windowing.accepted import Event, Events
+from stream_app.windowing.accepted import Events
 from stream_app.windowing.state import WindowKey
 
 
@@ -45,18 +43,13 @@ class OpenWindow:
         counts = partial if baseline is None else WindowCounts.of(partial, baseline)
         return cls(key, partial.window_end, partial.offset, counts)
 
-    def add(self, baseline: Baseline, accepted: Events) -> None:
-        """Count events of this window, at least one, in the order of their offsets. baseline: they were decoded with
-        it."""
-        events = accepted.events
+    def add(self, accepted: Events) -> None:
+        """Count events of this window, at least one, in the order of their offsets."""
         self.offset = int(accepted.offsets[-1])
         if isinstance(self._counts, PartialAggregate):
-            self._counts = _with_rows(self._counts, events, self.offset)
-        elif self._counts.baseline.schema == baseline.schema:
-            accepted.count_into(self._counts)
+            self._counts = _with_rows(self._counts, accepted.decisions, self.offset)
         else:
-            columns = _columns(events, baseline.schema, self._counts.baseline.schema)
-            self._counts.add_columns(columns, [event.score for event in events], [event.decision for event in events])
+            accepted.count_into(self._counts)
 
     def partial(self) -> PartialAggregate:
         """What is counted so far, as it is stored and sent."""
@@ -68,19 +61,11 @@ class OpenWindow:
         )
 
 
-def _columns(events: Sequence[Event], theirs: FeatureSchema, mine: FeatureSchema) -> list[Sequence[Any]]:
-    """Values of my monitored features in events of another schema; what that one does not have is missing."""
-    read = list(zip(*[msgspec.structs.astuple(event.features) for event in events], strict=True))
-    there = {(feature.name, feature.kind): column for feature, column in zip(theirs.features, read, strict=True)}
-    return [there.get((feature.name, feature.kind), [None] * len(events)) for feature in mine.monitored]
-
-
-def _with_rows(sealed: PartialAggregate, events: Sequence[Event], offset: int) -> PartialAggregate:
-    decided = [event.decision for event in events if event.decision is not None]
+def _with_rows(sealed: PartialAggregate, decisions: Sequence[bool | None], offset: int) -> PartialAggregate:
     return msgspec.structs.replace(
         sealed,
         offset=offset,
-        rows=sealed.rows + len(events),
-        decided=sealed.decided + len(decided),
-        positives=sealed.positives + sum(decided),
+        rows=sealed.rows + len(decisions),
+        decided=sealed.decided + len(decisions) - decisions.count(None),
+        positives=sealed.positives + decisions.count(True),
     )

@@ -1,4 +1,4 @@
-"""TypedReader: the values of a batch become typed events, each with the decoder of its own version's schema.
+"""TypedReader: the values of a batch become columns, each value read with the decoder of its own version's schema.
 
 All are decoded with the decoder of the batch's first version, for a topic mostly carries one version for long; those
 that it does not fit are looked at one by one.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,10 +16,14 @@ from contracts.baseline import Baseline
 from contracts.errors import InvalidEvent
 from contracts.events import EventDecoder, decode_envelope, event_decoder, raise_invalid
 from contracts.schema import FeatureSchema
-from stream_app.windowing.accepted import Event, Whole
+from stream_app.windowing.accepted import Events
+from stream_app.windowing.gathered import Event, Gathered
+from stream_app.windowing.records import Whole
 
 Version = tuple[str, str]
 """Model and version."""
+AT_ONCE = 256
+"""Values decoded at a time; gathered.py says why not all."""
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -36,78 +39,79 @@ Faults = dict[int, InvalidEvent | UnknownVersion]
 """Why there is no event, by the record's position in the batch."""
 
 
-class _Typed(NamedTuple):
-    version: Version
-    number: int
-    decoder: EventDecoder
-
-
 class TypedReader:
-    """For one batch. baselines: those of its versions, in the order they were met."""
+    """For one batch. at_once: so many values are decoded at a time; what comes out is the same."""
 
-    def __init__(self, known: Mapping[Version, Baseline]) -> None:
-        self._known = known
-        self._typed: dict[Version, _Typed] = {}
-        self.baselines: list[Baseline] = []
+    def __init__(self, known: Mapping[Version, Baseline], at_once: int = AT_ONCE) -> None:
+        self._known, self._at_once = known, at_once
+        self._typed: dict[Version, Gathered] = {}
 
-    def read(self, values: Sequence[bytes | None]) -> tuple[list[Event | None], Whole, Faults]:
-        """An event for each value, the position of its baseline in `baselines`, and why there is None instead."""
-        which, faults = np.zeros(len(values), dtype=np.int64), Faults()
-        events: list[Event | None] = [None] * len(values)
+    def read(self, offsets: Whole, values: Sequence[bytes | None]) -> tuple[Events, Faults]:
+        """The events of these values, at the same positions, and why some are none: those are to be left out."""
+        faults, alike = Faults(), True
         leading = self._leading(values)
-        if leading is not None:
-            events = _decoded(values, leading.decoder)
-        for position in _strangers(events, leading):
-            value, event = values[position], events[position]
-            try:
-                typed = self._of(value) if event is None else self._version((event.model, event.model_version))
-                if event is None or leading is None or typed.decoder is not leading.decoder:
-                    events[position] = _decode(value or b"", typed.decoder)
-                which[position] = typed.number
-            except (InvalidEvent, UnknownVersion) as fault:
-                events[position], faults[position] = None, fault
-        return events, which, faults
+        for start in range(0, len(values), self._at_once):
+            some = values[start : start + self._at_once]
+            events: Sequence[Event | None] = [None] * len(some) if leading is None else _decoded(some, leading.decoder)
+            if leading is not None and _all_of(events, leading.version):
+                leading.take(range(start, start + len(some)), events)  # type: ignore[arg-type]  # there is no None
+            else:
+                alike = False
+                for position, (value, event) in enumerate(zip(some, events, strict=True), start):
+                    self._one(position, value, event, leading, faults)
+        gathered = list(self._typed.values())
+        shares = [one.share() for one in gathered]
+        if alike and leading is not None:
+            return Events(offsets, np.array(leading.times, dtype=np.int64), leading.ids, shares), faults
+        ids, times = [""] * len(values), np.zeros(len(values), dtype=np.int64)
+        for one in gathered:
+            times[one.rows] = one.times
+            for row, id_ in zip(one.rows, one.ids, strict=True):
+                ids[row] = id_
+        return Events(offsets, times, ids, shares), faults
 
-    def _leading(self, values: Sequence[bytes | None]) -> _Typed | None:
+    def _one(
+        self, position: int, value: bytes | None, event: Event | None, leading: Gathered | None, faults: Faults
+    ) -> None:
+        try:
+            typed = self._of(value) if event is None else self._version((event.model, event.model_version))
+            if event is None or leading is None or typed.decoder is not leading.decoder:
+                event = _decode(value or b"", typed.decoder)
+            typed.waiting.append((position, event))
+        except (InvalidEvent, UnknownVersion) as fault:
+            faults[position] = fault
+
+    def _leading(self, values: Sequence[bytes | None]) -> Gathered | None:
         for value in values:
             try:
                 return self._of(value)
             except (InvalidEvent, UnknownVersion):
-                continue  # met again as a stranger
+                continue  # met again, one by one
         return None
 
-    def _of(self, value: bytes | None) -> _Typed:
+    def _of(self, value: bytes | None) -> Gathered:
         if not value:
             raise InvalidEvent("malformed", "the record has no value: an event is a JSON object")
         envelope = decode_envelope(value)
         return self._version((envelope.model, envelope.model_version))
 
-    def _version(self, version: Version) -> _Typed:
+    def _version(self, version: Version) -> Gathered:
         typed = self._typed.get(version)
         if typed is None:
             baseline = self._known.get(version)
             if baseline is None:
                 raise UnknownVersion(version)
-            typed = self._typed[version] = _Typed(version, len(self.baselines), _decoder(baseline.schema))
-            self.baselines.append(baseline)
+            typed = self._typed[version] = Gathered(version, baseline, _decoder(baseline.schema))
         return typed
 
 
-def _strangers(events: Sequence[Event | None], leading: _Typed | None) -> Sequence[int]:
-    """Positions of what is not an event of the leading version."""
-    if leading is None:
-        return range(len(events))
-    model, version = leading.version
+def _all_of(events: Sequence[Event | None], version: Version) -> bool:
+    """Whether all are events, and of this version."""
+    model, name = version
     try:
-        if {event.model for event in events} == {model} and {event.model_version for event in events} == {version}:  # type: ignore[union-attr]
-            return ()
+        return {event.model for event in events} == {model} and {event.model_version for event in events} == {name}  # type: ignore[union-attr]
     except AttributeError:
-        pass  # a None is among them
-    return [
-        position
-        for position, event in enumerate(events)
-        if event is None or event.model_version != version or event.model != model
-    ]
+        return False  # a None is among them
 
 
 @lru_cache(maxsize=256)

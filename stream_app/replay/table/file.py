@@ -17,7 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from stream_app.errors import ReplayError
-from stream_app.replay.table.columns import Rows
+from stream_app.windowing.accepted import Rows
 
 _BLOCK = 4 << 20
 """Bytes of a CSV file read at a time."""

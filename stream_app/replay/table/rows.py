@@ -17,9 +17,9 @@ from contracts.dead_letters import DETAIL, DeadLetter, Reason
 from contracts.schema import Feature
 from stream_app.replay.counting import Portion
 from stream_app.replay.table import arrow_values
-from stream_app.replay.table.columns import ColumnEvents, Rows, Share
 from stream_app.replay.table.file import Block, TableFile, sorted_block
 from stream_app.replay.table.layout import Columns, Layout
+from stream_app.windowing.accepted import Events, Rows, Share
 from stream_app.windowing.typed import Version
 
 _AT_ONCE = 16384
@@ -65,7 +65,7 @@ class TableRows:
             part = rows if len(positions) == rows.num_rows else rows.take(pa.array(positions))
             shares.append(self._share(self._columns.fit(version), part, positions, faults))
         ids = [id_ or "" for id_ in self._texts(rows, "id")] if self._columns.has("id") else None
-        events = ColumnEvents(offsets, times.values, ids, shares).without(np.flatnonzero(faults.bad))
+        events = Events(offsets, times.values, ids, shares).without(np.flatnonzero(faults.bad))
         refused = [_refused(self._name, number, "malformed", words) for number, words in sorted(block.torn.items())]
         refused += faults.letters(self._name, block.numbers)
 
@@ -105,7 +105,8 @@ class TableRows:
             said = arrow_values.truths(self._columns.of(rows, "decision"))
             faults.add("malformed", self._columns.name("decision"), said.wrong, positions)
             decisions = said.values
-        columns = [self._feature(feature, rows, positions, faults) for feature in baseline.schema.monitored]
+        schema = baseline.schema
+        columns = {i: self._feature(schema.features[i], rows, positions, faults) for i in schema.monitored_positions}
         return Share(baseline, positions, columns, scores.values, decisions)
 
     def _feature(self, feature: Feature, rows: pa.RecordBatch, positions: Rows, faults: RowFaults) -> Any:

@@ -19,7 +19,6 @@ from contracts.events import (
     encode_event,
     event_decoder,
     event_time_ms,
-    event_times_ms,
     parse_id,
 )
 from contracts.schema import Feature, FeatureSchema
@@ -116,12 +115,6 @@ def test_event_time_is_whole_milliseconds_and_what_is_finer_does_not_move_it_int
     assert event_time_ms(an_event(event_time=NOON + timedelta(microseconds=micros))) == NOON_MS
     before_1970 = datetime(1969, 12, 31, 23, 59, 59, 999_000 + micros, tzinfo=UTC)
     assert event_time_ms(an_event(event_time=before_1970)) == -1
-
-
-@given(st.lists(st.datetimes(timezones=st.just(UTC) | st.timezones())))
-def test_the_times_of_many_events_are_those_of_each(times: list[datetime]) -> None:
-    events = [an_event(event_time=time) for time in times]
-    assert event_times_ms(events).tolist() == [event_time_ms(event) for event in events]
 
 
 def test_a_baseline_survives_the_wire_and_its_digest_names_it() -> None:

@@ -15,8 +15,8 @@ from stream_app.replay.clocked import ClockedReplay
 from stream_app.replay.counting import Portion, portions
 from stream_app.replay.jsonl import FileLine, line_portions
 from stream_app.replay.known import KnownBaselines
-from stream_app.replay.table.columns import ColumnEvents, Share
 from stream_app.replay.unclocked import NO_LIMITS, FileReplay
+from stream_app.windowing.accepted import Events, Share
 from tests.builders import a_baseline, an_event, an_event_id
 from tests.unit.stream_app.replay.stand import FIRST, KNOWN, SECOND, SIZE, a_plan, judges, reports, rows
 from tests.unit.stream_app.windowing.stand import EPOCH, a_record, a_value
@@ -58,8 +58,9 @@ def test_rows_of_several_versions_late_and_repeated_ones_are_counted_as_their_ev
             for feature in baseline.schema.monitored
         ]
         scores = np.array([sequences[i] / 100 for i in members])
-        shares.append(Share(baseline, np.array(members), columns, scores, [an_event().decision] * len(members)))
-    events = ColumnEvents(np.arange(count), np.array(times), [an_event_id(sequence) for sequence in sequences], shares)
+        by_position = dict(zip(baseline.schema.monitored_positions, columns, strict=True))
+        shares.append(Share(baseline, np.array(members), by_position, scores, [an_event().decision] * len(members)))
+    events = Events(np.arange(count), np.array(times), [an_event_id(sequence) for sequence in sequences], shares)
     plan = a_plan(lateness=5_000)
     table, lines = (FileReplay(plan.windows, {b.digest: b for b in KNOWN.values()}, judges(plan)) for _ in range(2))
     by_column = table.count([Portion(events, [], count, no_letter)])
@@ -76,8 +77,8 @@ def no_letter(offset: int, words: str) -> Any:
 
 def test_without_ids_nothing_is_a_repeat() -> None:
     columns: list[Any] = [np.ones(3) if f.kind == "numeric" else ["a"] * 3 for f in FIRST.schema.monitored]
-    share = Share(FIRST, np.arange(3), columns, np.zeros(3), [None] * 3)
-    events = ColumnEvents(np.arange(3), np.array([1, 2, 3]), None, [share])
+    share = Share(FIRST, np.arange(3), dict(enumerate(columns)), np.zeros(3), [None] * 3)
+    events = Events(np.arange(3), np.array([1, 2, 3]), None, [share])
     replay = FileReplay(a_plan().windows, {FIRST.digest: FIRST}, judges(a_plan()))
     replay.count([Portion(events, [], 3, no_letter)])
     assert (replay.totals.counted, replay.totals.repeats) == (3, 0)
@@ -85,9 +86,9 @@ def test_without_ids_nothing_is_a_repeat() -> None:
 
 def test_some_rows_of_a_column_are_taken_without_the_others() -> None:
     columns: list[Any] = [np.arange(4.0) if f.kind == "numeric" else ["a"] * 4 for f in FIRST.schema.monitored]
-    share = Share(FIRST, np.arange(4), columns, np.zeros(4), [True, None, False, True])
+    share = Share(FIRST, np.arange(4), dict(enumerate(columns)), np.zeros(4), [True, None, False, True])
     counts = WindowCounts(FIRST)
-    ColumnEvents(np.arange(4), np.arange(4), None, [share]).without([0]).count_into(counts)
+    Events(np.arange(4), np.arange(4), None, [share]).without([0]).count_into(counts)
     assert (counts.rows, counts.decided, counts.positives) == (3, 2, 1)
     assert (counts.features[0].minimum, counts.features[0].maximum) == (1.0, 3.0)
 

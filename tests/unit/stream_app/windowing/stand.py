@@ -156,8 +156,8 @@ def counted_by_hand(events: Iterable[Accepted], baseline: Baseline) -> list[list
     """Bin counts of each monitored feature and, last, of the score."""
     rows = [
         Row(
-            features=dict(zip(baseline.schema.names, msgspec.structs.astuple(item.event.features), strict=True)),
-            score=item.event.score,
+            features=dict(zip(baseline.schema.names, item.features.values(), strict=True)),
+            score=item.score,
         )
         for item in events
     ]
