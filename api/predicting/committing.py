@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from prometheus_client import Counter
@@ -12,12 +13,19 @@ from api.errors import ScoringFailed
 from api.models.served import Served
 from api.outbox.log import Outbox
 from api.outbox.segments import Group, baseline_keys
-from api.predicting.drafts import Draft, Event, Finished, Keep, finish
+from api.predicting.drafts import Draft, Event, Finished, Keep, finish, joined
 from api.predicting.lane import Lane
 from api.telemetry import Telemetry
 
 Committed = Event | ScoringFailed
 Shadowed = Callable[[Sequence[Committed]], None]
+
+
+class Made(NamedTuple):
+    """Rows that are events but for being committed. rows: how many each version answered, by version."""
+
+    finished: Finished
+    rows: tuple[tuple[Served, int], ...]
 
 
 class Committer:
@@ -32,55 +40,75 @@ class Committer:
         answer: Callable[[Event], bytes],
         now: Callable[[], datetime],
     ) -> None:
+        self.now = now
         self._outbox = outbox
         self._telemetry = telemetry
         self._next_id = next_id
         self._answer = answer
-        self._now = now
         self._counter: tuple[Served, Counter] | None = None
 
-    def commit(
-        self, served: Served, drafts: Sequence[Draft | ScoringFailed], keep: Keep[Committed] | None = None
-    ) -> list[Committed]:
-        """Commit scored rows as one group, all or none: the event of each, in order. keep: one idempotency key of all.
-
-        Raises OutboxClosed.
-        """
-        now = self._now()
+    def commit(self, served: Served, drafts: Sequence[Draft | ScoringFailed]) -> list[Committed]:
+        """Commit scored rows as one group, all or none: the event of each, in order. Raises OutboxClosed."""
         # an id is given also when the outbox then refuses: none is given twice
-        finished = finish(drafts, self._next_id, served.baseline, now, self._answer)
-        if self._counter is None or self._counter[0] is not served:
-            self._counter = served, self._answered_by(served)
-        return self._append(served.key, now, finished, ((self._counter[1], len(finished.records)),), keep)
+        return self.put([self.make(served, drafts, self.now(), self._next_id)])
 
     def commit_beside(
         self,
         lane: Lane,
         drafts: Sequence[Draft | ScoringFailed],
         canary: Container[int],
-        keep: Keep[Committed] | None = None,
         shadowed: Shadowed | None = None,
     ) -> list[Committed]:
         """As commit, where a rollout is under way. canary: places of the rows that its version answers. shadowed:
         called with the result once nothing takes it back.
         """
-        now, champion, other = self._now(), lane.champion, lane.served
+        return self.put([self.make_beside(lane, drafts, canary, self.now(), self._next_id)], shadowed=shadowed)
+
+    def make(
+        self, served: Served, drafts: Sequence[Draft | ScoringFailed], now: datetime, next_id: Callable[[], str]
+    ) -> Made:
+        """The events of scored rows. next_id: as they are put, ids of one source have to rise."""
+        finished = finish(drafts, next_id, served.baseline, now, self._answer)
+        return Made(finished, ((served, len(finished.records)),))
+
+    def make_beside(
+        self,
+        lane: Lane,
+        drafts: Sequence[Draft | ScoringFailed],
+        canary: Container[int],
+        now: datetime,
+        next_id: Callable[[], str],
+    ) -> Made:
+        """The same where a rollout is under way; see commit_beside."""
+        champion, other = lane.champion, lane.served
         rest = (one for i, one in enumerate(drafts) if i not in canary)
         chosen = (one for i, one in enumerate(drafts) if i in canary)
-        own = finish(rest, self._next_id, champion.baseline, now, self._answer)
-        its = finish(chosen, self._next_id, other.baseline, now, self._answer, "canary")
+        own = finish(rest, next_id, champion.baseline, now, self._answer)
+        its = finish(chosen, next_id, other.baseline, now, self._answer, "canary")
         owned, theirs = iter(own.committed), iter(its.committed)
         committed = [next(theirs if i in canary else owned) for i in range(len(drafts))]
-        # one group, all or none: both baselines must be on Kafka before it
-        there = [(one, len(part.records)) for one, part in ((champion, own), (other, its)) if part.records]
-        key = baseline_keys(*(one.key for one, _ in there))
-        answered = [(self._answered_by(one), rows) for one, rows in there]
         both = Finished(committed, own.records + its.records, own.tickets + its.tickets)
-        return self._append(key, now, both, answered, keep, shadowed)
+        return Made(both, ((champion, len(own.records)), (other, len(its.records))))
+
+    def put(
+        self, parts: Sequence[Made], keep: Keep[Committed] | None = None, shadowed: Shadowed | None = None
+    ) -> list[Committed]:
+        """Commit all of these as one group: the event of each row, in order. keep: one idempotency key of all.
+
+        Raises OutboxClosed.
+        """
+        rows = dict[Served, int]()
+        for part in parts:
+            for served, count in part.rows:
+                if count:
+                    rows[served] = rows.get(served, 0) + count
+        key = baseline_keys(*(served.key for served in rows))  # all of them must be on Kafka before the group
+        counted = [(self._counted(served), count) for served, count in rows.items()]
+        return self._append(key, self.now(), joined([part.finished for part in parts]), counted, keep, shadowed)
 
     def commit_shadow(self, served: Served, drafts: Sequence[Draft], scored: Counter) -> None:
         """Commit what a shadow has scored. scored: counts the events. Raises OutboxClosed."""
-        now = self._now()
+        now = self.now()
         finished = finish(drafts, self._next_id, served.baseline, now, self._answer, "shadow")
         self._append(served.key, now, finished, ((scored, len(finished.records)),), None)
 
@@ -112,5 +140,8 @@ class Committer:
         self._outbox.append(Group(key, int(now.timestamp() * 1000), records), settled)
         return committed
 
-    def _answered_by(self, served: Served) -> Counter:
-        return self._telemetry.answered.labels(served.baseline.model, served.baseline.version)
+    def _counted(self, served: Served) -> Counter:
+        if self._counter is None or self._counter[0] is not served:
+            found = self._telemetry.answered.labels(served.baseline.model, served.baseline.version)
+            self._counter = served, found
+        return self._counter[1]

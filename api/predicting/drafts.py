@@ -1,8 +1,6 @@
 """Draft: a scored row that wants only its id and the time of its group to be an event.
 
-An id may be given no earlier than in the append that commits it, so whatever is costly can be done before. Rows of a
-batch have their features' JSON made part by part, with others served in between; a single request leaves it to the
-event, which is cheaper.
+In the outbox the ids of one source have to rise, so one is given no earlier than what is put there before it is made.
 """
 
 from __future__ import annotations
@@ -10,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -58,8 +57,8 @@ def draft(
     features: msgspec.Struct | None = None,
 ) -> Draft:
     """Of one scored row of a batch. features: as scored, where that is not as the request has them."""
-    raw = msgspec.Raw(_encode(request.features if features is None else features))
-    return Draft(score, latency_ms, raw, request.entity_id, request.event_time, origin)
+    scored = request.features if features is None else features
+    return Draft(score, latency_ms, scored, request.entity_id, request.event_time, origin)
 
 
 def shadow_draft(event: Event, features: msgspec.Struct, score: float, took_ms: float, origin: Origin | None) -> Draft:
@@ -121,3 +120,14 @@ def finish(
         key = id_ if entity_id is None else entity_id
         records.append(Record(key.encode(), id_, time, encode_event(event), outcome, draft.origin))
     return Finished(committed, records, tickets)
+
+
+def joined(parts: Sequence[Finished]) -> Finished:
+    """All of them, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    return Finished(
+        list(chain.from_iterable(part.committed for part in parts)),
+        list(chain.from_iterable(part.records for part in parts)),
+        list(chain.from_iterable(part.tickets for part in parts)),
+    )

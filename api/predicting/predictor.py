@@ -44,7 +44,8 @@ class Job(msgspec.Struct, frozen=True, gc=False):
 
 
 class Predictor:
-    """source, epoch: of the event ids (see contracts.events.EventIds). sign: makes the receipt of an event.
+    """source, epoch: of the event ids (see contracts.events.EventIds); those of batches have a source of their own.
+    sign: makes the receipt of an event.
 
     now: the wall clock. stopwatch: seconds, monotonic. settle: see Batcher.
     """
@@ -68,6 +69,7 @@ class Predictor:
         self._served: Served | None = None
         self.lanes = Lanes(telemetry, f"{source}-{epoch:012x}", stopwatch)
         self.commits = Committer(outbox, telemetry, next_id=EventIds(source, epoch).next, answer=self.answer, now=now)
+        self.next_row_id = EventIds(f"{source}.b", epoch).next
         self._batcher: Batcher[Job, Event] = Batcher(self._work, rows, settle)
 
     @property

@@ -3,6 +3,9 @@
 A batch is one append to the outbox: all of its events are there or none is, so there is nothing to define for a half of
 it, and a batch that is refused can be sent again whole. Between its parts the event loop is let go, so a batch costs a
 single request its part's time and not its own; one batch at a time, so that many of them cost no more than one.
+
+Its events are made whole part by part, with their ids. So these have a source of their own: in the outbox the ids of
+one source have to rise, and single requests are committed in between.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from api.errors import ScoringFailed
 from api.models.served import Served, score_each
-from api.predicting.committing import Committed
+from api.predicting.committing import Committed, Made
 from api.predicting.drafts import Draft, Keep, draft
 from api.predicting.lane import Lane, score_beside
 from api.predicting.predictor import Predictor
@@ -41,6 +44,7 @@ class RowsPredictor:
         self._rows = rows
         self._settle = settle
         self._stopwatch = stopwatch
+        self._whole = asyncio.Lock()
         self.turn = asyncio.Lock()
         """Held while a part of a batch is worked on, and for one pass of the loop after it."""
 
@@ -56,30 +60,27 @@ class RowsPredictor:
 
         Raises OutboxClosed, and then there is no event.
         """
-        drafts: list[Draft | ScoringFailed] = []
-        lane = self._predictor.lanes.lane
+        predictor = self._predictor
+        commits, lane = predictor.commits, predictor.lanes.lane
         if lane is not None and lane.champion is not served:  # swapped meanwhile
             lane = None
-        canary: set[int] = set()
-        for start in range(0, len(requests), self._rows):
+        shadowed = None if lane is None else predictor.lanes.shadowing(lane, requests, [origin] * len(requests))
+        now, made = commits.now(), list[Made]()
+        async with self._whole:  # from the first id to the commit
+            for start in range(0, len(requests), self._rows):
+                async with self.turn:
+                    part = requests[start : start + self._rows]
+                    if lane is None:
+                        drafts = self._score(served, part, received, origin)
+                        made.append(commits.make(served, drafts, now, predictor.next_row_id))
+                    else:
+                        drafts, canary = self._score_beside(lane, part, received, origin)
+                        made.append(commits.make_beside(lane, drafts, canary, now, predictor.next_row_id))
+                    await asyncio.sleep(0)
             async with self.turn:
-                part = requests[start : start + self._rows]
-                if lane is None:
-                    drafts += self._score(served, part, received, origin)
-                else:
-                    scored, places = self._score_beside(lane, part, received, origin)
-                    canary.update(len(drafts) + place for place in places)
-                    drafts += scored
+                committed = commits.put(made, keep, shadowed)
+                settling = None if self._settle is None else self._settle()
                 await asyncio.sleep(0)
-        async with self.turn:
-            # ids are given here and not with the scores: in the outbox they must rise, and others come in between
-            if lane is None:
-                committed = self._predictor.commits.commit(served, drafts, keep)
-            else:
-                shadowed = self._predictor.lanes.shadowing(lane, requests, [origin] * len(requests))
-                committed = self._predictor.commits.commit_beside(lane, drafts, canary, keep, shadowed)
-            settling = None if self._settle is None else self._settle()
-            await asyncio.sleep(0)
         if settling is not None:
             await settling
         return committed

@@ -57,10 +57,11 @@ async def test_a_rows_answer_and_event_are_those_of_the_same_single_request(tmp_
     (in_batch,) = (await ask(one, {"rows": [request]})).json()["predictions"]
     alone = (await ask(other, request, "/predict")).json()
 
-    assert in_batch == alone
-    assert in_batch["receipt"]
+    own = {"prediction_id": "", "receipt": ""}  # a receipt is for its id
+    assert {**in_batch, **own} == {**alone, **own}
+    assert len(in_batch["receipt"]) == len(alone["receipt"]) > 0
     (event,), (single) = events(one), events(other)[0]
-    assert {**as_dict(event), "latency_ms": 0} == {**as_dict(single), "latency_ms": 0}
+    assert {**as_dict(event), "id": "", "latency_ms": 0} == {**as_dict(single), "id": "", "latency_ms": 0}
 
 
 def as_dict(event: Any) -> dict[str, Any]:
@@ -151,18 +152,36 @@ async def test_a_batch_that_the_outbox_has_no_room_for_has_no_event_at_all(tmp_p
     assert counted(app, "predictions_total", model="flights", version="1") == 2
 
 
-async def test_ids_rise_in_the_outbox_although_single_requests_come_in_between(tmp_path: Path):
-    """batch: |-score-|-score-|-score-|-commit-|   single: |-predict-| each in the gaps."""
+async def test_ids_of_a_source_rise_in_the_outbox_although_batches_and_single_requests_come_at_once(tmp_path: Path):
+    """batches: |-score-|-score-|-score-|-commit-| one after the other   single: |-predict-| each in the gaps."""
     app = an_app(tmp_path, served=a_served(), batch_rows=5)
 
-    batch = asyncio.ensure_future(ask(app, {"rows": [row(n) for n in range(60)]}))
-    while not batch.done():
+    batches = [asyncio.ensure_future(ask(app, {"rows": [row(n) for n in range(60)]})) for _ in range(3)]
+    while not all(batch.done() for batch in batches):
         await ask(app, row(99), "/predict")
 
-    sequences = [parse_id(event.id).sequence for event in events(app)]  # type: ignore[union-attr]
-    assert sequences == list(range(len(sequences)))
+    sequences: dict[str, list[int]] = {}
+    for id_ in [parse_id(event.id) for event in events(app)]:
+        assert id_ is not None
+        sequences.setdefault(id_.source, []).append(id_.sequence)
+    assert [list(range(len(each))) for each in sequences.values()] == list(sequences.values())
+    assert [len(each) for source, each in sequences.items() if source.endswith(".b")] == [180]
+    assert len(sequences) == 2
     assert events(app)[0].score == 0.99  # a single request came in between
-    assert len(sequences) > 60
+
+
+async def test_of_several_batches_one_that_the_outbox_refuses_takes_no_other_with_it(tmp_path: Path):
+    app = an_app(tmp_path, served=a_served(), batch_rows=50, outbox_max_bytes=1 << 20)
+    many = {"rows": [{"features": {**GOOD, "carrier": "x" * 1500}}] * 900}
+
+    answers = await asyncio.gather(
+        *(ask(app, each) for each in ({"rows": [row(1)] * 60}, many, {"rows": [row(2)] * 60}))
+    )
+
+    assert [answer.status_code for answer in answers] == [200, 503, 200]
+    found = [parse_id(event.id) for event in events(app)]
+    assert len(found) == 120
+    assert len(set(found)) == 120
 
 
 async def test_rows_are_scored_some_at_a_time_and_others_are_answered_meanwhile(tmp_path: Path):

@@ -371,7 +371,7 @@ async def test_a_key_is_free_whatever_was_raised_before_its_event_was_in_the_out
 ):
     app = an_app(tmp_path, served=a_served())
     predictor = services(app).predictor
-    predictor._outbox = Defective(predictor._outbox, after=False)
+    predictor.commits._outbox = Defective(predictor.commits._outbox, after=False)
 
     failed = await ask(app, body, path=path)
     again = await ask(app, body, path=path)
@@ -387,7 +387,7 @@ async def test_a_key_has_its_events_answer_once_it_is_sent_whatever_was_raised_a
 ):
     app = an_app(tmp_path, served=a_served())
     ledger, predictor = services(app).ledger, services(app).predictor
-    predictor._outbox = Defective(predictor._outbox, after=True)
+    predictor.commits._outbox = Defective(predictor.commits._outbox, after=True)
 
     failed = await ask(app, body, path=path)
     meanwhile = await ask(app, body, path=path)
