@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.baseline import Baseline
-from contracts.outcomes import Residuals
+from contracts.outcomes import Outcomes, Residuals
 from stream_app.performance.bins import residual_edges
 from stream_app.performance.counting import OutcomeCounts
 from training.columns import labels_of, numbers_of
@@ -19,9 +19,11 @@ Floats = npt.NDArray[np.float64]
 
 def with_outcomes(baseline: Baseline, scores: Floats, truths: npt.NDArray[np.int64]) -> Baseline:
     """Of a classifier. scores, truths (0 or 1): of rows that the model was not fitted on, shape (rows,) each."""
-    counts = OutcomeCounts(baseline)
+    nothing = (0,) * baseline.score.bins.size  # scores may look like a regression's: margins without a threshold
+    empty = msgspec.structs.replace(baseline, outcomes=Outcomes(nothing, nothing))
+    counts = OutcomeCounts(empty)
     counts.add(scores, truths)
-    return msgspec.structs.replace(baseline, outcomes=counts.value())
+    return msgspec.structs.replace(empty, outcomes=counts.value())
 
 
 def with_residuals(baseline: Baseline, predictions: Floats, truths: Floats) -> Baseline:

@@ -73,29 +73,27 @@ def _known(baseline: Baseline) -> _Known | None:
         ends = (float(bins.edge_array[0] > baseline.threshold), float(bins.edge_array[-1] >= baseline.threshold))
         decided = np.concatenate([ends[:1], inner, ends[1:]])
     counts = np.array(baseline.score.counts, dtype=np.float64)
-    return _Known(score_bins(baseline), rising_chances(negatives, positives), decided, counts)
+    own = score_bins(baseline)
+    return _Known(own, rising_chances(negatives, positives, own.means), decided, counts)
 
 
-def rising_chances(negatives: Floats, positives: Floats) -> Floats:
+def rising_chances(negatives: Floats, positives: Floats, scores: Floats | None = None) -> Floats:
     """Chance of truth 1 in each bin, shape (bins,): rising with the score, from counts that may be thin.
 
-    Bins are merged with their lower neighbours until shares rise (pool adjacent violators: Ayer et al., Ann. Math.
-    Statist. 26(4), 1955), so that a bin of three rows takes its chance from those around it; each block then gets one
-    row at the overall share, so that none is certain. Bins without rows lie between their neighbours.
+    Each bin is given one row more, which has truth 1 with the chance that its score says: it counts where the reference
+    has none or a few, and nowhere else. scores: of each bin, None where they are no probabilities; then the share of
+    all rows. Bins are then merged with their lower neighbours until shares rise (pool adjacent violators: Ayer et al.,
+    Ann. Math. Statist. 26(4), 1955).
 
-    >>> rising_chances(np.array([8.0, 9.0, 0.0, 2.0]), np.array([2.0, 1.0, 0.0, 8.0])).round(3).tolist()
-    [0.16, 0.16, 0.46, 0.761]
+    >>> rising_chances(np.array([8.0, 9.0, 0.0, 2.0]), np.array([2.0, 1.0, 0.0, 8.0]), np.full(4, 0.5)).tolist()
+    [0.18181818181818182, 0.18181818181818182, 0.5, 0.7727272727272727]
     """
-    both = negatives + positives
-    there = np.flatnonzero(both > 0)
-    overall = float(positives.sum() / both.sum())
+    overall = float(positives.sum() / (positives.sum() + negatives.sum()))
+    more = np.full(positives.size, overall) if scores is None else scores
     blocks: list[tuple[float, float, int]] = []  # rows, rows of truth 1, bins
-    for rows, ones in zip(both[there].tolist(), positives[there].tolist(), strict=True):
+    for rows, ones in zip((negatives + positives + 1).tolist(), (positives + more).tolist(), strict=True):
         blocks.append((rows, ones, 1))
         while len(blocks) > 1 and blocks[-2][1] * blocks[-1][0] >= blocks[-1][1] * blocks[-2][0]:
             last, before = blocks.pop(), blocks.pop()
             blocks.append((before[0] + last[0], before[1] + last[1], before[2] + last[2]))
-    chances = [(ones + overall) / (rows + 1) for rows, ones, _ in blocks]
-    known = np.repeat(chances, [size for _, _, size in blocks])
-    spread: Floats = np.interp(np.arange(both.size), there, known)
-    return spread
+    return np.repeat([ones / rows for rows, ones, _ in blocks], [size for _, _, size in blocks])
