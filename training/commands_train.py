@@ -10,7 +10,7 @@ import typer
 
 from training.options import Threshold, Window, check_threshold
 from training.settings import Settings, read_settings
-from training.shell import one_line_errors, publisher_of, registry_of, say
+from training.shell import model_events_of, one_line_errors, publisher_of, registry_of, say, somebody
 
 if TYPE_CHECKING:
     from training.train import Plan
@@ -87,7 +87,8 @@ def _run(plan: Plan, settings: Settings) -> None:
         trained = run(plan, registry_of(settings), publisher)
     else:
         with following(Console()) as audience:
-            trained = run(plan, registry_of(settings), publisher, audience)
+            steps = model_events_of(settings)
+            trained = run(plan, registry_of(settings), publisher, audience, steps, somebody())
     where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
     say(trained_lines(trained, plan, settings.tracking_uri, where))
     samples, time = trained.samples, trained.samples.description.time

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from contracts.baseline import Baseline
+from contracts.model_events import ModelEvent
 from training.baseline import Origin
 from training.config import Config
 from training.data import Samples, load
@@ -22,6 +23,7 @@ from training.evaluated import evaluation_files, evaluation_of, held_out
 from training.evaluation import EVALUATION_FOLDER, Evaluation
 from training.export import Export, export
 from training.fit import Fitted, fit
+from training.model_events import ModelEvents
 from training.natural import Scored, with_natural_variation
 from training.outcomes import with_outcomes
 from training.pipeline import estimator_named
@@ -71,8 +73,18 @@ class Trained:
     evaluation: Evaluation | None = None
 
 
-def train(plan: Plan, registry: Registry, publisher: Publisher | None, audience: Audience | None = None) -> Trained:
-    """Do it all. Raises TrainingError; whatever fails, the alias still points where it did before."""
+def train(
+    plan: Plan,
+    registry: Registry,
+    publisher: Publisher | None,
+    audience: Audience | None = None,
+    steps: ModelEvents | None = None,
+    by: str = "",
+) -> Trained:
+    """Do it all. Raises TrainingError; whatever fails, the alias still points where it did before.
+
+    audience: is told how it goes on. steps: the topic on which the new version is told, by whom.
+    """
     watch = Stopwatch(audience)
     config = plan.config
     if config is None:  # what is wrong with the request is said before anything is opened
@@ -81,6 +93,8 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None, audience:
         check_choice(config.estimator, config.prepare, config.search)
     if publisher is not None:
         publisher.check()
+        if steps is not None:
+            steps.check()
         watch.lap("look for Kafka")
     watch.begin("read")
     if config is None:
@@ -122,8 +136,28 @@ def train(plan: Plan, registry: Registry, publisher: Publisher | None, audience:
     if publisher is not None:
         publisher.publish(baseline)
     registry.set_alias(version, plan.alias)
+    if steps is not None:
+        steps.write(_registered(plan, version, samples, fitted, by))
     watch.lap("attach and publish the baseline, set the alias")
     return Trained(version, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
+
+
+def _registered(plan: Plan, version: Version, samples: Samples, fitted: Fitted, by: str) -> ModelEvent:
+    return ModelEvent(
+        id=f"registered/{version.model}/{version.version}",
+        kind="registered",
+        at=plan.now,
+        model=version.model,
+        version=version.version,
+        by=by,
+        reason=f"{plan.estimator} trained on {len(samples.labels):,} rows of {samples.description.name}",
+        details={
+            "alias": plan.alias,
+            "data_digest": samples.digest,
+            "code_revision": plan.code_revision,
+            "validation_auc": fitted.metrics["auc"],
+        },
+    )
 
 
 def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
