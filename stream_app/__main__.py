@@ -22,6 +22,7 @@ import typer
 from stream_app import admin, interactive
 from stream_app.alerting.command import sink
 from stream_app.audit import table as audit_table
+from stream_app.audit.label_reading import audit_labels
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
 from stream_app.label_telemetry import LabelTelemetry
@@ -102,10 +103,18 @@ def audit_(
     async def check(settings: StreamSettings) -> int:
         ids = None if answered is None else _lines(answered)
         async with interactive.connected(settings, _say) as client:
-            check_layout(settings, await admin.partitions(client))
+            check_layout(settings, existing := await admin.partitions(client))
         result = await audit(settings, ids, recount=recount)
-        print(audit_table.as_json(result) if as_json else audit_table.as_text(result))
-        return 0 if result.balanced else 1
+        labels = await audit_labels(settings) if settings.labels_topic in existing else None
+        if as_json:
+            print(audit_table.as_json(result, labels))
+        else:
+            print(
+                audit_table.as_text(result),
+                *([] if labels is None else ["", audit_table.labels_as_text(labels)]),
+                sep="\n",
+            )
+        return 0 if result.balanced and (labels is None or labels.balanced) else 1
 
     _ask(check)
 

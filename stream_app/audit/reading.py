@@ -30,7 +30,7 @@ from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part
 from stream_app.windowing.tumbling import WindowConfig
 
 T = TypeVar("T")
-_TRIES, _PAUSE_SECONDS = 3, 1.0
+TRIES, PAUSE_SECONDS = 3, 1.0
 
 
 class _Id(msgspec.Struct):
@@ -49,12 +49,12 @@ async def audit(settings: StreamSettings, answered: Iterable[str] | None = None,
     """
     wanted = None if answered is None else frozenset(answered)
     try:
-        for attempt in range(_TRIES):
+        for attempt in range(TRIES):
             found = await _found(settings, wanted)
             result = audited(found)
-            if result.balanced or attempt == _TRIES - 1:
+            if result.balanced or attempt == TRIES - 1:
                 break
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
         if recount:
             result = await _recounted(settings, found, result)
     except KafkaError as error:
@@ -81,20 +81,22 @@ async def _recounted(settings: StreamSettings, found: Found, result: Audit) -> A
 
 async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> Found:
     # Stage 1 before stage 2: what moves from one to the other meanwhile is then in both, not in neither.
-    counts = await _latest(settings, settings.counts_topic, age_of)
-    windows = await _latest(settings, settings.windows_topic, age_of_merged)
+    counts = await latest(settings, settings.counts_topic, age_of)
+    windows = await latest(settings, settings.windows_topic, age_of_merged)
     logs, ids = await _predictions(settings, answered)
-    reports_log, reports = await _all(settings, settings.topic(DRIFT_REPORTS))
-    letters_log, letters = await _all(settings, settings.topic(DEAD_LETTERS))
-    ours = [record for record in reports if _ours(settings, record)]
-    told, no_reports = _readable(ours, decode_report)
-    refused, no_letters = _readable([record for record in letters if _ours(settings, record)], decode_dead_letter)
+    reports_log, reports = await all_of(settings, settings.topic(DRIFT_REPORTS))
+    letters_log, letters = await all_of(settings, settings.topic(DEAD_LETTERS))
+    mine = [record for record in reports if ours(settings, record)]
+    told, no_reports = readable(mine, decode_report)
+    refused, no_letters = readable([record for record in letters if ours(settings, record)], decode_dead_letter)
     unreadable = {settings.topic(DRIFT_REPORTS): no_reports, settings.topic(DEAD_LETTERS): no_letters}
     merged = merged_of(windows.items())
     metas = tuple(decode_meta(value) for key, value in counts.items() if isinstance(parse_key(key), MetaKey))
     return Found(
         predictions=logs,
-        exhausted=await _exhausted(settings, logs, {meta.partition: meta.last_offset + 1 for meta in metas}),
+        exhausted=await exhausted(
+            settings, settings.topic(PREDICTIONS), logs, {meta.partition: meta.last_offset + 1 for meta in metas}
+        ),
         metas=metas,
         open_windows=tuple(
             decode_part(value) for key, value in counts.items() if not isinstance(parse_key(key), MetaKey)
@@ -104,7 +106,7 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
         closed=merged.closed,
         reports=reports_of(told),
         reports_complete=reports_log.start == 0,
-        foreign_reports=len(reports) - len(ours),
+        foreign_reports=len(reports) - len(mine),
         letters=letters_of(refused, settings.topic(PREDICTIONS)),
         refused_complete=letters_log.start == 0,
         answered=None if answered is None else len(answered),
@@ -113,7 +115,7 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
     )
 
 
-def _readable(written: Iterable[ConsumerRecord], decode: Callable[[bytes], T]) -> tuple[list[T], int]:
+def readable(written: Iterable[ConsumerRecord], decode: Callable[[bytes], T]) -> tuple[list[T], int]:
     """The messages, and how many records are none. Anybody may write to a topic that is shared."""
     found: list[T] = []
     others = 0
@@ -125,13 +127,14 @@ def _readable(written: Iterable[ConsumerRecord], decode: Callable[[bytes], T]) -
     return found, others
 
 
-def _ours(settings: StreamSettings, record: ConsumerRecord) -> bool:
+def ours(settings: StreamSettings, record: ConsumerRecord) -> bool:
     """Whether this group of workers wrote it. Older builds did not name their group: what they wrote counts as ours."""
     source = (dict(record.headers).get("ce_source") or b"").decode(errors="replace")  # a header may have no value
     return source == settings.source or not source.startswith(f"{WORKER}/")
 
 
-async def _latest(settings: StreamSettings, topic: str, age: Age) -> dict[bytes, bytes]:
+async def latest(settings: StreamSettings, topic: str, age: Age) -> dict[bytes, bytes]:
+    """What a state topic holds."""
     newest = Newest(age)
     async for record in records(settings.bootstrap, topic):
         newest.take(record.key or b"", record.value)
@@ -153,20 +156,23 @@ async def _predictions(settings: StreamSettings, answered: frozenset[str] | None
     return logs, found
 
 
-async def _all(settings: StreamSettings, topic: str) -> tuple[Log, list[ConsumerRecord]]:
+async def all_of(settings: StreamSettings, topic: str) -> tuple[Log, list[ConsumerRecord]]:
+    """Every record of a topic of one partition."""
     async with _reading(settings, topic) as (logs, batches):
         start = max((log.start for log in logs.values()), default=0)
         return Log(start, sum(log.end for log in logs.values())), [record async for record in _each(batches)]
 
 
-async def _exhausted(settings: StreamSettings, logs: Mapping[int, Log], following: Mapping[int, int]) -> frozenset[int]:
+async def exhausted(
+    settings: StreamSettings, topic: str, logs: Mapping[int, Log], following: Mapping[int, int]
+) -> frozenset[int]:
     """Partitions whose log ends behind the next offset, but with no record: a foreign transaction's marker is that."""
     starts = {
         number: following[number] for number, log in logs.items() if number in following and following[number] < log.end
     }
     behind = set(starts)
     if starts:
-        async with present(settings.bootstrap, settings.topic(PREDICTIONS), starts) as now:
+        async with present(settings.bootstrap, topic, starts) as now:
             async for batch in now.batches:
                 behind.discard(batch[0].partition)
                 if not behind:

@@ -7,7 +7,37 @@ from typing import Any
 import msgspec
 
 from stream_app.audit.checks import Audit
+from stream_app.audit.label_checks import LabelsAudit
 from stream_app.tables import aligned
+
+
+def labels_as_text(audit: LabelsAudit) -> str:
+    """The same of the labels."""
+    partitions = [
+        [
+            *(str(p.partition), p.read + p.absent, p.read, p.absent, p.counted, p.replaced, p.repeated, p.late),
+            sum(p.refused.values()),
+        ]
+        for p in audit.partitions
+    ]
+    versions = [[f"{v.model}/{v.version}", v.labels, v.windows, v.final, v.late, v.open] for v in audit.versions]
+    head = ["partition", "offsets", "read", "no record", "counted", "replaced", "repeated", "late", "dead letters"]
+    differences = len(audit.differences)
+    return "\n".join(
+        [
+            f"labels: {audit.on_topic} on the topic, {audit.unread} not read yet",
+            "",
+            *aligned(head, partitions),
+            "",
+            *aligned(
+                ["model version", "counted or replaced", "final windows", "in final", "late for final", "in open"],
+                versions,
+            ),
+            "",
+            *(f"DIFFERENCE {difference}" for difference in audit.differences),
+            "labels balance" if audit.balanced else f"labels do not balance ({differences})",
+        ]
+    )
 
 
 def as_text(audit: Audit) -> str:
@@ -38,10 +68,15 @@ def as_text(audit: Audit) -> str:
     return "\n".join(lines)
 
 
-def as_json(audit: Audit) -> str:
-    """One JSON object: the fields of Audit, and whether it is balanced; docs/operations.md lists them."""
+def as_json(audit: Audit, labels: LabelsAudit | None = None) -> str:
+    """One JSON object: the fields of Audit, and whether it is balanced; docs/operations.md lists them. labels: None
+    where none are counted.
+    """
     fields: dict[str, Any] = msgspec.to_builtins(audit)
-    return msgspec.json.encode({"balanced": audit.balanced, **fields}).decode()
+    balanced = audit.balanced and (labels is None or labels.balanced)
+    if labels is not None:
+        fields["labels"] = {"balanced": labels.balanced, **msgspec.to_builtins(labels)}
+    return msgspec.json.encode({"balanced": balanced, **fields}).decode()
 
 
 def _verdict(audit: Audit) -> str:

@@ -9,7 +9,7 @@ windows are lists that grow, so a window that a crash left ahead of the position
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import numpy as np
@@ -137,6 +137,11 @@ class LabelPartition:
         """How an open window is counted; see decoding.CodedBy."""
         window = self._windows.get(WindowName(self.number, model, version, start))
         return None if window is None else (window.baseline, window.coding)
+
+    def standing(self) -> Iterator[tuple[WindowName, int]]:
+        """Its windows, each with its labels: labelled and replaced."""
+        for name, window in self._windows.items():
+            yield name, window.labelled + window.replaced
 
     def gap(self, first_offset: int) -> int | None:
         """The offset that should have come, when a batch beginning here leaves a hole: read again from there."""

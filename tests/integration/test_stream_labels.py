@@ -17,6 +17,7 @@ from contracts.labels import Label
 from contracts.performance import PerformanceReport
 from contracts.reports import DriftReport, encode_report, report_id
 from contracts.topics import DRIFT_REPORTS
+from stream_app.audit.label_reading import audit_labels
 from stream_app.performance.rule import RULE
 from tests.builders import a_baseline
 from tests.labels import behind_all, expected, highest, random_labels, send
@@ -100,6 +101,12 @@ async def test_processes_killed_under_load_cost_no_label_and_double_none(
     found = await all_final(stream, labels, within=90)
     assert found == expected(labels, baseline, found, RULE_HERE)
     assert len(found) >= 12
+    result = await audit_labels(stream.settings)
+    assert result is not None
+    assert result.balanced, result.differences
+    assert (result.on_topic, result.unread) == (len(labels) + len(end), 0)
+    assert sum(account.late + sum(account.refused.values()) for account in result.partitions) == 0
+    assert sum(version.late for version in result.versions) == 0
 
 
 async def test_a_window_is_revised_while_labels_come_and_knows_its_predictions(
