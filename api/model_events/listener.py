@@ -26,6 +26,7 @@ _RETRY_SECONDS = 2.0
 _CHECK_SECONDS = 5.0
 _CONNECT_SECONDS = 15.0
 _ANSWER_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 
 
 class Listener:
@@ -86,7 +87,8 @@ class Listener:
             self._well()
             yield consumer, partitions
         finally:
-            await consumer.stop()
+            stopping = asyncio.create_task(consumer.stop())
+            await asyncio.wait([stopping], timeout=_STOP_SECONDS)
 
     def _counts(self, key: bytes | None, value: bytes | None) -> bool:
         if key != self._key:

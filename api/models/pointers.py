@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from contracts.rollout import Rollout
 
+CHAMPION = "champion"
+"""Alias that rollouts belong to: a process that follows another one takes no part in them."""
 CHALLENGER = "challenger"
 """Alias of the version that may become the champion next."""
 

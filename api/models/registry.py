@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import ModelRefused, RegistryAway
-from api.models.pointers import CHALLENGER, Pointers
+from api.models.pointers import CHALLENGER, CHAMPION, Pointers
 from api.models.registered import RegisteredVersion
 from contracts.errors import InvalidMessage
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE
@@ -59,6 +59,8 @@ class Registry:
             raise RegistryAway(f"{self._name}@{self._alias}: {first_line(error)}") from error
         if self._alias not in aliases:
             raise RegistryAway(f"{self._name}@{self._alias}: no version has this alias")
+        if self._alias != CHAMPION:  # a deployment of its own, such as the green one: rollouts are the champion's
+            return Pointers(aliases[self._alias])
         rollout, wrong = None, ""
         try:
             rollout = decode_rollout(tag)
