@@ -1,0 +1,73 @@
+"""Reads what the audit of the labels compares: `labels`, the state topics, `performance` and `dead-letters`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiokafka.errors import KafkaError
+
+from contracts.dead_letters import decode_dead_letter
+from contracts.errors import InvalidMessage
+from contracts.performance import decode_performance
+from contracts.topics import DEAD_LETTERS, LABELS, PERFORMANCE
+from stream_app.audit.found import Log
+from stream_app.audit.label_checks import LabelsAudit, LabelsFound, audited_labels
+from stream_app.audit.letters import letters_of
+from stream_app.audit.reading import PAUSE_SECONDS, TRIES, all_of, exhausted, latest, ours, readable
+from stream_app.errors import BrokerError, StateError
+from stream_app.labelling.partition import LabelConfig, LabelPartition
+from stream_app.labelling.revised_state import age_of_revised, revised_of
+from stream_app.labelling.state import MetaKey, age_of_labels, parse_label_key
+from stream_app.present import present
+from stream_app.settings import StreamSettings
+
+
+async def audit_labels(settings: StreamSettings) -> LabelsAudit | None:
+    """Read and compare; the topics must be there. None where there is no label at all. Raises BrokerError and
+    StateError. As audit.reading.audit it reads again where a process wrote meanwhile.
+    """
+    try:
+        for _ in range(TRIES - 1):
+            result = audited_labels(await _found(settings))
+            if result.balanced:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            result = audited_labels(await _found(settings))
+        return result if result.on_topic or result.partitions else None
+    except KafkaError as error:
+        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+    except InvalidMessage as error:
+        raise StateError(f"a stored record cannot be read ({error}): run the version that wrote it") from error
+
+
+async def _found(settings: StreamSettings) -> LabelsFound:
+    # Stage 1 before stage 2: what moves from one to the other meanwhile is then in both, not in neither.
+    stored = await latest(settings, settings.labels_topic, age_of_labels)
+    revised = revised_of((await latest(settings, settings.revisions_topic, age_of_revised)).items())
+    numbers = [key.partition for key in map(parse_label_key, stored) if isinstance(key, MetaKey)]
+    read = [LabelPartition.restore(number, LabelConfig(1, 0), stored.items()) for number in numbers]
+    metas = tuple(partition.meta for partition in read if partition.meta is not None)
+    labels = settings.topic(LABELS)
+    async with present(settings.bootstrap, labels) as now:
+        logs = {number: Log(first, now.ends[number]) for number, first in now.first.items()}
+    reports_log, reports = await all_of(settings, settings.topic(PERFORMANCE))
+    letters_log, letters = await all_of(settings, settings.topic(DEAD_LETTERS))
+    told, _ = readable([record for record in reports if ours(settings, record)], decode_performance)
+    refused, _ = readable([record for record in letters if ours(settings, record)], decode_dead_letter)
+    return LabelsFound(
+        labels=logs,
+        exhausted=await exhausted(settings, labels, logs, {meta.partition: meta.last_offset + 1 for meta in metas}),
+        metas=metas,
+        open_windows={
+            (name.model, name.version, name.window_start, name.partition): amount
+            for partition in read
+            for name, amount in partition.standing()
+        },
+        versions=revised.versions,
+        parts=revised.parts,
+        reports=tuple(told),
+        reports_complete=reports_log.start == 0,
+        refused=letters_of(refused, labels).refused,
+        refused_complete=letters_log.start == 0,
+    )
