@@ -73,7 +73,8 @@ def stand_back(pid: int) -> None:
 
 def _move(chosen: Collection[int]) -> None:
     for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), chosen)
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(int(thread), chosen)
 
 
 if __name__ == "__main__":
