@@ -99,7 +99,8 @@ class Drive:
                 f"`python -m training rollout {rollout.version} --end --reason TEXT`"
             )
         if rollout is not None:
-            self._wishes.say(f"{model}/{version} goes on {_where(rollout)}, since {rollout.since:%H:%M:%S} UTC")
+            # whoever died between the tag and its event could not say it; who reads it twice knows it by its id
+            self._tell(rollout, marks.champion, f"goes on {_where(rollout)}, since {rollout.since:%H:%M:%S} UTC")
             return marks.champion, rollout
         refused = objection(kept_report(self._registered, wanted), wanted.version, marks.champion)
         if refused is not None:
@@ -158,14 +159,26 @@ class Drive:
 
     def _change(self, rollout: Rollout, champion: str, reason: str) -> None:
         self._registered.set_model_tag(ROLLOUT_TAG, encode_rollout(rollout))
-        details: Details = {"stage": rollout.stage, "share": rollout.share}
-        self._write("rollout-changed", rollout.version, champion, reason, details)
-        self._wishes.say(f"{self._registered.model}/{rollout.version} {_where(rollout)}: {reason}")
+        self._tell(rollout, champion, f"{_where(rollout)}: {reason}")
 
-    def _write(self, kind: ModelEventKind, version: str, champion: str | None, reason: str, details: Details) -> None:
+    def _tell(self, rollout: Rollout, champion: str, words: str) -> None:
+        details: Details = {"stage": rollout.stage, "share": rollout.share}
+        id_ = f"rollout/{self._registered.model}/{rollout.version}/{rollout.since.isoformat()}"
+        self._write("rollout-changed", rollout.version, champion, words, details, id_)
+        self._wishes.say(f"{self._registered.model}/{rollout.version} {words}")
+
+    def _write(
+        self,
+        kind: ModelEventKind,
+        version: str,
+        champion: str | None,
+        reason: str,
+        details: Details,
+        id_: str | None = None,
+    ) -> None:
         self._events.write(
             ModelEvent(
-                id=self._tools.new_id(),
+                id=id_ or self._tools.new_id(),
                 kind=kind,
                 at=self._tools.now(),
                 model=self._registered.model,
