@@ -20,10 +20,12 @@ from bench.detection.causes import CAUSES
 from bench.detection.effects import EFFECTS
 from bench.detection.run import DETECTION
 from bench.episodes import EPISODES
+from bench.fitting import TRAINING
 from bench.growth.run import GROWTH
 from bench.labels.run import LABELS_TAKEN
 from bench.latency.run import LATENCY
 from bench.nemesis.run import NEMESIS
+from bench.performance.run import PERFORMANCE
 from bench.quiet import QUIET
 from bench.references import REFERENCES_NEEDED
 from bench.replay import REPLAY
@@ -38,6 +40,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     DETECTION,
     CAUSES,
     EFFECTS,
+    PERFORMANCE,
     COUNTING,
     CLOSING,
     SCORING,
@@ -50,6 +53,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     GROWTH,
     REPLAY,
     SWAP,
+    TRAINING,
 )
 
 
