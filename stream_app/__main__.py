@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,8 @@ from stream_app.muting import command as muting
 from stream_app.replay.command import replay
 from stream_app.settings import StreamSettings, load_settings
 from stream_app.status import table as status_table
+from stream_app.status.counted import labels as counted_labels
+from stream_app.status.counted import predictions
 from stream_app.status.picture import picture_of
 from stream_app.status.reading import reading
 from stream_app.telemetry import Telemetry
@@ -129,13 +132,22 @@ def status(
     async def show(settings: StreamSettings) -> int:
         async with interactive.connected(settings, _say) as client:
             check_layout(settings, existing := await admin.partitions(client))
-            async with reading(settings, client, existing) as reader:
-                while True:
-                    picture = picture_of(await reader.read())
-                    end = "\n" if as_json or watch is None else "\n\n"
-                    print(
-                        status_table.as_json(picture) if as_json else status_table.as_text(picture), end=end, flush=True
+            async with AsyncExitStack() as readers:
+                reader = await readers.enter_async_context(reading(settings, client, existing, predictions(settings)))
+                labels = None
+                if settings.labels_topic in existing:
+                    labels = await readers.enter_async_context(
+                        reading(settings, client, existing, counted_labels(settings))
                     )
+                while True:
+                    pictures = [picture_of(await reader.read())]
+                    if labels is not None and (found := picture_of(await labels.read())).concerns_somebody:
+                        pictures.append(found)
+                    if as_json:
+                        print(status_table.as_json(*pictures), flush=True)
+                    else:
+                        end = "\n" if watch is None else "\n\n"
+                        print("\n\n".join(map(status_table.as_text, pictures)), end=end, flush=True)
                     if watch is None:
                         return 0
                     await asyncio.sleep(watch)

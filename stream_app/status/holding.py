@@ -13,9 +13,12 @@ SILENT_SECONDS = 5.0
 def holding(picture: Picture) -> str:
     """The first thing that keeps windows from closing; that nothing does, when nothing does."""
     lag = sum(source.lag for source in picture.partitions)
-    waits = f"{lag:,} events wait on predictions" if lag else "nothing waits on predictions"
+    labels = picture.counts == "labels"
+    records = "labels" if labels else "events"
+    waits = f"{lag:,} {records} wait on {picture.counts}" if lag else f"nothing waits on {picture.counts}"
     if not picture.workers:
-        return f"no worker runs: {waits}; start one with `python -m stream_app worker`"
+        nobody, command = ("process counts labels", "performance") if labels else ("worker runs", "worker")
+        return f"no {nobody}: {waits}; start one with `python -m stream_app {command}`"
     if picture.rebalancing:
         state = f"the group is rebalancing ({picture.group_state})"
         return f"{state}: nothing is counted until that ends; {waits}{_longest(picture)}"
@@ -25,7 +28,7 @@ def holding(picture: Picture) -> str:
     mute = [source for source in picture.partitions if is_mute(source)]
     if mute:
         return _mute(mute)
-    return _behind(picture)
+    return waits if labels else _behind(picture)  # windows of labels stay open for the label delay
 
 
 def _longest(picture: Picture) -> str:

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
-from contracts.partials import Heartbeat, PartialAggregate
+from contracts.partials import Heartbeat
 from contracts.times import UtcTime, moment
 from stream_app.windowing.merged_state import VersionRecord
-from stream_app.windowing.state import PartitionMeta
 
 NOBODY = "-"
+
+
+class Meta(Protocol):
+    """The position of a source partition."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def last_offset(self) -> int: ...
+    @property
+    def watermark(self) -> int | None: ...
+
+
+class Open(Protocol):
+    """A window that stage 1 has not handed on, or not for the last time."""
+
+    @property
+    def partition(self) -> int: ...
+
+
+class Part(Protocol):
+    """What stage 2 has of a window from one source partition."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def window_start(self) -> int: ...
+    @property
+    def window_end(self) -> int: ...
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +68,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     logs, merging_logs: (start, end) of each partition of `predictions` and `window-partials`; merging_committed: the
     group's offsets there. metas, open_windows: the state of stage 1; versions, parts: of stage 2. unreadable: records
-    among the heartbeats that are none, and no partial counts either.
+    among the heartbeats that are none, and no partial counts either. counts: the topic that is counted.
     """
 
     now: int
@@ -48,11 +79,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     merging_logs: Mapping[int, tuple[int, int]]
     merging_committed: Mapping[int, int]
     heard: Mapping[int, Heard]
-    metas: tuple[PartitionMeta, ...]
-    open_windows: tuple[PartialAggregate, ...]
+    metas: tuple[Meta, ...]
+    open_windows: tuple[Open, ...]
     versions: tuple[VersionRecord, ...]
-    parts: tuple[PartialAggregate, ...]
+    parts: tuple[Part, ...]
     unreadable: int = 0
+    counts: str = "predictions"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +132,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. workers: how many are in the group. notes: what is good to know and holds nothing back."""
+    """All of it. workers: how many are in the group. notes: what is good to know and holds nothing back. counts: the
+    topic that is counted: `predictions` or `labels`.
+    """
 
     at: UtcTime
     group: str
@@ -110,6 +144,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     stage2: tuple[Stage2, ...]
     versions: tuple[Version, ...]
     notes: tuple[str, ...] = ()
+    counts: str = "predictions"
+
+    @property
+    def concerns_somebody(self) -> bool:
+        """Whether there is anything to see: a worker, or something that was counted or waits to be."""
+        counted = any(source.watermark is not None or source.lag for source in self.partitions)
+        return bool(self.workers or counted or self.versions)
 
     @property
     def rebalancing(self) -> bool:
@@ -145,6 +186,7 @@ def picture_of(seen: Seen) -> Picture:
         ),
         versions=_versions(seen),
         notes=_notes(seen),
+        counts=seen.counts,
     )
 
 
@@ -152,7 +194,8 @@ def _notes(seen: Seen) -> tuple[str, ...]:
     if not seen.unreadable:
         return ()
     records = "1 record is" if seen.unreadable == 1 else f"{seen.unreadable:,} records are"
-    return (f"{records} left out: on window-partials, lately, and neither counts nor a heartbeat; see dead-letters",)
+    topic = "window-partials" if seen.counts == "predictions" else "label-partials"
+    return (f"{records} left out: on {topic}, lately, and neither counts nor a heartbeat; see dead-letters",)
 
 
 def _names(seen: Seen) -> dict[str, str]:
@@ -169,7 +212,7 @@ def _source(
     seen: Seen,
     number: int,
     log: tuple[int, int],
-    meta: PartitionMeta | None,
+    meta: Meta | None,
     open_windows: int,
     names: Mapping[str, str],
 ) -> Source:

@@ -14,15 +14,13 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, NotCoordinatorForGroupError, for_code
 
 from contracts.errors import InvalidMessage
-from contracts.partials import Heartbeat, decode_partial
-from contracts.topics import PREDICTIONS, WINDOW_PARTIALS
+from contracts.partials import Heartbeat
 from stream_app.errors import BrokerError, StateError
 from stream_app.present import fetched
 from stream_app.settings import StreamSettings
+from stream_app.status.counted import Counted
 from stream_app.status.picture import Heard, Member, Seen
-from stream_app.windowing.merged_state import age_of_merged, merged_of
 from stream_app.windowing.newest import Newest
-from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
 
 T = TypeVar("T")
 _TRIES, _PAUSE_SECONDS = 40, 0.25
@@ -31,12 +29,14 @@ _BACK_MS = 60_000
 
 
 class Reader:
-    """Follows an installation. Use `reading()`; each read() is one moment."""
+    """Follows an installation. Use `reading()`; each read() is one moment. counted: what it counts."""
 
-    def __init__(self, settings: StreamSettings, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> None:
-        self._settings, self._admin, self._consumer = settings, admin, consumer
-        self._predictions, self._partials = settings.topic(PREDICTIONS), settings.topic(WINDOW_PARTIALS)
-        self._counts, self._windows = Newest(age_of), Newest(age_of_merged)
+    def __init__(
+        self, settings: StreamSettings, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, counted: Counted
+    ) -> None:
+        self._settings, self._admin, self._consumer, self._counted = settings, admin, consumer, counted
+        self._source, self._partials = settings.topic(counted.source), settings.topic(counted.partials)
+        self._counts, self._windows = Newest(counted.ages[0]), Newest(counted.ages[1])
         self._heard: dict[int, Heard] = {}
         self._unreadable = 0
         self._sources: list[TopicPartition] = []
@@ -49,10 +49,10 @@ class Reader:
         def all_of(topic: str) -> list[TopicPartition]:
             return [TopicPartition(topic, number) for number in range(partitions[topic])]
 
-        self._sources, self._merging = all_of(self._predictions), all_of(self._partials)
-        # Heartbeats go to every partition of `window-partials`, so one of them has them all.
+        self._sources, self._merging = all_of(self._source), all_of(self._partials)
+        # Heartbeats go to every partition of the partials' topic, so one of them has them all.
         beats = self._merging[0]
-        self._followed = [*all_of(self._settings.counts_topic), *all_of(self._settings.windows_topic), beats]
+        self._followed = [*(tp for state in self._counted.states for tp in all_of(state)), beats]
         self._consumer.assign([*self._followed, *self._sources, *self._merging[1:]])
         self._consumer.pause(*self._sources, *self._merging[1:])
         found = (await self._consumer.offsets_for_times({beats: _now() - _BACK_MS}))[beats]
@@ -66,12 +66,12 @@ class Reader:
         try:
             await self._follow()
             state, members = await self._group()
-            merged = merged_of(self._windows.values.items())
-            stored = [(parse_key(key), value) for key, value in self._counts.values.items()]
-            committed = await _asked(lambda: self._admin.list_consumer_group_offsets(self._settings.group))
+            stage1 = self._counted.stage1(self._counts.values.items())
+            stage2 = self._counted.stage2(self._windows.values.items())
+            committed = await _asked(lambda: self._admin.list_consumer_group_offsets(self._counted.group))
             return Seen(
                 now=_now(),
-                group=self._settings.group,
+                group=self._counted.group,
                 group_state=state,
                 members=members,
                 logs=await self._logs(self._sources),
@@ -80,11 +80,12 @@ class Reader:
                     tp.partition: at.offset for tp, at in committed.items() if tp.topic == self._partials
                 },
                 heard=dict(self._heard),
-                metas=tuple(decode_meta(value) for key, value in stored if isinstance(key, MetaKey)),
-                open_windows=tuple(decode_part(value) for key, value in stored if not isinstance(key, MetaKey)),
-                versions=merged.versions,
-                parts=merged.parts,
+                metas=stage1.metas,
+                open_windows=stage1.open_windows,
+                versions=stage2.versions,
+                parts=stage2.parts,
                 unreadable=self._unreadable,
+                counts=self._counted.source.name,
             )
         except KafkaError as error:
             raise BrokerError(f"Kafka at {self._settings.bootstrap}: {error}") from error
@@ -98,16 +99,16 @@ class Reader:
                 self._take(record.topic, record)
 
     def _take(self, topic: str, record: Any) -> None:
-        if topic == self._settings.counts_topic:
+        if topic == self._counted.states[0]:
             self._counts.take(record.key or b"", record.value)
-        elif topic == self._settings.windows_topic:
+        elif topic == self._counted.states[1]:
             self._windows.take(record.key or b"", record.value)
         else:
             self._hear(record)
 
     def _hear(self, record: Any) -> None:
         try:
-            message = decode_partial(record.value or b"")
+            message = self._counted.decode(record.value or b"")
         except InvalidMessage:
             self._unreadable += 1  # stage 2 makes a dead letter of it; whoever wrote it, the picture needs it not
             return
@@ -128,7 +129,7 @@ class Reader:
         return state, tuple(self._member(*member) for member in members)
 
     async def _described(self) -> tuple[str, list[Any]]:
-        (answer,) = await self._admin.describe_consumer_groups([self._settings.group])
+        (answer,) = await self._admin.describe_consumer_groups([self._counted.group])
         ((code, _, state, _, _, members, *_),) = answer.groups
         if code:
             raise for_code(code)()
@@ -138,13 +139,13 @@ class Reader:
         assigned: dict[str, list[int]] = {}
         if assignment:  # none while the group is rebalancing
             assigned = dict(ConsumerProtocolMemberAssignment.decode(assignment).assignment)
-        source, merging = (tuple(sorted(assigned.get(topic, ()))) for topic in (self._predictions, self._partials))
+        source, merging = (tuple(sorted(assigned.get(topic, ()))) for topic in (self._source, self._partials))
         return Member(id=id_, host=host.removeprefix("/"), source=source, merging=merging)
 
 
 @asynccontextmanager
 async def reading(
-    settings: StreamSettings, admin: AIOKafkaAdminClient, partitions: dict[str, int]
+    settings: StreamSettings, admin: AIOKafkaAdminClient, partitions: dict[str, int], counted: Counted
 ) -> AsyncIterator[Reader]:
     """A reader of this installation's topics, which must be there. Raises BrokerError."""
     consumer = AIOKafkaConsumer(
@@ -152,7 +153,7 @@ async def reading(
     )
     try:
         await consumer.start()
-        reader = Reader(settings, admin, consumer)
+        reader = Reader(settings, admin, consumer, counted)
         await reader.begin(partitions)
         yield reader
     except KafkaError as error:

@@ -13,6 +13,10 @@ from stream_app.tables import aligned
 _HEAD = ["partition", "owner", "host", "watermark", "behind clock", "lag", "open windows", "state", "heartbeat"]
 
 
+_VERSIONS = ["model version", "pending windows", "oldest pending", "reports", "last report"]
+_LABELLED = ["model version", "open windows", "oldest open", "final windows", "last final"]
+
+
 def as_text(picture: Picture) -> str:
     """Three tables, notes, and a last line that says what holds time back."""
     workers = f"{picture.workers} worker{'' if picture.workers == 1 else 's'}"
@@ -36,7 +40,7 @@ def as_text(picture: Picture) -> str:
             "",
             *aligned(["stage 2", "owner", "host", "lag"], stage2),
             "",
-            *aligned(["model version", "pending windows", "oldest pending", "reports", "last report"], versions),
+            *aligned(_LABELLED if picture.counts == "labels" else _VERSIONS, versions),
             "",
             *(f"note: {note}" for note in picture.notes),
             holding(picture),
@@ -44,10 +48,17 @@ def as_text(picture: Picture) -> str:
     )
 
 
-def as_json(picture: Picture) -> str:
-    """One JSON object: the fields of Picture, and `holding`, the sentence of the last line."""
+def as_json(picture: Picture, labels: Picture | None = None) -> str:
+    """One JSON object: the fields of Picture, and `holding`, the sentence of the last line; labels: the same of what
+    counts labels, None where nothing does.
+    """
+    more = {} if labels is None else {"labels": _fields(labels)}
+    return msgspec.json.encode({**_fields(picture), **more}).decode()
+
+
+def _fields(picture: Picture) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(picture)
-    return msgspec.json.encode({**fields, "rebalancing": picture.rebalancing, "holding": holding(picture)}).decode()
+    return {**fields, "rebalancing": picture.rebalancing, "holding": holding(picture)}
 
 
 def _cells(source: Source) -> list[str]:
