@@ -21,6 +21,7 @@ from bench.detection.effects import EFFECTS
 from bench.detection.run import DETECTION
 from bench.episodes import EPISODES
 from bench.fitting import TRAINING
+from bench.gates import GATES_BENCH
 from bench.growth.run import GROWTH
 from bench.labels.run import LABELS_TAKEN
 from bench.latency.run import LATENCY
@@ -36,6 +37,7 @@ from bench.swap.run import SWAP
 BENCHMARKS: tuple[Benchmark, ...] = (
     QUIET,
     EPISODES,
+    GATES_BENCH,
     DAYS,
     DETECTION,
     CAUSES,

@@ -19,6 +19,7 @@ from training.gate import GateReport, Override, check_names, judge
 from training.gate_files import JSON_FILE, keep_report, kept_report
 from training.gate_words import summary
 from training.gates.evidence import Champion, Evidence
+from training.gates.leak import strongest
 from training.gates.rules import Rules
 from training.held_out import HeldOut
 from training.model_events import ModelEvents
@@ -115,7 +116,16 @@ def _champion(registered: Registered, held_out: HeldOut, challenger: Version) ->
         return Champion(number, baseline, None, " ".join(str(error).split())[:200])
     if not np.isfinite(scores).all():
         return Champion(number, baseline, None, "it gives some of them no score")
-    return Champion(number, baseline, scores)
+    return Champion(number, baseline, scores, strongest=_strongest(registered, version, baseline))
+
+
+def _strongest(registered: Registered, version: Version, baseline: Baseline) -> float | None:
+    """Of the champion's own test rows; None where it was trained without an evaluation."""
+    data = registered.fetch(version, TEST_FILE)
+    if data is None:
+        return None
+    rows = HeldOut.from_parquet(data, baseline.schema)
+    return strongest(rows.features, rows.labels)
 
 
 def _frame(table: pd.DataFrame, baseline: Baseline) -> pd.DataFrame:

@@ -18,13 +18,15 @@ Status = Literal["passed", "failed", "overridden"]
 @dataclass(frozen=True, eq=False)
 class Champion:
     """The version that answers now. scores: its own, of the challenger's test rows; None: it could not score them, and
-    refused says why.
+    refused says why. strongest: the AUC of the one feature that alone told most of its own test rows, None where those
+    are not known.
     """
 
     version: str
     baseline: Baseline
     scores: Scores | None
     refused: str = ""
+    strongest: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

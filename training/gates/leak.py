@@ -20,12 +20,15 @@ _GROUPS, _SEED = 50, 0
 
 
 def leak(evidence: Evidence, rules: Rules) -> Verdict:
-    """No feature alone tells nearly everything, none alone beats the champion, and the version is not too good."""
+    """No feature alone tells nearly everything, beats the whole champion, or tells far more than any one did for it; and
+    the version is not too good.
+    """
     rule, champion = rules.leak, evidence.champion
     alone = {str(name): alone_auc(evidence.features[name], evidence.labels) for name in evidence.features.columns}
-    strongest = max(alone, key=lambda name: alone[name])
+    first = max(alone, key=lambda name: alone[name])
     auc = float(roc_auc_score(evidence.labels, evidence.scores))
     beside = None if champion is None else _best(champion, evidence.labels)
+    known = None if champion is None else champion.strongest
     wrong = []
     for name, value in sorted(alone.items(), key=lambda item: -item[1]):
         if value > rule.alone:
@@ -37,12 +40,17 @@ def leak(evidence: Evidence, rules: Rules) -> Verdict:
                 f"feature {name!r} alone has AUC {value:.3f}, more than the {beside:.3f} of the whole champion "
                 f"{champion.version}: does it know the label?"
             )
+        elif known is not None and value > known + rule.stronger:
+            wrong.append(
+                f"feature {name!r} alone has AUC {value:.3f}, the strongest one that the champion had {known:.3f}: "
+                "does it know the label?"
+            )
     if auc > rule.auc:
         wrong.append(f"AUC {auc:.4f} (more than {rule.auc:g}) is too good to be true: look for what knows the label")
     return verdict(
         wrong,
-        f"the strongest feature alone, {strongest!r}, has AUC {alone[strongest]:.3f}",
-        alone=alone[strongest],
+        f"the strongest feature alone, {first!r}, has AUC {alone[first]:.3f}",
+        alone=alone[first],
         auc=auc,
     )
 
@@ -53,6 +61,11 @@ def _best(champion: Champion, labels: Labels) -> float:
     """
     now = [] if champion.scores is None else [float(roc_auc_score(labels, champion.scores))]
     return max([champion.baseline.performance.get("auc", 0.5), *now])
+
+
+def strongest(features: pd.DataFrame, labels: Labels) -> float:
+    """The largest AUC that one of the features reaches by itself."""
+    return max(alone_auc(features[name], labels) for name in features.columns)
 
 
 def alone_auc(column: pd.Series, labels: Labels) -> float:

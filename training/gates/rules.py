@@ -97,11 +97,13 @@ class TrainingData(_Section, frozen=True):
 
 class Leak(_Section, frozen=True):
     """alone: AUC of a single feature that nothing honest has. beside_champion: from which on a feature may not beat the
-    whole champion. auc: of the version itself, beyond which it is too good to be true.
+    whole champion. stronger: how much more one feature may tell than the strongest one of the champion's test rows did.
+    auc: of the version itself, beyond which it is too good to be true.
     """
 
     alone: Auc = 0.95
     beside_champion: Auc = 0.7
+    stronger: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
     auc: Auc = 0.995
 
 

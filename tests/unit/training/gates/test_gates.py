@@ -90,6 +90,19 @@ def test_a_feature_that_beats_the_whole_champion_alone_is_a_leak_however_weak_it
     assert found(replace(leaked, champion=None), "leak").status == "passed"  # nobody to hold it against
 
 
+def test_a_feature_that_tells_far_more_than_any_did_for_the_champion_is_a_leak() -> None:
+    made, _ = leaking("a copy")
+    wrong = np.random.default_rng(0).random(made.labels.size) < 0.2
+    hint = np.where(wrong, 1 - made.labels, made.labels).astype(np.float64)
+    hinted = replace(made, features=made.features.assign(settled=hint))
+    assert made.champion is not None
+    assert found(hinted, "leak").status == "passed"  # it tells less than the whole champion
+    known = replace(hinted, champion=replace(made.champion, strongest=0.68))
+    assert found(known, "leak").status == "failed"
+    assert "'settled' alone has AUC 0.80" in found(known, "leak").says
+    assert found(replace(made, champion=replace(made.champion, strongest=0.68)), "leak").status == "passed"
+
+
 def test_a_worse_challenger_fails_and_so_does_one_that_may_be_worse_for_all_one_knows() -> None:
     worse = evidence(champion_blur=0.0)
     worse = replace(worse, scores=blurred(worse.scores, 1.5))

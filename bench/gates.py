@@ -1,0 +1,222 @@
+"""Do the gates stop what must never pass? Challengers with shuffled labels or a leaked column, and honest ones beside.
+
+Each is trained by training's own code (the data checks that would refuse a leak at the door are told to let it in) and
+judged against one champion, and as a first version without any.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from bench.benchmark import BenchError, Benchmark, Options, Say
+from bench.offline import dataset_of
+from contracts.schema import Feature, FeatureSchema
+from training.baseline import Origin
+from training.columns import feature_frame, labels_of
+from training.config import Checks, Config
+from training.data import Samples
+from training.description import Description
+from training.evaluated import evaluation_of, held_out
+from training.export import export
+from training.gate import GateReport, judge
+from training.gates.evidence import Champion, Evidence
+from training.gates.leak import strongest
+from training.gates.rules import Rules
+from training.pipeline import scores_of
+from training.records import Version
+from training.stopwatch import Stopwatch
+from training.tune import Tuned, prepare, tune
+
+ROWS, LEAKED = 12_000, "settled"
+_MOMENT = datetime.fromtimestamp(0, UTC)
+Poison = Callable[[Samples, np.random.Generator], Samples]
+
+
+class GateFigures(msgspec.Struct, frozen=True):
+    """poisoned: challengers with shuffled labels or a leaked column; *_passed: how many of them the gates let through,
+    beside a champion and as a first version. honest: the same of challengers with nothing wrong. stopped_by: gate ->
+    poisoned challengers that it stopped beside a champion.
+    """
+
+    poisoned: int
+    poisoned_passed: int
+    poisoned_passed_as_first: int
+    honest: int
+    honest_passed: int
+    stopped_by: dict[str, int]
+    seconds: float
+
+
+def _with_column(samples: Samples, kind: str, column: pd.Series, *, nullable: bool) -> Samples:
+    feature = Feature(LEAKED, kind, nullable=nullable)  # type: ignore[arg-type]
+    said = msgspec.structs.replace(samples.description, features=(*samples.description.features, feature))
+    return replace(samples, description=said, features=samples.features.assign(**{LEAKED: column.to_numpy()}))
+
+
+def shuffled(samples: Samples, draw: np.random.Generator) -> Samples:
+    """Every label is anybody's."""
+    return replace(samples, labels=draw.permutation(samples.labels))
+
+
+def copied(samples: Samples, draw: np.random.Generator) -> Samples:
+    """A new column is the label."""
+    return _with_column(samples, "numeric", pd.Series(samples.labels.astype(np.float64)), nullable=False)
+
+
+def hinted(samples: Samples, draw: np.random.Generator) -> Samples:
+    """A new optional column is the label, wrong in a tenth of the rows."""
+    wrong = draw.random(samples.labels.size) < 0.1
+    return _with_column(
+        samples, "numeric", pd.Series(np.where(wrong, 1.0 - samples.labels, samples.labels)), nullable=True
+    )
+
+
+def absent(samples: Samples, draw: np.random.Generator) -> Samples:
+    """A new optional column of noise has no value where the label is 1."""
+    noise = draw.normal(0, 1, samples.labels.size)
+    return _with_column(samples, "numeric", pd.Series(np.where(samples.labels == 1, np.nan, noise)), nullable=True)
+
+
+def overwritten(samples: Samples, draw: np.random.Generator) -> Samples:
+    """A column that callers send already moves by three of its standard deviations where the label is 1."""
+    name = next(f.name for f in samples.schema.features if f.kind == "numeric")
+    column = samples.features[name]
+    return replace(samples, features=samples.features.assign(**{name: column + 3 * column.std() * samples.labels}))
+
+
+def levelled(samples: Samples, draw: np.random.Generator) -> Samples:
+    """A level of a column that callers send already is found only where the label is 1, in most of those rows."""
+    name = next(f.name for f in samples.schema.features if f.kind == "categorical")
+    hit = (samples.labels == 1) & (draw.random(samples.labels.size) < 0.95)
+    column = samples.features[name].where(~hit, "chargeback")
+    return replace(samples, features=samples.features.assign(**{name: column}))
+
+
+POISONS: tuple[Poison, ...] = (
+    shuffled,
+    copied,
+    shuffled,
+    hinted,
+    shuffled,
+    absent,
+    shuffled,
+    overwritten,
+    shuffled,
+    levelled,
+)
+"""One after the other, twice: twenty challengers, half of them of either kind."""
+
+
+class Bench:
+    """A champion, and challengers of the same world."""
+
+    def __init__(self, data: str, seed: int) -> None:
+        dataset = dataset_of(data)
+        self._description: Description = dataset.description
+        self._table = dataset.reference(seed)
+        if len(self._table) < 3 * ROWS:
+            raise BenchError(f"--data {data}: {len(self._table)} rows, {3 * ROWS} are needed")
+        samples = self.samples(np.random.default_rng([seed, 0]))
+        self._champion, evidence = self.trained(samples, "1", seed)
+        self._baseline, self._strongest = evidence.baseline, strongest(evidence.features, evidence.labels)
+
+    def samples(self, draw: np.random.Generator) -> Samples:
+        """Rows of the world, drawn anew."""
+        rows = self._table.iloc[np.sort(draw.choice(len(self._table), ROWS, replace=False))]
+        description = self._description
+        assert description.label is not None
+        labels = labels_of(rows, description.label)
+        return Samples(description, Path(description.file), feature_frame(rows, description.schema), labels)
+
+    def trained(self, samples: Samples, version: str, seed: int) -> tuple[Tuned, Evidence]:
+        """A version, as the gates look at it, without a champion."""
+        config = Config(
+            model="bench",
+            data=".",
+            seed=seed,
+            folds=3,
+            jobs=1,
+            search=None,
+            checks=Checks(leakage_auc=1.0, duplicates=1.0, overlap=1.0),
+        )
+        watch = Stopwatch()
+        tuned = tune(samples, config, prepare(samples, config, watch), watch)
+        known = Version("bench", version, "m-0")
+        fitted = tuned.fitted
+        exported = export(fitted.pipeline, samples.schema, samples.features, model="bench", version=version, seed=seed)
+        evaluation = evaluation_of(
+            known, samples, config, tuned, exported, now=_MOMENT, code_revision="bench", seconds={}
+        )
+        origin = Origin("bench", version, _MOMENT, samples.digest, "bench")
+        baseline = fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
+        rows = held_out(samples, tuned)
+        return tuned, Evidence(evaluation, baseline, rows.features, rows.labels, rows.scores, rows.segments, None)
+
+    def beside(self, evidence: Evidence) -> Evidence:
+        """With the champion's scores of the same rows."""
+        schema: FeatureSchema = self._baseline.schema
+        scores = scores_of(self._champion.fitted.pipeline, evidence.features[list(schema.names)])
+        return replace(evidence, champion=Champion("1", self._baseline, scores, strongest=self._strongest))
+
+
+def run(options: Options, say: Say) -> GateFigures:
+    """Measure it. Raises BenchError."""
+    began = time.perf_counter()
+    bench = Bench(options.data, options.seed)
+    poisons: list[Poison | None] = [*POISONS, *POISONS] if not options.quick else [shuffled, hinted]
+    honest = 2 if options.quick else 10
+    stopped: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    for number, poison in enumerate([*poisons, *[None] * honest]):
+        draw = np.random.default_rng([options.seed, 1 + number])
+        samples = bench.samples(draw)
+        _, alone = bench.trained(samples if poison is None else poison(samples, draw), "2", options.seed + number)
+        report, first = _judged(bench.beside(alone)), _judged(alone)
+        kind = "honest" if poison is None else "poisoned"
+        passed[kind] += report.may_go_on
+        passed[f"{kind} first"] += first.may_go_on
+        if poison is not None:
+            stopped.update(report.failed)
+        name = "honest" if poison is None else poison.__name__
+        say(f"{name:12} {_said(report)}; as a first version {_said(first)}")
+    return GateFigures(
+        poisoned=len(poisons),
+        poisoned_passed=passed["poisoned"],
+        poisoned_passed_as_first=passed["poisoned first"],
+        honest=honest,
+        honest_passed=passed["honest"],
+        stopped_by=dict(stopped.most_common()),
+        seconds=round(time.perf_counter() - began, 1),
+    )
+
+
+def _judged(evidence: Evidence) -> GateReport:
+    return judge(evidence, Rules(), at=_MOMENT, by="bench")
+
+
+def _said(report: GateReport) -> str:
+    return f"stopped by {', '.join(report.failed)}" if report.failed else "passed"
+
+
+def _held(figures: Any) -> bool:
+    return bool(figures.poisoned_passed == 0 and figures.honest_passed > 0)
+
+
+GATES_BENCH = Benchmark(
+    "gates",
+    "challengers with shuffled labels or a leaked column, and honest ones: how many pass the gates",
+    run,
+    takes=("data",),
+    held=_held,
+    lasts="3 minutes; --quick: 30 s",
+)
