@@ -146,6 +146,8 @@ class RolloutFollower:
         except ModelRefused as error:
             self._refuse(version, str(error))
         except (RegistryAway, OutboxUnusable) as error:  # the next poll tries again
+            if self._detail != str(error):
+                log.warning("models: version %s is not on its way yet: %s", version, error)
             self._detail = str(error)
         except Exception:
             log.exception("models: unexpected; the rollout is not followed, the champion goes on")

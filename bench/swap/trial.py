@@ -32,7 +32,7 @@ from stream_app import present
 from training.registered import Registered
 from training.registry import Registry
 
-_READY_SECONDS, _POLL_SECONDS = 120.0, 0.05
+_READY_SECONDS, _POLL_SECONDS = 300.0, 0.05
 _SOURCE = "/tidemark/bench"
 AROUND_SECONDS = 1.0
 

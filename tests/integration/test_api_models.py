@@ -3,16 +3,19 @@
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from api.errors import ModelRefused, RegistryAway
+from api.models.pointers import Pointers
 from api.models.store import ModelStore
+from contracts.rollout import ROLLOUT_TAG, Rollout, encode_rollout
 from contracts.schema import Feature, FeatureSchema
 from tests.apis import shared_registry
-from tests.builders import a_baseline, a_model_version, reference_columns
+from tests.builders import NOON, a_baseline, a_model_version, reference_columns
 
 NUMBERS = FeatureSchema((Feature("distance", "numeric"), Feature("seats", "numeric")))
 
@@ -43,6 +46,63 @@ def test_the_alias_names_a_version_and_follows_when_it_is_moved(tmp_path: Path):
     second = a_model_version(shared_registry(), model="alias")
 
     assert models.pointers().champion == second != first
+
+
+def test_aliases_and_the_tag_of_a_rollout_are_read_in_one_call(tmp_path: Path):
+    first = a_model_version(shared_registry(), model="pointers")
+    second = a_model_version(shared_registry(), model="pointers", alias="challenger")
+    models, client = store(tmp_path, "pointers"), MlflowClient(shared_registry())
+    assert models.pointers() == Pointers(first, None, second)
+
+    rollout = Rollout(version=second, stage="canary", share=5, since=NOON)
+    client.set_registered_model_tag("pointers", ROLLOUT_TAG, encode_rollout(rollout))
+    assert models.pointers() == Pointers(first, rollout, second)
+
+    client.set_registered_model_tag("pointers", ROLLOUT_TAG, "soon")
+    found = models.pointers()
+    assert (found.champion, found.rollout) == (first, None)
+    assert ROLLOUT_TAG in found.wrong
+
+
+def test_a_process_that_follows_another_alias_takes_no_part_in_rollouts(tmp_path: Path):
+    green = a_model_version(shared_registry(), model="green", alias="green")
+    rollout = Rollout(version=green, stage="shadow", since=NOON)
+    MlflowClient(shared_registry()).set_registered_model_tag("green", ROLLOUT_TAG, encode_rollout(rollout))
+
+    assert ModelStore(shared_registry(), "green", "green", tmp_path).pointers() == Pointers(green)
+
+
+def test_an_alias_that_no_version_has_is_the_registrys_no(tmp_path: Path):
+    a_model_version(shared_registry(), model="headless", alias=None)
+
+    with pytest.raises(RegistryAway, match="headless@champion: no version has this alias"):
+        store(tmp_path, "headless").pointers()
+
+
+def folders(directory: Path, model: str) -> int:
+    return len([entry for entry in (directory / model).iterdir() if entry.is_dir()])
+
+
+def test_going_on_and_back_takes_no_fetching_and_leaves_no_more_than_is_pointed_to(tmp_path: Path):
+    versions = [a_model_version(shared_registry(), model="to-and-fro") for _ in range(3)]
+    main = ModelStore(shared_registry(), "to-and-fro", "champion", tmp_path, before=True)
+    beside = ModelStore(shared_registry(), "to-and-fro", "champion", tmp_path, copy="champion+rollout")
+    kept = [main.keep(main.load(versions[0])), beside.keep(beside.load(versions[1]))]
+    assert None not in kept
+
+    assert main.keep_again(versions[1], kept[1])  # promoted
+    assert main.load_cached().version == versions[1]
+    assert main.keep_again(versions[0], kept[0])  # rolled back
+    assert main.load_cached().version == versions[0]
+    assert folders(tmp_path, "to-and-fro") == 2
+
+    beside.keep(beside.load(versions[2]))  # the next one on its way
+    assert kept[1].is_dir()  # the champion before the present one
+    assert folders(tmp_path, "to-and-fro") == 3
+    main.keep(main.load(versions[2]))
+    assert main.load_cached().version == versions[2]
+    assert kept[0].is_dir()
+    assert not main.keep_again(versions[1], kept[1])  # nothing pointed to it any more
 
 
 def test_a_version_is_loaded_with_its_baseline(tmp_path: Path):
