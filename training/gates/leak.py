@@ -20,7 +20,7 @@ _GROUPS, _SEED = 50, 0
 
 
 def leak(evidence: Evidence, rules: Rules) -> Verdict:
-    """No feature alone tells nearly everything, beats the whole champion, or tells far more than any one did for it; and
+    """No feature alone tells nearly everything, beats the whole champion, or tells far more than any did for it; and
     the version is not too good.
     """
     rule, champion = rules.leak, evidence.champion
