@@ -22,7 +22,7 @@ from stream_app.windowing.records import Whole
 
 Version = tuple[str, str]
 """Model and version."""
-AT_ONCE = 256
+AT_ONCE = 128
 """Values decoded at a time; gathered.py says why not all."""
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
