@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from api.telemetry import Telemetry as Api
 from stream_app.alerting.telemetry import SinkTelemetry as Sink
+from stream_app.label_telemetry import LabelTelemetry as Labels
 from stream_app.telemetry import PAGE
 from stream_app.telemetry import Telemetry as Stream
 
@@ -24,7 +25,7 @@ def names(registry: CollectorRegistry) -> set[str]:
 def test_every_series_named_in_the_docs_exists() -> None:
     sink = CollectorRegistry()
     Sink("webhook", sink)
-    known = names(Stream().registry) | names(Api().registry) | names(sink)
+    known = names(Stream().registry) | names(Labels().registry) | names(Api().registry) | names(sink)
     named = set(re.findall(r"`(tidemark_[a-z_0-9]+)", PAGE_OF_DOCS))
     assert named
     assert named - known == set()
@@ -33,6 +34,12 @@ def test_every_series_named_in_the_docs_exists() -> None:
 def test_every_series_of_a_worker_is_in_the_docs() -> None:
     named = set(re.findall(r"`(tidemark_stream_[a-z_0-9]+)", PAGE_OF_DOCS))
     assert names(Stream().registry) - named == set()
+
+
+def test_every_series_of_what_counts_labels_is_a_worker_s_under_another_name_or_in_the_docs() -> None:
+    of_a_worker = {name.replace("tidemark_stream_", "tidemark_performance_") for name in names(Stream().registry)}
+    named = set(re.findall(r"`(tidemark_performance_[a-z_0-9]+)", PAGE_OF_DOCS))
+    assert names(Labels().registry) - of_a_worker == named
 
 
 def test_the_series_of_a_worker_to_page_on_are_those_of_the_code() -> None:
