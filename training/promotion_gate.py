@@ -18,7 +18,7 @@ def objection(report: GateReport | None, version: str, champion: str | None) -> 
     if not report.may_go_on:
         return f"{summary(report)}: see its report, or {again} --override GATE --reason TEXT"
     if report.champion != champion:
-        against = "no champion" if report.champion is None else f"version {report.champion}"
+        then = "without a champion" if report.champion is None else f"against champion {report.champion}"
         now = "there is none" if champion is None else f"it is {champion}"
-        return f"version {version} was gated against {against} as the champion, and now {now}: {again}"
+        return f"version {version} was gated {then}, and now {now}: {again}"
     return None

@@ -120,7 +120,7 @@ async def test_versions_are_gated_promoted_rolled_back_and_the_history_tells_it(
         assert place.champion() == "2"
         stale = place.run("promote", "3")
         assert stale.exit_code == 2
-        assert "version 3 was gated against version 1 as the champion, and now it is 2" in stale.stderr
+        assert "version 3 was gated against champion 1, and now it is 2" in stale.stderr
         forced = place.run("promote", "3", "--override", "--reason", "no time", "--by", "bob")
         assert forced.exit_code == 0, forced.output
         back = place.run("rollback", "--by", "cid")
@@ -147,7 +147,7 @@ async def test_versions_are_gated_promoted_rolled_back_and_the_history_tells_it(
         tags = registered.tags(registered.find("3"))
         assert tags[FORMER_TAG] == "2"
         (override,) = [value for name, value in tags.items() if name.startswith("tidemark.override.promotion.")]
-        assert override.startswith("bob: no time (version 3 was gated against version 1")
+        assert override.startswith("bob: no time (version 3 was gated against champion 1")
 
     await asyncio.to_thread(story)
 
