@@ -403,3 +403,32 @@ async def test_without_the_topic_the_poll_follows_the_alias_and_health_says_so(k
             return (await api.predict()).json()["model_version"] == second != first
 
         await eventually(answers, 60, "the new champion")
+
+
+async def test_while_kafka_is_away_the_poll_goes_on_and_then_the_word_is_heard_again(own_kafka: Any, tmp_path: Path):
+    kafka, model = own_kafka(), "unheard"
+    await create_topics(kafka.bootstrap, "", (PREDICTIONS, BASELINES, MODEL_EVENTS))
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model=model)
+    api = Api(tmp_path, model=model, tracking_uri=shared_registry(), bootstrap=kafka.bootstrap)
+
+    async def heard(wanted: float) -> None:
+        async def shown() -> bool:
+            return await api.metric("tidemark_api_model_events_up") == wanted
+
+        await eventually(shown, 60, f"model_events_up to be {wanted:g}")
+
+    async with running(api):
+        await heard(1)
+        await asyncio.to_thread(kafka.stop)
+        await heard(0)
+        assert (await api.predict()).status_code == 200
+        second = await asyncio.to_thread(a_compiled_version, shared_registry(), model=model)
+
+        async def answers() -> bool:
+            return (await api.predict()).json()["model_version"] == second
+
+        await eventually(answers, 120, "the new champion")
+        await asyncio.to_thread(kafka.start)
+        await heard(1)
+        await api.until("ready")
+        assert await api.stop() == 0
