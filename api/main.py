@@ -170,7 +170,7 @@ def create_app(
         settings.model_alias,
     )
     app = _fastapi(services, slot, settings, worker, keys)
-    return with_cors(Edge(app, exchange, predict, telemetry), settings.cors_origins)
+    return with_cors(Edge(app, exchange, predict, telemetry, (labels,)), settings.cors_origins)
 
 
 def _outbox(settings: ApiSettings, telemetry: Telemetry, now: Callable[[], datetime]) -> tuple[Slot, Outbox, int]:

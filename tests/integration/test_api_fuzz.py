@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.topics import PREDICTIONS
+from contracts.topics import BASELINES, LABELS, PREDICTIONS
 from tests.apis import GOOD, REPOSITORY, Api, create_topics, header, records, running, shared_registry
 from tests.builders import a_model_version
 from tests.waiting import eventually
@@ -37,7 +37,7 @@ CHECKS = (
 
 @pytest.fixture
 async def api(kafka, redis_server, namespace: str, tmp_path: Path) -> AsyncIterator[Api]:
-    await create_topics(kafka.bootstrap, namespace)
+    await create_topics(kafka.bootstrap, namespace, (PREDICTIONS, BASELINES, LABELS))
     await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
     api = Api(
         tmp_path,
@@ -101,6 +101,13 @@ async def test_nothing_that_can_be_sent_makes_it_fail_and_events_are_exactly_the
     there = [header(record, "ce_id") for record in await records(kafka.bootstrap, PREDICTIONS.named(namespace))]
     assert len(there) == len(set(there)) > 0
     assert set(there) == set(answers)
+
+    async def labels_published() -> bool:
+        return await api.metric("tidemark_api_labels_published_total") == await api.metric("tidemark_api_labels_total")
+
+    await eventually(labels_published, 60, "all labels on Kafka")
+    labels = {header(record, "ce_id") for record in await records(kafka.bootstrap, LABELS.named(namespace))}
+    assert len(labels) == await api.metric("tidemark_api_labels_total")
 
 
 async def _explained(api: Api) -> bool:

@@ -14,7 +14,7 @@ from contracts.events import decode_event, encode_event, parse_id
 from contracts.labels import Label, decode_label
 from tests.builders import NOON, a_baseline, an_event
 from tests.keys import an_entry, bearer, write_keys
-from tests.serving import a_served, an_app, services
+from tests.serving import a_served, an_app, of_one_identity, services
 
 FEATURES = {"distance": 70, "seats": None, "carrier": "a"}
 
@@ -319,6 +319,25 @@ async def test_a_body_that_is_no_label_is_told_why(tmp_path: Path, body: bytes, 
 
     assert answer.status_code == status
     assert answer.json().get("type", ":").endswith(f":{word}")
+
+
+async def test_the_fast_path_and_the_plain_path_answer_alike_byte_for_byte(tmp_path: Path):
+    apps = [an_app(of_one_identity(tmp_path / name), served=a_served()) for name in ("fast", "plain")]
+    for app in apps:
+        with_redis(app)
+    said, same = [await predicted(app) for app in apps]
+    assert said == same
+    good = label_of(said)
+    for body in (good, {"labels": [good, {}]}, {"prediction_id": "unknown", "truth": 1}, b"{", {**good, "truth": 3}):
+        fast, plain = [await post(app, "/labels", body, {"x-request-id": "r"}) for app in (apps[0], apps[1].app)]
+        assert (fast.status_code, fast.headers.raw, fast.content) == (
+            plain.status_code,
+            plain.headers.raw,
+            plain.content,
+        )
+    pages = [services(app).telemetry.page().decode() for app in apps]
+    for status, count in (("2xx", 2), ("4xx", 3)):
+        assert all(f'request_seconds_count{{route="/labels",status="{status}"}} {count}.0' in page for page in pages)
 
 
 async def test_labels_are_taken_before_a_model_is_loaded(tmp_path: Path):
