@@ -23,6 +23,7 @@ from bench.episodes import EPISODES
 from bench.fitting import TRAINING
 from bench.gates import GATES_BENCH
 from bench.growth.run import GROWTH
+from bench.labelling import LABELS_STREAM
 from bench.labels.run import LABELS_TAKEN
 from bench.latency.run import LATENCY
 from bench.nemesis.run import NEMESIS
@@ -48,6 +49,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     SCORING,
     API,
     LABELS_TAKEN,
+    LABELS_STREAM,
     REFERENCES_NEEDED,
     NEMESIS,
     STREAM,

@@ -1,0 +1,1 @@
+"""What performance windows say: how exact, how often wrong, what they find, and what the estimate cannot see."""
