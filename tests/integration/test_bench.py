@@ -64,3 +64,14 @@ def test_swap_changes_champions_under_load_and_loses_nothing() -> None:
     shares = {phase["name"]: phase["events"] for phase in found["phases"]}
     assert shares["the champion alone"] == 0
     assert 0.1 < shares["canary, 25 %"] < 0.4 < 0.9 < shares["canary, 100 %"]
+
+
+def test_labels_measures_how_many_are_taken_and_finds_every_one_on_kafka() -> None:
+    found = figures("labels", "--quick", "--seconds", "1", within=600)
+    assert found["exact"]
+    assert found["accepted"] == found["delivered"] > 1_000
+    assert found["refused"] == 0
+    assert found["labels_per_second"] > 500  # slower only where other work starves it
+    assert found["without_receipt_per_second"] > 0
+    assert found["single_per_second"] > 0
+    assert 0 < found["sign_us"] < 20
