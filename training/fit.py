@@ -96,8 +96,10 @@ def referenced(
     """What the baseline counts: features over all rows, the score and how it depends on them over the validation rows,
     which the model has not seen. scores: of those.
     """
+    watch.begin("count the baseline")
     references = count_references(samples.features, samples.schema, scores, seed)
     watch.lap("count the baseline")
+    watch.begin("ask the model about values")
     judged = Judged(samples.features.iloc[validation], scores, threshold, lambda rows: scores_of(model, rows))
     with one_openmp_thread():
         references = with_dependence(references, judged, seed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold
+from sklearn.utils.parallel import Parallel, delayed
 
 from contracts.outcomes import Costs
 from training.columns import Labels
@@ -34,7 +36,8 @@ def cross_validated(
     threshold of its own, chosen by `rule`.
     """
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels))
-    with one_thread_each(jobs):
+    with one_thread_each(jobs), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the fit to all rows will say it once
         scored = Parallel(n_jobs=jobs)(
             delayed(_fold)(clone(pipeline), features.iloc[fit], labels[fit], features.iloc[check])
             for fit, check in parts

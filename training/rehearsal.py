@@ -5,6 +5,7 @@ What a user's estimator cannot do shows in seconds: take the prepared columns, i
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ def rehearse(pipeline: Any, name: str, features: pd.DataFrame, labels: Labels) -
     rows = np.concatenate([np.flatnonzero(labels == value)[:ROWS_OF_CLASS] for value in (0, 1)])
     trial = clone(pipeline)
     try:
-        fit_to(trial, features.iloc[rows], labels[rows])
-        with one_openmp_thread():
+        with warnings.catch_warnings(), one_openmp_thread():
+            warnings.simplefilter("ignore")  # what matters is said when it is fitted for real
+            fit_to(trial, features.iloc[rows], labels[rows])
             scores = scores_of(trial, features.iloc[rows])
     except Exception as error:  # an estimator may raise anything
         raise ConfigError(f"estimator {name} cannot be fitted to these columns: {_short(error)}") from error

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from joblib import parallel_config  # type: ignore[import-untyped]
 from scipy.stats import loguniform, randint, uniform
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, StratifiedKFold, cross_val_score
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -109,6 +110,7 @@ def search(
     try:
         with one_thread_each(jobs), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The total space of parameters", UserWarning)  # all of it is tried
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of a candidate: its score says it
             halving.fit(features, labels)
             says(f"the configuration's own parameters on {len(labels):,} rows")
             default = float(cross_val_score(pipeline, features, labels, scoring=asked.scoring, cv=folds).mean())

@@ -123,6 +123,7 @@ def train(
     watch.lap("log and register")
     baseline = _baseline(plan, version, samples, fitted)
     registry.attach_baseline(version, baseline)
+    watch.begin("compile and compare")
     exported = export(
         fitted.pipeline, samples.schema, samples.features, model=plan.model, version=version.version, seed=plan.seed
     )

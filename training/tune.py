@@ -5,6 +5,7 @@ out of every choice: check, search, cross-validate, fit, calibrate, choose the t
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +61,12 @@ def prepare(samples: Samples, config: Config, watch: Stopwatch) -> Prepared:
     times = None if samples.times is None else samples.times.milliseconds
     parts = split(samples.labels, times, config.split, config.seed, max(config.folds, _folds(config)))
     watch.begin("check the data")
-    warnings = validate(samples, parts, config.checks)
+    told = validate(samples, parts, config.checks)
     watch.lap("check the data")
     pipeline = pipeline_of(found, samples.schema, config.seed, config.estimator.params, config.prepare)
     rehearse(pipeline, config.estimator.name, samples.features.iloc[parts.train], samples.labels[parts.train])
     watch.lap("rehearse")
-    return Prepared(parts, pipeline, warnings)
+    return Prepared(parts, pipeline, told)
 
 
 def tune(samples: Samples, config: Config, prepared: Prepared, watch: Stopwatch) -> Tuned:
@@ -92,7 +93,10 @@ def tune(samples: Samples, config: Config, prepared: Prepared, watch: Stopwatch)
     )
     watch.lap("cross-validate")
     watch.begin("fit")
-    fit_to(pipeline, features, labels)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit_to(pipeline, features, labels)
+    said = tuple(sorted({f"fit: {str(one.message).splitlines()[0]}" for one in caught}))
     watch.lap("fit")
     check_x, check_y = samples.features.iloc[parts.validation], samples.labels[parts.validation]
     test_x, test_y = samples.features.iloc[parts.test], samples.labels[parts.test]
@@ -118,7 +122,7 @@ def tune(samples: Samples, config: Config, prepared: Prepared, watch: Stopwatch)
         error_after=metrics["calibration_error"],
     )
     watch.lap("calibrate and judge")
-    return Tuned(fitted, parts, metrics, tested, folds, errors, searched, table, prepared.warnings)
+    return Tuned(fitted, parts, metrics, tested, folds, errors, searched, table, (*prepared.warnings, *said))
 
 
 def _folds(config: Config) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import pandera.pandas as pa
 
 from contracts.model_files import FRAME_DTYPES
 from contracts.schema import Feature, FeatureSchema
@@ -17,6 +16,7 @@ from training.validation.finding import Finding
 def frame_schema(schema: FeatureSchema, checks: Checks) -> Any:
     """A pandera schema of a feature frame. Raises ConfigError for ranges or levels of a feature that is not there."""
     _check_names(schema, checks)
+    pa = _pandera()
     return pa.DataFrameSchema(
         {feature.name: _column(feature, checks) for feature in schema.features}, strict=True, ordered=True
     )
@@ -24,6 +24,7 @@ def frame_schema(schema: FeatureSchema, checks: Checks) -> Any:
 
 def schema_findings(features: pd.DataFrame, schema: FeatureSchema, checks: Checks) -> list[Finding]:
     """One finding for each column and check that fails, with an example."""
+    pa = _pandera()
     try:
         frame_schema(schema, checks).validate(features, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -33,7 +34,15 @@ def schema_findings(features: pd.DataFrame, schema: FeatureSchema, checks: Check
     return []
 
 
+def _pandera() -> Any:
+    """Imported late: it takes a second, which whoever trains without checks need not wait."""
+    import pandera.pandas
+
+    return pandera.pandas
+
+
 def _column(feature: Feature, checks: Checks) -> Any:
+    pa = _pandera()
     rules = []
     bounds = checks.ranges.get(feature.name)
     if bounds is not None and bounds.minimum is not None:

@@ -142,3 +142,14 @@ def test_a_search_by_a_score_that_there_is_not_is_one_line(samples: Samples) -> 
         tune(samples, changed(search=Search(space={"C": (1.0, 2.0)}, scoring="roc_auk")))
     assert "search: a candidate cannot be" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_fit_that_has_not_converged_is_told_once_and_not_by_each_candidate(
+    samples: Samples, recwarn: pytest.WarningsRecorder
+) -> None:
+    found = tune(samples, changed(estimator=EstimatorChoice(name="logistic", params={"max_iter": 2})))
+    assert [said for said in found.warnings if "converge" in said] == [
+        said for said in found.warnings if "fit: " in said
+    ]
+    assert sum("converge" in said for said in found.warnings) == 1
+    assert not [one for one in recwarn if "converge" in str(one.message)]
