@@ -11,6 +11,7 @@ from statistics import median
 
 import msgspec
 
+from bench.api.pressure import Pressure
 from bench.api.trial import Run
 
 OURS, GOAL, MANY = "ours", 16, 64
@@ -115,6 +116,7 @@ class ApiFigures(msgspec.Struct, frozen=True, kw_only=True):
     half: Half | None
     batch: Batches | None
     memory: Memory | None
+    pressure: Pressure | None
     delivery: Delivery
 
 
@@ -193,6 +195,7 @@ def figures_of(
     keys: bool,
     start_seconds: dict[str, float],
     resident_mb: dict[str, float],
+    pressure: Pressure | None = None,
 ) -> ApiFigures:
     """All of it, and out of it what the goals are set on."""
     by_case = {(row.server, row.connections): row for row in rows}
@@ -225,5 +228,6 @@ def figures_of(
         half=half,
         batch=batch,
         memory=memory,
+        pressure=pressure,
         delivery=delivery,
     )

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.api import memory
+from bench.api import memory, pressure
 from bench.api.delivered import tally
 from bench.api.figures import (
     GOAL,
@@ -33,7 +33,7 @@ from bench.api.pinned import Cores, kept_to, stand_back
 from bench.api.servers import Server, others
 from bench.api.table import line_of
 from bench.api.trial import Run, Trial
-from bench.api.wrk import Load, Target
+from bench.api.wrk import Load, Said, Target
 from bench.benchmark import BenchError, Say
 from contracts.topics import PREDICTIONS
 from demo.stack.processes import ServiceProcess
@@ -64,6 +64,7 @@ class Measurement:
     ) -> None:
         self._parts, self._extent, self._cores, self._directory, self._say = parts, extent, where, directory, say
         self._trial = Trial(load, where, extent.patience)
+        self._load = load
         self._seen = self._most_cut_off = 0
 
     def take(self, seed: int) -> ApiFigures:
@@ -75,8 +76,6 @@ class Measurement:
             stack = LocalStack(directory / "stack")
             ending.callback(stack.stop)
             stack.start()
-            for behind in (stack.kafka, stack.redis):
-                stand_back(behind.pid)
             create_topics(stack.kafka.bootstrap, directory)
             ours = Ours(material, stack, core, directory)
             servers = [ours, *(server for server in others(material, core, directory) if self._wanted(server))]
@@ -88,6 +87,8 @@ class Measurement:
             start_seconds[OURS] = round(ours.start(), 2)  # now its model is cached
             for server in servers:
                 server.settle()
+            for behind in (stack.kafka, stack.redis):
+                stand_back(behind.pid)
             return self._measured(material, stack, servers, start_seconds)
 
     def _wanted(self, server: Server) -> bool:
@@ -107,6 +108,7 @@ class Measurement:
         resident = {server.name: round(server.resident_mb(), 1) for server in servers}
         half = self._half(ours, servers) if "half" in self._parts else None
         batch = self._batches(ours, material) if "batch" in self._parts else None
+        pressed = self._pressure(ours, material)
         flat = None
         if "memory" in self._parts:
             flat = memory.measure(lambda seconds: self._run(ours, MANY, seconds), ours, self._extent.events, self._say)
@@ -119,6 +121,7 @@ class Measurement:
             keys=bool(ours.target.key),
             start_seconds=dict(start_seconds),
             resident_mb=resident,
+            pressure=pressed,
         )
 
     def _check_scores(self, ours: Ours, servers: Sequence[Server]) -> None:
@@ -162,6 +165,24 @@ class Measurement:
             for _ in range(self._extent.rounds)
         ]
         return batches_of(runs, BATCH_ROWS)
+
+    def _pressure(self, ours: Ours, material: Material) -> pressure.Pressure | None:
+        seconds, singles, over = self._extent.seconds, list[pressure.Single](), None
+        if "beside" in self._parts:
+            paths = {"batches": ("/predict/batch", material.batches), "explanations": ("/explain", material.single)}
+            others = {name: Target(ours.url + path, bodies, ours.target.key) for name, (path, bodies) in paths.items()}
+            with material.single.open("rb") as bodies:
+                ours.post("/explain", bodies.readline())  # its process is started at the first one
+            singles = pressure.beside(self._load, ours.target, others, seconds, self._count)
+        if "overload" in self._parts:
+            over = pressure.overload(self._load, ours.target, seconds, self._count)
+        return pressure.Pressure(singles, over) if singles or over else None
+
+    def _count(self, what: str, said: Said, connections: int) -> None:
+        """Explanations are no predictions."""
+        rows = {"batches": BATCH_ROWS, "explanations": 0}.get(what, 1)
+        self._seen += (said.requests - said.refused) * rows
+        self._most_cut_off += connections * rows
 
     def _run(
         self,

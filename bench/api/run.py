@@ -18,8 +18,9 @@ from bench.api.wrk_package import cache_directory, wrk
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from demo.stack.errors import StackError
 
-PARTS = ("ours", "ordinary", "mlflow", "empty", "bare", "half", "batch", "memory")
-"""Servers, and what else is measured of ours. bare: a constant answer without a framework."""
+PARTS = ("ours", "ordinary", "mlflow", "empty", "bare", "half", "batch", "beside", "overload", "memory")
+"""Servers, and what else is measured of ours. bare: a constant answer without a framework. beside, overload: see
+bench.api.pressure."""
 BY_DEFAULT = PARTS[:-1]
 FULL = Extent(rounds=5, seconds=5, patience=20.0, events=memory.EVENTS)
 QUICK = Extent(rounds=2, seconds=2, patience=2.0, events=memory.QUICK_EVENTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.api.figures import ApiFigures
+from bench.api.pressure import lines as pressure_lines
 from bench.api.trial import Run
 
 _TITLES = {"ordinary": "ordinary FastAPI + sklearn", "mlflow": "mlflow models serve", "empty": "empty FastAPI endpoint"}
@@ -42,6 +43,8 @@ def table(figures: ApiFigures) -> list[str]:
             f"batches of 1,000 rows: {batch.rows_per_second:,.0f} rows/s answered, {batch.delivered_per_second:,.0f} "
             f"until delivered; {batch.cpu_us_row:.1f} us a row; p50 {batch.p50_ms:.0f}, p99 {batch.p99_ms:.0f} ms"
         )
+    if pressed := figures.pressure:
+        lines += pressure_lines(pressed)
     if memory := figures.memory:
         lines.append(f"memory over {memory.answered:,} predictions: last / first {memory.ratio:.3f}")
     found = figures.delivery

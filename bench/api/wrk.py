@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import time
 from collections.abc import Callable
@@ -56,10 +57,10 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Load:
-    """directory: for logs, one for each run."""
+    """directory: for logs, one for each run. Runs may be under way at the same time."""
 
     def __init__(self, tool: Wrk, directory: Path) -> None:
-        self._tool, self._directory, self._runs = tool, directory, 0
+        self._tool, self._directory, self._runs = tool, directory, itertools.count(1)
 
     def run(
         self,
@@ -75,8 +76,7 @@ class Load:
         One thread: it makes three times the requests that a server on one core answers. watch: called with wrk's
         process id some times a second. Raises BenchError.
         """
-        self._runs += 1
-        name = f"wrk-{self._runs}"
+        name = f"wrk-{next(self._runs)}"
         words = [f"-t1 -c{connections} -d{seconds:g}s --timeout {_TIMEOUT_SECONDS}s".split(), ["-s", str(_SCRIPT)]]
         env = {
             **self._tool.env,
