@@ -7,8 +7,10 @@ says is written before it is out, and again when it is: a crash in between repea
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -33,6 +35,8 @@ from stream_app.windowing.merger import Records
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.25
 """Parts and heartbeats come many times a second; what is due is looked for so often."""
+_AT_A_TIME, _BUSY_SECONDS = 100, 1.0
+"""Windows reported together; and how long, until more parts are taken in."""
 
 
 class KnownCoverage(Protocol):
@@ -102,26 +106,36 @@ class Revising(Stage2Agent[Reviser]):
         for record in merger.unsent:
             await self._alert(merger, record.model, record.version, PolicyState.from_bytes(record.policy), epoch)
         news = learnt != self._coverage.learnt
-        for revision in merger.due(self._coverage.predictions, self._waits, news=news):
-            await self._publish(merger, revision, epoch)
+        due = merger.due(self._coverage.predictions, self._waits, news=news)
+        while some := list(islice(due, _AT_A_TIME)):
+            await self._publish(merger, some, epoch)
+            if self._source.stopping or self._clock.seconds() - now > _BUSY_SECONDS:
+                del self._looked[number]  # the rest with the next batch, which comes at once: heartbeats do
+                break
         if merger.lacking:
             log.error("no baseline on its topic for %s: their windows wait", sorted(merger.lacking))
             await self._baselines.refresh()
         self._series.pending_windows.labels(str(number)).set(merger.open_windows)
 
-    async def _publish(self, merger: Reviser, revision: Revision, epoch: int) -> None:
+    async def _publish(self, merger: Reviser, revisions: Sequence[Revision], epoch: int) -> None:
+        """Together: one by one each would wait for an acknowledgement of its own."""
         began = self._clock.seconds()
-        found = report_of(revision, self._config.rule)
+        reports = [report_of(revision, self._config.rule) for revision in revisions]
         self._check(epoch)
-        await self._publisher.performance(found)
-        await self._write(merger.number, epoch, merger.published(revision))
-        window = revision.model, revision.version, revision.window_start
-        self._reported[window] = self._clock.seconds()
-        if revision.final:
-            del self._reported[window]
-        self._series.close_seconds.observe(self._clock.seconds() - began)
-        self._series.revisions.labels("yes" if revision.final else "no").inc()
-        await self._judge(merger, revision, found, epoch)
+        await asyncio.gather(*[self._publisher.performance(found) for found in reports])
+        written = [record for revision in revisions for record in merger.published(revision)]
+        await self._write(merger.number, epoch, written)
+        now = self._clock.seconds()
+        self._series.close_seconds.observe(now - began)
+        for revision in revisions:
+            window = revision.model, revision.version, revision.window_start
+            if revision.final:
+                self._reported.pop(window, None)
+            else:
+                self._reported[window] = now
+            self._series.revisions.labels("yes" if revision.final else "no").inc()
+        for revision, found in zip(revisions, reports, strict=True):
+            await self._judge(merger, revision, found, epoch)
 
     async def _judge(self, merger: Reviser, revision: Revision, found: PerformanceReport, epoch: int) -> None:
         """Each window once: when nearly all of its labels are there, or no more come."""
