@@ -16,13 +16,12 @@ from api.errors import SettingsError
 from api.guard.guard import Guard
 from api.guard.key_file import read
 from api.guard.key_ring import KeyRing
+from api.secret_file import Look, seen
 from api.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-
-_Look = tuple[int, int, int] | None
 
 
 class KeyFollower:
@@ -35,17 +34,17 @@ class KeyFollower:
         self._guard = guard
         self._telemetry = telemetry
         self._clock = clock
-        self._look: _Look = None
+        self._look: Look = None
 
     def start(self) -> None:
         """Read the file for the first time. Raises SettingsError: without its keys the API does not start."""
-        self._look = self._seen()
+        self._look = seen(self._path)
         self._take()
         self._telemetry.keys_current.set(1)
 
     def poll(self) -> None:
         """Read the file again if it is another one than at the last look. Raises nothing that is expected."""
-        look = self._seen()
+        look = seen(self._path)
         if look == self._look:
             return
         self._look = look  # before the read: what is written meanwhile makes another look
@@ -76,10 +75,3 @@ class KeyFollower:
         entries = read(self._path)
         # one assignment: a request sees the old ring or the new one, and the new one remembers no header yet
         self._guard.use(KeyRing(entries, self._clock, self._guard.ring))
-
-    def _seen(self) -> _Look:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_ino, found.st_size

@@ -6,11 +6,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +14,7 @@ import msgspec
 
 from api.errors import SettingsError
 from api.guard.keys import KeyEntry
+from api.secret_file import alone, replace
 
 Entries = tuple[KeyEntry, ...]
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # msgspec lets the last two through
@@ -80,35 +77,11 @@ def change(path: Path, edit: Callable[[Entries], Entries]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent):
-            _replace(path, edit(read(path) if path.exists() else ()))
+        with alone(path.parent):
+            replace(path, _written(edit(read(path) if path.exists() else ())))
     except OSError as error:
         raise SettingsError(f"API_KEYS_FILE: {path} cannot be written: {error.strerror}") from error
 
 
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """A lock on the directory: one on the file would be lost when the file is replaced."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, entries: Entries) -> None:
-    data = msgspec.json.format(msgspec.json.encode(_File(1, entries)), indent=2) + b"\n"
-    target = path.resolve()  # a link stays one
-    # mkstemp's files are for their owner alone (mode 0600)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError:
-        os.unlink(temporary)
-        raise
+def _written(entries: Entries) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(_File(1, entries)), indent=2) + b"\n"

@@ -14,13 +14,12 @@ from typing import Any
 from api.errors import ReceiptRefused, SettingsError
 from api.receipts.keys import read, read_or_make
 from api.receipts.receipt import Fact, Receipts
+from api.secret_file import seen
 from contracts.events import PredictionEvent
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-
-_Look = tuple[int, int, int] | None
 
 
 class ReceiptKeeper:
@@ -29,7 +28,7 @@ class ReceiptKeeper:
     def __init__(self, path: Path, *, made: bool) -> None:
         self._path = path
         keys = read_or_make(path) if made else read(path)
-        self._look = self._seen()
+        self._look = seen(self._path)
         self._receipts = Receipts(keys)
         if self._others_may_read():
             log.warning("receipts: %s can be read by others than its owner, who could make receipts: chmod 600", path)
@@ -49,7 +48,7 @@ class ReceiptKeeper:
 
     def poll(self) -> bool:
         """Read the file again if it is another one than at the last look. Whether there are other keys now."""
-        look = self._seen()
+        look = seen(self._path)
         if look == self._look:
             return False
         self._look = look  # before the read: what is written meanwhile makes another look
@@ -69,13 +68,6 @@ class ReceiptKeeper:
         while True:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.poll)
-
-    def _seen(self) -> _Look:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _others_may_read(self) -> bool:
         try:

@@ -10,16 +10,13 @@ the same time. Whoever can read it can make receipts: it is for its owner alone 
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from api.errors import SettingsError
 from api.receipts.receipt import KEY_BYTES, Key
+from api.secret_file import alone, replace
 
 Keys = tuple[Key, ...]
 DEFAULT_NAME = "receipt-keys"
@@ -87,39 +84,15 @@ def change(path: Path, edit: Callable[[Keys], Keys]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent):
+        with alone(path.parent):
             before = read(path) if path.exists() else ()
             after = edit(before)
             if after != before:
-                _replace(path, after)
+                replace(path, _written(after))
     except OSError as error:
         raise SettingsError(f"API_RECEIPT_KEYS_FILE: {path} cannot be written: {error.strerror}") from error
 
 
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """A lock on the directory: one on the file would be lost when the file is replaced."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, keys: Sequence[Key]) -> None:
-    """Whole or not at all: a receipt that was signed with half a key could never be read again."""
-    target = path.resolve()  # a link stays one
+def _written(keys: Sequence[Key]) -> bytes:
     lines = [f"{key.secret.hex()}  # {key.id.hex()}{' signs' if at == 0 else ''}\n" for at, key in enumerate(keys)]
-    # mkstemp's files are for their owner alone (mode 0600)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError:
-        os.unlink(temporary)
-        raise
+    return "".join(lines).encode()
