@@ -9,10 +9,14 @@ import msgspec
 
 from contracts.mutes import Mute
 from contracts.times import milliseconds, moment
+from stream_app.alerting.performance_words import PREFIX
 from stream_app.errors import MuteError
+from stream_app.performance.comparison import TESTED
 from stream_app.replay import spelling
 from stream_app.windowing.typed import Version
 
+_MEASURES = frozenset(PREFIX + name for name in TESTED)
+"""Measures of performance are muted by name as features are; whether labels come is not known here."""
 _SHOWN = 12
 """Names listed of those that there are."""
 
@@ -88,6 +92,8 @@ def unknown(subject: Subject, features: Mapping[Version, Sequence[str]]) -> str 
     if subject.version is not None and subject.version not in mine:
         return f"no version {subject.version!r} of {subject.model} has a baseline yet; there are: {_list(mine)}"
     watched = {name for version, names in mine.items() if subject.version in (None, version) for name in names}
+    if subject.feature in _MEASURES:
+        return None
     if subject.feature is not None and subject.feature not in watched:
         return f"no feature {subject.feature!r} of {subject.model} is watched yet; there are: {_list(watched)}"
     return None

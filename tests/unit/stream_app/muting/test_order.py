@@ -118,6 +118,12 @@ def test_a_mute_of_a_version_and_one_of_the_model_are_two() -> None:
         (Subject("flight"), "no model 'flight' has a baseline yet; there are: flights, payments"),
         (Subject("flights", "5"), "no version '5' of flights has a baseline yet; there are: 3, 4"),
         (Subject("flights", "3", "dewp"), "no feature 'dewp' of flights is watched yet; there are: distance, temp"),
+        (Subject("flights", "3", "performance:auc"), None),
+        (
+            Subject("flights", "3", "performance:acu"),
+            "no feature 'performance:acu' of flights is watched yet; there are: "
+            + ", ".join(sorted(FEATURES["flights", "3"])),
+        ),
     ],
 )
 def test_a_name_that_nobody_knows_is_told(subject: Subject, said: str | None) -> None:
