@@ -12,7 +12,6 @@ from typing import NamedTuple, cast
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter, Reason
@@ -20,13 +19,11 @@ from contracts.errors import ContractError, InvalidEvent
 from contracts.labels import Label, decode_label
 from contracts.times import EPOCH, MILLISECOND
 from stream_app.labelling.coding import coding_of
-from stream_app.labelling.memory import Cells, Hashes
 from stream_app.performance.counting import UNDECIDED
 from stream_app.windowing.decoding import SourceRecord
 from stream_app.windowing.tumbling import window_start
 from stream_app.windowing.typed import Version
 
-Whole = npt.NDArray[np.int64]
 _SHOWN = 100
 
 
@@ -40,7 +37,7 @@ class LabelLimits(msgspec.Struct, frozen=True):
 
 
 class Group(NamedTuple):
-    """Labels that belong to one window. positions: of their columns, rising. baseline, coding: digest and name of what
+    """Labels that belong to one window. positions: in the columns, rising. baseline, coding: digest and name of what
     their cells are of.
     """
 
@@ -48,25 +45,25 @@ class Group(NamedTuple):
     window_start: int
     baseline: str
     coding: str
-    positions: Whole
+    positions: list[int]
 
 
 class Labels(NamedTuple):
-    """Labels in the order of their offsets, by column, shape (labels,) each. labelled_ms: when the truth became known,
-    milliseconds UTC. hashes: of the predictions' ids.
+    """Labels in the order of their offsets, by column, equally long. labelled_ms: when the truth became known,
+    milliseconds UTC. hashes: of the predictions' ids. (Lists: a batch may be of a thousand windows, and what an array
+    costs for a label or two is more than they save.)
     """
 
-    offsets: Whole
-    labelled_ms: Whole
-    hashes: Hashes
-    cells: Cells
+    offsets: list[int]
+    labelled_ms: list[int]
+    hashes: list[int]
+    cells: list[int]
     groups: list[Group]
 
     @classmethod
     def none(cls) -> Labels:
         """No label at all."""
-        nothing = np.zeros(0, dtype=np.int64)
-        return cls(nothing, nothing, nothing.astype(np.uint64), nothing.astype(np.uint16), [])
+        return cls([], [], [], [], [])
 
 
 class DecodedLabels(msgspec.Struct, frozen=True):
@@ -80,6 +77,15 @@ class DecodedLabels(msgspec.Struct, frozen=True):
 
 CodedBy = Callable[[str, str, int], tuple[str, str] | None]
 """Model, version and start of a window -> digest of its baseline and name of its coding; None: it is not open."""
+
+
+class _Row(NamedTuple):
+    """A label that could be read. position: of its record."""
+
+    position: int
+    offset: int
+    labelled_ms: int
+    label: Label
 
 
 class LabelReader(NamedTuple):
@@ -98,16 +104,13 @@ class LabelReader(NamedTuple):
         """
         faults: dict[int, InvalidEvent] = {}
         unknown: dict[int, Version] = {}
-        windows: dict[tuple[str, str, int], list[tuple[int, Label]]] = {}
-        labelled: dict[int, int] = {}
-        offsets: list[int] = []
+        windows: dict[tuple[str, str, int], list[_Row]] = {}
         for position, record in enumerate(records):
-            offsets.append(record.offset)
             try:
                 label = decode_label(record.value or b"")
                 event_ms = (label.event_time - EPOCH) // MILLISECOND
-                labelled[position] = (label.labelled_at - EPOCH) // MILLISECOND
-                self._check_times(event_ms, labelled[position], record.timestamp)
+                labelled_ms = (label.labelled_at - EPOCH) // MILLISECOND
+                self._check_times(event_ms, labelled_ms, record.timestamp)
             except InvalidEvent as fault:
                 faults[position] = fault
                 continue
@@ -115,15 +118,21 @@ class LabelReader(NamedTuple):
                 unknown[position] = label.model, label.model_version
                 continue
             window = label.model, label.model_version, window_start(event_ms, self.size_ms)
-            windows.setdefault(window, []).append((position, label))
-        coded: dict[int, int] = {}
-        by_window = []
-        for (model, version, start), members in windows.items():
-            baseline = self._code(model, version, start, members, coded, faults)
-            by_window.append((model, version, start, baseline, [position for position, _ in members]))
-        ids = {position: label.prediction_id for members in windows.values() for position, label in members}
-        labels = _columns(offsets, labelled, ids, coded, by_window)
-        return _explained(labels, records, faults, unknown, final=final)
+            windows.setdefault(window, []).append(_Row(position, record.offset, labelled_ms, label))
+        by_baseline: dict[Baseline, list[_Row]] = {}
+        used: dict[tuple[str, str, int], Baseline] = {}
+        for name, rows in windows.items():
+            try:
+                used[name] = self._baseline_of(*name)
+                by_baseline.setdefault(used[name], []).extend(rows)
+            except ContractError as error:
+                why = error if isinstance(error, InvalidEvent) else InvalidEvent("unknown-version", str(error))
+                faults.update((row.position, why) for row in rows)
+        cells: dict[int, int] = {}
+        for baseline, rows in by_baseline.items():
+            _code(baseline, rows, cells, faults)
+        groups = {name: (baseline, windows[name]) for name, baseline in used.items()}
+        return _explained(_columns(groups, cells), records, faults, unknown, final=final)
 
     def _check_times(self, event_ms: int, labelled_ms: int, now_ms: int) -> None:
         most = self.limits.max_future_ms
@@ -135,67 +144,54 @@ class LabelReader(NamedTuple):
                 "ancient", f"event_time is {now_ms - event_ms} ms before the record's, {self.limits.max_age_ms} allowed"
             )
 
-    def _code(
-        self,
-        model: str,
-        version: str,
-        start: int,
-        members: Sequence[tuple[int, Label]],
-        coded: dict[int, int],
-        faults: dict[int, InvalidEvent],
-    ) -> Baseline:
-        """Put the cells of a window's labels into `coded`, or why there is none into `faults`; the baseline used."""
-        baseline = self.by_version[model, version]
-        try:
-            open_as = self.coded_by(model, version, start)
-            if open_as is not None and coding_of(baseline).name != open_as[1]:
-                if open_as[0] not in self.by_digest:
-                    raise InvalidEvent(
-                        "unknown-version",
-                        f"the baseline {open_as[0]} that its window is counted by is not on `baselines` any more, and "
-                        "the present one has other bins",
-                    )
-                baseline = self.by_digest[open_as[0]]
-            counts = coding_of(baseline).counts
-        except ContractError as error:
-            fault = error if isinstance(error, InvalidEvent) else InvalidEvent("unknown-version", str(error))
-            faults.update((position, fault) for position, _ in members)
+    def _baseline_of(self, model: str, version: str, start: int) -> Baseline:
+        """What a window's labels are coded by: the version's baseline, or that which the window was opened with where
+        it counts in other bins. Raises ContractError.
+        """
+        baseline, open_as = self.by_version[model, version], self.coded_by(model, version, start)
+        if open_as is None or coding_of(baseline).name == open_as[1]:
+            coding_of(baseline)
             return baseline
-        scores = np.array([label.score for _, label in members])
-        truths = np.array([label.truth for _, label in members])
-        decisions = np.array([UNDECIDED if label.decision is None else label.decision for _, label in members])
-        usable = counts.usable(scores, truths)
-        cells = counts.cells(scores[usable], truths[usable], decisions[usable])
-        positions = np.array([position for position, _ in members])
-        coded.update(zip(positions[usable].tolist(), cells.tolist(), strict=True))
-        for odd in np.flatnonzero(~usable).tolist():
-            words = f"truth is {truths[odd]:g}: a classifier's is 0 or 1"
-            faults[int(positions[odd])] = InvalidEvent("malformed", words)
-        return baseline
+        if open_as[0] not in self.by_digest:
+            raise InvalidEvent(
+                "unknown-version",
+                f"the baseline {open_as[0]} that its window is counted by is not on `baselines` any more, and the "
+                "present one has other bins",
+            )
+        return self.by_digest[open_as[0]]
 
 
-def _columns(
-    offsets: Sequence[int],
-    labelled: Mapping[int, int],
-    ids: Mapping[int, str],
-    coded: Mapping[int, int],
-    windows: Sequence[tuple[str, str, int, Baseline, list[int]]],
-) -> Labels:
-    there = sorted(coded)
-    at = {position: number for number, position in enumerate(there)}
-    groups = []
-    for model, version, start, baseline, positions in windows:
-        members = [at[position] for position in positions if position in at]
-        if members:
-            coding = coding_of(baseline).name
-            groups.append(Group((model, version), start, baseline.digest, coding, np.array(members, dtype=np.int64)))
-    digests = b"".join([blake2b(ids[position].encode(), digest_size=8).digest() for position in there])
+def _code(baseline: Baseline, rows: Sequence[_Row], cells: dict[int, int], faults: dict[int, InvalidEvent]) -> None:
+    """Put the cells of labels into `cells`, or why there is none into `faults`, by position."""
+    counts = coding_of(baseline).counts
+    scores = np.array([row.label.score for row in rows])
+    truths = np.array([row.label.truth for row in rows])
+    decisions = np.array([UNDECIDED if row.label.decision is None else row.label.decision for row in rows])
+    usable = counts.usable(scores, truths)
+    there = np.flatnonzero(usable).tolist()
+    found = counts.cells(scores[usable], truths[usable], decisions[usable]).tolist()
+    cells.update((rows[i].position, cell) for i, cell in zip(there, found, strict=True))
+    for odd in np.flatnonzero(~usable).tolist():
+        fault = InvalidEvent("malformed", f"truth is {truths[odd]:g}: a classifier's is 0 or 1")
+        faults[rows[odd].position] = fault
+
+
+def _columns(groups: Mapping[tuple[str, str, int], tuple[Baseline, list[_Row]]], cells: Mapping[int, int]) -> Labels:
+    """cells: by position; rows without one are left out."""
+    rows = sorted(row for _, found in groups.values() for row in found if row.position in cells)
+    at = {row.position: number for number, row in enumerate(rows)}
+    hashed = [blake2b(row.label.prediction_id.encode(), digest_size=8).digest() for row in rows]
+    made = []
+    for (model, version, start), (baseline, found) in groups.items():
+        positions = [at[row.position] for row in found if row.position in at]
+        if positions:
+            made.append(Group((model, version), start, baseline.digest, coding_of(baseline).name, positions))
     return Labels(
-        np.array([offsets[position] for position in there], dtype=np.int64),
-        np.array([labelled[position] for position in there], dtype=np.int64),
-        np.frombuffer(digests, dtype="<u8").astype(np.uint64),
-        np.array([coded[position] for position in there], dtype=np.uint16),
-        groups,
+        [row.offset for row in rows],
+        [row.labelled_ms for row in rows],
+        [int.from_bytes(digest, "little") for digest in hashed],
+        [cells[row.position] for row in rows],
+        made,
     )
 
 

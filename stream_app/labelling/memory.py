@@ -1,110 +1,85 @@
 """Memory: the last cell that was said of each prediction of one window, so that another truth replaces the one before.
 
-Two sorted arrays, of 10 bytes a prediction: most are in the large one, what came last in the small one, which is put
-into the large one when it has grown. A dict would take ten times as much.
+Most are in two sorted arrays, of 10 bytes a prediction; what came last is in a dict, which is put into the arrays when
+it has grown. All of it in a dict would take ten times as much.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
-Cells = npt.NDArray[np.uint16]
-Bools = npt.NDArray[np.bool_]
-
-_SMALL, _SHARE = 2048, 8
-"""The small array is put into the large one when it has so many, and a share of the large one's."""
+_RECENT, _SHARE = 2048, 8
+"""The dict is put into the arrays when it has so many, and a share of what they have."""
 
 
 class Said(NamedTuple):
-    """What labels did, shape (labels,) each. counted: the first of their prediction; replaced: said another cell than
-    the one before. The rest said the same again.
+    """What labels did. changed: positions of those that the window's counts follow from: the first of a prediction, and
+    those that said another cell than the one before, `replaced` of them. The rest said the same again.
     """
 
-    counted: Bools
-    replaced: Bools
+    changed: list[int]
+    replaced: int
 
     @property
-    def changed(self) -> Bools:
-        """Those that the window's counts follow from."""
-        return self.counted | self.replaced
-
-
-class _Sorted:
-    __slots__ = ("cells", "hashes")
-
-    def __init__(self) -> None:
-        self.hashes: Hashes = np.zeros(0, dtype=np.uint64)
-        self.cells: Cells = np.zeros(0, dtype=np.uint16)
-
-    def places(self, hashes: Hashes) -> tuple[Bools, npt.NDArray[np.intp]]:
-        """Which are known, and where."""
-        if not self.hashes.size:
-            return np.zeros(hashes.size, dtype=np.bool_), np.zeros(hashes.size, dtype=np.intp)
-        where = np.minimum(self.hashes.searchsorted(hashes), self.hashes.size - 1)
-        return self.hashes[where] == hashes, where
-
-    def take(self, hashes: Hashes, cells: Cells) -> None:
-        """More, none of them known."""
-        hashes, cells = np.concatenate([self.hashes, hashes]), np.concatenate([self.cells, cells])
-        order = hashes.argsort(kind="stable")
-        self.hashes, self.cells = hashes[order], cells[order]
+    def counted(self) -> int:
+        """Predictions that had no label before."""
+        return len(self.changed) - self.replaced
 
 
 class Memory:
     """By 8-byte hash of the prediction's id."""
 
-    __slots__ = ("_large", "_small")
+    __slots__ = ("_cells", "_hashes", "_recent")
 
     def __init__(self) -> None:
-        self._large, self._small = _Sorted(), _Sorted()
+        self._hashes: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
+        self._cells: npt.NDArray[np.uint16] = np.zeros(0, dtype=np.uint16)
+        self._recent: dict[int, int] = {}
 
     @property
     def size(self) -> int:
         """Predictions that something was said of."""
-        return int(self._large.hashes.size + self._small.hashes.size)
+        return int(self._hashes.size) + len(self._recent)
 
     @property
-    def cells(self) -> Cells:
+    def cells(self) -> npt.NDArray[np.uint16]:
         """The last cell of each, in no order."""
-        return np.concatenate([self._large.cells, self._small.cells])
+        return np.concatenate([self._cells, np.fromiter(self._recent.values(), np.uint16, len(self._recent))])
 
-    def say(self, hashes: Hashes, cells: Cells) -> Said:
-        """Labels in the order in which they came, shape (labels,) each."""
-        said = Said(np.zeros(hashes.size, dtype=np.bool_), np.zeros(hashes.size, dtype=np.bool_))
-        for which in _rounds(hashes):
-            counted, replaced = self._say_once(hashes[which], cells[which])
-            said.counted[which], said.replaced[which] = counted, replaced
-        return said
+    def say(self, hashes: Sequence[int], cells: Sequence[int]) -> Said:
+        """Labels in the order in which they came, as many of both."""
+        changed, replaced, recent = [], 0, self._recent
+        settled = self._settled(hashes)
+        for position, (hash_, cell) in enumerate(zip(hashes, cells, strict=True)):
+            place = settled.get(hash_)
+            former = recent.get(hash_) if place is None else int(self._cells[place])
+            if former == cell:
+                continue
+            changed.append(position)
+            replaced += former is not None
+            if place is None:
+                recent[hash_] = cell
+            else:
+                self._cells[place] = cell
+        if len(recent) > max(_RECENT, self._hashes.size // _SHARE):
+            self._settle()
+        return Said(changed, replaced)
 
-    def _say_once(self, hashes: Hashes, cells: Cells) -> tuple[Bools, Bools]:
-        """Labels of different predictions."""
-        known, replaced = np.zeros(hashes.size, dtype=np.bool_), np.zeros(hashes.size, dtype=np.bool_)
-        for part in (self._large, self._small):
-            here, where = part.places(hashes)
-            changed = here & (part.cells[where] != cells) if part.hashes.size else here
-            part.cells[where[changed]] = cells[changed]
-            known |= here
-            replaced |= changed
-        if not known.all():
-            self._small.take(hashes[~known], cells[~known])
-            if self._small.hashes.size > max(_SMALL, self._large.hashes.size // _SHARE):
-                self._large.take(self._small.hashes, self._small.cells)
-                self._small = _Sorted()
-        return ~known, replaced
+    def _settled(self, hashes: Sequence[int]) -> dict[int, int]:
+        """Where in the arrays those are that are there."""
+        if not self._hashes.size:
+            return {}
+        wanted = np.array(hashes, dtype=np.uint64)
+        where = np.minimum(self._hashes.searchsorted(wanted), self._hashes.size - 1)
+        there = np.flatnonzero(self._hashes[where] == wanted)
+        return {hashes[i]: place for i, place in zip(there.tolist(), where[there].tolist(), strict=True)}
 
-
-def _rounds(hashes: Hashes) -> list[npt.NDArray[np.intp]]:
-    """Positions, so that no prediction is in a round twice, and each one's labels are in the order of the rounds."""
-    order = hashes.argsort(kind="stable")
-    rising = hashes[order]
-    again = rising[1:] == rising[:-1]
-    if not again.any():
-        return [np.arange(hashes.size)]
-    begins = np.flatnonzero(np.concatenate([[True], ~again]))
-    lengths = np.diff(np.concatenate([begins, [hashes.size]]))
-    turn = np.arange(hashes.size) - np.repeat(begins, lengths)
-    return [np.sort(order[turn == number]) for number in range(int(turn.max()) + 1)]
+    def _settle(self) -> None:
+        number = len(self._recent)
+        hashes = np.concatenate([self._hashes, np.fromiter(self._recent, np.uint64, number)])
+        cells, order = self.cells, hashes.argsort(kind="stable")
+        self._hashes, self._cells, self._recent = hashes[order], cells[order], {}

@@ -10,9 +10,9 @@ windows are lists that grow, so a window that a crash left ahead of the position
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 import msgspec
-import numpy as np
 
 from contracts.label_partials import LabelPartial
 from contracts.partials import Heartbeat
@@ -255,33 +255,31 @@ class LabelPartition:
             idle=silent and not self._windows,
         )
 
-    def _count(
-        self, group: Group, labels: Labels, reached: np.ndarray[tuple[int], np.dtype[np.int64]]
-    ) -> tuple[LabelAccount, WindowName | None]:
+    def _count(self, group: Group, labels: Labels, reached: list[int]) -> tuple[LabelAccount, WindowName | None]:
         """Add a batch's labels to their window: what became of them, and the window's name when it changed."""
         end = group.window_start + self._config.size_ms
         name = WindowName(self.number, *group.version, group.window_start)
         window = self._windows.get(name)
-        in_time = group.positions[reached[group.positions] < self._closes(end if window is None else window.end)]
+        closes = self._closes(end if window is None else window.end)
+        in_time = [position for position in group.positions if reached[position] < closes]
         late = len(group.positions) - len(in_time)
-        if not len(in_time):
+        if not in_time:
             return LabelAccount(late=late), None
         if window is None:
             window = self._open(LabelWindow(name, end, group.baseline, group.coding))
-        said = window.add(labels.offsets[in_time], labels.hashes[in_time], labels.cells[in_time])
-        counted, replaced = int(np.count_nonzero(said.counted)), int(np.count_nonzero(said.replaced))
-        self.remembered += counted
-        booked = LabelAccount(counted, replaced, len(in_time) - counted - replaced, late)
-        return booked, name if counted or replaced else None
+        said = window.add(*([column[i] for i in in_time] for column in (labels.offsets, labels.hashes, labels.cells)))
+        self.remembered += said.counted
+        booked = LabelAccount(said.counted, said.replaced, len(in_time) - len(said.changed), late)
+        return booked, name if said.changed else None
 
-    def _reached(self, labels: Labels) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The watermark ahead of each label, shape (labels,). Afterwards it is that behind the last one."""
+    def _reached(self, labels: Labels) -> list[int]:
+        """The watermark ahead of each label. Afterwards it is that behind the last one."""
         before = NEVER if self._watermark.value is None else self._watermark.value
-        times = labels.labelled_ms - self._config.lateness_ms
-        reached = np.maximum.accumulate(np.concatenate(([before], times)))
-        if len(times):
-            self._watermark.advance_idle(int(reached[-1]))
-        return reached[:-1]
+        times = (time - self._config.lateness_ms for time in labels.labelled_ms)
+        *ahead, behind = accumulate(times, max, initial=before)
+        if ahead:
+            self._watermark.advance_idle(behind)
+        return ahead
 
     def _closes(self, end: int) -> int:
         return end + self._config.delay_ms

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from contracts.label_partials import LabelPartial
 from stream_app.labelling.coding import tallied
-from stream_app.labelling.memory import Cells, Hashes, Memory, Said
+from stream_app.labelling.memory import Memory, Said
 from stream_app.labelling.state import FULL, Segment, SegmentKey, encode_segment, segment_key
 
-Whole = npt.NDArray[np.int64]
 _FURTHEST = (1 << 32) - 1
 """Offsets between the first and the last label of a segment."""
 
@@ -27,13 +28,14 @@ class WindowName(NamedTuple):
     window_start: int
 
 
-class _List(NamedTuple):
-    offsets: Whole
-    hashes: Hashes
-    cells: Cells
+class _Last:
+    """The segment that the last labels are in. offsets: from the first label's on; hashes, cells: as many."""
 
-    def where(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> _List:
-        return _List(self.offsets[which], self.hashes[which], self.cells[which])
+    __slots__ = ("cells", "first", "hashes", "offsets")
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.offsets, self.hashes, self.cells = array("I"), array("Q"), array("H")
 
 
 class LabelWindow:
@@ -42,20 +44,19 @@ class LabelWindow:
     offset: of the last label that changed it; -1 before the first.
     """
 
-    __slots__ = ("_baseline", "_begun", "_last", "_memory", "coding", "end", "name", "offset", "replaced", "segments")
+    __slots__ = ("_last", "_memory", "baseline", "coding", "end", "name", "offset", "replaced", "segments")
 
     def __init__(self, name: WindowName, end: int, baseline: str, coding: str) -> None:
-        self.name, self.end, self._baseline, self.coding = name, end, baseline, coding
+        self.name, self.end, self.baseline, self.coding = name, end, baseline, coding
         self.offset, self.replaced = -1, 0
         self.segments = 0
         self._memory = Memory()
-        self._last: list[_List] = []
-        self._begun = 0  # labels in the last segment
+        self._last: _Last | None = None
 
     @classmethod
     def restore(cls, name: WindowName, stored: Iterable[tuple[int, Segment]], last_offset: int) -> LabelWindow:
         """As it was when the partition's position was last_offset. stored: its segments and their numbers, at least
-        one.
+        one, rising.
 
         What is behind the position was written by a worker that died before it could say so. Such a segment may also
         stand beside the ones that came of reading the same labels again: each offset counts once.
@@ -63,54 +64,51 @@ class LabelWindow:
         found = list(stored)
         newest = found[-1][1]
         window = cls(name, newest.window_end, newest.baseline, newest.coding)
-        window.segments = max(number for number, _ in found) + 1  # full or not, what is there stays as it is
-        joined = _joined([_read(segment) for _, segment in found])
-        _, first = np.unique(joined.offsets, return_index=True)
-        kept = joined.where(first[joined.offsets[first] <= last_offset])
-        if kept.offsets.size:
-            window._count(kept)
+        window.segments = found[-1][0] + 1  # full or not, what is there stays as it is
+        offsets, hashes, cells = (np.concatenate(part) for part in zip(*(_read(s) for _, s in found), strict=True))
+        _, first = np.unique(offsets, return_index=True)
+        kept = first[offsets[first] <= last_offset]
+        if kept.size:
+            said = window._memory.say(hashes[kept].tolist(), cells[kept].tolist())
+            window.offset, window.replaced = int(offsets[kept[-1]]), said.replaced
         return window
-
-    @property
-    def baseline(self) -> str:
-        """Digest of the baseline that it was opened with."""
-        return self._baseline
 
     @property
     def labelled(self) -> int:
         """Predictions with a label."""
         return self._memory.size
 
-    def add(self, offsets: Whole, hashes: Hashes, cells: Cells) -> Said:
-        """Labels of this window, shape (labels,) each, offsets rising and behind all that it has."""
-        if self._begun >= FULL or (self._begun and int(offsets[-1]) - int(self._last[0].offsets[0]) > _FURTHEST):
-            self._last, self._begun = [], 0
+    def add(self, offsets: Sequence[int], hashes: Sequence[int], cells: Sequence[int]) -> Said:
+        """Labels of this window, at least one, offsets rising and behind all that it has."""
         said = self._memory.say(hashes, cells)
-        changed = said.changed
-        if changed.any():
-            more = _List(offsets, hashes, cells).where(changed)
-            if not self._begun:
-                self.segments += 1
-            self._last.append(more)
-            self._begun += more.offsets.size
-            self.offset = int(more.offsets[-1])
-            self.replaced += int(np.count_nonzero(said.replaced))
+        if not said.changed:
+            return said
+        last = self._last
+        if last is None or len(last.offsets) >= FULL or offsets[-1] - last.first > _FURTHEST:
+            last = self._last = _Last(offsets[said.changed[0]])
+            self.segments += 1
+        for position in said.changed:
+            last.offsets.append(offsets[position] - last.first)
+            last.hashes.append(hashes[position])
+            last.cells.append(cells[position])
+        self.offset = offsets[said.changed[-1]]
+        self.replaced += said.replaced
         return said
 
     def stored(self) -> tuple[bytes, bytes]:
-        """Key and value of the segment that the last labels are in."""
-        joined = _joined(self._last)
-        self._last = [joined]
-        first = int(joined.offsets[0])
+        """Key and value of the segment that the last labels are in. Raises ValueError before the first add()."""
+        last = self._last
+        if last is None:
+            raise ValueError(f"{self.name}: nothing was added")
         segment = Segment(
-            baseline=self._baseline,
+            baseline=self.baseline,
             coding=self.coding,
             window_end=self.end,
-            first=first,
-            last=int(joined.offsets[-1]),
-            offsets=(joined.offsets - first).astype("<u4").tobytes(),
-            hashes=joined.hashes.astype("<u8").tobytes(),
-            cells=joined.cells.astype("<u2").tobytes(),
+            first=last.first,
+            last=last.first + last.offsets[-1],
+            offsets=_bytes(last.offsets),
+            hashes=_bytes(last.hashes),
+            cells=_bytes(last.cells),
         )
         return segment_key(SegmentKey(*self.name, self.segments - 1)), encode_segment(segment)
 
@@ -125,7 +123,7 @@ class LabelWindow:
         return LabelPartial(
             model=model,
             version=version,
-            baseline=self._baseline,
+            baseline=self.baseline,
             coding=self.coding,
             window_start=start,
             window_end=self.end,
@@ -136,19 +134,16 @@ class LabelWindow:
             cells=tallied(self._memory.cells),
         )
 
-    def _count(self, kept: _List) -> None:
-        said = self._memory.say(kept.hashes, kept.cells)
-        self.offset, self.replaced = int(kept.offsets[-1]), int(np.count_nonzero(said.replaced))
 
-
-def _read(segment: Segment) -> _List:
+def _read(segment: Segment) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Offsets, hashes and cells."""
     offsets = np.frombuffer(segment.offsets, dtype="<u4").astype(np.int64) + segment.first
-    hashes, cells = np.frombuffer(segment.hashes, dtype="<u8"), np.frombuffer(segment.cells, dtype="<u2")
-    return _List(offsets, hashes.astype(np.uint64), cells.astype(np.uint16))
+    return offsets, np.frombuffer(segment.hashes, dtype="<u8"), np.frombuffer(segment.cells, dtype="<u2")
 
 
-def _joined(lists: list[_List]) -> _List:
-    if len(lists) == 1:
-        return lists[0]
-    offsets, hashes, cells = (np.concatenate(part) for part in zip(*lists, strict=True))
-    return _List(offsets, hashes, cells)
+def _bytes(values: array[int]) -> bytes:
+    """Little endian."""
+    if sys.byteorder == "big":
+        values = array(values.typecode, values)
+        values.byteswap()
+    return values.tobytes()
