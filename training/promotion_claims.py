@@ -20,7 +20,7 @@ from training.model_events import Step
 
 CLAIM_SECONDS = 60
 """After this a claim that nobody has ended does not hold any more: its owner is gone."""
-ACT_SECONDS = 30
+ACT_SECONDS = 40
 """Its owner acts within this, or not at all: the rest is for clocks, and for a registry that answers slowly."""
 CLAIM = "claim"
 """Detail of the steps that end a claim: its event id."""
