@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.model_events import Step
+from training.model_steps import Step
 from training.promotion_claims import holder
 
 _ASIDE = ("claimed", "withdrawn", "rollout-trouble")

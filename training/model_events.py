@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple
 
 from contracts.errors import InvalidMessage
 from contracts.headers import MODEL_CHANGED, cloud_event
@@ -12,14 +10,8 @@ from contracts.model_events import ModelEvent, decode_model_event, encode_model_
 from contracts.times import moment
 from contracts.topics import MODEL_EVENTS
 from training.broker import Broker, Message
+from training.model_steps import Step
 from training.publish import SOURCE
-
-
-class Step(NamedTuple):
-    """An event on the topic. at: when the broker took it, by its clock: the one clock that all promoters share."""
-
-    event: ModelEvent
-    at: datetime
 
 
 @dataclass(frozen=True)

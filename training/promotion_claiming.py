@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from contracts.model_events import ModelEvent, ModelEventKind
 from training.errors import PromotionError, PublishError, RegistryError, UnknownOutcome
-from training.model_events import ModelEvents, Step
+from training.model_events import ModelEvents
+from training.model_steps import Step
 from training.promotion_change import Change, Details, Tools
 from training.promotion_claims import ACT_SECONDS, CLAIM, CLAIM_SECONDS, holder
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from training.model_events import Step
+from training.model_steps import Step
 
 CLAIM_SECONDS = 60
 """After this a claim that nobody has ended does not hold any more: its owner is gone."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from training.model_events import Step
+from training.model_steps import Step
 from training.promotion_claims import unfinished
 
 

@@ -14,7 +14,7 @@ from tests.builders import NOON
 from training.gate import GateReport
 from training.gates.evidence import Finding
 from training.history import history_lines, shown
-from training.model_events import Step
+from training.model_steps import Step
 from training.promotion_claims import CLAIM, CLAIM_SECONDS, holder, unfinished
 from training.promotion_gate import objection
 from training.promotion_history import former, pile
