@@ -23,7 +23,7 @@ from training.data import load
 from training.description import FILE_NAME, Description, read_description
 from training.errors import CollectError, DataError
 from training.following import following
-from training.retraining.known import Span
+from training.span import Span
 from training.tables import read_table
 
 ROWS, SUMMARY = "rows.parquet", "collected.json"

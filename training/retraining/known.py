@@ -13,13 +13,7 @@ import msgspec
 from contracts.alerts import AlertFeature, DriftAlert
 from contracts.model_events import ModelEvent
 from contracts.performance import PerformanceReport
-
-
-class Span(msgspec.Struct, frozen=True, order=True):
-    """A stretch of event time, the end not included; end None: it goes on."""
-
-    start: datetime
-    end: datetime | None
+from training.span import Span
 
 
 class Broken(msgspec.Struct, frozen=True):

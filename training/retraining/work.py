@@ -32,8 +32,8 @@ from training.model_events import ModelEvents
 from training.promotion_change import Details, Tools
 from training.publish import Publisher
 from training.registered import Registered
-from training.retraining.known import Span
 from training.rollout.drive import Drive, Wishes
+from training.span import Span
 from training.train import train
 
 FILE, DATA = "work.json", "data"

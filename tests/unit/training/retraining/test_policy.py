@@ -13,8 +13,9 @@ from contracts.findings import Cause
 from contracts.model_events import ModelEvent
 from contracts.performance import PerformanceReport, performance_id
 from tests.builders import NOON
-from training.retraining.known import Known, Span, hear_alert, hear_model_event, hear_performance
+from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance
 from training.retraining.policy import Rules, decide
+from training.span import Span
 
 HOUR = timedelta(hours=1)
 RULES = Rules(minimum_labelled=1000)
