@@ -16,9 +16,9 @@ from bench.benchmark import BenchError
 from bench.stream.observing import Reading, read
 from demo.stack.processes import ServiceProcess
 
-EVENTS = "tidemark_stream_events_total"
+EVENTS, LABELS = "tidemark_stream_events_total", "tidemark_performance_events_total"
 _PORT = re.compile(r"metrics on port (\d+)")
-_OUTCOME = re.compile(r'^tidemark_stream_events_total\{outcome="(\w+)"\} (\S+)$', re.MULTILINE)
+_OUTCOME = re.compile(r'^tidemark_\w+_events_total\{outcome="(\w+)"\} (\S+)$', re.MULTILINE)
 _PAUSE_SECONDS, _AFTERWARDS_SECONDS, _SCRAPE_SECONDS = 0.2, 1.0, 5.0
 _ROOT = Path(__file__).parents[2]
 
@@ -31,12 +31,22 @@ class Counted(NamedTuple):
 
 
 class Worker:
-    """One `python -m stream_app worker`. entry: the module to run in its place, with what comes before `worker`."""
+    """One `python -m stream_app worker`. entry: the module to run in its place, with what comes before `worker`.
+    labels: one `python -m stream_app performance` instead.
+    """
 
-    def __init__(self, name: str, directory: Path, env: dict[str, str], entry: Sequence[str] = ("stream_app",)) -> None:
-        self.process = ServiceProcess(
-            name, [sys.executable, "-m", *entry, "worker"], directory / f"{name}.log", env=env, cwd=_ROOT
-        )
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        env: dict[str, str],
+        entry: Sequence[str] = ("stream_app",),
+        *,
+        labels: bool = False,
+    ) -> None:
+        command = [sys.executable, "-m", *entry, "performance" if labels else "worker"]
+        self.process = ServiceProcess(name, command, directory / f"{name}.log", env=env, cwd=_ROOT)
+        self._series = LABELS if labels else EVENTS
         self._url = ""
         self._seen: dict[str, int] = {}
 
@@ -48,7 +58,7 @@ class Worker:
             found = _PORT.search("\n".join(self.process.tail(50)))
             if found is None:
                 return {}
-            self._url = f"http://127.0.0.1:{found[1]}/metrics?name[]={EVENTS}"
+            self._url = f"http://127.0.0.1:{found[1]}/metrics?name[]={self._series}"
         try:
             with urllib.request.urlopen(self._url, timeout=_SCRAPE_SECONDS) as answer:
                 self._seen = {what: int(float(n)) for what, n in _OUTCOME.findall(answer.read().decode())}

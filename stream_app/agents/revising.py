@@ -35,8 +35,9 @@ from stream_app.windowing.merger import Records
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.25
 """Parts and heartbeats come many times a second; what is due is looked for so often."""
-_AT_A_TIME, _BUSY_SECONDS = 100, 1.0
-"""Windows reported together; and how long, until more parts are taken in."""
+_AT_A_TIME, _BUSY_SECONDS, _REST = 100, 1.0, 4.0
+"""Windows reported together; for how long, until more parts are taken in; and for how many times as long none is
+reported then: where thousands of windows change, reports take a fifth of the time."""
 
 
 class KnownCoverage(Protocol):
@@ -76,11 +77,12 @@ class Revising(Stage2Agent[Reviser]):
         super().__init__(topic, source, store, publisher, telemetry, clock, cannot_go_on)
         self._config, self._baselines, self._alerts, self._coverage = config, baselines, alerts, coverage
         self._series = telemetry
-        self._looked: dict[int, tuple[float, int]] = {}
+        self._next_look: dict[int, float] = {}
+        self._learnt: dict[int, int] = {}
         self._reported: dict[tuple[str, str, int], float] = {}
 
     def _restored(self, number: int) -> Reviser:
-        self._looked.pop(number, None)
+        self._learnt.pop(number, None)
         known = self._baselines
         return Reviser.restore(number, self._config.delay_ms, self._store.stored(), known.by_digest, known.by_version)
 
@@ -98,20 +100,20 @@ class Revising(Stage2Agent[Reviser]):
         return records
 
     async def _act(self, merger: Reviser, number: int, epoch: int) -> None:
-        now = self._clock.seconds()
-        looked, learnt = self._looked.get(number, (float("-inf"), -1))
-        if now - looked < _LOOK_SECONDS:
+        began = self._clock.seconds()
+        if began < self._next_look.get(number, 0.0):
             return
-        self._looked[number] = now, self._coverage.learnt
+        news, self._learnt[number] = self._learnt.get(number) != self._coverage.learnt, self._coverage.learnt
         for record in merger.unsent:
             await self._alert(merger, record.model, record.version, PolicyState.from_bytes(record.policy), epoch)
-        news = learnt != self._coverage.learnt
         due = merger.due(self._coverage.predictions, self._waits, news=news)
         while some := list(islice(due, _AT_A_TIME)):
             await self._publish(merger, some, epoch)
-            if self._source.stopping or self._clock.seconds() - now > _BUSY_SECONDS:
-                del self._looked[number]  # the rest with the next batch, which comes at once: heartbeats do
+            if self._source.stopping or self._clock.seconds() - began > _BUSY_SECONDS:
+                del self._learnt[number]  # perhaps not all that was learnt has been looked at
                 break
+        now = self._clock.seconds()
+        self._next_look[number] = now + max(_LOOK_SECONDS, _REST * (now - began))
         if merger.lacking:
             log.error("no baseline on its topic for %s: their windows wait", sorted(merger.lacking))
             await self._baselines.refresh()
