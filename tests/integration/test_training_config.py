@@ -19,16 +19,18 @@ from contracts.topics import BASELINES, MODEL_EVENTS
 from demo.datasets.payments import DESCRIPTION, payments
 from tests.servers.verbs import Broker
 from training.asked import asked_by_config
+from training.config import Search, Span
 from training.description import FILE_NAME
 from training.evaluation import EVALUATION_FILE, TEST_FILE, Evaluation
 from training.held_out import HeldOut
 from training.model_events import ModelEvents
-from training.pipeline import scores_of
+from training.pipeline import build_pipeline, scores_of
 from training.poison import rows_of
 from training.publish import Publisher
 from training.records import Version
 from training.registered import CHALLENGER, Registered
 from training.registry import Registry
+from training.search import search
 from training.train import Trained, train
 
 CONFIG = """
@@ -173,3 +175,14 @@ async def test_a_second_training_is_the_same_and_both_are_told_on_the_topics(
     ((event, _),) = await asyncio.to_thread(steps.read, "payments")
     assert (event.kind, event.version, event.by) == ("registered", second.version.version, "tester")
     assert event.details["alias"] == CHALLENGER
+
+
+def test_the_search_finds_the_same_with_any_number_of_processes(first: Trained) -> None:
+    """Other processes, so no unit test."""
+    features, labels = first.samples.features.head(1_500), first.samples.labels[:1_500]
+    space = Search(space={"C": Span(low=1e-3, high=10.0, log=True)}, candidates=4, folds=2)
+    pipeline, told = build_pipeline("logistic", first.samples.schema, 0), list[str]()
+    one, two = (search(pipeline, space, features, labels, 5, jobs, told.append) for jobs in (1, 2))
+    assert one.params == two.params
+    assert (one.searched.score, one.searched.default) == (two.searched.score, two.searched.default)
+    assert told[0] == told[2] == "round 1 of 1: 4 candidates on 1,500 rows"
