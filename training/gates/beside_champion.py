@@ -57,11 +57,10 @@ def training_data(evidence: Evidence, rules: Rules) -> Verdict:
     if champion is None:
         return NO_CHAMPION
     watched = champion.baseline.schema.monitored
-    other = [
-        f.name for f in watched if f.name not in evidence.features.columns or f not in evidence.baseline.schema.features
-    ]
+    kinds = {feature.name: feature.kind for feature in evidence.baseline.schema.features}
+    other = [feature.name for feature in watched if kinds.get(feature.name) != feature.kind]
     if other:
-        return failed(f"cannot be compared: {_some(other)} of version {champion.version} are not as they were here")
+        return failed(f"cannot be compared: {_some(other)}, which version {champion.version} takes, is not so here")
     drifted = [one for one in _verdicts(evidence, champion) if one.alarm]
     share = len(drifted) / len(watched) if watched else 0.0
     broken = [
