@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,10 +15,11 @@ import pytest
 
 from contracts.baseline import Baseline
 from contracts.headers import DRIFT_REPORTED, cloud_event
-from contracts.labels import Label
+from contracts.labels import Label, encode_label
 from contracts.performance import PerformanceReport
 from contracts.reports import DriftReport, encode_report, report_id
-from contracts.topics import DRIFT_REPORTS
+from contracts.topics import DRIFT_REPORTS, LABELS
+from stream_app.audit.label_checks import LabelsAudit
 from stream_app.audit.label_reading import audit_labels
 from stream_app.performance.rule import RULE
 from tests.builders import a_baseline
@@ -136,3 +139,49 @@ async def test_a_window_is_revised_while_labels_come_and_knows_its_predictions(
     assert not one.final
     assert one.revision % 4 == 1
     assert start + timedelta(seconds=10) == one.window_end
+    status = json.loads(await stream.command("status", "--json"))["labels"]
+    assert (status["workers"], status["counts"], status["holding"]) == (1, "labels", "nothing waits on labels")
+    assert [version["pending"] for version in status["versions"]] == [1]
+    audit = json.loads(await stream.command("audit", "--json"))
+    assert audit["balanced"]
+    assert (audit["labels"]["balanced"], audit["labels"]["on_topic"]) == (True, len(labels))
+    assert "labels balance" in await stream.command("audit")
+
+
+async def test_what_cannot_be_counted_is_told_apart_and_kept_and_the_rest_counts(
+    stream: Stream, baseline: Baseline
+) -> None:
+    await stream.ready(stream.worker("performance"))
+    start = stream.fresh_hour()
+    good = random_labels(200, start, per_second=100)
+    first = good[0]
+    bad = {
+        "malformed": [b"{", msgspec.structs.replace(first, truth=0.5)],
+        "non-finite": [encode_label(first).replace(b'"truth":', b'"truth":1e999,"was":')],
+        "unknown-version": [msgspec.structs.replace(first, model_version="7")],
+        "future": [
+            msgspec.structs.replace(first, labelled_at=first.labelled_at + timedelta(days=4)),
+            msgspec.structs.replace(first, event_time=first.event_time + timedelta(days=4)),
+        ],
+        "ancient": [msgspec.structs.replace(first, event_time=first.event_time - timedelta(days=50))],
+    }
+    number = sum(map(len, bad.values()))
+    await send(stream, [*(label for labels in bad.values() for label in labels), *good])
+    name = stream.topic(LABELS)
+    letters = await stream.dead_letters(lambda letter: letter.topic == name, number)
+    assert Counter(letter.reason for letter in letters) == {reason: len(labels) for reason, labels in bad.items()}
+    # labels of a window that is final are late: counted, no letter
+    late = msgspec.structs.replace(first, prediction_id="late")
+    end = behind_all(good, DELAY + 60)
+    await send(stream, [*end, late])
+    found = await all_final(stream, good, within=60)
+    assert found == expected(good, baseline, found, RULE_HERE)
+
+    async def read() -> LabelsAudit | None:
+        result = await audit_labels(stream.settings)
+        return result if result is not None and not result.unread else None
+
+    result: LabelsAudit = await eventually(read, 30, "everything read")
+    assert result.balanced, result.differences
+    assert sum(account.late for account in result.partitions) == 1
+    assert sum(sum(account.refused.values()) for account in result.partitions) == number
