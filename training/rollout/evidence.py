@@ -16,7 +16,8 @@ _Z = 1.959963984540054
 
 
 class Observed(msgspec.Struct):
-    """Counted from a version's events. failures: rows that it could not score (they have no event of its own).
+    """Counted from a version's events. failures: rows that it could not score (they have no event of its own). refused:
+    why the api cannot serve it at all, None while it can.
 
     positives of decided: decisions. scores: by SCORE_BINS. latencies: by logarithmic bins, four to a doubling.
     """
@@ -27,6 +28,7 @@ class Observed(msgspec.Struct):
     positives: int = 0
     scores: list[int] = msgspec.field(default_factory=lambda: [0] * SCORE_BINS)
     latencies: list[int] = msgspec.field(default_factory=lambda: [0] * _LATENCY_BINS)
+    refused: str | None = None
 
     def add(self, score: float, decision: bool | None, latency_ms: float | None) -> None:
         """One event. latency_ms None: not measured."""

@@ -114,6 +114,8 @@ def decide(
 def _trouble(
     rollout: Rollout, challenger: Observed, champion: Observed, limits: Limits, performance: tuple[Compared, ...]
 ) -> str | None:
+    if challenger.refused is not None:
+        return f"it cannot be served: {challenger.refused}"
     if (least := failure_rate(challenger)) > limits.failure_rate:
         failed = f"{challenger.failures:,} of {challenger.events + challenger.failures:,} rows could not be scored"
         return f"{failed}: the rate is at least {least:.2%}, the limit is {limits.failure_rate:.2%}"

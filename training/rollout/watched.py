@@ -45,9 +45,13 @@ class Watched:
         """A step of the model; only the api's word of rows that the challenger could not score counts."""
         if event.model != self._model or event.kind != "rollout-trouble" or at < self._since:
             return
+        if event.version != self.rollout.version:
+            return
         failures = event.details.get("failures")
-        if event.version == self.rollout.version and isinstance(failures, int | float):
+        if isinstance(failures, int | float):
             self.challenger.failures += int(failures)
+        if event.details.get("loaded") is False:
+            self.challenger.refused = event.reason
 
     def add_performance(self, report: PerformanceReport) -> None:
         """How good one of the two was; the highest revision of a window counts."""

@@ -59,6 +59,12 @@ def test_a_challenger_that_cannot_score_its_rows_ends_at_once() -> None:
     assert "10 of 40 rows could not be scored" in move.reason
 
 
+def test_a_challenger_that_the_api_cannot_serve_ends_at_once() -> None:
+    refused = msgspec.structs.replace(Observed(), refused="no baseline")
+    move = decide(SHADOW, refused, seen(seed=1), 1, STEPS, Limits())
+    assert (move.kind, move.reason) == ("end", "it cannot be served: no baseline")
+
+
 def test_one_failure_of_few_rows_may_be_chance() -> None:
     assert decide(SHADOW, seen(30, failures=1), seen(seed=1), 1, STEPS, Limits()).kind == "hold"
 

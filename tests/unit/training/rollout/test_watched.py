@@ -73,6 +73,22 @@ def test_the_apis_word_of_failures_counts(changes: dict[str, Any], failures: int
     assert found.challenger.failures == failures
 
 
+def test_a_version_that_the_api_cannot_serve_is_refused() -> None:
+    found = watched(SHADOW)
+    trouble = ModelEvent(
+        id="e",
+        kind="rollout-trouble",
+        at=NOON,
+        model="flights",
+        version="2",
+        by="api",
+        reason="flights/2 has no baseline",
+        details={"failures": 0.0, "loaded": False},
+    )
+    found.add_model_event(trouble, NOON_MS + 1)
+    assert found.challenger.refused == "flights/2 has no baseline"
+
+
 def report(version: str, window: int, auc: float, *, revision: int = 1, status: Any = "well") -> PerformanceReport:
     start = NOON + window * HOUR
     return PerformanceReport(
