@@ -139,7 +139,7 @@ async def test_two_bad_windows_become_a_new_champion(place: Place, run_service: 
     kinds = await asyncio.to_thread(place.told)
     assert kinds[0] == ("retraining-decided", None)
     assert kinds[-1] == ("retraining-ended", "promoted")
-    assert [kind for kind, _ in kinds[1:-1]] == ["gated", *["rollout-changed"] * 3, "claimed", "promoted"]
+    assert [kind for kind, _ in kinds[1:-1]] == ["registered", "gated", *["rollout-changed"] * 3, "claimed", "promoted"]
     assert "retrain: 2 windows in a row below the reference; the last: window 1: auc fell" in watch.log.read_text()
 
 

@@ -201,7 +201,7 @@ def _trained(shop: Workshop, work: Work) -> Work:
     shop.say(f"train: {work.model} on {data}")
     revision, now = shop.code_revision, shop.tools.now()
     plan = asked_by_config(shop.config, data, work.model, None, None, {}, revision, now)
-    trained = train(plan, shop.registered.registry, shop.publisher)
+    trained = train(plan, shop.registered.registry, shop.publisher, steps=shop.events, by=shop.rollout.by)
     shop.say(f"trained {work.model}/{trained.version.version}")
     return _put(shop, msgspec.structs.replace(work, version=trained.version.version))
 
