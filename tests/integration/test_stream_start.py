@@ -34,7 +34,8 @@ async def test_topics_are_created_once_and_found_the_second_time(kafka: Broker, 
     stream = at(kafka, namespace, tmp_path)
     first, second = await stream.command("topics"), await stream.command("topics")
     names = {stream.settings.topic(topic) for topic in TOPICS}
-    names |= {f"{namespace}tidemark-counts-changelog", f"{namespace}tidemark-windows-changelog"}
+    states = "counts", "windows", "performance-labels", "performance-revisions"
+    names |= {f"{namespace}tidemark-{state}-changelog" for state in states}
     assert {line.split()[0] for line in first.splitlines()} == names
     assert [line.split()[3] for line in first.splitlines()] == ["created"] * len(names)
     assert [line.split()[3] for line in second.splitlines()] == ["exists"] * len(names)

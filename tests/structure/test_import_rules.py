@@ -24,7 +24,13 @@ BREAKS = {
     "outermost": ("training/settings.py", "import demo"),
     "cycles": ("contracts/errors.py", "import contracts.alerts"),
 }
-CORE = ("contracts", "stream_app/windowing", "stream_app/labelling", "stream_app/drift", "stream_app/alerting/policy.py")
+CORE = (
+    "contracts",
+    "stream_app/windowing",
+    "stream_app/labelling",
+    "stream_app/drift",
+    "stream_app/alerting/policy.py",
+)
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
 
 
