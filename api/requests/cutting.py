@@ -128,9 +128,7 @@ class Cutting:
             raise self._no_batch("", self._form.shape, "wrong-type")
         at = self._skip(at + 1)
         if self._body[at : at + 1] == b"}":
-            raise self._no_batch(
-                pointer(self._form.name), f"is missing: the body {self._form.shape}", "missing-field"
-            )
+            raise self._no_batch(pointer(self._form.name), f"is missing: the body {self._form.shape}", "missing-field")
         return self._after_key(at)
 
     def _after_key(self, at: int) -> int:
