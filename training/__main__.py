@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from training import (
+    commands_card,
     commands_collect,
     commands_gate,
+    commands_pipeline,
     commands_promotion,
     commands_rollout,
     commands_train,
@@ -119,7 +121,15 @@ def _length(window: str | None) -> int | None:
     return None if window is None else window_length(window)
 
 
-for commands in (commands_gate, commands_promotion, commands_rollout, commands_collect, commands_watch):
+for commands in (
+    commands_card,
+    commands_pipeline,
+    commands_gate,
+    commands_promotion,
+    commands_rollout,
+    commands_collect,
+    commands_watch,
+):
     commands.add_to(app)
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import msgspec
 from contracts.outcomes import Costs
 from training.errors import ConfigError, SettingsError
 from training.names import check_alias, check_model
+from training.presentation import Card, Pictures
 from training.yaml_text import read_yaml
 
 Scalar = float | int | str | bool | None
@@ -147,7 +148,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seed: the same seed, data and code give the same model. alias: what the new version becomes. window: of the stream,
     such as 1h: learn natural variation from windows so long. segments: columns of the data (features or not) by which
     test rows can be told apart later. folds: of the cross-validation over the training rows. jobs: processes for search
-    and cross-validation, 0: as many as there are processors; the result does not depend on it.
+    and cross-validation, 0: as many as there are processors; the result does not depend on it. pictures, card: of what
+    is shown; no score depends on them.
     """
 
     model: str
@@ -166,6 +168,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     segments: tuple[str, ...] = ()
     window: str | None = None
     jobs: int = 0
+    pictures: Pictures = Pictures()
+    card: Card = Card()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:

@@ -39,6 +39,7 @@ def evaluation_of(
     now: datetime,
     code_revision: str,
     seconds: dict[str, float],
+    importance: dict[str, float] | None = None,
 ) -> Evaluation:
     """What is known of the version. seconds: of the steps so far."""
     fitted = tuned.fitted
@@ -57,9 +58,9 @@ def evaluation_of(
         params=fitted.params,
         split=config.split.by,
         rows={
-            "train": _part(samples, tuned.parts.train),
-            "validation": _part(samples, tuned.parts.validation),
-            "test": _part(samples, tuned.parts.test),
+            "train": part_of(samples, tuned.parts.train),
+            "validation": part_of(samples, tuned.parts.validation),
+            "test": part_of(samples, tuned.parts.test),
         },
         threshold=fitted.threshold,
         threshold_rule=said(config.threshold),
@@ -76,6 +77,7 @@ def evaluation_of(
         warnings=tuned.warnings,
         seconds={step: round(taken, 3) for step, taken in seconds.items()},
         config=msgspec.json.encode(config, order="deterministic").decode(),
+        importance=importance or {},
     )
 
 
@@ -110,7 +112,8 @@ def scores_digest(scores: Scores) -> str:
     return hashlib.sha256(scores.astype("<f8").tobytes()).hexdigest()
 
 
-def _part(samples: Samples, rows: Rows) -> Part:
+def part_of(samples: Samples, rows: Rows) -> Part:
+    """How many rows, how many of them positive, and from when to when."""
     first = last = None
     if samples.times is not None:
         times = samples.times.milliseconds[rows]

@@ -85,7 +85,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     folds: of each fold of the cross-validation over the training rows (at threshold_rule applied to that fold's own
     scores). rows: by part. segments: columns of TEST_FILE beyond the features. data_digest: SHA-256 of the data as
     loaded, 64 hex digits. scores_digest: SHA-256 of the test rows' scores, little-endian float64, in the test file's
-    order. config: of the training, as JSON. environment: library -> version. seconds: step -> how long.
+    order. config: of the training, as JSON. environment: library -> version. seconds: step -> how long. importance:
+    feature -> loss of AUC where its values are exchanged (training.importance), the largest first.
     """
 
     model: str
@@ -115,6 +116,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = {}
     config: str = ""
+    importance: dict[str, float] = {}
     v: Literal[1] = 1
 
     def to_bytes(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Four figures of a classifier on its validation rows: ROC, precision and recall, calibration, scores by class."""
+"""Four figures of a classifier on rows it has not seen: ROC, precision and recall, calibration, scores by class."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def figures(labels: Labels, scores: Scores, threshold: float) -> dict[str, Any]:
 
 def _roc(labels: Labels, scores: Scores) -> Any:
     false_positives, true_positives, _ = roc_curve(labels, scores)
-    figure, axes = _empty("ROC", "false positive rate", "true positive rate")
+    figure, axes = empty("ROC", "false positive rate", "true positive rate")
     axes.plot(*_thin(false_positives, true_positives))
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey")
     return figure
@@ -34,7 +34,7 @@ def _roc(labels: Labels, scores: Scores) -> Any:
 
 def _precision_recall(labels: Labels, scores: Scores) -> Any:
     precision, recall, _ = precision_recall_curve(labels, scores)
-    figure, axes = _empty("Precision and recall", "recall", "precision")
+    figure, axes = empty("Precision and recall", "recall", "precision")
     axes.plot(*_thin(recall, precision))
     axes.axhline(labels.mean(), linestyle=":", color="grey")
     return figure
@@ -42,14 +42,14 @@ def _precision_recall(labels: Labels, scores: Scores) -> Any:
 
 def _calibration(labels: Labels, scores: Scores) -> Any:
     share, mean = calibration_curve(labels, scores, n_bins=15, strategy="quantile")
-    figure, axes = _empty("Calibration", "mean score", "share of positives")
+    figure, axes = empty("Calibration", "mean score", "share of positives")
     axes.plot(mean, share, marker="o")
     axes.plot([0, mean.max()], [0, mean.max()], linestyle=":", color="grey")
     return figure
 
 
 def _scores(labels: Labels, scores: Scores, threshold: float) -> Any:
-    figure, axes = _empty("Scores by class; dashed: threshold", "score", "density")
+    figure, axes = empty("Scores by class; dashed: threshold", "score", "density")
     edges = np.linspace(0, 1, 61)
     for value in (0, 1):
         axes.hist(scores[labels == value], bins=edges, density=True, alpha=0.5, label=f"label {value}")
@@ -58,8 +58,9 @@ def _scores(labels: Labels, scores: Scores, threshold: float) -> Any:
     return figure
 
 
-def _empty(title: str, x: str, y: str) -> tuple[Any, Any]:
-    figure = Figure(figsize=(5, 4), dpi=90, layout="constrained")
+def empty(title: str, x: str, y: str, height: float = 4.0) -> tuple[Any, Any]:
+    """A figure and its axes; height in inches."""
+    figure = Figure(figsize=(5, height), dpi=90, layout="constrained")
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x, ylabel=y)
     return figure, axes

@@ -13,6 +13,8 @@ from contracts.baseline import Baseline
 from contracts.errors import ContractError
 from contracts.model_events import ModelEvent
 from contracts.model_files import FRAME_DTYPES
+from training.card import Known
+from training.card_files import attach_card
 from training.errors import GateError, RegistryError
 from training.evaluation import EVALUATION_FILE, TEST_FILE, Evaluation
 from training.gate import GateReport, Override, check_names, judge
@@ -53,8 +55,9 @@ def run_gates(
     version = registered.find(wish.version)
     earlier = kept_report(registered, version)
     made = [Override(gate, wish.reason.strip(), wish.by, now) for gate in dict.fromkeys(wish.overrides)]
+    evidence = gather(registered, version)
     report = judge(
-        gather(registered, version),
+        evidence,
         wish.rules,
         at=now,
         by=wish.by,
@@ -62,6 +65,7 @@ def run_gates(
         former=() if earlier is None else earlier.overrides,
     )
     keep_report(registered, version, report, made)
+    attach_card(registered, version, Known(evidence.evaluation, evidence.baseline, report))
     if events is not None:
         events.write(_event(report, made, event_id))
     return report

@@ -5,6 +5,7 @@ metrics of each fold, every candidate of the search, the configuration and the e
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
@@ -13,6 +14,7 @@ from training.data import Samples
 from training.evaluated import environment
 from training.figures import figures
 from training.fit import Fitted
+from training.pictured import Pictured
 from training.records import DataSource, Run
 from training.thresholds import said
 from training.tune import Tuned
@@ -44,8 +46,14 @@ def recorded(
     )
 
 
-def with_tuning(run: Run, config: Config, tuned: Tuned) -> Run:
-    """With what a configuration adds. metrics: of the test rows; those of the validation rows are named so."""
+SOURCE_TAG = "data_source"
+"""Of a version: the path of the described data that it comes from, as this machine knows it."""
+
+
+def with_tuning(run: Run, config: Config, tuned: Tuned, pictures: Pictured, source: Path) -> Run:
+    """With what a configuration adds. metrics: of the test rows; those of the validation rows are named so. source: the
+    described data.
+    """
     metrics = {**{f"validation_{name}": value for name, value in tuned.fitted.metrics.items()}, **tuned.metrics}
     files = {"training.json": _readable(config), "environment.json": _readable(environment())}
     if tuned.table is not None and tuned.searched is not None:
@@ -64,6 +72,8 @@ def with_tuning(run: Run, config: Config, tuned: Tuned) -> Run:
         metrics=metrics,
         series={f"fold_{name}": tuple(fold[name] for fold in tuned.folds) for name in tuned.folds[0]},
         files=files,
+        figures=pictures.figures,
+        tags={**run.tags, SOURCE_TAG: str(source.resolve())},
     )
 
 

@@ -16,6 +16,8 @@ import msgspec
 from contracts.baseline import Baseline
 from contracts.model_events import ModelEvent
 from training.baseline import Origin
+from training.card import Known
+from training.card_files import attach_card
 from training.config import Config
 from training.data import Samples, load
 from training.estimators import check_choice
@@ -26,6 +28,7 @@ from training.fit import Fitted, fit
 from training.model_events import ModelEvents
 from training.natural import Scored, with_natural_variation
 from training.outcomes import with_outcomes
+from training.pictured import pictured
 from training.pipeline import estimator_named
 from training.publish import Publisher
 from training.recorded import recorded, with_tuning
@@ -108,6 +111,7 @@ def train(
     watch.lap("open the registry")
     tuned = None if config is None or prepared is None else tune(samples, config, prepared, watch)
     fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch) if tuned is None else tuned.fitted
+    pictures = None if config is None or tuned is None else pictured(samples, config, tuned, watch)
     watch.begin("log and register")
     run = recorded(
         samples,
@@ -117,8 +121,8 @@ def train(
         threshold=plan.threshold,
         code_revision=plan.code_revision,
     )
-    if config is not None and tuned is not None:
-        run = with_tuning(run, config, tuned)
+    if config is not None and tuned is not None and pictures is not None:
+        run = with_tuning(run, config, tuned, pictures, plan.data)
     version = registry.log_version(plan.model, run)
     watch.lap("log and register")
     baseline = _baseline(plan, version, samples, fitted)
@@ -131,8 +135,9 @@ def train(
         registry.attach_compiled(version, exported.compiled)
     watch.lap("compile and compare")
     evaluation = None
-    if config is not None and tuned is not None:
-        evaluation = _evaluated(plan, config, registry, version, samples, tuned, exported, watch)
+    if config is not None and tuned is not None and pictures is not None:
+        evaluation = _evaluated(plan, config, registry, version, samples, tuned, exported, watch, pictures.importance)
+        attach_card(Registered(registry, plan.model), version, Known(evaluation, baseline))
         watch.lap("attach the evaluation")
     if publisher is not None:
         publisher.publish(baseline)
@@ -182,6 +187,7 @@ def _evaluated(
     tuned: Tuned,
     exported: Export,
     watch: Stopwatch,
+    importance: dict[str, float],
 ) -> Evaluation:
     """Made and attached."""
     evaluation = evaluation_of(
@@ -193,6 +199,7 @@ def _evaluated(
         now=plan.now,
         code_revision=plan.code_revision,
         seconds=watch.laps,
+        importance=importance,
     )
     files = evaluation_files(evaluation, held_out(samples, tuned))
     Registered(registry, plan.model).attach(version, EVALUATION_FOLDER, files)
