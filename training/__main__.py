@@ -22,7 +22,7 @@ from training import (
 from training.errors import DataError
 from training.options import Threshold, Window, check_threshold
 from training.settings import read_settings
-from training.shell import one_line_errors, publisher_of, registry_of, say
+from training.shell import one_line_errors, publisher_of, registered_of, registry_of, say
 
 # onnxruntime would report to its maker; read when it is imported, which is late
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -36,9 +36,12 @@ commands_train.add_to(app)
 
 @app.command()
 def baseline(
-    reference: Annotated[Path, typer.Option(help="CSV or Parquet file of rows from when all was well.")],
     model: Model,
     version: Annotated[str, typer.Option(help="Version of the model, as in its events.")],
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="CSV or Parquet file of rows from when all was well. Default: none, see above."),
+    ] = None,
     score_column: Annotated[
         str | None, typer.Option(help="Column that holds the model's scores of these rows.")
     ] = None,
@@ -62,7 +65,8 @@ def baseline(
     """Fit a baseline to your own file, so that the predictions of any model can be monitored.
 
     Use rows that the model was not fitted on: it is too sure of those. With --attach and no --score-column the model
-    itself scores the rows.
+    itself scores the rows. Without --reference nothing is fitted: the baseline that the version has in MLflow is handed
+    on to --out and to Kafka.
     """
     with one_line_errors():
         from training.export import export
@@ -72,6 +76,23 @@ def baseline(
         from training.remarks import column_lines, score_lines, threshold_lines, window_lines
         from training.revision import code_revision
 
+        if reference is None:
+            _hand_on(
+                model,
+                version,
+                {
+                    "--score-column": score_column,
+                    "--label-column": label_column,
+                    "--threshold": threshold,
+                    "--schema": schema,
+                    "--attach": attach,
+                    "--time": time,
+                    "--window": window,
+                },
+                out,
+                publish,
+            )
+            return
         check_threshold(threshold)
         length = _length(window)
         if time is not None and length is None:
@@ -113,6 +134,18 @@ def baseline(
         if read.estimator is not None:
             exported = export(read.estimator, read.schema, read.features, model=model, version=version, seed=seed)
         say(baseline_lines(fitted, place.put(fitted, exported), read.times))
+
+
+def _hand_on(model: str, version: str, given: dict[str, object], out: Path | None, publish: bool) -> None:
+    from training.kept_baseline import kept_baseline
+    from training.narrate import baseline_lines
+    from training.place import Place
+
+    settings = read_settings()
+    place = Place(out, publisher_of(settings) if publish else None, None)
+    place.check()
+    kept = kept_baseline(registered_of(settings, model), version, given)
+    say(baseline_lines(kept, place.put(kept)))
 
 
 def _length(window: str | None) -> int | None:

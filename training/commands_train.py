@@ -13,7 +13,7 @@ from training.settings import Settings, read_settings
 from training.shell import model_events_of, one_line_errors, publisher_of, registry_of, say, somebody
 
 if TYPE_CHECKING:
-    from training.train import Plan
+    from training.train import Plan, Trained
 
 Config = Annotated[
     Path | None,
@@ -52,6 +52,7 @@ def add_to(app: typer.Typer) -> None:
         threshold: Threshold = None,
         alias: Alias = None,
         window: Window = None,
+        out: Annotated[Path | None, typer.Option(help="Also write the new version's number to this file.")] = None,
     ) -> None:
         """Fit a model to described data, register it in MLflow with its baseline, and publish the baseline.
 
@@ -61,6 +62,7 @@ def add_to(app: typer.Typer) -> None:
         with one_line_errors():
             # Imported here: --help need not wait for scikit-learn.
             from training.asked import asked, asked_by_config
+            from training.file_out import write_file
             from training.revision import code_revision
 
             check_threshold(threshold, most=1.0)
@@ -71,10 +73,12 @@ def add_to(app: typer.Typer) -> None:
             else:
                 inside = {"--estimator": estimator, "--threshold": threshold, "--window": window}
                 plan = asked_by_config(config, data, model, seed, alias, inside, revision, now)
-            _run(plan, settings)
+            trained = _run(plan, settings)
+            if out is not None:
+                say([write_file(out, trained.version.version.encode())])
 
 
-def _run(plan: Plan, settings: Settings) -> None:
+def _run(plan: Plan, settings: Settings) -> Trained:
     from rich.console import Console
 
     from training.narrate import trained_lines
@@ -94,3 +98,4 @@ def _run(plan: Plan, settings: Settings) -> None:
     samples, time = trained.samples, trained.samples.description.time
     say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
     say(window_lines([] if time is None else [time], plan.window))
+    return trained

@@ -50,14 +50,16 @@ def bars(found: Mapping[str, float], title: str, x: str) -> Any:
 
 
 def curve_figure(curve: Curve, title: str) -> Any:
-    """Mean over the folds, and from the lowest to the highest."""
+    """Mean over the folds, and the span from the lowest to the highest."""
     figure, axes = empty(title, curve.x, "AUC")
+    at = [point.at for point in curve.points]
     for name in ("training", "validation"):
         found = np.array([getattr(point, name) for point in curve.points])
-        at = [point.at for point in curve.points]
         axes.plot(at, found.mean(axis=1), marker="o", label=f"{name} rows")
         axes.fill_between(at, found.min(axis=1), found.max(axis=1), alpha=0.2)
     if curve.log:
         axes.set_xscale("log")
+    axes.set_xticks(at, [f"{one:.3g}" if isinstance(one, float) else f"{one:,}" for one in at])
+    axes.minorticks_off()
     axes.legend()
     return figure

@@ -40,7 +40,7 @@ def pictured(samples: Samples, config: Config, tuned: Tuned, watch: Stopwatch) -
     if rows := config.pictures.importance:
         watch.begin("ask what each feature matters")
         lost = importance(tuned.fitted.pipeline, features, labels, rows, config.seed)
-        made["importance.png"] = bars(lost, "Importance: values exchanged among test rows", "loss of AUC")
+        made["importance.png"] = bars(lost, "Importance, test rows", "loss of AUC")
         if (moved := shap_summary(inner, features)) is not None:
             made["shap_summary.png"] = bars(moved, "SHAP, test rows", "mean |value|")
         watch.lap("ask what each feature matters")
