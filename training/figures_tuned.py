@@ -54,9 +54,9 @@ def curve_figure(curve: Curve, title: str) -> Any:
     figure, axes = empty(title, curve.x, "AUC")
     at = [point.at for point in curve.points]
     for name in ("training", "validation"):
-        found = np.array([getattr(point, name) for point in curve.points])
-        axes.plot(at, found.mean(axis=1), marker="o", label=f"{name} rows")
-        axes.fill_between(at, found.min(axis=1), found.max(axis=1), alpha=0.2)
+        found = [getattr(point, name) for point in curve.points]
+        axes.plot(at, [np.mean(one) for one in found], marker="o", label=f"{name} rows")
+        axes.fill_between(at, [min(one) for one in found], [max(one) for one in found], alpha=0.2)
     if curve.log:
         axes.set_xscale("log")
     axes.set_xticks(at, [f"{one:.3g}" if isinstance(one, float) else f"{one:,}" for one in at])
