@@ -1,4 +1,4 @@
-"""dvc.yaml stage by stage, its commands as they stand there, against a real MLflow store; and what can then be asked of the version.
+"""dvc.yaml stage by stage, its commands as they stand there, against a real MLflow store; and what one can ask then.
 
 DVC itself is no dependency of the tests (168 MB): what it adds is to skip what has not changed.
 """
