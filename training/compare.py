@@ -97,10 +97,9 @@ def table(sides: Sequence[Side]) -> list[str]:
 
 def test_set_of(found: Evaluation) -> str:
     """8 hex digits; the same for two versions that were judged by the same rows of the same data."""
-    part = found.rows["test"]
-    split = msgspec.json.encode(
-        (found.data_digest, found.split, found.seed if found.split == "stratified" else 0, part)
-    )
+    how = msgspec.json.decode(found.config).get("split") if found.config else None
+    seed = found.seed if found.split == "stratified" else 0
+    split = msgspec.json.encode((found.data_digest, found.split, how, seed, found.rows["test"]), order="deterministic")
     return hashlib.sha256(split).hexdigest()[:8]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from training.errors import ConfigError
 from training.pipeline import CLASSIFY
 
 _ROWS = 500
@@ -19,7 +20,7 @@ _ROWS = 500
 
 def shap_summary(pipeline: Any, features: pd.DataFrame) -> dict[str, float] | None:
     """Feature -> mean absolute SHAP value over at most 500 rows, the largest first. None without the extra, or for a
-    classifier that is neither trees nor linear: others take seconds a row.
+    classifier that is neither trees nor linear: others take seconds a row. Raises ConfigError where SHAP itself cannot.
     """
     if find_spec("shap") is None:
         return None
@@ -27,12 +28,16 @@ def shap_summary(pipeline: Any, features: pd.DataFrame) -> dict[str, float] | No
 
     prepare, classifier = pipeline[0], pipeline[CLASSIFY]
     matrix = np.asarray(prepare.transform(features.head(_ROWS)), dtype=np.float64)
-    if hasattr(classifier, "coef_"):
-        values = shap.LinearExplainer(classifier, matrix).shap_values(matrix)
-    elif hasattr(classifier, "_predictors") or hasattr(classifier, "estimators_"):
-        values = shap.TreeExplainer(classifier).shap_values(matrix)
-    else:
-        return None
+    try:
+        if hasattr(classifier, "coef_"):
+            values = shap.LinearExplainer(classifier, matrix).shap_values(matrix)
+        elif hasattr(classifier, "_predictors") or hasattr(classifier, "estimators_"):
+            values = shap.TreeExplainer(classifier).shap_values(matrix)
+        else:
+            return None
+    except Exception as error:  # it has errors of its own, and lets those of others through
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"pictures.importance: SHAP cannot explain this estimator: {reason}: set it to 0") from error
     found = np.asarray(values, dtype=np.float64)
     if found.ndim == 3:  # one for each class
         found = found[:, :, 1]

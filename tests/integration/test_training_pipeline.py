@@ -211,6 +211,9 @@ def test_versions_are_compared_with_what_differs_between_them(place: Place, run:
     assert "max_iter" not in one["params"]
     assert third["test_set"] is None
     assert third["metrics"]["auc"] > 0.6
+    refused = run("card", "champion")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: loans/3 has no evaluation/evaluation.json: train it with")
     lines = run("compare").output.splitlines()
     assert lines[0].split() == ["version", "1", "2", "3"]
     assert "judged by different rows" in lines[-1]

@@ -77,6 +77,7 @@ def test_a_test_set_is_named_by_data_split_and_seed() -> None:
     assert test_set_of(one) == test_set_of(msgspec.structs.replace(one, version="9", params={"C": "2"}))
     for change in ({"seed": 1}, {"data_digest": "e" * 64}, {"split": "time"}):
         assert test_set_of(one) != test_set_of(msgspec.structs.replace(one, **change))
+    assert test_set_of(one) != test_set_of(msgspec.structs.replace(one, config='{"split":{"test":0.3}}'))
     by_time = msgspec.structs.replace(one, split="time")
     assert test_set_of(by_time) == test_set_of(msgspec.structs.replace(by_time, seed=1))
 

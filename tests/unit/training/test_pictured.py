@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from contracts.outcomes import Costs
 from tests.unit.training.rows import described, some_loans
-from training.config import Config, EstimatorChoice, Search, Span, Threshold
+from training.config import Config, EstimatorChoice, Search, Span, Threshold, read_config
 from training.curves import Ground, learning_curve, validation_curve, values_of
 from training.data import Samples, load
 from training.errors import ConfigError
@@ -77,6 +77,12 @@ def test_what_costs_fits_can_be_left_out(samples: Samples, tuned: Tuned) -> None
 def test_without_a_search_there_is_no_parameter_to_draw_by(samples: Samples, tuned: Tuned) -> None:
     found = pictured(samples, changed(search=None, pictures=Pictures(importance=0)), tuned, Stopwatch())
     assert set(found.figures) == PLAIN | {"learning_curve.png"}
+
+
+def test_too_few_rows_for_importance_are_an_error_that_names_the_field(tmp_path: Path) -> None:
+    (tmp_path / "training.yaml").write_text("model: loans\ndata: .\npictures: {importance: 5}\n")
+    with pytest.raises(ConfigError, match=r"pictures: importance is 5: give 100 to 100000 rows, or 0 for none"):
+        read_config(tmp_path / "training.yaml")
 
 
 def test_the_learning_curve_ends_with_the_cross_validation(ground: Ground, tuned: Tuned) -> None:
