@@ -24,7 +24,8 @@ ModelEventKind = Literal[
 ]
 """claimed: somebody is about to promote or roll back; of two at once the first one on the topic wins.
 withdrawn: the claim that details name is given up, nothing has changed.
-rollout-changed: shadow began, or the canary's share is another; rollout-ended: promoted, rolled back or given up.
+rollout-changed: shadow began, or the canary's share is another; rollout-ended: taken out, or overtaken; a promotion
+ends one, too.
 rollout-trouble: the api could not answer or score with the rollout's version; said at most every few seconds."""
 
 

@@ -26,7 +26,7 @@ from training.shell import (
 
 if TYPE_CHECKING:
     from training.loop import Loop
-    from training.retraining.work import Outcome, Workshop
+    from training.retraining.work import Workshop
 
 NOT_PROMOTED_STATUS = 1
 
@@ -79,24 +79,20 @@ def add_to(app: typer.Typer) -> None:
         """Retrain now: collect, train, gate, rollout. Status 0 if the new version is the champion, else 1."""
         with one_line_errors():
             from training.collecting.collect import spans
-            from training.retraining.work import begin, go_on, new_work
+            from training.retraining.work import go_on, new_work
 
             stretches = spans(leave_out or ())
             shop, _ = _workshop(config, model, loop, gates, base, by)
             work = new_work(shop, "person", reason, datetime.now(UTC), stretches)
-            begin(shop, work)
-            _ended(go_on(shop, work))
+            outcome = go_on(shop, work)
+            if outcome is None or outcome.how != "promoted":
+                raise typer.Exit(NOT_PROMOTED_STATUS)
 
 
 def _stop(number: int, _: object) -> None:
     """At once, as a crash would: every step is put down before the next one begins, and may be at work for hours."""
     print("stopped; what was begun goes on when this is started again", flush=True)
     os._exit(0 if number == signal.SIGTERM else 130)
-
-
-def _ended(outcome: Outcome) -> None:
-    if outcome.how not in ("promoted", "waits"):
-        raise typer.Exit(NOT_PROMOTED_STATUS)
 
 
 def _workshop(
@@ -106,6 +102,7 @@ def _workshop(
     from training.asked import asked_by_config
     from training.gate_rules import rules_from
     from training.loop import loop_from
+    from training.retraining.shelf import Shelf
     from training.retraining.work import Workshop
     from training.revision import code_revision
     from training.rollout.drive import Wishes
@@ -129,7 +126,7 @@ def _workshop(
         gates=rules,
         rollout=wishes,
         base=base,
-        folder=settings.work,
+        shelf=Shelf(settings.work),
         code_revision=revision,
         say=lambda line: say([line]),
     )

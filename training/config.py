@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from contracts.outcomes import Costs
+from contracts.times import UtcTime
 from training.errors import ConfigError, SettingsError
 from training.names import check_alias, check_model
 from training.presentation import Card, Pictures
@@ -23,12 +24,14 @@ Scalar = float | int | str | bool | None
 
 class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """by: "stratified": each part holds the same share of positives; "time": the last rows are the test, those before
-    them the validation. validation, test: shares of the rows; the rest is trained on.
+    them the validation. validation, test: shares of the rows; the rest is trained on. train_only_before: a
+    moment with a zone; rows before it are trained on, and the shares are of the others.
     """
 
     by: Literal["stratified", "time"] = "stratified"
     validation: float = 0.2
     test: float = 0.2
+    train_only_before: UtcTime | None = None
 
     def __post_init__(self) -> None:
         for name, share in (("validation", self.validation), ("test", self.test)):

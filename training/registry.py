@@ -38,7 +38,9 @@ _RUNTIME = ("scikit-learn", "skops", "numpy", "pandas")
 def _mlflow() -> Any:
     """MLflow, imported late: its import takes seconds, and reads these settings."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 by default: minutes before an error
+    # 7 tries of 120 s by default: minutes before an error, and an alias moved when nobody waits for it any more
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     import mlflow
     import mlflow.sklearn
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 from sklearn.model_selection import train_test_split
 
+from contracts.times import milliseconds
 from training.columns import Labels
 from training.config import Split
 from training.errors import DataError
@@ -50,6 +53,8 @@ def split(labels: Labels, times: Milliseconds | None, how: Split, seed: int, fol
     """Raises DataError where a part would lack a class, or times are needed and not there."""
     if how.by == "time" and times is None:
         raise DataError('split.by is "time", and the dataset.toml names no time: add time = "COLUMN"')
+    if how.train_only_before is not None:
+        return _beside_old_rows(labels, times, how, how.train_only_before, seed, folds)
     _check_enough(labels, how, folds)
     if how.by == "time" and times is not None:
         parts = by_time(times, how.validation, how.test)
@@ -64,6 +69,20 @@ def split(labels: Labels, times: Milliseconds | None, how: Split, seed: int, fol
                     f"change split, take more rows{', or split by stratified' if how.by == 'time' else ''}"
                 )
     return parts
+
+
+def _beside_old_rows(
+    labels: Labels, times: Milliseconds | None, how: Split, before: datetime, seed: int, folds: int
+) -> Parts:
+    """Old rows are trained on: what was fitted to them already must not be compared by them."""
+    if times is None:
+        raise DataError('split.train_only_before needs times, and the dataset.toml names none: add time = "COLUMN"')
+    new = np.flatnonzero(times >= milliseconds(before))
+    if not new.size:
+        raise DataError(f"split.train_only_before is {before.isoformat()}: no row is that young")
+    old = np.flatnonzero(times < milliseconds(before))
+    parts = split(labels[new], times[new], replace(how, train_only_before=None), seed, folds)
+    return Parts(np.concatenate([old, new[parts.train]]), new[parts.validation], new[parts.test])
 
 
 def _check_enough(labels: Labels, how: Split, folds: int) -> None:

@@ -77,7 +77,7 @@ async def test_what_was_predicted_and_labelled_becomes_a_data_set(
     assert (twice.rows, twice.base_rows) == (2 * len(labelled), len(labelled))
     assert load(tmp_path / "twice").labels.tolist() == samples.labels.tolist() * 2
 
-    with pytest.raises(CollectError, match="holds a data set already"):
+    with pytest.raises(CollectError, match="is there already"):
         await collect(WISH, tmp_path / "new", kafka.bootstrap, namespace)
 
 

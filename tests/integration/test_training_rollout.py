@@ -12,21 +12,23 @@ from typing import Any
 
 import pytest
 
-from contracts.rollout import ROLLOUT_TAG, decode_rollout
+from contracts.rollout import ROLLOUT_TAG
 from contracts.topics import MODEL_EVENTS, PERFORMANCE, PREDICTIONS
 from demo.stack.processes import ServiceProcess
 from tests.gated import FEW, a_candidate, registered_at
 from tests.played_api import answering
 from tests.servers.verbs import Broker
+from tests.waiting import eventually
 from training.errors import PromotionError
 from training.gate_run import Wish, run_gates
 from training.model_events import ModelEvents
+from training.promoting import promote
 from training.promotion_change import Tools
 from training.registered import Registered
 from training.rollout.drive import Drive, Wishes
 from training.rollout.policy import Limits, Steps
 
-STEPS = Steps(shadow_seconds=0.5, shadow_events=50, shares=(20, 100), seconds=0.5, events=50, give_up_seconds=60)
+STEPS = Steps(shadow_seconds=0.5, shadow_events=120, shares=(20, 100), seconds=0.5, events=120, give_up_seconds=60)
 TOOLS = Tools(lambda: datetime.now(UTC), time.monotonic, lambda: str(uuid.uuid4()))
 
 
@@ -119,14 +121,17 @@ async def test_a_challenger_that_decides_otherwise_is_taken_out(place: Place) ->
     assert "positive decisions" in ended.reason
 
 
-async def test_with_manual_approval_the_last_step_is_a_persons(place: Place) -> None:
+async def test_with_manual_approval_a_person_comes_before_the_last_step(place: Place) -> None:
     async with answering(place.registered, place.bootstrap, place.prefix):
-        ended = await asyncio.wait_for(place.drive("manual").run("2"), 60)
-    assert ended.how == "waits"
-    assert "`python -m training promote 2`" in ended.reason
-    rollout = decode_rollout(place.tag)
-    assert rollout is not None
-    assert (place.registered.marks().champion, rollout.share) == ("1", 100)
+        driving = asyncio.create_task(place.drive("manual").run("2"))
+        waits = "it answers 20 % of the entities until a person decides: `python -m training promote 2`"
+        await eventually(lambda: place.said[-1:] and waits in place.said[-1], 60, "the wait for a person")
+        assert (place.registered.marks().champion, driving.done()) == ("1", False)
+        changed = lambda: promote(place.registered, place.events, TOOLS, "2", by="ada", reason="", override=False)  # noqa: E731
+        await asyncio.to_thread(changed)
+        ended = await asyncio.wait_for(driving, 60)
+    assert (ended.how, ended.reason) == ("promoted", "somebody promoted it")
+    assert (place.registered.marks().champion, place.tag) == ("2", "")
 
 
 async def test_a_champion_that_somebody_moved_meanwhile_ends_it(place: Place) -> None:
@@ -135,6 +140,8 @@ async def test_a_champion_that_somebody_moved_meanwhile_ends_it(place: Place) ->
     other = await asyncio.to_thread(a_candidate, place.uri, alias="champion", seed=3)
     ended = await asyncio.wait_for(driving, 60)
     assert (ended.how, ended.reason) == ("overtaken", f"the champion is {other} now, it was 1: somebody else moved it")
+    assert place.tag == ""
+    assert (await asyncio.to_thread(place.kinds))[-1] == "rollout-ended"
 
 
 async def test_what_was_not_gated_does_not_begin(place: Place) -> None:

@@ -150,12 +150,13 @@ def _old_rows(base: Path, new: Description) -> pd.DataFrame:
         raise DataError(
             f"{base}: {lack}: a base must have all that the model {new.name.removesuffix('-collected')} has"
         )
+    if old.time is None:
+        raise DataError(f'{base}: a base needs times, by which its rows are told from new ones: add time = "COLUMN"')
     text = [feature.name for feature in old.schema.features if feature.kind != "numeric"]
     table = read_table(file, [*text, old.label])
     renamed: dict[str, pd.Series] = {name: table[name] for name in new.schema.names}
     renamed[str(new.label)] = table[old.label]
-    if old.time is not None:
-        renamed[str(new.time)] = pd.to_datetime(table[old.time], utc=True)
+    renamed[str(new.time)] = pd.to_datetime(table[old.time], utc=True)
     if old.entity is not None:
         renamed[str(new.entity)] = table[old.entity]
     return pd.DataFrame(renamed)

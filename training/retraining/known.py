@@ -50,11 +50,6 @@ class Known(msgspec.Struct, frozen=True):
     broken: tuple[Broken, ...] = ()
     asked: datetime | None = None
 
-    @property
-    def labelled(self) -> int:
-        """Predictions of this version whose truth is known."""
-        return sum(report.labelled for report in self.windows.values())
-
 
 def hear_alert(known: Known, alert: DriftAlert) -> Known:
     """An alert of the champion; of other versions and of performance (which has its reports) nothing is kept."""

@@ -1,11 +1,12 @@
-"""Watch: follow the topics, and retrain when the policy says so. One process for a model; a second one does no harm to
-the champion (a promotion has one winner), but it trains twice.
+"""Watch: follow the topics, and retrain when the policy says so. One process for a model; of two, one is at a
+retraining and the other one lets it be.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 from aiokafka import ConsumerRecord
 from msgspec.structs import replace
@@ -15,15 +16,19 @@ from contracts.errors import InvalidMessage
 from contracts.model_events import decode_model_event
 from contracts.performance import decode_performance
 from contracts.topics import DRIFT_ALERTS, MODEL_EVENTS, PERFORMANCE, Topic
-from training.errors import PromotionError
+from training.errors import PromotionError, PublishError, RegistryError
 from training.following import following
 from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance
 from training.retraining.policy import Decision, Rules, decide
-from training.retraining.work import Outcome, Workshop, begin, go_on, new_work, unfinished
+from training.retraining.shelf import Outcome
+from training.retraining.work import Workshop, go_on, new_work
 
 _LOOK_SECONDS = 0.5
+_MARKS_SECONDS = 15.0
+_RETRY_SECONDS = (1.0, 60.0)
 _TOPICS = (MODEL_EVENTS, DRIFT_ALERTS, PERFORMANCE)
 """In the order in which what was there before is heard: which version the champion is comes first."""
+Until = Callable[[Outcome | None], bool]
 
 
 class Watch:
@@ -34,44 +39,60 @@ class Watch:
         self._model = shop.registered.model
         self._said: Decision | None = None
 
-    async def run(self, until: Callable[[Outcome | None], bool]) -> None:
-        """Until `until` says so; it is given how a retraining ended, or None. Raises TrainingError."""
-        for work in unfinished(self._shop, self._model):
+    async def run(self, until: Until) -> None:
+        """Until `until` says so; it is given how a retraining ended, or None. A registry or a broker that is away is
+        waited for. Raises TrainingError for what waiting does not mend.
+        """
+        pause = _RETRY_SECONDS[0]
+        while True:
+            try:
+                if await self._left_behind(until) or await self._watched(until):
+                    return
+                pause = _RETRY_SECONDS[0]
+            except (RegistryError, PublishError) as error:
+                self._shop.say(f"{error}; next try in {pause:g} s")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _RETRY_SECONDS[1])
+
+    async def _left_behind(self, until: Until) -> bool:
+        for work in self._shop.shelf.unfinished(self._model):
             self._shop.say(f"retraining {work.id} was cut short: it goes on")
             if until(await asyncio.to_thread(go_on, self._shop, work)):
-                return
-        while True:
-            if await self._watched(until):
-                return
+                return True
+        return False
 
-    async def _watched(self, until: Callable[[Outcome | None], bool]) -> bool:
-        """From the beginning of the topics up to the next retraining, which tells most things anew."""
-        shop = self._shop
-        async with following(
-            shop.events.bootstrap, shop.events.topic_prefix, [(topic, None) for topic in _TOPICS]
-        ) as topics:
+    async def _watched(self, until: Until) -> bool:
+        """From the beginning of the topics to the next retraining, or the next champion: then all is heard anew."""
+        events, everything = self._shop.events, [(topic, None) for topic in _TOPICS]
+        async with following(events.bootstrap, events.topic_prefix, everything) as topics:
             before: list[tuple[Topic, ConsumerRecord]] = []
             while not await topics.caught_up():
                 before += await topics.take(_LOOK_SECONDS)
             known = await self._known(before)
-            while True:
+            version, looked = known.version, self._shop.tools.seconds()
+            while known.version == version:
                 decision = decide(known, self._rules)
                 self._say(decision)
                 if decision.kind == "retrain" and known.heard is not None:
-                    return until(await self._retrain(known, decision))
+                    return until(await self._retrain(known.heard, decision))
                 if until(None):
                     return True
                 for topic, record in await topics.take(_LOOK_SECONDS):
                     known = _hear(known, topic, record)
+                if self._shop.tools.seconds() - looked > _MARKS_SECONDS:  # an alias may be moved without a word
+                    looked = self._shop.tools.seconds()
+                    marks = await asyncio.to_thread(self._shop.registered.marks)
+                    known = known if marks.champion == version else replace(known, version=marks.champion or "")
+        return False
 
     async def _known(self, records: list[tuple[Topic, ConsumerRecord]]) -> Known:
         marks = await asyncio.to_thread(self._shop.registered.marks)
         if marks.champion is None:
             raise PromotionError(f"{self._model} has no champion to watch: `python -m training promote VERSION`")
         known = Known(model=self._model, version=marks.champion)
-        steps = [(topic, record) for topic, record in records if topic is MODEL_EVENTS]
-        for topic, record in steps:
-            known = _hear(known, topic, record)
+        for topic, record in records:
+            if topic is MODEL_EVENTS:
+                known = _hear(known, topic, record)
         # the alias is the truth: it may have been moved by hand, or without Kafka
         known = replace(known, version=marks.champion)
         for wanted in _TOPICS[1:]:
@@ -80,15 +101,10 @@ class Watch:
                     known = _hear(known, topic, record)
         return known
 
-    async def _retrain(self, known: Known, decision: Decision) -> Outcome:
-        shop, heard = self._shop, known.heard
-        if heard is None or decision.trigger is None:
-            raise ValueError("a decision to retrain has a trigger, and was heard at some time")
-        work = await asyncio.to_thread(
-            lambda: new_work(shop, str(decision.trigger), decision.reason, heard, decision.leave_out)
-        )
-        await asyncio.to_thread(begin, shop, work)
-        return await asyncio.to_thread(go_on, shop, work)
+    async def _retrain(self, heard: datetime, decision: Decision) -> Outcome | None:
+        words = str(decision.trigger), decision.reason, heard, decision.leave_out
+        work = await asyncio.to_thread(new_work, self._shop, *words)
+        return await asyncio.to_thread(go_on, self._shop, work)
 
     def _say(self, decision: Decision) -> None:
         if decision != self._said:

@@ -20,7 +20,7 @@ from contracts.performance import decode_performance
 from contracts.rollout import ROLLOUT_TAG, Rollout, decode_rollout, encode_rollout
 from contracts.times import milliseconds
 from contracts.topics import MODEL_EVENTS, PERFORMANCE, PREDICTIONS, Topic
-from training.errors import PromotionError
+from training.errors import PromotionError, PublishError, RegistryError
 from training.following import following
 from training.gate_files import kept_report
 from training.model_events import ModelEvents
@@ -33,11 +33,14 @@ from training.rollout.watched import Watched
 
 _LOOK_SECONDS = 0.5
 _MARKS_SECONDS = 2.0
+_AWAY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """by: who asks. approve: manual: at the end wait for a person's `promote`. say: told of each step, one line."""
+    """by: who asks. approve: manual: before everybody is answered, and before it is the champion, a person's `promote`
+    is waited for. say: told of each step, one line.
+    """
 
     steps: Steps
     limits: Limits
@@ -50,7 +53,7 @@ class Wishes:
 class Ended:
     """How it ended. reason: one sentence."""
 
-    how: Literal["promoted", "ended", "waits", "overtaken"]
+    how: Literal["promoted", "ended", "overtaken"]
     reason: str
 
 
@@ -59,30 +62,47 @@ class Drive:
 
     def __init__(self, registered: Registered, events: ModelEvents, tools: Tools, wishes: Wishes) -> None:
         self._registered, self._events, self._tools, self._wishes = registered, events, tools, wishes
+        self._told = ""
 
     async def run(self, version: str) -> Ended:
-        """Until the version is the champion or is not on its way any more.
+        """Until the version is the champion or is not on its way any more. While it goes, a registry or a broker that
+        is away is waited for.
 
-        Raises PromotionError where it may not begin; RegistryError, PublishError: the rollout stays where it is.
+        Raises PromotionError where it may not begin; RegistryError, PublishError: it has not begun.
         """
         champion, rollout = await asyncio.to_thread(self._begun, version)
-        since = milliseconds(rollout.since)
-        beginnings = ((PREDICTIONS, since), (MODEL_EVENTS, since), (PERFORMANCE, None))
         watched = Watched(self._registered.model, champion, rollout)
+        since = milliseconds(rollout.since)
+        before = since - round(1000 * max(self._wishes.steps.seconds, self._wishes.steps.shadow_seconds))
+        beginnings = ((PREDICTIONS, before), (MODEL_EVENTS, since), (PERFORMANCE, None))
         async with following(self._events.bootstrap, self._events.topic_prefix, beginnings) as topics:
             looked = self._tools.seconds()
             while True:
                 for topic, record in await topics.take(_LOOK_SECONDS):
                     _take(watched, topic, record)
-                if self._tools.seconds() - looked >= _MARKS_SECONDS:
-                    looked = self._tools.seconds()
-                    if (overtaken := await asyncio.to_thread(self._overtaken, watched.rollout, champion)) is not None:
-                        return Ended("overtaken", overtaken)
                 if not await topics.caught_up():
                     continue
-                ended = await asyncio.to_thread(self._act, watched, champion, self._decided(watched))
+                move = self._decided(watched)
+                due = self._tools.seconds() - looked >= _MARKS_SECONDS
+                if move.kind == "hold" and not due:
+                    continue
+                looked = self._tools.seconds()
+                try:
+                    ended = await asyncio.to_thread(self._act, watched, champion, move)
+                except (RegistryError, PublishError) as error:  # an alias that moved all the same is seen next time
+                    self._say_once(f"{error}; it is tried again")
+                    await asyncio.sleep(_AWAY_SECONDS)
+                    continue
                 if ended is not None:
                     return ended
+
+    def end(self, version: str, reason: str) -> None:
+        """Take the version out: the champion answers everybody from now on. Raises PromotionError, RegistryError."""
+        marks = self._registered.marks()
+        rollout = decode_rollout(marks.tags.get(ROLLOUT_TAG))
+        if rollout is None or rollout.version != version:
+            raise PromotionError(f"version {version} of {self._registered.model} is not on its way")
+        self._out(rollout, marks.champion, reason)
 
     def _begun(self, version: str) -> tuple[str, Rollout]:
         """The champion, and the rollout as it is now: one that was begun goes on."""
@@ -93,6 +113,8 @@ class Drive:
         if marks.champion == wanted.version:
             raise PromotionError(f"{model}/{version} is the champion already")
         rollout = decode_rollout(marks.tags.get(ROLLOUT_TAG))
+        if rollout is not None and rollout.version == marks.champion:  # its promotion could not tidy up
+            rollout = None
         if rollout is not None and rollout.version != wanted.version:
             raise PromotionError(
                 f"version {rollout.version} of {model} is on its way ({rollout.stage}): let it end, or end it with "
@@ -115,47 +137,70 @@ class Drive:
         return decide(watched.rollout, *seen, self._wishes.steps, self._wishes.limits, watched.performance)
 
     def _act(self, watched: Watched, champion: str, move: Move) -> Ended | None:
-        if move.kind == "hold":
-            return None
-        version = watched.rollout.version
-        if move.kind == "canary":
-            rollout = Rollout(version=version, stage="canary", since=self._tools.now(), share=move.share)
-            self._change(rollout, champion, move.reason)
-            watched.begin(rollout)
-            return None
+        """Look first: somebody else may have ended it meanwhile."""
+        rollout = watched.rollout
+        if (over := self._overtaken(rollout, champion)) is not None:
+            return over
         if move.kind == "end":
-            self.end(version, move.reason)
+            self._out(rollout, champion, move.reason)
             return Ended("ended", move.reason)
-        if self._wishes.approve == "manual":
-            return Ended("waits", f"{move.reason}; a person decides: `python -m training promote {version}`")
-        done = promote(
-            *(self._registered, self._events, self._tools, version),
-            by=self._wishes.by,
-            reason=move.reason,
-            override=False,
-        )
+        last = move.kind == "promote" or (move.kind == "canary" and move.share >= 100)
+        if move.kind == "hold" or (last and self._wishes.approve == "manual"):
+            if last:
+                model = self._registered.model
+                self._say_once(
+                    f"{model}/{rollout.version}: {move.reason}; it {_stays(rollout)} until a person decides: "
+                    f"`python -m training promote {rollout.version}`"
+                )
+            return None
+        if move.kind == "canary":
+            next_ = Rollout(version=rollout.version, stage="canary", since=self._tools.now(), share=move.share)
+            self._change(next_, champion, move.reason)
+            watched.begin(next_)
+            return None
+        return self._promoted(rollout, champion, move.reason)
+
+    def _promoted(self, rollout: Rollout, champion: str, reason: str) -> Ended:
+        try:
+            done = promote(
+                *(self._registered, self._events, self._tools, rollout.version),
+                by=self._wishes.by,
+                reason=reason,
+                override=False,
+            )
+        except PromotionError as error:
+            self._out(rollout, champion, str(error))
+            return Ended("ended", str(error))
         for remark in done.remarks:
             self._wishes.say(remark)
-        return Ended("promoted", move.reason)
+        return Ended("promoted", reason)
 
-    def end(self, version: str, reason: str) -> None:
-        """Take the version out: the champion answers everybody from now on. Raises PromotionError, RegistryError."""
+    def _overtaken(self, rollout: Rollout, champion: str) -> Ended | None:
+        """What somebody else did to the rollout. Nobody watches it any more then, so it is taken out."""
         marks = self._registered.marks()
-        rollout = decode_rollout(marks.tags.get(ROLLOUT_TAG))
-        if rollout is None or rollout.version != version:
-            raise PromotionError(f"version {version} of {self._registered.model} is not on its way")
-        self._registered.set_model_tag(ROLLOUT_TAG, "")
-        self._write("rollout-ended", version, marks.champion, reason, {"stage": rollout.stage, "share": rollout.share})
-        self._wishes.say(f"{self._registered.model}/{version} is out: {reason}")
-
-    def _overtaken(self, rollout: Rollout, champion: str) -> str | None:
-        marks = self._registered.marks()
-        if marks.champion != champion:
-            return f"the champion is {marks.champion or 'none'} now, it was {champion}: somebody else moved it"
         now = decode_rollout(marks.tags.get(ROLLOUT_TAG))
+        if marks.champion == rollout.version:
+            if now == rollout:
+                self._registered.set_model_tag(ROLLOUT_TAG, "")
+            return Ended("promoted", "somebody promoted it")
+        if marks.champion != champion:
+            reason = f"the champion is {marks.champion or 'none'} now, it was {champion}: somebody else moved it"
+            if now == rollout:
+                self._out(rollout, marks.champion, reason)
+            return Ended("overtaken", reason)
         if now != rollout:
-            return "somebody else changed the rollout" if now is not None else "somebody else ended the rollout"
+            return Ended(
+                "overtaken", "somebody else " + ("ended the rollout" if now is None else "changed the rollout")
+            )
         return None
+
+    def _out(self, rollout: Rollout, champion: str | None, reason: str) -> None:
+        self._registered.set_model_tag(ROLLOUT_TAG, "")
+        details: Details = {"stage": rollout.stage, "share": rollout.share}
+        self._write(
+            "rollout-ended", rollout.version, champion, reason, details, f"rollout-ended/{_name(self, rollout)}"
+        )
+        self._wishes.say(f"{self._registered.model}/{rollout.version} is out: {reason}")
 
     def _change(self, rollout: Rollout, champion: str, reason: str) -> None:
         self._registered.set_model_tag(ROLLOUT_TAG, encode_rollout(rollout))
@@ -163,22 +208,15 @@ class Drive:
 
     def _tell(self, rollout: Rollout, champion: str, words: str) -> None:
         details: Details = {"stage": rollout.stage, "share": rollout.share}
-        id_ = f"rollout/{self._registered.model}/{rollout.version}/{rollout.since.isoformat()}"
-        self._write("rollout-changed", rollout.version, champion, words, details, id_)
+        self._write("rollout-changed", rollout.version, champion, words, details, f"rollout/{_name(self, rollout)}")
         self._wishes.say(f"{self._registered.model}/{rollout.version} {words}")
 
     def _write(
-        self,
-        kind: ModelEventKind,
-        version: str,
-        champion: str | None,
-        reason: str,
-        details: Details,
-        id_: str | None = None,
+        self, kind: ModelEventKind, version: str, champion: str | None, reason: str, details: Details, id_: str
     ) -> None:
         self._events.write(
             ModelEvent(
-                id=id_ or self._tools.new_id(),
+                id=id_,
                 kind=kind,
                 at=self._tools.now(),
                 model=self._registered.model,
@@ -189,6 +227,25 @@ class Drive:
                 details=details,
             )
         )
+
+    def _say_once(self, line: str) -> None:
+        if line != self._told:
+            self._told = line
+            self._wishes.say(line)
+
+    @property
+    def model(self) -> str:
+        """Whose version is on its way."""
+        return self._registered.model
+
+
+def _name(drive: Drive, rollout: Rollout) -> str:
+    """Of one step of one rollout: an event that is written again after a crash has it again."""
+    return f"{drive.model}/{rollout.version}/{rollout.since.isoformat()}"
+
+
+def _stays(rollout: Rollout) -> str:
+    return "stays in shadow" if rollout.stage == "shadow" else _where(rollout)
 
 
 def _where(rollout: Rollout) -> str:

@@ -47,14 +47,8 @@ class Observed(msgspec.Struct):
 
 
 def failure_rate(seen: Observed) -> float:
-    """The least share of rows that cannot be scored: the lower end of Wilson's interval (Wilson 1927)."""
-    rows = seen.events + seen.failures
-    if not rows:
-        return 0.0
-    rate = seen.failures / rows
-    middle = rate + _Z**2 / (2 * rows)
-    spread = _Z * math.sqrt(rate * (1 - rate) / rows + _Z**2 / (4 * rows**2))
-    return max(0.0, (middle - spread) / (1 + _Z**2 / rows))
+    """The least share of rows that cannot be scored: the lower end of Wilson's interval."""
+    return _wilson(seen.failures, seen.events + seen.failures)[0]
 
 
 def median_latency(seen: Observed) -> float | None:
@@ -70,12 +64,15 @@ def median_latency(seen: Observed) -> float | None:
 
 
 def positives_apart(one: Observed, other: Observed) -> float:
-    """How far the shares of positive decisions are apart at least: |p1 - p2| less 1.96 standard errors (Wald)."""
+    """How far the shares of positive decisions are apart at least: Newcombe's interval of a difference, made of two of
+    Wilson's (Newcombe 1998, method 10).
+    """
     if not one.decided or not other.decided:
         return 0.0
-    p, q = one.positive_rate, other.positive_rate
-    error = math.sqrt(p * (1 - p) / one.decided + q * (1 - q) / other.decided)
-    return max(0.0, abs(p - q) - _Z * error)
+    larger, smaller = sorted((one, other), key=lambda seen: -seen.positive_rate)
+    p, q = larger.positive_rate, smaller.positive_rate
+    low, high = _wilson(larger.positives, larger.decided)[0], _wilson(smaller.positives, smaller.decided)[1]
+    return max(0.0, p - q - math.hypot(p - low, high - q))
 
 
 def scores_apart(one: Observed, other: Observed) -> float:
@@ -96,3 +93,13 @@ def _latency_bin(milliseconds: float) -> int:
     if milliseconds <= _FIRST_MS:
         return 0
     return min(_LATENCY_BINS - 1, int(_PER_DOUBLING * math.log2(milliseconds / _FIRST_MS)))
+
+
+def _wilson(hits: int, rows: int) -> tuple[float, float]:
+    """95 % interval of a rate (Wilson 1927); 0 to 1 without rows."""
+    if not rows:
+        return 0.0, 1.0
+    rate = hits / rows
+    middle = rate + _Z**2 / (2 * rows)
+    spread = _Z * math.sqrt(rate * (1 - rate) / rows + _Z**2 / (4 * rows**2))
+    return max(0.0, (middle - spread) / (1 + _Z**2 / rows)), min(1.0, (middle + spread) / (1 + _Z**2 / rows))

@@ -18,6 +18,11 @@ Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
+ENOUGH = 100
+"""Events (or rows) of a version before anything about it ends a rollout: the policy looks after each one of them, and
+chance has its day among the first.
+"""
+
 
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """shadow_seconds, shadow_events: how long, and for how many shadow events, the challenger is only watched.
@@ -94,7 +99,9 @@ def decide(
     limits: Limits,
     performance: tuple[Compared, ...] = (),
 ) -> Move:
-    """What to do now. challenger, champion: observed since this step began; seconds: how long ago that was."""
+    """What to do now. challenger: observed since this step began, seconds ago; champion: the same, or before it where
+    the champion answers nobody any more.
+    """
     if (reason := _trouble(rollout, challenger, champion, limits, performance)) is not None:
         return Move("end", reason)
     shadow = rollout.stage == "shadow"
@@ -116,9 +123,23 @@ def _trouble(
 ) -> str | None:
     if challenger.refused is not None:
         return f"it cannot be served: {challenger.refused}"
-    if (least := failure_rate(challenger)) > limits.failure_rate:
-        failed = f"{challenger.failures:,} of {challenger.events + challenger.failures:,} rows could not be scored"
+    rows = challenger.events + challenger.failures
+    if rows >= ENOUGH and (least := failure_rate(challenger)) > limits.failure_rate:
+        failed = f"{challenger.failures:,} of {rows:,} rows could not be scored"
         return f"{failed}: the rate is at least {least:.2%}, the limit is {limits.failure_rate:.2%}"
+    if min(challenger.events, champion.events) >= ENOUGH:
+        behaviour = _otherwise(rollout, challenger, champion, limits)
+        if behaviour is not None:
+            return behaviour
+    for measure in performance:
+        if measure.worse:
+            mine = _interval(measure.challenger, measure.challenger_low, measure.challenger_high)
+            champions = _interval(measure.champion, measure.champion_low, measure.champion_high)
+            return f"{measure.name} {mine}, the champion's {champions} on the same windows"
+    return None
+
+
+def _otherwise(rollout: Rollout, challenger: Observed, champion: Observed, limits: Limits) -> str | None:
     if rollout.stage == "canary":
         ours, theirs = median_latency(challenger), median_latency(champion)
         if ours is not None and theirs is not None and ours > max(limits.latency_ms, limits.latency_ratio * theirs):
@@ -130,11 +151,6 @@ def _trouble(
     if (distance := scores_apart(challenger, champion)) > limits.score_distance:
         apart = f"the scores are apart by a KS distance of at least {distance:.2f}"
         return f"{apart}, the limit is {limits.score_distance:g}"
-    for measure in performance:
-        if measure.worse:
-            mine = _interval(measure.challenger, measure.challenger_low, measure.challenger_high)
-            champions = _interval(measure.champion, measure.champion_low, measure.champion_high)
-            return f"{measure.name} {mine}, the champion's {champions} on the same windows"
     return None
 
 

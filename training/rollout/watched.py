@@ -11,41 +11,54 @@ from contracts.performance import PerformanceReport
 from contracts.rollout import Rollout
 from contracts.times import milliseconds
 from training.rollout.evidence import Observed
-from training.rollout.policy import Compared
+from training.rollout.policy import ENOUGH, Compared
 
 MEASURES = ("auc", "log_loss", "mae")
 """Compared once labels have come; what a model does not have is left out."""
 
 
 class Watched:
-    """Of one model. champion: its version. Records from before the step began, by the broker's clock, do not count."""
+    """Of one model. champion: its version. Records from before the step began, by the broker's clock, do not count,
+    but for the champion's own."""
 
     def __init__(self, model: str, champion: str, rollout: Rollout) -> None:
         self._model, self._versions = model, {champion: "champion", rollout.version: "challenger"}
         self._reports: dict[tuple[str, datetime], PerformanceReport] = {}
+        self._heard: set[str] = set()
+        self._champion, self._before = Observed(), Observed()
         self.begin(rollout)
 
     def begin(self, rollout: Rollout) -> None:
         """Another step: nothing of the former counts, but performance: its windows have their own times."""
         self.rollout = rollout
         self._since = milliseconds(rollout.since)
-        self.champion, self.challenger = Observed(), Observed()
+        if self._champion.events >= ENOUGH:
+            self._before = self._champion
+        self._champion, self.challenger = Observed(), Observed()
+
+    @property
+    def champion(self) -> Observed:
+        """Since the step began; at the last share it answers nobody: then what it did before."""
+        fresh = self._champion.events >= ENOUGH or self._before.events < ENOUGH
+        return self._champion if fresh else self._before
 
     def add_event(self, event: PredictionEvent[Any], at: int) -> None:
         """A prediction that the broker took at `at`, milliseconds UTC."""
-        if event.model != self._model or at < self._since:
+        if event.model != self._model:
             return
         role = self._versions.get(event.model_version)
         if role == "champion" and event.role == "champion":
-            self.champion.add(event.score, event.decision, event.latency_ms)
-        elif role == "challenger" and event.role == self.rollout.stage:
+            seen = self._before if at < self._since else self._champion
+            seen.add(event.score, event.decision, event.latency_ms)
+        elif role == "challenger" and event.role == self.rollout.stage and at >= self._since:
             self.challenger.add(event.score, event.decision, event.latency_ms)
 
     def add_model_event(self, event: ModelEvent, at: int) -> None:
         """A step of the model; only the api's word of rows that the challenger could not score counts."""
-        if event.model != self._model or event.kind != "rollout-trouble" or at < self._since:
+        if event.model != self._model or event.kind != "rollout-trouble" or at < self._since or event.id in self._heard:
             return
-        if event.version != self.rollout.version:
+        self._heard.add(event.id)
+        if event.version != self.rollout.version or event.details.get("role") not in (None, self.rollout.stage):
             return
         failures = event.details.get("failures")
         if isinstance(failures, int | float):

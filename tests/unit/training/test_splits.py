@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -61,3 +62,21 @@ def test_a_class_with_three_rows_is_refused_before_anything_else() -> None:
     labels = np.array([0] * 200 + [1] * 3)
     with pytest.raises(DataError, match="label 1 is in 3 rows only: at least 21 are needed"):
         split(labels, None, Split(), 0, 5)
+
+
+def test_rows_before_the_moment_are_only_trained_on_and_the_others_are_split_among_themselves() -> None:
+    times = np.arange(400, dtype=np.int64) * 1000
+    moment = datetime.fromtimestamp(200, UTC)
+    for by in ("stratified", "time"):
+        parts = split(LABELS, times, Split(by=by, train_only_before=moment), 0, 5)
+        assert (len(parts.train), len(parts.validation), len(parts.test)) == (200 + 120, 40, 40)
+        assert min(parts.validation.min(), parts.test.min()) >= 200
+        assert all_rows(parts) == list(range(400))
+
+
+def test_a_moment_behind_the_last_row_or_rows_without_times_are_refused() -> None:
+    late = Split(train_only_before=datetime.fromtimestamp(10_000, UTC))
+    with pytest.raises(DataError, match="no row is that young"):
+        split(LABELS, np.arange(400, dtype=np.int64) * 1000, late, 0, 5)
+    with pytest.raises(DataError, match="train_only_before needs times"):
+        split(LABELS, None, late, 0, 5)
