@@ -17,8 +17,9 @@ COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY contracts contracts
 # the statistics are a library for both: nothing else of stream_app is in this image
-COPY stream_app/__init__.py stream_app/
+COPY stream_app/__init__.py stream_app/false_discovery.py stream_app/
 COPY stream_app/drift stream_app/drift
+COPY stream_app/performance stream_app/performance
 COPY training training
 # compiled here, because the container's file system is read-only
 RUN python -m compileall -q contracts stream_app training
