@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from contracts.baseline import Baseline
-from contracts.model_events import ModelEvent
 from training.baseline import Origin
 from training.card import Known
 from training.card_files import attach_card
@@ -34,6 +33,7 @@ from training.publish import Publisher
 from training.recorded import recorded, with_tuning
 from training.records import Version
 from training.registered import Registered
+from training.registered_event import registered_event
 from training.registry import Registry
 from training.stopwatch import Audience, Stopwatch
 from training.tune import Tuned, prepare, tune
@@ -143,27 +143,10 @@ def train(
         publisher.publish(baseline)
     registry.set_alias(version, plan.alias)
     if steps is not None:
-        steps.write(_registered(plan, version, samples, fitted, by))
+        told = registered_event(version, run, alias=plan.alias, at=plan.now, by=by, auc=fitted.metrics["auc"])
+        steps.write(told)
     watch.lap("attach and publish the baseline, set the alias")
     return Trained(version, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
-
-
-def _registered(plan: Plan, version: Version, samples: Samples, fitted: Fitted, by: str) -> ModelEvent:
-    return ModelEvent(
-        id=f"registered/{version.model}/{version.version}",
-        kind="registered",
-        at=plan.now,
-        model=version.model,
-        version=version.version,
-        by=by,
-        reason=f"{plan.estimator} trained on {len(samples.labels):,} rows of {samples.description.name}",
-        details={
-            "alias": plan.alias,
-            "data_digest": samples.digest,
-            "code_revision": plan.code_revision,
-            "validation_auc": fitted.metrics["auc"],
-        },
-    )
 
 
 def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
