@@ -4,7 +4,7 @@ DATA ?= flights
 BENCH ?= quiet
 SEED ?= 1
 VENV := .venv
-# all but `detection`, whose evidently wants an older pandas
+# all but `detection`, `dvc` and `shap`, whose evidently wants an older pandas
 EXTRAS := api api-slim stream replay training demo dev
 RUN := $(VENV)/bin/python -m
 # uv takes certificates from the system, as pip and git do; both names, for older and newer uv
