@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def collect(
-        out: Annotated[Path, typer.Option(help="Folder to write the data set into; must not hold one.")],
+        out: Annotated[Path, typer.Option(help="Folder to write the data set into; must not be there yet.")],
         since: Annotated[str, typer.Option(help="Begin of the range of event time, such as 2026-01-31T00:00:00Z.")],
         until: Annotated[str, typer.Option(help="Its end, not included.")],
         model: Model = None,

@@ -5,6 +5,7 @@ The rows of an older data set may be put in front, so that a model learns the ne
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,9 +69,9 @@ class Collected(msgspec.Struct, frozen=True):
 
 
 async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Collected:
-    """Write the data set into `folder`, which must not hold one. Raises CollectError, DataError, PublishError."""
-    if (folder / FILE_NAME).exists():
-        raise CollectError(f"{folder} holds a data set already: choose another folder, or remove it")
+    """Write the data set into `folder`, which must not be there, or be empty. Raises CollectError, DataError, PublishError."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CollectError(f"{folder} is there already: choose another folder, or remove it")
     joined, unreadable = await _read(wish, bootstrap, prefix)
     tally = joined.tally
     if not tally.labelled:
@@ -116,11 +117,12 @@ def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Colle
         old = _old_rows(wish.base, description)
         base_rows = len(old)
         rows = pd.concat([old, rows], ignore_index=True)
+    made = folder.with_name(f".{folder.name}-unfinished")  # one that was cut short is never taken for a data set
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        rows.to_parquet(folder / ROWS, index=False)
-        # last: a folder without it holds no data set, so one that was cut short is never trained on
-        (folder / FILE_NAME).write_text(description.to_toml(), encoding="utf-8")
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        rows.to_parquet(made / ROWS, index=False)
+        (made / FILE_NAME).write_text(description.to_toml(), encoding="utf-8")
         tally: Tally = joined.tally
         collected = Collected(
             model=wish.model,
@@ -132,10 +134,11 @@ def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Colle
             base_rows=base_rows,
             first=first,
             last=last,
-            digest=load(folder).digest,
+            digest=load(made).digest,
             **tally._asdict(),
         )
-        (folder / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(collected), indent=2) + b"\n")
+        (made / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(collected), indent=2) + b"\n")
+        made.replace(folder)
     except OSError as error:
         raise CollectError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
     return collected
