@@ -69,9 +69,11 @@ class Collected(msgspec.Struct, frozen=True):
 
 
 async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Collected:
-    """Write the data set into `folder`, which must not be there, or be empty. Raises CollectError, DataError, PublishError."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CollectError(f"{folder} is there already: choose another folder, or remove it")
+    """Write the data set into `folder`, which must not be there, or be empty.
+
+    Raises CollectError, DataError, PublishError.
+    """
+    _check_free(folder)
     joined, unreadable = await _read(wish, bootstrap, prefix)
     tally = joined.tally
     if not tally.labelled:
@@ -142,6 +144,11 @@ def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Colle
     except OSError as error:
         raise CollectError(f"{folder}: cannot be written: {error.strerror}; choose another folder") from error
     return collected
+
+
+def _check_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CollectError(f"{folder} is there already: choose another folder, or remove it")
 
 
 def _old_rows(base: Path, new: Description) -> pd.DataFrame:
