@@ -30,7 +30,7 @@ def test_the_json_has_the_keys_of_the_issue() -> None:
 
 
 def test_quiet_windows_are_quiet_for_the_calibrated_preset_and_not_for_the_classic_one(small_trial: Trial) -> None:
-    calibrated, classic = false_alarms([small_trial.reference.baseline], 1, 1_000, ((CALIBRATED, 60), (CLASSIC, 40)))
+    calibrated, classic = false_alarms([small_trial.reference.baseline], 2, 1_000, ((CALIBRATED, 60), (CLASSIC, 40)))
     assert (calibrated.alarms.of, classic.alarms.of) == (60, 40)
     assert calibrated.alarms.hits <= 3
     assert classic.alarms.hits >= 10
