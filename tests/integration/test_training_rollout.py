@@ -136,7 +136,7 @@ async def test_with_manual_approval_a_person_comes_before_the_last_step(place: P
 
 async def test_a_champion_that_somebody_moved_meanwhile_ends_it(place: Place) -> None:
     driving = asyncio.create_task(place.drive().run("2"))  # nobody answers: it would stay in shadow
-    await asyncio.to_thread(_wait, lambda: place.tag)
+    await eventually(lambda: place.tag, 60, "the shadow")
     other = await asyncio.to_thread(a_candidate, place.uri, alias="champion", seed=3)
     ended = await asyncio.wait_for(driving, 60)
     assert (ended.how, ended.reason) == ("overtaken", f"the champion is {other} now, it was 1: somebody else moved it")
@@ -160,7 +160,7 @@ async def test_killed_and_started_again_it_goes_on_where_it_was(
     command = ("training", "rollout", "2", "--loop", str(loop))
     async with answering(place.registered, place.bootstrap, place.prefix):
         first = await asyncio.to_thread(run_service, "first", *command, **place.settings)
-        await asyncio.to_thread(_wait, lambda: "canary" in (place.tag or ""))
+        await eventually(lambda: "canary" in (place.tag or ""), 60, "the canary")
         await asyncio.to_thread(first.kill)
         second = await asyncio.to_thread(run_service, "second", *command, **place.settings)
         assert await asyncio.to_thread(second.wait, 90) == 0, second.tail(20)
@@ -173,17 +173,10 @@ async def test_killed_and_started_again_it_goes_on_where_it_was(
 
 async def test_end_takes_it_out(place: Place, run_service: Callable[..., ServiceProcess]) -> None:
     driving = asyncio.create_task(place.drive().run("2"))
-    await asyncio.to_thread(_wait, lambda: place.tag)
+    await eventually(lambda: place.tag, 60, "the shadow")
     command = ("training", "rollout", "2", "--end", "--reason", "we changed our minds")
     process = await asyncio.to_thread(run_service, "end", *command, **place.settings)
     assert await asyncio.to_thread(process.wait, 60) == 0, process.tail(20)
     ended = await asyncio.wait_for(driving, 60)
     assert (ended.how, ended.reason) == ("overtaken", "somebody else ended the rollout")
     assert "flights/2 is out: we changed our minds" in process.log.read_text()
-
-
-def _wait(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
