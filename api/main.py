@@ -12,7 +12,7 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from api.errors import OutboxUnusable
+from api.errors import OutboxUnusable, SettingsError
 from api.explaining.queue import ExplanationQueue
 from api.following import Store, follow
 from api.guard.following import KeyFollower
@@ -87,8 +87,12 @@ def create_app(
         waiting_keyed=lambda: ledger.waiting,
         max_waiting=settings.max_waiting,
     )
-    receipts = receipt_keeper(settings)
     slot, outbox, epoch = _outbox(settings, telemetry, now)
+    try:
+        receipts = receipt_keeper(settings)
+    except SettingsError:
+        slot.release()
+        raise
     mirror = _mirror(settings, telemetry)
     ledger = _ledger(settings, slot, epoch, telemetry, now)
     bustle = Bustle()

@@ -200,10 +200,12 @@ async def state_of(bootstrap: str) -> tuple[dict[str, int], dict[str, Any]]:
         }
     finally:
         await admin.close()
-    everything = [TopicPartition(topic, number) for topic, count in topics.items() for number in range(count)]
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
-        ends = await consumer.end_offsets(everything)
-    return {f"{tp.topic}/{tp.partition}": end for tp, end in ends.items()}, offsets
+        # Side by side: in one call the client would learn of one topic after the other, with a pause between.
+        ends = await asyncio.gather(
+            *[consumer.end_offsets([TopicPartition(topic, n) for n in range(count)]) for topic, count in topics.items()]
+        )
+    return {f"{tp.topic}/{tp.partition}": end for each in ends for tp, end in each.items()}, offsets
 
 
 async def assert_untouched(bootstrap: str, before: tuple[dict[str, int], dict[str, Any]]) -> None:
