@@ -41,6 +41,29 @@ class Episode:
     cause: TrueCause | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class SecondAct:
+    """What happens after the bug was repaired: the world itself moves, the truth comes late, the loop closes.
+
+    rows: in the order in which they are sent. rows_per_window: as many in each. learn: so many windows are labelled
+    before retraining may begin, so that all of them are learnt. blames: features that a drift alert must name; none:
+    no feature may move. base: whether the reference is learnt beside them, or is a world that is over.
+    reference_rows: as many rows of the reference cover the same stretch of the world as a window of these does, so that
+    training can learn how much such windows differ by nature; None: they differ by chance alone. muted: features that
+    an operator would mute from the start, each with the reason.
+    """
+
+    name: str
+    title: str
+    rows: pd.DataFrame
+    rows_per_window: int
+    learn: int
+    blames: tuple[str, ...]
+    base: bool
+    reference_rows: int | None = None
+    muted: tuple[tuple[str, str], ...] = ()
+
+
 class Dataset(Protocol):
     """An example data set. The same seed gives the same rows."""
 
@@ -60,4 +83,8 @@ class Dataset(Protocol):
 
     def quiet(self, seed: int) -> pd.DataFrame:
         """Rows of the same period that `reference(seed)` does not hold, in random order."""
+        ...
+
+    def second_act(self, seed: int) -> SecondAct:
+        """The world moves for good."""
         ...

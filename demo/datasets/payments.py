@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.schema import Feature
-from demo.datasets.dataset import Episode, TrueCause
+from demo.datasets.dataset import Episode, SecondAct, TrueCause
 from demo.drift import Drift, inject
 from training.description import Description
 
@@ -23,6 +23,7 @@ Column = npt.NDArray[np.float64]
 REFERENCE_ROWS = 60_000
 QUIET_ROWS = 20_000
 EPISODE_ROWS = 12_000
+TURNED_ROWS = 70_000
 
 _CARDS = 5_000
 _START = pd.Timestamp("2026-01-01", tz="UTC")
@@ -125,6 +126,18 @@ class Payments:
         """20,000 other payments of the same quarter, in random order."""
         rows = payments(QUIET_ROWS, [seed, 1])
         return rows.iloc[np.random.default_rng([seed, 1, 1]).permutation(len(rows))].reset_index(drop=True)
+
+    def second_act(self, seed: int) -> SecondAct:
+        """Fraud follows another pattern; every input stays as it was. What was learnt before is of no use any more."""
+        return SecondAct(
+            name="new-fraud",
+            title="fraud follows another pattern, no feature moves; the labels come a window late",
+            rows=payments(TURNED_ROWS, [seed, 3], World(concept=1.0)),
+            rows_per_window=5_000,
+            learn=8,
+            blames=(),
+            base=False,
+        )
 
 
 def payments(rows: int, seed: int | list[int], world: World = World()) -> pd.DataFrame:

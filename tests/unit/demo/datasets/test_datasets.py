@@ -131,3 +131,18 @@ def test_better_credit_scores_lower_the_rate_of_fraud() -> None:
 
 def test_one_payment_in_forty_is_fraud() -> None:
     assert payments(60_000, 3)["fraud"].mean() == pytest.approx(0.024, abs=0.003)
+
+
+@every_dataset
+def test_the_second_act_is_in_time_order_and_leaves_windows_for_the_new_champion(dataset: Dataset) -> None:
+    act = dataset.second_act(3)
+    assert act.rows[dataset.description.time].is_monotonic_increasing
+    assert {*names_of(dataset), dataset.description.label} <= set(act.rows.columns)
+    assert len(act.rows) >= (act.learn + 3) * act.rows_per_window
+
+
+def test_in_the_second_act_of_payments_the_inputs_are_those_of_an_unmoved_world() -> None:
+    act, unmoved = dataset_named("payments").second_act(3), payments(70_000, [3, 3])
+    inputs = list(names_of(dataset_named("payments")))
+    pd.testing.assert_frame_equal(act.rows[inputs], unmoved[inputs])
+    assert (act.rows["fraud"] != unmoved["fraud"]).mean() > 0.01
