@@ -10,41 +10,22 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.offline import dataset_of
-from contracts.schema import Feature, FeatureSchema
-from training.baseline import Origin, count_references
-from training.columns import feature_frame, labels_of
+from bench.versions import judged, samples_of, trained
+from contracts.schema import Feature
 from training.config import Checks, Config, EstimatorChoice
 from training.data import Samples
 from training.description import Description
-from training.evaluate import measure
-from training.evaluated import evaluation_of, held_out
-from training.evaluation import Calibrated
-from training.export import export
-from training.fit import Fitted, fit_to, one_openmp_thread
-from training.folds import cross_validated
-from training.gate import GateReport, judge
-from training.gates.evidence import Champion, Evidence
-from training.gates.leak import strongest
-from training.gates.rules import Rules
-from training.pipeline import scores_of
-from training.records import Version
-from training.stopwatch import Stopwatch
-from training.thresholds import choose_threshold
-from training.tune import Tuned, prepare
+from training.gate import GateReport
 
 ROWS, LEAKED = 12_000, "settled"
-_MOMENT = datetime.fromtimestamp(0, UTC)
 Poison = Callable[[Samples, np.random.Generator], Samples]
 
 
@@ -137,59 +118,17 @@ class Bench:
         draw = np.random.default_rng([seed, 0])
         order = draw.permutation(len(table))
         self._table = table.iloc[order[ROWS:]]
-        samples = self._samples(table.iloc[order[:ROWS]])
-        self._model, evidence = _trained(samples, "1", seed)
-        self._baseline, self._strongest = evidence.baseline, strongest(evidence.features, evidence.labels)
+        self.champion = trained(samples_of(self._description, table.iloc[order[:ROWS]]), _config(seed), "1")
 
     def samples(self, draw: np.random.Generator) -> Samples:
         """Rows of the world, drawn anew."""
-        return self._samples(self._table.iloc[draw.choice(len(self._table), ROWS, replace=False)])
-
-    def challenger(self, samples: Samples, seed: int) -> Evidence:
-        """As the gates look at it, without a champion."""
-        return _trained(samples, "2", seed)[1]
-
-    def beside(self, evidence: Evidence) -> Evidence:
-        """With the champion's scores of the same rows."""
-        schema: FeatureSchema = self._baseline.schema
-        scores = scores_of(self._model, evidence.features[list(schema.names)])
-        return replace(evidence, champion=Champion("1", self._baseline, scores, strongest=self._strongest))
-
-    def _samples(self, rows: pd.DataFrame) -> Samples:
-        description = self._description
-        assert description.label is not None
-        labels = labels_of(rows, description.label)
-        return Samples(description, Path(description.file), feature_frame(rows, description.schema), labels)
+        return samples_of(self._description, self._table.iloc[draw.choice(len(self._table), ROWS, replace=False)])
 
 
-def _trained(samples: Samples, version: str, seed: int) -> tuple[Any, Evidence]:
-    """The model and its evidence. What the gates do not ask for is left out: half of the time goes into it."""
+def _config(seed: int) -> Config:
     checks = Checks(leakage_auc=1.0, duplicates=1.0, overlap=1.0)
     choice = EstimatorChoice(params={"max_iter": 50})  # a quarter of the trees, in a quarter of the time
-    config = Config(model="bench", data=".", seed=seed, folds=3, jobs=1, checks=checks, estimator=choice)
-    prepared = prepare(samples, config, Stopwatch())
-    parts, model = prepared.parts, clone(prepared.pipeline)
-    features, labels = samples.features, samples.labels
-    fit_x, fit_y, check_y = features.iloc[parts.train], labels[parts.train], labels[parts.validation]
-    folds = cross_validated(model, fit_x, fit_y, folds=3, seed=seed, jobs=1, rule=config.threshold, costs=config.costs)
-    fit_to(model, fit_x, fit_y)
-    with one_openmp_thread():
-        scores, tested = (scores_of(model, features.iloc[rows]) for rows in (parts.validation, parts.test))
-    threshold = choose_threshold(config.threshold, check_y, scores, config.costs)
-    found = measure(labels[parts.test], tested, threshold, config.costs)
-    references = count_references(features, samples.schema, scores, seed)
-    fitted = Fitted(model, {}, len(fit_y), check_y, scores, threshold, found, references, parts.validation)
-    error = found["calibration_error"]
-    tuned = Tuned(
-        fitted, parts, found, tested, folds, Calibrated(error_before=error, error_after=error), None, None, ()
-    )
-    known = Version("bench", version, "m-0")
-    exported = export(model, samples.schema, features, model="bench", version=version, seed=seed)
-    evaluation = evaluation_of(known, samples, config, tuned, exported, now=_MOMENT, code_revision="bench", seconds={})
-    origin = Origin("bench", version, _MOMENT, samples.digest, "bench")
-    baseline = references.baseline(origin, threshold, fitted.positives, found)
-    rows = held_out(samples, tuned)
-    return model, Evidence(evaluation, baseline, rows.features, rows.labels, rows.scores, rows.segments, None)
+    return Config(model="bench", data=".", seed=seed, folds=3, jobs=1, checks=checks, estimator=choice)
 
 
 def run(options: Options, say: Say) -> GateFigures:
@@ -203,8 +142,9 @@ def run(options: Options, say: Say) -> GateFigures:
     for number, poison in enumerate([*poisons, *[None] * honest]):
         draw = np.random.default_rng([options.seed, 1 + number])
         samples = bench.samples(draw)
-        alone = bench.challenger(samples if poison is None else poison(samples, draw), options.seed + number)
-        report, first = _judged(bench.beside(alone)), _judged(alone)
+        wanted = samples if poison is None else poison(samples, draw)
+        challenger = trained(wanted, _config(options.seed + number), "2")
+        report, first = judged(challenger.beside(bench.champion)), judged(challenger.evidence)
         kind = "honest" if poison is None else "poisoned"
         passed[kind] += report.may_go_on
         passed[f"{kind} first"] += first.may_go_on
@@ -221,10 +161,6 @@ def run(options: Options, say: Say) -> GateFigures:
         stopped_by=dict(stopped.most_common()),
         seconds=round(time.perf_counter() - began, 1),
     )
-
-
-def _judged(evidence: Evidence) -> GateReport:
-    return judge(evidence, Rules(), at=_MOMENT, by="bench")
 
 
 def _said(report: GateReport) -> str:

@@ -1,0 +1,103 @@
+"""A version as `training train --config` makes it, and what the gates look at, without a registry.
+
+Left out is what no gate asks for, and half of the time goes into: figures, curves, importance, the model file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import clone
+
+from bench.benchmark import BenchError
+from contracts.baseline import Baseline
+from training.baseline import Origin, count_references
+from training.columns import feature_frame, labels_of
+from training.config import Config
+from training.data import Samples
+from training.description import Description
+from training.evaluate import measure
+from training.evaluated import evaluation_of, held_out
+from training.evaluation import Calibrated
+from training.export import export
+from training.fit import Fitted, fit_to, one_openmp_thread
+from training.folds import cross_validated
+from training.gate import GateReport, judge
+from training.gates.evidence import Champion, Evidence
+from training.gates.leak import strongest
+from training.gates.rules import Rules
+from training.outcomes import with_outcomes
+from training.pipeline import scores_of
+from training.records import Version
+from training.stopwatch import Stopwatch
+from training.thresholds import choose_threshold
+from training.times import times_of
+from training.tune import Tuned, prepare
+
+_MOMENT = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """model: gives the scores (training.pipeline.scores_of). evidence: for the gates, without a champion."""
+
+    model: Any
+    evidence: Evidence
+
+    @property
+    def baseline(self) -> Baseline:
+        """It holds how its scores turned out."""
+        return self.evidence.baseline
+
+    def beside(self, champion: Trained) -> Evidence:
+        """With the champion's scores of the same rows."""
+        features = self.evidence.features[list(champion.baseline.schema.names)]
+        best = strongest(champion.evidence.features, champion.evidence.labels)
+        known = champion.baseline.version, champion.baseline, scores_of(champion.model, features)
+        return replace(self.evidence, champion=Champion(*known, strongest=best))
+
+
+def samples_of(description: Description, rows: pd.DataFrame, *, timed: bool = False) -> Samples:
+    """Rows of a data set as training reads them. timed: with their times."""
+    if description.label is None:
+        raise BenchError(f"data set {description.name!r} names no label: a model cannot be fitted to it")
+    features, labels = feature_frame(rows, description.schema), labels_of(rows, description.label)
+    times = times_of(rows, str(description.time), "time") if timed else None
+    return Samples(description, Path(description.file), features, labels, times)
+
+
+def trained(samples: Samples, config: Config, version: str) -> Trained:
+    """Fit, judge and describe one version."""
+    prepared = prepare(samples, config, Stopwatch())
+    parts, model = prepared.parts, clone(prepared.pipeline)
+    features, labels = samples.features, samples.labels
+    fit_x, fit_y, check_y = features.iloc[parts.train], labels[parts.train], labels[parts.validation]
+    rule, costs, seed = config.threshold, config.costs, config.seed
+    folds = cross_validated(model, fit_x, fit_y, folds=config.folds, seed=seed, jobs=1, rule=rule, costs=costs)
+    fit_to(model, fit_x, fit_y)
+    with one_openmp_thread():
+        scores, tested = (scores_of(model, features.iloc[rows]) for rows in (parts.validation, parts.test))
+    threshold = choose_threshold(rule, check_y, scores, costs)
+    found = measure(labels[parts.test], tested, threshold, costs)
+    references = count_references(features, samples.schema, scores, seed)
+    fitted = Fitted(model, {}, len(fit_y), check_y, scores, threshold, found, references, parts.validation)
+    error = found["calibration_error"]
+    calibrated = Calibrated(error_before=error, error_after=error)
+    tuned = Tuned(fitted, parts, found, tested, folds, calibrated, None, None, ())
+    known = Version(config.model, version, f"m-{version}")
+    exported = export(model, samples.schema, features, model=config.model, version=version, seed=seed)
+    evaluation = evaluation_of(known, samples, config, tuned, exported, now=_MOMENT, code_revision="bench", seconds={})
+    origin = Origin(config.model, version, _MOMENT, samples.digest, "bench")
+    baseline = with_outcomes(references.baseline(origin, threshold, fitted.positives, found), scores, check_y)
+    rows = held_out(samples, tuned)
+    evidence = Evidence(evaluation, baseline, rows.features, rows.labels, rows.scores, rows.segments, None)
+    return Trained(model, evidence)
+
+
+def judged(evidence: Evidence) -> GateReport:
+    """By the gates as they come."""
+    return judge(evidence, Rules(), at=_MOMENT, by="bench")
