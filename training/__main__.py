@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from training import (
+    commands_alias,
     commands_card,
     commands_collect,
     commands_gate,
@@ -159,6 +160,7 @@ for commands in (
     commands_pipeline,
     commands_gate,
     commands_promotion,
+    commands_alias,
     commands_rollout,
     commands_collect,
     commands_watch,

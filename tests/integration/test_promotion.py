@@ -157,6 +157,18 @@ def shown_by(output: str) -> str:
     return next(line for line in output.splitlines() if " gated " in line).split()[5]
 
 
+async def test_a_deployments_own_alias_is_pointed_to_a_version_and_the_champion_stays(
+    office: Callable[..., Awaitable[Office]],
+) -> None:
+    place = await office()
+    done = place.run("alias", "green", "2")
+    assert done.output == "flights/2 has the alias green\n"
+    assert place.registered.marks().aliases == {"champion": "1", "green": "2"}
+    unknown = place.run("alias", "green", "70")
+    assert unknown.exit_code == 2
+    assert "flights has no version '70'" in unknown.stderr
+
+
 async def test_of_two_promoters_at_once_one_wins_and_the_other_is_told(
     office: Callable[..., Awaitable[Office]],
 ) -> None:

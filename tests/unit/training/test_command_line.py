@@ -242,3 +242,11 @@ def test_the_command_line_goes_before_the_configuration(tmp_path: Path) -> None:
     assert (other.data, other.model, other.seed, other.alias) == (tmp_path / "new", "other", 9, "champion")
     assert other.config is not None
     assert (other.config.seed, other.config.model) == (9, "other")
+
+
+def test_the_champion_is_not_an_alias_to_be_moved_by_hand(run: Run) -> None:
+    refused(run("alias", "champion", "2"), "python -m training promote VERSION")
+
+
+def test_an_alias_that_mlflow_would_take_for_a_version_is_refused(run: Run) -> None:
+    refused(run("alias", "v7", "2"), "MLflow takes this for a version")
