@@ -26,6 +26,7 @@ from bench.growth.run import GROWTH
 from bench.labelling import LABELS_STREAM
 from bench.labels.run import LABELS_TAKEN
 from bench.latency.run import LATENCY
+from bench.loop.run import LOOP
 from bench.nemesis.run import NEMESIS
 from bench.performance.run import PERFORMANCE
 from bench.quiet import QUIET
@@ -54,6 +55,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     NEMESIS,
     STREAM,
     LATENCY,
+    LOOP,
     GROWTH,
     REPLAY,
     SWAP,

@@ -34,7 +34,7 @@ from training.stopwatch import Stopwatch
 
 Order = npt.NDArray[np.intp]
 
-_WINDOW_MS = 3_600_000
+WINDOW_MS = 3_600_000
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -90,12 +90,12 @@ class OfflineModel:
         """Rows as the window of this number, counted from 0."""
         window = WindowCounts(self.baseline)
         window.add_columns(rows.columns, rows.scores, (rows.scores >= self.fitted.threshold).tolist())
-        start = number * _WINDOW_MS
+        start = number * WINDOW_MS
         return report(
             self.baseline,
             window,
             window_start=start,
-            window_end=start + _WINDOW_MS,
+            window_end=start + WINDOW_MS,
             rows=len(rows),
             merged_windows=0,
             partitions={0: len(rows)},

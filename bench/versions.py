@@ -30,6 +30,7 @@ from training.gate import GateReport, judge
 from training.gates.evidence import Champion, Evidence
 from training.gates.leak import strongest
 from training.gates.rules import Rules
+from training.natural import Scored, with_natural_variation
 from training.outcomes import with_outcomes
 from training.pipeline import scores_of
 from training.records import Version
@@ -37,16 +38,22 @@ from training.stopwatch import Stopwatch
 from training.thresholds import choose_threshold
 from training.times import times_of
 from training.tune import Tuned, prepare
+from training.windows import window_length
 
 _MOMENT = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """model: gives the scores (training.pipeline.scores_of). evidence: for the gates, without a champion."""
+    """fitted: its model and threshold. evidence: for the gates, without a champion."""
 
-    model: Any
+    fitted: Fitted
     evidence: Evidence
+
+    @property
+    def model(self) -> Any:
+        """Gives the scores (training.pipeline.scores_of)."""
+        return self.fitted.pipeline
 
     @property
     def baseline(self) -> Baseline:
@@ -71,7 +78,7 @@ def samples_of(description: Description, rows: pd.DataFrame, *, timed: bool = Fa
 
 
 def trained(samples: Samples, config: Config, version: str) -> Trained:
-    """Fit, judge and describe one version."""
+    """Fit, judge and describe one version; with times and a config.window its natural variation is learnt."""
     prepared = prepare(samples, config, Stopwatch())
     parts, model = prepared.parts, clone(prepared.pipeline)
     features, labels = samples.features, samples.labels
@@ -93,9 +100,13 @@ def trained(samples: Samples, config: Config, version: str) -> Trained:
     evaluation = evaluation_of(known, samples, config, tuned, exported, now=_MOMENT, code_revision="bench", seconds={})
     origin = Origin(config.model, version, _MOMENT, samples.digest, "bench")
     baseline = with_outcomes(references.baseline(origin, threshold, fitted.positives, found), scores, check_y)
+    if samples.times is not None and config.window is not None:
+        scored = Scored(scores, parts.validation)
+        length = window_length(config.window)
+        baseline = with_natural_variation(baseline, features, scored, samples.times, length)
     rows = held_out(samples, tuned)
     evidence = Evidence(evaluation, baseline, rows.features, rows.labels, rows.scores, rows.segments, None)
-    return Trained(model, evidence)
+    return Trained(fitted, evidence)
 
 
 def judged(evidence: Evidence) -> GateReport:

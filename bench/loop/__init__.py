@@ -1,0 +1,1 @@
+"""Does the loop close, for the better, and only when it should?"""

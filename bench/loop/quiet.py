@@ -1,0 +1,116 @@
+"""Quiet data through everything that decides on a retraining, without servers: nothing may come of it.
+
+Each run draws windows of rows that were held out, in random order, with their truth a window later. Drift and
+performance reports, alerts, what `watch` knows and what it decides are made by the code that runs live. Where it
+decides to retrain, the version is made, and the gates have the last word.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import pandas as pd
+from msgspec.structs import replace
+
+from bench.benchmark import BenchError
+from bench.loop.seeds import CONFIG, retrained
+from bench.offline import WINDOW_MS, OfflineModel
+from bench.versions import Trained, judged, samples_of, trained
+from contracts.baseline import Baseline
+from contracts.performance import PerformanceReport
+from demo.datasets.dataset import Dataset
+from demo.scenario import Plan
+from stream_app.alerting.policy import decide as page
+from stream_app.alerting.policy_config import PolicyConfig
+from stream_app.alerting.policy_state import PolicyState
+from stream_app.performance.counting import OutcomeCounts
+from stream_app.performance.report import report as performance_report
+from training.columns import Labels, labels_of
+from training.evaluate import Scores
+from training.fit import Fitted
+from training.retraining.known import Known, hear_alert, hear_performance
+from training.retraining.policy import Rules, decide
+
+
+class QuietRun(msgspec.Struct, frozen=True):
+    """One run. decisions: kind of decision -> windows after which it was taken. degraded: windows called so. reason: of
+    the retraining that was decided, "" where none was. promoted: the gates let it through.
+    """
+
+    windows: int
+    decisions: dict[str, int]
+    degraded: int
+    reason: str = ""
+    promoted: bool = False
+
+
+class Champion(OfflineModel):
+    """A version that can be watched, and compared with another by the gates."""
+
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        super().__init__(dataset, seed)
+        self.config = replace(CONFIG, seed=seed)
+        self.reference, self.pool = dataset.reference(seed), dataset.quiet(seed)
+
+    @cached_property
+    def version(self) -> Trained:
+        """As training makes it."""
+        return trained(samples_of(self.dataset.description, self.reference), self.config, "1")
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """Its model."""
+        return self.version.fitted
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """Its baseline."""
+        return self.version.baseline
+
+
+def quiet_run(champion: Champion, plan: Plan, seed: list[int]) -> QuietRun:
+    """The champion watched for as many windows as the demo's quiet phase has. Raises BenchError."""
+    size, wanted = plan.rows_per_window, plan.quiet_windows * plan.rows_per_window
+    if len(champion.pool) < wanted:
+        raise BenchError(f"{len(champion.pool)} quiet rows for {wanted}: choose another data set")
+    order = np.random.default_rng(seed).permutation(len(champion.pool))[:wanted]
+    table = champion.pool.iloc[order]
+    rows = champion.rows(table)
+    truths = labels_of(table, str(champion.dataset.description.label))
+    known = Known(model=champion.baseline.model, version=champion.baseline.version)
+    policy, state = PolicyConfig(), PolicyState()
+    decisions: Counter[str] = Counter()
+    degraded = 0
+    for number in range(plan.quiet_windows):
+        now, before = (slice(at * size, (at + 1) * size) for at in (number, number - 1))
+        state, alerts = page(state, champion.report(rows.take(now), number), policy)
+        for alert in alerts:
+            known = hear_alert(known, alert)
+        if number:  # the truth of the window before
+            report = _performance(champion.baseline, rows.scores[before], truths[before], number - 1)
+            degraded += report.status == "degraded"
+            known = hear_performance(known, report)
+        decision = decide(known, Rules())
+        decisions[decision.kind] += 1
+        if decision.kind == "retrain":
+            promoted = _promoted(champion, table.iloc[: number * size])
+            return QuietRun(number + 1, dict(decisions), degraded, decision.reason, promoted)
+    return QuietRun(plan.quiet_windows, dict(decisions), degraded)
+
+
+def _promoted(champion: Champion, labelled: pd.DataFrame) -> bool:
+    """Whether the gates would let a retraining through; the rollout may stop it still."""
+    challenger = retrained(champion.dataset, None, labelled, champion.config)
+    return judged(challenger.beside(champion.version)).may_go_on
+
+
+def _performance(baseline: Baseline, scores: Scores, truths: Labels, number: int) -> PerformanceReport:
+    counts = OutcomeCounts(baseline)
+    counts.add(scores, truths)
+    start, end = number * WINDOW_MS, (number + 1) * WINDOW_MS
+    return performance_report(
+        baseline, counts, window_start=start, window_end=end, revision=1, predictions=len(scores), final=True
+    )
