@@ -5,18 +5,20 @@ import os
 import random
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from demo.stack.ports import choose_port
 
-_FILE = Path(__file__).parents[2] / "compose" / "compose.yaml"
+COMPOSE = Path(__file__).parents[2] / "compose"
 # building all images from nothing takes some four minutes on two cores
 _LIMIT_SECONDS = 1200
 
 
 class Containers:
-    """`settings` go into an env file, as a user would write them into compose/.env."""
+    """`settings` go into an env file, as a user would write them into compose/.env. files: of compose/, in order."""
+
+    files: tuple[str, ...] = ("compose.yaml",)
 
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
         ports = random.SystemRandom()
@@ -42,12 +44,19 @@ class Containers:
 
     def attempt(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
         """The same; returns the exit status and all output instead of raising. `stdin` is what it can read."""
-        command = ["docker", "compose", "-f", str(_FILE), "-p", self.project, "--env-file", str(self._env_file)]
+        files = [word for name in self.files for word in ("-f", str(COMPOSE / name))]
+        return self._run(["docker", "compose", *files, "--ansi", "never", "--progress", "plain", *arguments], stdin)
+
+    def blue_green(self, *arguments: str) -> tuple[int, str]:
+        """`compose/blue-green ARGUMENTS`; returns the exit status and all output."""
+        return self._run([str(COMPOSE / "blue-green"), *arguments])
+
+    def _run(self, command: Sequence[str], stdin: str = "") -> tuple[int, str]:
         # only the env file decides: a setting in the shell would win over it
         shell = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
         done = subprocess.run(
-            [*command, "--ansi", "never", "--progress", "plain", *arguments],
-            env=shell,
+            command,
+            env=shell | {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_ENV_FILES": str(self._env_file)},
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -62,7 +71,7 @@ class Containers:
         return {entry["Service"]: entry for entry in map(json.loads, lines)}
 
 
-_SETTINGS = ("API_", "STREAM_", "SINK_", "TRAINING_", "TIDEMARK_")
+_SETTINGS = ("API_", "STREAM_", "SINK_", "TRAINING_", "TIDEMARK_", "COMPOSE_")
 
 
 def gateway() -> str:

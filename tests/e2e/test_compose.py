@@ -3,7 +3,9 @@
 quiet traffic ─▶ api ─▶ Kafka ─▶ worker-1 (killed), worker-2 ─▶ alert ─▶ sink ─▶ receiver on the host
 """
 
+import asyncio
 import base64
+import math
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,14 +18,17 @@ from demo.receiver import Receiver
 from demo.scenario import Phase, Plan, event_times, plot, start_before
 from demo.traffic import bodies
 from tests.e2e.containers import Containers, gateway
+from tests.e2e.switching import Predictions, Users
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.compose
 
 SEED = 11
 PLAN = Plan(rows_per_window=1_000, quiet_windows=4, episode_windows=4, window=timedelta(hours=1))
-LONG_RUNNING = ("kafka", "redis", "api", "worker-1", "worker-2", "sink")
+LONG_RUNNING = ("kafka", "redis", "api", "worker-1", "worker-2", "performance", "sink")
 ONE_SHOT = ("topics", "example", "train")
+DATA = "/var/lib/tidemark/data"
+SECOND_VERSION = ("train", "--data", DATA, "--model", "payments", "--alias", "spare", "--estimator", "logistic")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +52,7 @@ def containers(tmp_path_factory: pytest.TempPathFactory, receiver: tuple[Receive
             "STREAM_WINDOW_SECONDS": str(round(PLAN.window.total_seconds())),
             "STREAM_LATENESS_SECONDS": "300",
             "STREAM_MAX_AGE_SECONDS": str(30 * 86_400),
+            "TIDEMARK_GREEN_ALIAS": "green",
         },
     )
     try:
@@ -107,3 +113,54 @@ async def test_drift_sent_over_http_arrives_as_a_signed_webhook_and_the_accounts
 async def feed(containers: Containers, phase: Phase, start: datetime, tally: Tally) -> None:
     times = event_times(start + phase.first * PLAN.window, PLAN.step, len(phase.rows))
     await send(bodies(phase.rows, Payments().description, times), containers.api_url, tally, rate=0)
+
+
+async def test_watch_runs_when_it_is_asked_for_and_says_what_it_decides(containers: Containers) -> None:
+    assert "watch" not in containers.state()
+    containers("up", "--detach", "--no-deps", "watch")
+    await eventually(lambda: "version 1: " in containers("logs", "--no-log-prefix", "watch"), 60, "a decision of watch")
+    containers("rm", "--stop", "--force", "watch")
+
+
+async def test_all_traffic_moves_to_the_green_api_and_back_and_no_request_fails_and_no_event_is_lost(
+    containers: Containers,
+) -> None:
+    """The last test here: blue and green take the place of the API that the others use.
+
+    users ─▶ proxy ─▶ blue (version 1) ··▶ green (version 2) ··▶ blue
+    """
+    containers("rm", "--stop", "--force", "api")
+    containers.files = ("compose.yaml", "blue-green.yaml")
+    await asyncio.gather(
+        asyncio.to_thread(containers, "up", "--detach", "--no-deps", "--build", "--wait", "blue", "proxy"),
+        asyncio.to_thread(containers, "run", "--rm", "-T", "--no-deps", "training", *SECOND_VERSION),
+    )
+    users, enough = Users(containers.api_url), asyncio.Event()
+
+    async with Predictions(containers.bootstrap) as predictions:
+        asking = asyncio.create_task(users.ask(bodies(Payments().quiet(SEED), Payments().description), enough))
+        await users.have(50)
+        switch = await users.meanwhile(
+            containers.blue_green, "switch", "--version", "2", "--image", "tidemark/api:blue"
+        )
+        of_blue = users.answers[:20]
+        await users.have(50)
+        labelled_by_green = await users.label(of_blue)
+        back = await users.meanwhile(containers.blue_green, "back")
+        await users.have(50)
+        labelled_by_blue = await users.label(users.asked(switch.ended, back.began))
+        enough.set()
+        await asking
+
+        assert users.failed == []
+        assert {one.version for one in users.asked(0, switch.began)} == {"1"}
+        assert {one.version for one in users.asked(switch.ended, back.began)} == {"2"}
+        assert {one.version for one in users.asked(back.ended, math.inf)} == {"1"}
+        answered = {one.prediction_id: one.version for one in users.answers}
+        await eventually(lambda: predictions.are(answered), 30, f"{len(answered)} events on the topic")
+
+    # each accepts what the other one has signed
+    assert (labelled_by_green["refused"], labelled_by_blue["refused"]) == (0, 0)
+    print(
+        f"{len(answered)} answers; switch {switch.seconds:.1f} s, back {back.seconds:.1f} s\n{switch.said}{back.said}"
+    )

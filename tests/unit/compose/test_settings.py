@@ -23,10 +23,11 @@ from training.settings import Settings as TrainingSettings
 COMPOSE = Path(__file__).parents[3] / "compose"
 FILE = (COMPOSE / "compose.yaml").read_text()
 SERVICES = yaml.safe_load(FILE)["services"]
+BOTH_FILES = FILE + (COMPOSE / "blue-green.yaml").read_text()
 EXAMPLE = (COMPOSE / ".env.example").read_text()
 SINK_CLASSES = (SinkSettings, WebhookSettings, SlackSettings, PagerDutySettings, AlertmanagerSettings, FileSettings)
 # what the file itself has a default for
-OWN = set(re.findall(r"\$\{([A-Z_]+):-", FILE))
+OWN = set(re.findall(r"\$\{([A-Z_]+):-", BOTH_FILES))
 
 
 def variables(settings: type[BaseSettings]) -> dict[str, Any]:
@@ -51,7 +52,8 @@ def environment(service: str) -> dict[str, Any]:
         ("worker-1", StreamSettings),
         ("worker-2", StreamSettings),
         *(("sink", settings) for settings in SINK_CLASSES),
-        ("train", TrainingSettings),
+        ("performance", StreamSettings),
+        *((name, TrainingSettings) for name in ("train", "training", "watch")),
     ],
 )
 def test_a_service_gets_every_setting_it_has(service: str, settings: type[BaseSettings]) -> None:
@@ -62,7 +64,7 @@ def test_no_service_gets_a_setting_that_does_not_exist() -> None:
     known = set[str]()
     for settings in (ApiSettings, StreamSettings, *SINK_CLASSES, TrainingSettings):
         known |= set(variables(settings))
-    for service in ("api", "topics", "worker-1", "worker-2", "sink", "train", "audit"):
+    for service in SERVICES.keys() - {"kafka", "redis", "example"}:
         given = {name for name in environment(service) if name.startswith(("API_", "STREAM_", "SINK_", "TRAINING_"))}
         assert given <= known, service
 
@@ -76,7 +78,7 @@ def test_every_setting_that_a_user_may_change_is_explained() -> None:
 
 def test_the_example_explains_only_what_the_file_uses() -> None:
     for name in re.findall(r"^#([A-Z_]+)=", EXAMPLE, re.M):
-        assert re.search(rf"\b{name}\b", FILE), name
+        assert re.search(rf"\b{name}\b", BOTH_FILES), name
 
 
 def test_the_example_shows_the_true_defaults() -> None:
@@ -92,7 +94,7 @@ def test_the_example_shows_the_true_defaults() -> None:
 
 def test_the_defaults_of_the_file_itself_are_the_ones_shown() -> None:
     for name in OWN:
-        used = set(re.findall(rf"\$\{{{name}:-([^}}]*)\}}", FILE))
+        used = set(re.findall(rf"\$\{{{name}:-([^}}]*)\}}", BOTH_FILES))
         shown = re.search(rf"^#{name}=(.*)$", EXAMPLE, re.M)
         assert shown
         assert used == {shown.group(1)}, name
