@@ -19,7 +19,7 @@ from contracts.events import PredictionEvent, encode_event
 from contracts.findings import Cause
 from contracts.labels import Label, encode_label
 from contracts.performance import PerformanceReport, encode_performance, performance_id
-from contracts.topics import BASELINES, DRIFT_ALERTS, LABELS, MODEL_EVENTS, PERFORMANCE, PREDICTIONS
+from contracts.topics import BASELINES, DRIFT_ALERTS, DRIFT_REPORTS, LABELS, MODEL_EVENTS, PERFORMANCE, PREDICTIONS
 from demo.stack.processes import ServiceProcess
 from tests.builders import NOON, a_schema
 from tests.gated import a_candidate, registered_at, risks
@@ -82,7 +82,7 @@ class Place:
 async def place(
     kafka: Broker, namespace: str, fresh_topic: Callable[..., Awaitable[str]], tmp_path: Path
 ) -> AsyncIterator[Place]:
-    for topic in (PREDICTIONS, LABELS, DRIFT_ALERTS, PERFORMANCE, MODEL_EVENTS, BASELINES):
+    for topic in (PREDICTIONS, LABELS, DRIFT_ALERTS, DRIFT_REPORTS, PERFORMANCE, MODEL_EVENTS, BASELINES):
         await fresh_topic(topic.name, partitions=1, message_timestamp_type="LogAppendTime")
     made = await asyncio.to_thread(Place, kafka, namespace, tmp_path)
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)

@@ -11,14 +11,15 @@ from datetime import datetime
 from aiokafka import ConsumerRecord
 from msgspec.structs import replace
 
-from contracts.alerts import decode_alert
+from contracts.alerts import DriftAlert, decode_alert
 from contracts.errors import InvalidMessage
-from contracts.model_events import decode_model_event
-from contracts.performance import decode_performance
-from contracts.topics import DRIFT_ALERTS, MODEL_EVENTS, PERFORMANCE, Topic
+from contracts.model_events import ModelEvent, decode_model_event
+from contracts.performance import PerformanceReport, decode_performance
+from contracts.reports import DriftReport, decode_report
+from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE, Topic
 from training.errors import PromotionError, PublishError, RegistryError
 from training.following import following
-from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance
+from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance, hear_report
 from training.retraining.policy import Decision, Rules, decide
 from training.retraining.shelf import Outcome
 from training.retraining.work import Workshop, go_on, new_work
@@ -26,8 +27,9 @@ from training.retraining.work import Workshop, go_on, new_work
 _LOOK_SECONDS = 0.5
 _MARKS_SECONDS = 15.0
 _RETRY_SECONDS = (1.0, 60.0)
-_TOPICS = (MODEL_EVENTS, DRIFT_ALERTS, PERFORMANCE)
+_TOPICS = (MODEL_EVENTS, DRIFT_ALERTS, DRIFT_REPORTS, PERFORMANCE)
 """In the order in which what was there before is heard: which version the champion is comes first."""
+Message = ModelEvent | DriftAlert | DriftReport | PerformanceReport
 Until = Callable[[Outcome | None], bool]
 
 
@@ -65,9 +67,10 @@ class Watch:
         """From the beginning of the topics to the next retraining, or the next champion: then all is heard anew."""
         events, everything = self._shop.events, [(topic, None) for topic in _TOPICS]
         async with following(events.bootstrap, events.topic_prefix, everything) as topics:
-            before: list[tuple[Topic, ConsumerRecord]] = []
+            before: dict[Topic, list[Message]] = {topic: [] for topic in _TOPICS}
             while not await topics.caught_up():
-                before += await topics.take(_LOOK_SECONDS)
+                for topic, record in await topics.take(_LOOK_SECONDS):
+                    before[topic] += _read(topic, record)
             known = await self._known(before)
             version, looked = known.version, self._shop.tools.seconds()
             while known.version == version:
@@ -78,27 +81,26 @@ class Watch:
                 if until(None):
                     return True
                 for topic, record in await topics.take(_LOOK_SECONDS):
-                    known = _hear(known, topic, record)
+                    for message in _read(topic, record):
+                        known = _hear(known, message)
                 if self._shop.tools.seconds() - looked > _MARKS_SECONDS:  # an alias may be moved without a word
                     looked = self._shop.tools.seconds()
                     marks = await asyncio.to_thread(self._shop.registered.marks)
                     known = known if marks.champion == version else replace(known, version=marks.champion or "")
         return False
 
-    async def _known(self, records: list[tuple[Topic, ConsumerRecord]]) -> Known:
+    async def _known(self, before: dict[Topic, list[Message]]) -> Known:
         marks = await asyncio.to_thread(self._shop.registered.marks)
         if marks.champion is None:
             raise PromotionError(f"{self._model} has no champion to watch: `python -m training promote VERSION`")
         known = Known(model=self._model, version=marks.champion)
-        for topic, record in records:
-            if topic is MODEL_EVENTS:
-                known = _hear(known, topic, record)
+        for message in before[MODEL_EVENTS]:
+            known = _hear(known, message)
         # the alias is the truth: it may have been moved by hand, or without Kafka
         known = replace(known, version=marks.champion)
-        for wanted in _TOPICS[1:]:
-            for topic, record in records:
-                if topic is wanted:
-                    known = _hear(known, topic, record)
+        for topic in _TOPICS[1:]:
+            for message in before[topic]:
+                known = _hear(known, message)
         return known
 
     async def _retrain(self, heard: datetime, decision: Decision) -> Outcome | None:
@@ -112,14 +114,30 @@ class Watch:
             self._told(decision)
 
 
-def _hear(known: Known, topic: Topic, record: ConsumerRecord) -> Known:
-    """What cannot be read was not written by us: it decides nothing."""
+def _read(topic: Topic, record: ConsumerRecord) -> list[Message]:
+    """None or one. What cannot be read was not written by us: it decides nothing."""
     data = record.value or b""
     try:
         if topic is MODEL_EVENTS:
-            return hear_model_event(known, decode_model_event(data))
+            return [decode_model_event(data)]
         if topic is DRIFT_ALERTS:
-            return hear_alert(known, decode_alert(data))
-        return hear_performance(known, decode_performance(data))
+            return [decode_alert(data)]
+        if topic is PERFORMANCE:
+            return [decode_performance(data)]
+        # months of reports are kept until all topics are read: only what is heard of them
+        report = decode_report(data)
+        return [replace(report, features=tuple(one for one in report.features if one.cause), partitions={}, notes=())]
     except InvalidMessage:
-        return known
+        return []
+
+
+def _hear(known: Known, message: Message) -> Known:
+    match message:
+        case ModelEvent():
+            return hear_model_event(known, message)
+        case DriftAlert():
+            return hear_alert(known, message)
+        case DriftReport():
+            return hear_report(known, message)
+        case PerformanceReport():
+            return hear_performance(known, message)

@@ -12,8 +12,9 @@ from contracts.alerts import AlertFeature, DriftAlert
 from contracts.findings import Cause
 from contracts.model_events import ModelEvent
 from contracts.performance import PerformanceReport, performance_id
+from contracts.reports import DriftReport, FeatureVerdict, report_id
 from tests.builders import NOON
-from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance
+from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance, hear_report
 from training.retraining.policy import Rules, decide
 from training.span import Span
 
@@ -68,10 +69,40 @@ def alert(window: int, features: dict[str, Cause | None], transition: Any = "rai
     return DriftAlert(**{**fields, **changes})
 
 
-def heard(*records: PerformanceReport | DriftAlert | ModelEvent, known: Known = CHAMPION) -> Known:
+def report(window: int, features: dict[str, Cause | None] | None = None, **changes: Any) -> DriftReport:
+    """A drift report in which these features alarm and `pressure` does not."""
+    start = NOON + window * HOUR
+    verdicts = [verdict("pressure")]
+    verdicts += [verdict(name, findings=("values",), cause=cause) for name, cause in (features or {}).items()]
+    fields: dict[str, Any] = {
+        "id": report_id("flights", "1", start),
+        "model": "flights",
+        "version": "1",
+        "baseline": "0" * 16,
+        "window_start": start,
+        "window_end": start + HOUR,
+        "rows": 1000,
+        "compared_rows": 1000,
+        "merged_windows": 1,
+        "status": "alarm" if features else "quiet",
+        "preset": "calibrated",
+        "alarms": tuple(features or ()),
+        "features": tuple(verdicts),
+    }
+    return DriftReport(**{**fields, **changes})
+
+
+def verdict(feature: str, **changes: Any) -> FeatureVerdict:
+    fields: dict[str, Any] = {"rows": 1000, "missing": 0, "p_value": 0.5, "effect": 0.0, "statistics": ()}
+    return FeatureVerdict(feature=feature, kind="numeric", **{**fields, **changes})
+
+
+def heard(*records: PerformanceReport | DriftReport | DriftAlert | ModelEvent, known: Known = CHAMPION) -> Known:
     for record in records:
         if isinstance(record, DriftAlert):
             known = hear_alert(known, record)
+        elif isinstance(record, DriftReport):
+            known = hear_report(known, record)
         elif isinstance(record, PerformanceReport):
             known = hear_performance(known, record)
         else:
@@ -160,6 +191,56 @@ def test_drift_beside_broken_data_waits_for_the_repair() -> None:
     assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 5 * HOUR),)
 
 
+BOTH = alert(3, {"distance": UNIT, "temp": SHIFT})
+"""The incident stays open because of temp, and says nothing for a day."""
+
+
+def test_data_that_three_windows_in_a_row_show_whole_is_repaired_though_its_incident_stays_open() -> None:
+    bad = [report(i, {"distance": UNIT, "temp": SHIFT}) for i in (2, 3, 4)]
+    good = [report(i, {"temp": SHIFT}) for i in (5, 6)]
+    assert decide(heard(*WELL, BOTH, *bad, *good), RULES).kind == "held"
+    decision = decide(heard(*WELL, BOTH, *bad, *good, report(7, {"temp": SHIFT})), RULES)
+    assert (decision.kind, decision.trigger) == ("retrain", "drift")
+    assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 5 * HOUR),)
+
+
+def test_a_feature_that_now_moves_with_the_world_is_broken_no_more() -> None:
+    moved = [report(i, {"distance": SHIFT, "temp": SHIFT}) for i in (4, 5, 6)]
+    assert decide(heard(*WELL, BOTH, *moved), RULES).kind == "retrain"
+
+
+def test_a_bug_that_comes_and_goes_is_not_repaired() -> None:
+    windows = [report(i, {"distance": UNIT} if i % 3 == 0 else None) for i in range(2, 12)]
+    assert decide(heard(*WELL, BOTH, *windows), RULES).kind == "held"
+
+
+def test_data_that_breaks_again_in_the_same_incident_holds_again() -> None:
+    whole = [report(i) for i in (4, 5, 6)]
+    assert decide(heard(*WELL, BOTH, *whole), RULES).kind == "retrain"
+    assert decide(heard(*WELL, BOTH, *whole, report(7, {"distance": UNIT})), RULES).kind == "held"
+
+
+def test_windows_that_were_not_compared_repair_nothing() -> None:
+    thin = [report(i, status="insufficient", features=()) for i in range(4, 9)]
+    assert decide(heard(*WELL, BOTH, *thin), RULES).kind == "held"
+    repeated = [report(4)] * 3
+    assert decide(heard(*WELL, BOTH, *repeated), RULES).kind == "held"
+    others = [report(i, version="2") for i in range(4, 9)]
+    assert decide(heard(*WELL, BOTH, *others), RULES).kind == "held"
+
+
+def test_a_reminder_that_names_a_feature_with_the_numbers_of_an_old_window_breaks_nothing_anew() -> None:
+    reminder = alert(8, {"distance": UNIT, "temp": SHIFT}, "remind")
+    stale = tuple(
+        msgspec.structs.replace(one, seen=NOON + 3 * HOUR) if one.feature == "distance" else one
+        for one in reminder.features
+    )
+    whole = [report(i, {"temp": SHIFT}) for i in (4, 5, 6, 7, 8)]
+    known = heard(*WELL, BOTH, *whole, msgspec.structs.replace(reminder, features=stale))
+    assert decide(known, RULES).kind == "retrain"
+    assert decide(heard(reminder, known=known), RULES).kind == "held"
+
+
 def test_windows_of_broken_data_are_left_out_of_what_is_learnt_later() -> None:
     records = [*WELL, alert(3, {"distance": UNIT}), alert(7, {}, "resolve")]
     later = [performance(i, "degraded") for i in (9, 10)]
@@ -199,6 +280,8 @@ def test_the_order_between_topics_does_not_matter() -> None:
     alerts = [alert(3, {"distance": UNIT}), alert(7, {}, "resolve")]
     reports = [*WELL, performance(9, "degraded"), performance(10, "degraded")]
     assert decide(heard(*alerts, *reports), RULES) == decide(heard(*reports, *alerts), RULES)
+    windows = [report(i, {"distance": UNIT} if i < 5 else None) for i in range(2, 9)]
+    assert decide(heard(BOTH, *windows, *WELL), RULES) == decide(heard(*windows, *WELL, BOTH), RULES)
 
 
 @pytest.mark.parametrize("other", [event("promoted", version="1"), event("gated"), event("promoted", model="other")])
