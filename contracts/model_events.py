@@ -20,12 +20,14 @@ ModelEventKind = Literal[
     "rollout-ended",
     "rollout-trouble",
     "retraining-decided",
+    "collected",
     "retraining-ended",
 ]
 """claimed: somebody is about to promote or roll back; of two at once the first one on the topic wins.
 withdrawn: the claim that details name is given up, nothing has changed.
 rollout-changed: shadow began, or the canary's share is another; rollout-ended: taken out, or overtaken; a promotion
 ends one, too.
+collected: a data set was made of predictions and labels; version: the champion, whose features are its columns.
 rollout-trouble: the api could not answer or score with the rollout's version; said at most every few seconds."""
 
 

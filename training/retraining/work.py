@@ -20,6 +20,7 @@ from contracts.model_events import ModelEvent, ModelEventKind
 from contracts.rollout import ROLLOUT_TAG, decode_rollout
 from training.asked import asked_by_config
 from training.collecting.collect import Wish, collect
+from training.collecting.told import collected_event, span_text
 from training.errors import PromotionError, PublishError, RegistryError, TrainingError
 from training.gate_run import Wish as GateWish
 from training.gate_run import run_gates
@@ -144,6 +145,17 @@ def _collected(shop: Workshop, work: Work) -> Work:
     wish = Wish(work.model, schema, _BEGINNING, work.heard, work.leave_out, shop.base)
     found = asyncio.run(collect(wish, folder, shop.events.bootstrap, shop.events.topic_prefix))
     shop.say(f"collected {found.labelled:,} labelled predictions, {found.left_out:,} left out; {found.rows:,} rows")
+    # told before it is put down: after a crash in between, what is collected anew is told anew, if it is something else
+    shop.events.write(
+        collected_event(
+            found,
+            id_=f"collected/{work.id}/{found.digest}",
+            at=shop.tools.now(),
+            champion=work.champion,
+            by=shop.rollout.by,
+            work=work.id,
+        )
+    )
     return shop.shelf.put(msgspec.structs.replace(work, data=found.digest, first=found.first))
 
 
@@ -187,7 +199,7 @@ def _ended(shop: Workshop, work: Work) -> Outcome:
 
 
 def _decided(work: Work) -> Details:
-    spans = [f"{span.start.isoformat()}/{'' if span.end is None else span.end.isoformat()}" for span in work.leave_out]
+    spans = [span_text(span) for span in work.leave_out]
     return {"work": work.id, "trigger": work.trigger, "heard": work.heard.isoformat(), "leave_out": spans}
 
 
