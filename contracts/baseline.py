@@ -21,7 +21,7 @@ from contracts.histogram import Histogram
 from contracts.outcomes import Costs, Outcomes, Residuals
 from contracts.schema import FeatureSchema
 from contracts.times import UtcTime
-from contracts.variation import LearntNull, NaturalVariation
+from contracts.variation import BetweenWindows, LearntNull, NaturalVariation
 
 SCORE = "prediction:score"
 """What the model puts out is watched like a feature, under this name."""
@@ -101,7 +101,8 @@ class Positives(msgspec.Struct, frozen=True):
 class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The baseline of one model version; see the module's head. `features` has exactly the schema's monitored ones.
 
-    natural: how natural variation was learnt, None where it was not asked for; natural_positives: the decision's null.
+    natural: how natural variation was learnt, None where it was not asked for; natural_positives: the decision's null;
+    natural_performance: by the name of a measure, how its windows vary, empty where that is not known.
     outcomes: how the validation rows' scores turned out, over the bins of `score`; residuals: the same of a regression;
     both None where no truth was known: then performance has no reference. costs: of decisions, None where nobody said.
     """
@@ -123,6 +124,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     outcomes: Outcomes | None = None
     residuals: Residuals | None = None
     costs: Costs | None = None
+    natural_performance: dict[str, BetweenWindows] = {}
     v: Literal[1] = 1
 
     def __post_init__(self) -> None:

@@ -19,7 +19,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One measure of performance. low, high: its 95 % interval in this window. reference: the same of the baseline's
     validation rows; reference_low, reference_high: its interval there. better: where good is. p_value: of being
     no worse than the reference, None where that is not tested. degraded: worse than the reference beyond what chance
-    explains and by enough to matter.
+    and natural variation explain, and by enough to matter. natural_low, natural_high: where 95 % of windows with as
+    many labels lie while all is well, None where natural variation was not learnt.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reference_high: float | None = None
     p_value: float | None = None
     degraded: bool = False
+    natural_low: float | None = None
+    natural_high: float | None = None
 
 
 class PerformanceReport(msgspec.Struct, frozen=True, kw_only=True):

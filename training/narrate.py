@@ -37,6 +37,7 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         *_few_lines(trained.baseline),
         *_effect_lines(trained.baseline),
         *natural_lines(trained.baseline, samples.times),
+        *_chance_lines(trained.baseline),
         f"took        {sum(trained.seconds.values()):.1f} s: {steps}",
     ]
 
@@ -101,6 +102,7 @@ def baseline_lines(baseline: Baseline, destinations: list[str], times: Times | N
         *_performance_lines(baseline),
         *_effect_lines(baseline),
         *natural_lines(baseline, times),
+        *_chance_lines(baseline),
         *destinations,
     ]
 
@@ -111,6 +113,16 @@ def _performance_lines(baseline: Baseline) -> list[str]:
     if not known:
         return ["performance no reference: name the truths with --label-column, and labels can be compared with them"]
     return ["performance " + ", ".join(f"{words(name)} {number(each.value)}" for name, each in known.items())]
+
+
+def _chance_lines(baseline: Baseline) -> list[str]:
+    """That windows are held against chance alone, where labels will be compared and nobody asked for more."""
+    if baseline.natural is not None or not reference_measures(baseline):
+        return []
+    return [
+        "natural     variation of performance: not learnt, which takes times and --window; windows are held against "
+        "chance alone"
+    ]
 
 
 def _watched(baseline: Baseline) -> str:

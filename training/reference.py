@@ -176,7 +176,8 @@ def fit_to_reference(
         baseline = with_residuals(baseline, scores, targets)
     if window is None or reference.times is None:
         return baseline
-    scored = None if scores is None else Scored(scores, np.arange(scores.size))
+    truths = targets if targets is not None else labels
+    scored = None if scores is None else Scored(scores, np.arange(scores.size), truths)
     return with_natural_variation(baseline, reference.features, scored, reference.times, window)
 
 

@@ -157,7 +157,7 @@ def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) ->
         baseline = msgspec.structs.replace(baseline, costs=plan.config.costs)
     if samples.times is None or plan.window is None:
         return baseline
-    scored = Scored(fitted.scores, fitted.validation_rows)
+    scored = Scored(fitted.scores, fitted.validation_rows, fitted.labels)
     return with_natural_variation(baseline, samples.features, scored, samples.times, plan.window)
 
 

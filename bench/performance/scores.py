@@ -38,8 +38,8 @@ def normal(centre: float, sd: float, slope: float = 1.0) -> Draw:
 
     def draw(rng: Rng, rows: int) -> Rows:
         odds = rng.normal(centre, sd, rows)
-        truths = rng.random(rows) < _chance(centre + slope * (odds - centre))
-        return Rows(_chance(odds), truths.astype(np.int64))
+        truths = rng.random(rows) < chance(centre + slope * (odds - centre))
+        return Rows(chance(odds), truths.astype(np.int64))
 
     return draw
 
@@ -81,6 +81,7 @@ def counted(baseline: Baseline, rows: Rows) -> OutcomeCounts:
     return counts
 
 
-def _chance(odds: Floats) -> Floats:
-    chance: Floats = 1 / (1 + np.exp(-odds))
-    return chance
+def chance(odds: Floats) -> Floats:
+    """Of log odds."""
+    share: Floats = 1 / (1 + np.exp(-odds))
+    return share

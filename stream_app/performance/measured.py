@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from contracts.outcomes import Outcomes, Residuals
 from contracts.performance import Better
 from stream_app.performance.intervals import Interval
 
@@ -34,3 +35,14 @@ class Found(NamedTuple):
     better: Better
     interval: Interval
     spread: Spread | None = None
+
+
+def rows_of(outcomes: Outcomes | Residuals | None) -> tuple[float, float]:
+    """Rows of truth 1 and of truth 0; of a regression all of them as the first.
+
+    >>> rows_of(Outcomes(negatives=(3, 1), positives=(0, 2))), rows_of(None)
+    ((2.0, 4.0), (0.0, 0.0))
+    """
+    if isinstance(outcomes, Outcomes):
+        return float(sum(outcomes.positives)), float(sum(outcomes.negatives))
+    return (0.0 if outcomes is None else float(sum(outcomes.counts))), 0.0

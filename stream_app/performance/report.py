@@ -64,7 +64,10 @@ def report(
         final=final,
         summary=summary(labelled, predictions, metrics, degraded, why_not),
         partitions=dict(partitions or {}),
-        notes=_notes(labelled, predictions, complete, rule),
+        notes=(
+            *_notes(labelled, predictions, complete, rule),
+            *_natural_notes(baseline, (window_end - window_start) / 1000),
+        ),
     )
 
 
@@ -100,3 +103,18 @@ def _notes(labelled: int, predictions: int | None, complete: bool, rule: Perform
     if predictions is not None and labelled > predictions:
         notes.append(f"{labelled - predictions} more labels than predictions that the drift reports counted")
     return tuple(notes)
+
+
+def _natural_notes(baseline: Baseline, window_seconds: float) -> tuple[str, ...]:
+    """Where natural variation was asked for and is not what this window is held against."""
+    natural = baseline.natural
+    if natural is None:
+        return ()
+    if natural.performance_why_not:
+        return (f"natural variation of performance was not learnt: {natural.performance_why_not}",)
+    if baseline.natural_performance and natural.window_seconds != window_seconds:
+        return (
+            f"natural variation was learnt from windows of {natural.window_seconds:g} s, this one has "
+            f"{window_seconds:g} s: what varies from window to window may differ",
+        )
+    return ()

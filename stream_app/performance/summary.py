@@ -50,10 +50,13 @@ def covered(labelled: int, predictions: int | None) -> str:
 
 
 def changed(measured: Measured) -> str:
-    """`AUC fell from .784 [.776-.792] to .725 [.702-.747]`."""
+    """`AUC fell from .784 [.776-.792] to .725 [.702-.747]`, and, where that was learnt, `(natural: .741-.812)`."""
     before = _with_interval(measured.reference, measured.reference_low, measured.reference_high)
     now = _with_interval(measured.value, measured.low, measured.high)
-    return f"{words(measured.name)} {_VERBS[measured.better]} from {before} to {now}"
+    natural = ""
+    if measured.natural_low is not None and measured.natural_high is not None:
+        natural = f" (natural: {number(measured.natural_low)}-{number(measured.natural_high)})"
+    return f"{words(measured.name)} {_VERBS[measured.better]} from {before} to {now}{natural}"
 
 
 def summary(

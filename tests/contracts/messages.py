@@ -32,6 +32,7 @@ from contracts.performance import (
 )
 from contracts.reports import DriftReport, FeatureVerdict, Statistic, decode_report, encode_report, report_id
 from contracts.resent_letters import ResentLetter, decode_resent, encode_resent
+from contracts.variation import BetweenWindows
 from stream_app.alerting.policy_state import Incident, PolicyState, Tracked
 from stream_app.labelling.revised_state import (
     LabelVersion,
@@ -256,6 +257,7 @@ _PLAIN = a_baseline(rows=200)
 BASELINE = msgspec.structs.replace(
     _PLAIN,
     outcomes=Outcomes(negatives=_PLAIN.score.counts, positives=(1,) * _PLAIN.score.bins.size, decided=(1, 2)),
+    natural_performance={"auc": BetweenWindows(between=0.1, error=0.02, shift=-0.3, variance=0.003, windows=61)},
     features=_PLAIN.features
     | {
         "distance": msgspec.structs.replace(
@@ -320,6 +322,8 @@ MESSAGES = (
                     reference_low=0.79,
                     reference_high=0.81,
                     degraded=True,
+                    natural_low=0.74,
+                    natural_high=0.83,
                 ),
                 Measured(name="bias", value=0.01, better="zero"),
             ),

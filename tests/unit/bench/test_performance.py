@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from bench.performance.exactness import exactness
+from bench.performance.natural import NATURES, REFERENCE_WINDOWS, varying
 from bench.performance.payments import worlds
 from bench.performance.quiet import quiet
 from bench.performance.run import PERFORMANCE
@@ -48,8 +49,18 @@ def test_concept_drift_is_seen_by_labels_and_by_nothing_else() -> None:
     assert turned.estimated_auc == pytest.approx(turned.reference_auc, abs=0.02)
 
 
-def test_too_many_false_alarms_are_a_failure() -> None:
+def test_windows_that_differ_by_nature_alarm_before_and_hardly_after_it_was_learnt() -> None:
+    drawn = {(each.nature, each.reference_windows): each for each in varying(1, (500,), 2, 60)}
+    assert set(drawn) == {(nature, number) for nature in NATURES for number in REFERENCE_WINDOWS}
+    large = drawn["large", 60]
+    assert large.sampling > 0.3
+    assert large.learnt < 0.1
+    assert drawn["none", 60].auc_drop == pytest.approx(0.06, abs=0.03)
+
+
+@pytest.mark.parametrize(("alarms", "natural"), [(0.0051, 0.0), (0.0, 0.021)])
+def test_too_many_false_alarms_are_a_failure(alarms: float, natural: float) -> None:
     class Figures:
-        false_alarms = 0.0051
+        false_alarms, natural_alarms = alarms, natural
 
     assert not PERFORMANCE.held(Figures())

@@ -122,6 +122,71 @@ def test_the_score_is_learnt_at_the_times_of_the_rows_that_the_model_was_not_fit
     assert not with_natural_variation(baseline, samples.features, wrong, samples.times, HOUR).score.natural["ks"].varies
 
 
+def labelled(hours: int, effect: float) -> pd.DataFrame:
+    """Hours whose scores rank differently well, with truths; scores are chances on average."""
+    table, rng = hourly_loans(hours), np.random.default_rng(4)
+    slope = np.repeat(1 + effect * rng.normal(size=hours), 220)
+    odds = rng.normal(-1.0, 1.0, len(table))
+    table["score"] = 1 / (1 + np.exp(-odds))
+    table["paid"] = (rng.random(len(table)) < 1 / (1 + np.exp(1.0 - slope * (odds + 1.0)))).astype(int)
+    return table.drop(columns="default", errors="ignore")
+
+
+def taught_labels(file: Path, time: str | None = "at", window: int | None = HOUR) -> tuple[Baseline, Times | None]:
+    read = read_reference(file, None, "score", time, timed=time is not None, label_column="paid")
+    baseline = fit_to_reference(read, "loans", "7", threshold=0.5, code_revision="", seed=0, now=NOW, window=window)
+    return baseline, read.times
+
+
+def test_how_performance_varies_is_learnt_of_the_same_windows_and_said(tmp_path: Path) -> None:
+    baseline, times = taught_labels(written(tmp_path, labelled(30, 0.8)))
+    learnt = baseline.natural_performance
+    assert set(learnt) == {"auc", "average_precision", "log_loss", "calibration_error"}
+    assert {each.windows for each in learnt.values()} == {30}
+    assert learnt["auc"].between > 3 * learnt["auc"].error / 2
+    assert baseline.natural is not None
+    assert (baseline.natural.performance_windows, baseline.natural.performance_why_not) == (30, "")
+    assert Baseline.from_bytes(baseline.to_bytes()) == baseline
+    said = "\n".join(natural_lines(baseline, times))
+    assert "of performance learnt from 30 windows; 60 or more are recommended: AUC ." in said
+
+
+def test_the_order_of_labelled_rows_does_not_matter_to_what_is_learnt(tmp_path: Path) -> None:
+    table = labelled(12, 0.8)
+    (tmp_path / "other").mkdir()
+    one, _ = taught_labels(written(tmp_path, table))
+    other, _ = taught_labels(written(tmp_path / "other", table.sample(frac=1, random_state=1)))
+    assert one.natural_performance == other.natural_performance != {}
+
+
+def test_performance_is_learnt_from_fewer_windows_than_drift_and_below_eight_it_says_how_many(tmp_path: Path) -> None:
+    few, _ = taught_labels(written(tmp_path, labelled(8, 0.8)))
+    assert few.natural is not None
+    assert (few.natural.learnt, few.natural.performance_windows) == (False, 8)
+    assert few.natural_performance["auc"].windows == 8
+    fewer, times = taught_labels(written(tmp_path, labelled(7, 0.8)))
+    assert fewer.natural is not None
+    assert fewer.natural_performance == {}
+    assert "make 7 windows of 100 or more with 10 of either truth, it takes at least 8" in (
+        fewer.natural.performance_why_not
+    )
+    assert f"of performance not learnt: {fewer.natural.performance_why_not}" in "\n".join(natural_lines(fewer, times))
+
+
+def test_without_a_window_nothing_is_learnt_of_performance_and_the_command_says_so(tmp_path: Path) -> None:
+    file = written(tmp_path, labelled(10, 0.8))
+    baseline, _ = taught_labels(file, None, None)
+    assert baseline.natural_performance == {}
+    assert baseline.natural is None
+    command = ["baseline", "--reference", str(file), "--model", "loans", "--version", "7", "--no-publish"]
+    command += ["--score-column", "score", "--label-column", "paid", "--out", str(tmp_path / "baseline.json")]
+    without = CliRunner().invoke(app, command)
+    assert "natural     variation of performance: not learnt, which takes times and --window" in without.output
+    assert (
+        "variation of performance" not in CliRunner().invoke(app, [*command, "--time", "at", "--window", "1h"]).output
+    )
+
+
 def test_memory_does_not_grow_with_the_number_of_features() -> None:
     def peak(features: int) -> int:
         """Bytes while 60 windows of 200 rows are learnt from."""
