@@ -67,10 +67,10 @@ class Watch:
         """From the beginning of the topics to the next retraining, or the next champion: then all is heard anew."""
         events, everything = self._shop.events, [(topic, None) for topic in _TOPICS]
         async with following(events.bootstrap, events.topic_prefix, everything) as topics:
-            before: dict[Topic, list[Message]] = {topic: [] for topic in _TOPICS}
+            before: dict[str, list[Message]] = {topic.name: [] for topic in _TOPICS}
             while not await topics.caught_up():
                 for topic, record in await topics.take(_LOOK_SECONDS):
-                    before[topic] += _read(topic, record)
+                    before[topic.name] += _read(topic, record)
             known = await self._known(before)
             version, looked = known.version, self._shop.tools.seconds()
             while known.version == version:
@@ -89,17 +89,17 @@ class Watch:
                     known = known if marks.champion == version else replace(known, version=marks.champion or "")
         return False
 
-    async def _known(self, before: dict[Topic, list[Message]]) -> Known:
+    async def _known(self, before: dict[str, list[Message]]) -> Known:
         marks = await asyncio.to_thread(self._shop.registered.marks)
         if marks.champion is None:
             raise PromotionError(f"{self._model} has no champion to watch: `python -m training promote VERSION`")
         known = Known(model=self._model, version=marks.champion)
-        for message in before[MODEL_EVENTS]:
+        for message in before[MODEL_EVENTS.name]:
             known = _hear(known, message)
         # the alias is the truth: it may have been moved by hand, or without Kafka
         known = replace(known, version=marks.champion)
         for topic in _TOPICS[1:]:
-            for message in before[topic]:
+            for message in before[topic.name]:
                 known = _hear(known, message)
         return known
 
