@@ -61,7 +61,8 @@ def containers(tmp_path_factory: pytest.TempPathFactory, receiver: tuple[Receive
     finally:
         # shown by pytest when a test failed
         print(running.attempt("logs", "--no-color", "--tail", "60")[1])
-        running.attempt("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        # without their profile the services of one would be left
+        running.attempt("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
 
 
 def test_every_service_is_healthy_and_every_one_shot_has_done_its_work(containers: Containers) -> None:
