@@ -17,8 +17,8 @@ from contracts.variation import LearntNull
 from contracts.window import WindowCounts
 from stream_app.drift.natural import LEARNABLE
 from stream_app.drift.report import report
-from training.baseline import Origin, count_positives, count_references
-from training.columns import feature_frame
+from training.baselines.histograms import Origin, count_positives, count_references
+from training.data.columns import feature_frame
 
 THRESHOLD = 0.5
 HOUR_MS = 3_600_000

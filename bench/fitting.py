@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from demo.datasets.catalogue import dataset_named
 from demo.datasets.write import write
-from training.config import read_config
-from training.registry import Registry
-from training.train import Plan, train
+from training.configuration.config import read_config
+from training.making.train import Plan, train
+from training.registry.store import Registry
 
 CONFIG = Path(__file__).parents[1] / "training.yaml"
 JOBS = 2

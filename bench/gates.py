@@ -20,9 +20,9 @@ from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.offline import dataset_of
 from bench.versions import judged, samples_of, trained
 from contracts.schema import Feature
-from training.config import Checks, Config, EstimatorChoice
-from training.data import Samples
-from training.description import Description
+from training.configuration.config import Checks, Config, EstimatorChoice
+from training.data.description import Description
+from training.data.samples import Samples
 from training.gate import GateReport
 
 ROWS, LEAKED = 12_000, "settled"

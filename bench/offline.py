@@ -25,12 +25,12 @@ from stream_app.alerting.policy import decide
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.report import report
-from training.baseline import Origin
-from training.columns import countable, feature_frame, labels_of
-from training.data import Samples
-from training.fit import Fitted, fit
-from training.pipeline import scores_of
-from training.stopwatch import Stopwatch
+from training.baselines.histograms import Origin
+from training.data.columns import countable, feature_frame, labels_of
+from training.data.samples import Samples
+from training.fitting.fit import Fitted, fit
+from training.fitting.pipeline import scores_of
+from training.fitting.stopwatch import Stopwatch
 
 Order = npt.NDArray[np.intp]
 

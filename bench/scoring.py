@@ -21,10 +21,10 @@ from contracts.compiled import Compiled
 from contracts.compiled_scorer import CompiledScorer
 from contracts.schema import FeatureSchema
 from demo.datasets.catalogue import dataset_named
-from training.columns import feature_frame, labels_of
-from training.export import export
-from training.pipeline import ESTIMATORS, build_pipeline
-from training.poison import rows_of
+from training.compiled.export import export
+from training.compiled.poison import rows_of
+from training.data.columns import feature_frame, labels_of
+from training.fitting.pipeline import ESTIMATORS, build_pipeline
 
 BATCHES = (1, 8, 64, 1_000)
 FITTED_ROWS, QUICK_FITTED_ROWS = 40_000, 5_000

@@ -15,30 +15,30 @@ from sklearn.base import clone
 
 from bench.benchmark import BenchError
 from contracts.baseline import Baseline
-from training.baseline import Origin, count_references
-from training.columns import feature_frame, labels_of
-from training.config import Config
-from training.data import Samples
-from training.description import Description
-from training.evaluate import measure
-from training.evaluated import evaluation_of, held_out
-from training.evaluation import Calibrated
-from training.export import export
-from training.fit import Fitted, fit_to, one_openmp_thread
-from training.folds import cross_validated
+from training.baselines.histograms import Origin, count_references
+from training.baselines.natural import Scored, with_natural_variation
+from training.baselines.outcomes import with_outcomes
+from training.baselines.windows import window_length
+from training.compiled.export import export
+from training.configuration.config import Config
+from training.data.columns import feature_frame, labels_of
+from training.data.description import Description
+from training.data.samples import Samples
+from training.data.times import times_of
+from training.evaluation.measures import measure
+from training.evaluation.record import Calibrated
+from training.fitting.fit import Fitted, fit_to, one_openmp_thread
+from training.fitting.folds import cross_validated
+from training.fitting.pipeline import scores_of
+from training.fitting.stopwatch import Stopwatch
+from training.fitting.thresholds import choose_threshold
+from training.fitting.tune import Tuned, prepare
 from training.gate import GateReport, judge
 from training.gates.evidence import Champion, Evidence
 from training.gates.leak import strongest
 from training.gates.rules import Rules
-from training.natural import Scored, with_natural_variation
-from training.outcomes import with_outcomes
-from training.pipeline import scores_of
-from training.records import Version
-from training.stopwatch import Stopwatch
-from training.thresholds import choose_threshold
-from training.times import times_of
-from training.tune import Tuned, prepare
-from training.windows import window_length
+from training.making.evaluated import evaluation_of, held_out
+from training.registry.records import Version
 
 _MOMENT = datetime.fromtimestamp(0, UTC)
 
@@ -52,7 +52,7 @@ class Trained:
 
     @property
     def model(self) -> Any:
-        """Gives the scores (training.pipeline.scores_of)."""
+        """Gives the scores (training.fitting.pipeline.scores_of)."""
         return self.fitted.pipeline
 
     @property

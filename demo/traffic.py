@@ -9,7 +9,7 @@ import msgspec
 import pandas as pd
 
 from contracts.events import FeatureValue
-from training.description import Description
+from training.data.description import Description
 
 
 class PredictRequest(msgspec.Struct, frozen=True, omit_defaults=True):

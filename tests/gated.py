@@ -14,13 +14,13 @@ from sklearn.metrics import roc_auc_score
 
 from tests.builders import NOON, a_baseline, a_model_version, a_schema, reference_columns
 from tests.registered import reference_frame
-from training.evaluation import EVALUATION_FOLDER, Calibrated, Costs, Evaluation, Part, ScorerSize
+from training.evaluation.held_out import HeldOut
+from training.evaluation.record import EVALUATION_FOLDER, Calibrated, Costs, Evaluation, Part, ScorerSize
 from training.gate import GATES, GateReport, judge
 from training.gates.evidence import Champion, Evidence, Finding
 from training.gates.rules import NoDegradation, Rules
-from training.held_out import HeldOut
-from training.registered import Registered
-from training.registry import Registry
+from training.registry.registered import Registered
+from training.registry.store import Registry
 
 ROWS = 4_000
 FEW = Rules(no_degradation=NoDegradation(resamples=200))

@@ -13,8 +13,8 @@ from contracts.performance import Measured, PerformanceReport, performance_id
 from stream_app.performance.counting import OutcomeCounts
 from tests.alerting import HOUR, window
 from tests.builders import a_baseline
-from training.outcomes import with_outcomes
-from training.score_bins import fit_score_bins
+from training.baselines.outcomes import with_outcomes
+from training.baselines.score_bins import fit_score_bins
 
 BEFORE = {"auc": 0.784, "log_loss": 0.42}
 

@@ -16,7 +16,7 @@ from contracts.model_events import ModelEvent, encode_model_event
 from contracts.rollout import ROLLOUT_TAG, Rollout, decode_rollout
 from contracts.topics import MODEL_EVENTS, PREDICTIONS
 from tests.builders import NOON, an_event, an_event_id
-from training.registered import Registered
+from training.registry.registered import Registered
 
 Scores = Callable[[Any], float]
 

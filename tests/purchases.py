@@ -19,8 +19,8 @@ from contracts.compiled import Compiled
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE
 from contracts.schema import Feature, FeatureSchema
 from tests.builders import a_baseline
-from training.export import export
-from training.poison import rows_of
+from training.compiled.export import export
+from training.compiled.poison import rows_of
 
 NUMBERS, LEVELS = ["amount", "age", "member"], ["shop", "country"]
 SCHEMA = FeatureSchema(

@@ -14,7 +14,7 @@ from api.models.store import ModelStore
 from contracts.model_files import COMPILED_FILE, FRAME_DTYPES
 from contracts.schema import FeatureSchema
 from tests.builders import a_model_version, a_schema, reference_columns
-from training.export import export
+from training.compiled.export import export
 
 
 def a_compiled_version(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from training.configuration.yaml_text import read_yaml
 from training.errors import ConfigError
 from training.retraining.policy import Rules
 from training.rollout.policy import Limits, Steps
-from training.yaml_text import read_yaml
 
 USUAL = Path("loop.yaml")
 

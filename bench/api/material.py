@@ -14,8 +14,8 @@ from bench.benchmark import BenchError
 from demo.datasets.catalogue import dataset_named
 from demo.datasets.write import write
 from demo.stack.processes import ServiceProcess
-from training.columns import feature_frame
-from training.poison import rows_of
+from training.compiled.poison import rows_of
+from training.data.columns import feature_frame
 
 MODEL = "payments"
 ROWS = 5_000

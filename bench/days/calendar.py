@@ -23,12 +23,12 @@ from stream_app.drift.learning import with_learnt_nulls
 from stream_app.drift.report import report
 from stream_app.drift.rest import rest_of, seen_by
 from stream_app.drift.rule import DecisionRule
-from training.baseline import Origin
-from training.columns import countable, feature_frame, labels_of
-from training.data import Samples
-from training.fit import Fitted, fit
-from training.pipeline import scores_of
-from training.stopwatch import Stopwatch
+from training.baselines.histograms import Origin
+from training.data.columns import countable, feature_frame, labels_of
+from training.data.samples import Samples
+from training.fitting.fit import Fitted, fit
+from training.fitting.pipeline import scores_of
+from training.fitting.stopwatch import Stopwatch
 
 ZONE = "America/New_York"
 """Whose midnight ends a day: the airports are New York's."""

@@ -12,10 +12,10 @@ from bench.detection.reference import frame_of
 from bench.detection.windows import Windows
 from contracts.baseline import Baseline
 from contracts.window import WindowCounts
-from training.baseline import Origin, count_positives, count_references
-from training.columns import feature_frame
-from training.natural import Scored, with_natural_variation
-from training.times import Times
+from training.baselines.histograms import Origin, count_positives, count_references
+from training.baselines.natural import Scored, with_natural_variation
+from training.data.columns import feature_frame
+from training.data.times import Times
 
 WINDOWS = 60
 """What the docs recommend."""

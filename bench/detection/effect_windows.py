@@ -22,8 +22,8 @@ from contracts.findings import ScoreChange
 from contracts.model_files import FRAME_DTYPES
 from contracts.reports import FeatureVerdict
 from stream_app.drift.effect import is_harmless
-from training.columns import feature_frame
-from training.pipeline import scores_of
+from training.data.columns import feature_frame
+from training.fitting.pipeline import scores_of
 
 WINDOW_ROWS = 9_600
 _SWAPPED = (0.33, 1.0)
@@ -88,7 +88,7 @@ class EffectWindows:
             feature = self._schema.monitored[place]
             columns[place] = drifted
             frame[feature.name] = pd.Series(drifted, dtype=FRAME_DTYPES[feature.kind])
-        with threadpool_limits(limits=1, user_api="openmp"):  # see training.fit
+        with threadpool_limits(limits=1, user_api="openmp"):  # see training.fitting.fit
             scores = scores_of(self._model.fitted.pipeline, frame)
         verdicts = self._verdicts(Rows(tuple(columns), scores), injection.features)
         if not verdicts:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from bench.detection.features import FEATURES, SCHEMA, SCORE, THRESHOLD, Column, Numbers
 from contracts.baseline import Baseline
-from training.baseline import Origin, count_positives, count_references
-from training.columns import feature_frame
+from training.baselines.histograms import Origin, count_positives, count_references
+from training.data.columns import feature_frame
 
 REFERENCE_ROWS = 100_000
 SAMPLE_ROWS = 20_000

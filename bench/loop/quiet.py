@@ -28,9 +28,9 @@ from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.performance.counting import OutcomeCounts
 from stream_app.performance.report import report as performance_report
-from training.columns import Labels, labels_of
-from training.evaluate import Scores
-from training.fit import Fitted
+from training.data.columns import Labels, labels_of
+from training.evaluation.measures import Scores
+from training.fitting.fit import Fitted
 from training.retraining.known import Known, hear_alert, hear_performance
 from training.retraining.policy import Rules, decide
 

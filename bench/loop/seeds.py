@@ -13,9 +13,9 @@ from sklearn.metrics import roc_auc_score
 from bench.versions import Trained, judged, samples_of, trained
 from contracts.times import moment
 from demo.datasets.dataset import Dataset, SecondAct
-from training.columns import feature_frame
-from training.config import Config, Split
-from training.pipeline import scores_of
+from training.configuration.config import Config, Split
+from training.data.columns import feature_frame
+from training.fitting.pipeline import scores_of
 
 WINDOW = "1h"
 CONFIG = Config(model="loop", data=".", split=Split(validation=0.1, test=0.1), folds=3, jobs=1, window=WINDOW)

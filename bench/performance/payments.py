@@ -15,8 +15,8 @@ from demo.datasets.payments import Payments, World, payments
 from stream_app.performance.counting import OutcomeCounts
 from stream_app.performance.estimate import estimated
 from stream_app.performance.report import report
-from training.columns import labels_of
-from training.outcomes import with_outcomes
+from training.baselines.outcomes import with_outcomes
+from training.data.columns import labels_of
 
 WORLDS: dict[str, World] = {
     "as the reference": World(),

@@ -13,8 +13,8 @@ import pandas as pd
 from contracts.baseline import Baseline
 from contracts.schema import Feature, FeatureSchema
 from stream_app.performance.counting import OutcomeCounts
-from training.baseline import Origin, count_positives, count_references
-from training.outcomes import with_outcomes
+from training.baselines.histograms import Origin, count_positives, count_references
+from training.baselines.outcomes import with_outcomes
 
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator

@@ -23,8 +23,8 @@ from stream_app import admin
 from stream_app.errors import StreamError
 from stream_app.settings import StreamSettings
 from training.errors import TrainingError
-from training.registered import Registered
-from training.registry import Registry
+from training.registry.registered import Registered
+from training.registry.store import Registry
 
 RATE, SECONDS, QUICK_SECONDS = 500.0, 10.0, 4.0
 SWITCHES, QUICK_SWITCHES = 20, 6

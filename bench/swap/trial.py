@@ -29,8 +29,8 @@ from contracts.topics import MODEL_EVENTS, PREDICTIONS
 from demo.stack.kafka import KafkaServer
 from demo.stack.processes import ServiceProcess
 from stream_app import present
-from training.registered import Registered
-from training.registry import Registry
+from training.registry.registered import Registered
+from training.registry.store import Registry
 
 _READY_SECONDS, _POLL_SECONDS = 300.0, 0.05
 _SOURCE = "/tidemark/bench"

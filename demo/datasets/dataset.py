@@ -12,7 +12,7 @@ from typing import Protocol
 import pandas as pd
 
 from contracts.findings import CauseKind
-from training.description import Description
+from training.data.description import Description
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pandas as pd
 from contracts.schema import Feature
 from demo.datasets.dataset import Episode, SecondAct, TrueCause
 from demo.drift import Drift, inject
-from training.description import Description
+from training.data.description import Description
 
 Column = npt.NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from demo.datasets.dataset import Dataset
-from training.description import FILE_NAME
+from training.data.description import FILE_NAME
 
 
 def write(dataset: Dataset, directory: Path, seed: int) -> Path:

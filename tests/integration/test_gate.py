@@ -16,8 +16,8 @@ from tests.gated import a_candidate, registered_at
 from tests.servers.verbs import Broker
 from training.__main__ import app
 from training.gate import GATES, decode_gate_report
-from training.gate_files import GATE_TAG, JSON_FILE, MARKDOWN_FILE, OVERRIDE_TAG
-from training.model_events import ModelEvents
+from training.reports.gate_files import GATE_TAG, JSON_FILE, MARKDOWN_FILE, OVERRIDE_TAG
+from training.topics.model_events import ModelEvents
 
 Run = Callable[..., Result]
 

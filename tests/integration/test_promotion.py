@@ -29,12 +29,12 @@ from tests.gated import a_candidate, registered_at
 from tests.servers.verbs import Broker
 from training.__main__ import app
 from training.errors import PromotionError, PublishError, RegistryError
-from training.history import history_lines
-from training.model_events import ModelEvents
-from training.promoting import promote, roll_back
-from training.promotion import FORMER_TAG, Promotion
-from training.promotion_change import Change, Changed, Tools
-from training.registered import Registered
+from training.promotion.change import Change, Changed, Tools
+from training.promotion.history import history_lines
+from training.promotion.moving import FORMER_TAG, Promotion
+from training.promotion.promoting import promote, roll_back
+from training.registry.registered import Registered
+from training.topics.model_events import ModelEvents
 
 _REPOSITORY = Path(__file__).parents[2]
 TOOLS = Tools(lambda: datetime.now(UTC), time.monotonic, lambda: str(uuid.uuid4()))
@@ -230,9 +230,9 @@ _DIES = """
 import os, signal, sys, time, uuid
 from datetime import UTC, datetime
 from tests.gated import registered_at
-from training.model_events import ModelEvents
-from training.promotion import Promotion
-from training.promotion_change import Change, Tools
+from training.topics.model_events import ModelEvents
+from training.promotion.moving import Promotion
+from training.promotion.change import Change, Tools
 
 uri, bootstrap, prefix, when = sys.argv[1:]
 ids = []

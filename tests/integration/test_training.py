@@ -25,13 +25,13 @@ from contracts.model_files import BASELINE_FILE
 from contracts.topics import BASELINES
 from demo.datasets.payments import DESCRIPTION, payments
 from tests.servers.verbs import Broker
-from training.description import FILE_NAME
+from training.compiled.poison import rows_of
+from training.data.description import FILE_NAME
 from training.errors import PublishError, RegistryError
-from training.pipeline import scores_of
-from training.poison import rows_of
-from training.publish import Publisher
-from training.registry import Registry
-from training.train import Plan, Trained, train
+from training.fitting.pipeline import scores_of
+from training.making.train import Plan, Trained, train
+from training.registry.store import Registry
+from training.topics.baselines import Publisher
 
 _REPOSITORY = Path(__file__).parents[2]
 

@@ -18,7 +18,7 @@ from contracts.topics import LABELS, PREDICTIONS
 from tests.builders import NOON, a_schema, reference_columns
 from tests.servers.verbs import Broker
 from training.collecting.collect import Wish, collect
-from training.data import load
+from training.data.samples import load
 from training.errors import CollectError, PublishError
 
 ROWS = 400

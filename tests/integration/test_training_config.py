@@ -18,20 +18,20 @@ from contracts.model_files import BASELINE_FILE
 from contracts.topics import BASELINES, MODEL_EVENTS
 from demo.datasets.payments import DESCRIPTION, payments
 from tests.servers.verbs import Broker
-from training.asked import asked_by_config
-from training.config import Search, Span
-from training.description import FILE_NAME
-from training.evaluation import EVALUATION_FILE, TEST_FILE, Evaluation
-from training.held_out import HeldOut
-from training.model_events import ModelEvents
-from training.pipeline import build_pipeline, scores_of
-from training.poison import rows_of
-from training.publish import Publisher
-from training.records import Version
-from training.registered import CHALLENGER, Registered
-from training.registry import Registry
-from training.search import search
-from training.train import Trained, train
+from training.compiled.poison import rows_of
+from training.configuration.config import Search, Span
+from training.data.description import FILE_NAME
+from training.evaluation.held_out import HeldOut
+from training.evaluation.record import EVALUATION_FILE, TEST_FILE, Evaluation
+from training.fitting.pipeline import build_pipeline, scores_of
+from training.fitting.search import search
+from training.making.asked import asked_by_config
+from training.making.train import Trained, train
+from training.registry.records import Version
+from training.registry.registered import CHALLENGER, Registered
+from training.registry.store import Registry
+from training.topics.baselines import Publisher
+from training.topics.model_events import ModelEvents
 
 CONFIG = """
 model: payments

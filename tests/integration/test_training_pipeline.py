@@ -22,11 +22,11 @@ from typer.testing import CliRunner, Result
 from contracts.model_files import BASELINE_FILE
 from tests.unit.training.rows import described, some_loans
 from training.__main__ import app
-from training.card_files import CARD_FILE, evaluation_in
-from training.evaluation import EVALUATION_FOLDER
-from training.recorded import SOURCE_TAG
-from training.registered import Registered
-from training.registry import Registry
+from training.evaluation.record import EVALUATION_FOLDER
+from training.making.recorded import SOURCE_TAG
+from training.registry.registered import Registered
+from training.registry.store import Registry
+from training.reports.card_files import CARD_FILE, evaluation_in
 
 ROOT = Path(__file__).parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

@@ -20,13 +20,13 @@ from tests.played_api import answering
 from tests.servers.verbs import Broker
 from tests.waiting import eventually
 from training.errors import PromotionError
-from training.gate_run import Wish, run_gates
-from training.model_events import ModelEvents
-from training.promoting import promote
-from training.promotion_change import Tools
-from training.registered import Registered
+from training.promotion.change import Tools
+from training.promotion.promoting import promote
+from training.registry.registered import Registered
+from training.reports.gate_run import Wish, run_gates
 from training.rollout.drive import Drive, Wishes
 from training.rollout.policy import Limits, Steps
+from training.topics.model_events import ModelEvents
 
 STEPS = Steps(shadow_seconds=0.5, shadow_events=120, shares=(20, 100), seconds=0.5, events=120, give_up_seconds=60)
 TOOLS = Tools(lambda: datetime.now(UTC), time.monotonic, lambda: str(uuid.uuid4()))

@@ -27,7 +27,7 @@ from tests.played_api import answering
 from tests.registered import reference_frame
 from tests.servers.verbs import Broker
 from tests.waiting import eventually
-from training.model_events import ModelEvents
+from training.topics.model_events import ModelEvents
 
 ROWS = 1_500
 HOUR = timedelta(hours=1)

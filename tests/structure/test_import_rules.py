@@ -21,6 +21,7 @@ BREAKS = {
     "mlflow": ("api/settings.py", "import mlflow"),
     "stream-layers": ("stream_app/settings.py", "import stream_app.app"),
     "api-layers": ("api/settings.py", "import api.main"),
+    "training-layers": ("training/settings.py", "import training.loop"),
     "outermost": ("training/settings.py", "import demo"),
     "cycles": ("contracts/errors.py", "import contracts.alerts"),
 }

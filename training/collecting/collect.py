@@ -20,12 +20,12 @@ from contracts.labels import decode_label
 from contracts.schema import FeatureSchema
 from contracts.topics import LABELS, PREDICTIONS
 from training.collecting.joined import ENTITY, EVENT_TIME, TRUTH, Joined, Tally, column
-from training.data import load
-from training.description import FILE_NAME, Description, read_description
+from training.data.description import FILE_NAME, Description, read_description
+from training.data.samples import load
+from training.data.span import Span
+from training.data.tables import read_table
 from training.errors import CollectError, DataError
-from training.following import following
-from training.span import Span
-from training.tables import read_table
+from training.topics.following import following
 
 ROWS, SUMMARY = "rows.parquet", "collected.json"
 _WAIT_SECONDS = 0.5
@@ -44,7 +44,7 @@ class Wish:
 
 
 class Collected(msgspec.Struct, frozen=True):
-    """What was collected; `collected.json`. digest: of the data set as training reads it (training.data.Samples).
+    """What was collected; `collected.json`. digest: of the data set as training reads it (training.data.samples).
 
     first, last: event times of the collected rows; None without any. rows: of the data set, base_rows of them old.
     unreadable: records that are no events or labels, which stage 1 has in dead-letters.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from contracts.events import PredictionEvent
 from contracts.labels import Label
 from contracts.schema import FeatureSchema
-from training.span import Span
+from training.data.span import Span
 
 PREDICTION_ID, EVENT_TIME, ENTITY, VERSION, SCORE, TRUTH = (
     "prediction_id",

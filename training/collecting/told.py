@@ -6,7 +6,7 @@ from datetime import datetime
 
 from contracts.model_events import ModelEvent
 from training.collecting.collect import Collected
-from training.span import Span
+from training.data.span import Span
 
 
 def collected_event(

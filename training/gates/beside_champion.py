@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contracts.reports import FeatureVerdict
 from contracts.window import WindowCounts
 from stream_app.drift.report import compare
-from training.columns import countable
+from training.data.columns import countable
 from training.gates.evidence import NO_CHAMPION, Champion, Evidence, Verdict, failed, verdict
 from training.gates.resampling import resampled
 from training.gates.rules import Rules

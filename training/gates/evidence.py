@@ -1,4 +1,4 @@
-"""What gates look at, and what one of them finds. Values only: who fetched them is training/gate_run.py."""
+"""What gates look at, and what one of them finds. Values only: who fetched them is training/reports/gate_run.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import msgspec
 import pandas as pd
 
 from contracts.baseline import Baseline
-from training.evaluate import Labels, Scores
-from training.evaluation import Evaluation
+from training.evaluation.measures import Labels, Scores
+from training.evaluation.record import Evaluation
 
 Status = Literal["passed", "failed", "overridden"]
 

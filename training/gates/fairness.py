@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from training.evaluate import Labels, Scores
+from training.evaluation.measures import Labels, Scores
 from training.gates.evidence import Evidence, Verdict, failed, passed, verdict
 from training.gates.rules import Fairness, Rules
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from training.evaluate import Labels
+from training.evaluation.measures import Labels
 from training.gates.evidence import Champion, Evidence, Verdict, verdict
 from training.gates.rules import Rules
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluate import Labels, Scores
+from training.evaluation.measures import Labels, Scores
 
 Floats = npt.NDArray[np.float64]
 

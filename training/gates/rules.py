@@ -7,8 +7,8 @@ from typing import Annotated
 
 import msgspec
 
+from training.configuration.yaml_text import read_yaml
 from training.errors import SettingsError
-from training.yaml_text import read_yaml
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Auc = Annotated[float, msgspec.Meta(ge=0.5, le=1)]

@@ -22,7 +22,7 @@ from contracts.alerts import AlertFeature, DriftAlert
 from contracts.model_events import ModelEvent
 from contracts.performance import PerformanceReport
 from contracts.reports import DriftReport
-from training.span import Span
+from training.data.span import Span
 
 REPAIRED_WINDOWS = 3
 """Compared windows in a row that do not show broken data; one alone may lack it by chance. As STREAM_RESOLVE_AFTER."""

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from contracts.performance import PerformanceReport
+from training.data.span import Span
 from training.retraining.known import Known
-from training.span import Span
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]

@@ -17,8 +17,8 @@ from typing import Literal
 
 import msgspec
 
+from training.data.span import Span
 from training.errors import TrainingError
-from training.span import Span
 
 FILE, DATA, LOCK = "work.json", "data", "lock"
 

@@ -18,11 +18,11 @@ from contracts.performance import PerformanceReport, decode_performance
 from contracts.reports import DriftReport, decode_report
 from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE, Topic
 from training.errors import PromotionError, PublishError, RegistryError
-from training.following import following
 from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance, hear_report
 from training.retraining.policy import Decision, Rules, decide
 from training.retraining.shelf import Outcome
 from training.retraining.work import Workshop, go_on, new_work
+from training.topics.following import following
 
 _LOOK_SECONDS = 0.5
 _MARKS_SECONDS = 15.0

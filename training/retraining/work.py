@@ -18,22 +18,22 @@ import msgspec
 from contracts.errors import ContractError
 from contracts.model_events import ModelEvent, ModelEventKind
 from contracts.rollout import ROLLOUT_TAG, decode_rollout
-from training.asked import asked_by_config
 from training.collecting.collect import Wish, collect
 from training.collecting.told import collected_event, span_text
+from training.data.span import Span
 from training.errors import PromotionError, PublishError, RegistryError, TrainingError
-from training.gate_run import Wish as GateWish
-from training.gate_run import run_gates
-from training.gate_words import summary
 from training.gates.rules import Rules as GateRules
-from training.model_events import ModelEvents
-from training.promotion_change import Details, Tools
-from training.publish import Publisher
-from training.registered import CHALLENGER, Registered
+from training.making.asked import asked_by_config
+from training.making.train import Plan, train
+from training.promotion.change import Details, Tools
+from training.registry.registered import CHALLENGER, Registered
+from training.reports.gate_run import Wish as GateWish
+from training.reports.gate_run import run_gates
+from training.reports.gate_words import summary
 from training.retraining.shelf import Outcome, Shelf, Work
 from training.rollout.drive import Drive, Wishes
-from training.span import Span
-from training.train import Plan, train
+from training.topics.baselines import Publisher
+from training.topics.model_events import ModelEvents
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -21,15 +21,15 @@ from contracts.rollout import ROLLOUT_TAG, Rollout, decode_rollout, encode_rollo
 from contracts.times import milliseconds
 from contracts.topics import MODEL_EVENTS, PERFORMANCE, PREDICTIONS, Topic
 from training.errors import PromotionError, PublishError, RegistryError
-from training.following import following
-from training.gate_files import kept_report
-from training.model_events import ModelEvents
-from training.promoting import promote
-from training.promotion_change import Details, Tools
-from training.promotion_gate import objection
-from training.registered import Registered
+from training.promotion.change import Details, Tools
+from training.promotion.objection import objection
+from training.promotion.promoting import promote
+from training.registry.registered import Registered
+from training.reports.gate_files import kept_report
 from training.rollout.policy import Limits, Move, Steps, decide
 from training.rollout.watched import Watched
+from training.topics.following import following
+from training.topics.model_events import ModelEvents
 
 _LOOK_SECONDS = 0.5
 _MARKS_SECONDS = 2.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from training.config import Checks
-from training.data import Samples
+from training.configuration.config import Checks
+from training.data.samples import Samples
+from training.data.splits import Parts
 from training.errors import DataError
-from training.splits import Parts
 from training.validation.frame_schema import schema_findings
 from training.validation.leakage import leakage_findings
 from training.validation.repeats import duplicate_findings, overlap_findings

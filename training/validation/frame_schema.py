@@ -8,7 +8,7 @@ import pandas as pd
 
 from contracts.model_files import FRAME_DTYPES
 from contracts.schema import Feature, FeatureSchema
-from training.config import Checks
+from training.configuration.config import Checks
 from training.errors import ConfigError
 from training.validation.finding import Finding
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from contracts.schema import FeatureSchema
-from training.columns import Labels
+from training.data.columns import Labels
 from training.validation.finding import Finding
 
 _UNSEEN_WEIGHT = 1.0

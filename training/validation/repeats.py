@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from training.columns import Labels
+from training.data.columns import Labels
 from training.validation.finding import Finding
 
 _WORTH_SAYING = 0.01

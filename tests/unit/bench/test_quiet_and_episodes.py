@@ -12,7 +12,7 @@ from bench.offline import OfflineModel, pages
 from contracts.schema import Feature
 from demo.datasets.dataset import Episode
 from demo.scenario import Plan
-from training.description import Description
+from training.data.description import Description
 
 PLAN = Plan(rows_per_window=250, quiet_windows=4, episode_windows=3)
 

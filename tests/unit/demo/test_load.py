@@ -14,7 +14,7 @@ from contracts.schema import Feature
 from demo.load import Tally, send
 from demo.traffic import bodies
 from tests.builders import NOON
-from training.description import Description
+from training.data.description import Description
 
 Serve = Callable[[Callable[[bytes], web.Response]], Awaitable[str]]
 

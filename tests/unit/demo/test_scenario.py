@@ -10,7 +10,7 @@ import pytest
 from contracts.schema import Feature
 from demo.datasets.dataset import Episode
 from demo.scenario import Plan, event_times, plot, start_before
-from training.description import Description
+from training.data.description import Description
 
 NOW = datetime(2026, 5, 4, 12, 34, 56, tzinfo=UTC)
 

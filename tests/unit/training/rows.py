@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.schema import Feature
-from training.description import FILE_NAME, Description
+from training.data.description import FILE_NAME, Description
 
 DESCRIPTION = Description(
     name="loans",

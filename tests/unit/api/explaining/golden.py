@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from api.explaining.columns import owners
 from contracts.compiled import Sample
 from tests.purchases import KINDS, ROWS, SCHEMA, compiled, fitted, purchases
-from training.export import frame_of
+from training.compiled.export import frame_of
 
 GOLDEN = Path(__file__).with_name("golden.json")
 

@@ -23,7 +23,7 @@ from contracts.schema import Feature, FeatureSchema
 from tests.builders import NOON, NOON_MS, a_baseline, a_fitted_pipeline, reference_columns
 from tests.compiled import a_compiled
 from tests.serving import FUTURE, a_served, an_outbox
-from training.export import export
+from training.compiled.export import export
 
 SCHEMA = FeatureSchema((Feature("distance", "numeric"), Feature("seats", "numeric"), Feature("carrier", "categorical")))
 PIPELINE = a_fitted_pipeline(SCHEMA)

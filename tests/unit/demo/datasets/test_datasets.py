@@ -10,7 +10,7 @@ from demo.datasets.dataset import Dataset
 from demo.datasets.flights import LATE_MINUTES, Flights
 from demo.datasets.payments import World, payments
 from demo.datasets.write import write
-from training.description import read_description
+from training.data.description import read_description
 
 every_dataset = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.description.name)
 

@@ -17,8 +17,8 @@ from contracts.outcomes import Costs, Outcomes
 from stream_app.performance.measures import Measures, measures
 from tests.builders import a_baseline
 from tests.performance import Rows, a_judged_baseline, chances, counted
-from training.evaluate import evaluate
-from training.outcomes import with_outcomes, with_residuals
+from training.baselines.outcomes import with_outcomes, with_residuals
+from training.evaluation.measures import evaluate
 
 Draw = Callable[[int, int], Rows]
 

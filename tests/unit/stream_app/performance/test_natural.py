@@ -24,7 +24,7 @@ from stream_app.performance.natural import centre_of, law, natural_p, natural_ra
 from stream_app.performance.report import report
 from tests.builders import NOON_MS, a_baseline
 from tests.performance import Rows, a_judged_baseline, chances, counted
-from training.outcomes import with_residuals
+from training.baselines.outcomes import with_residuals
 
 DAY_MS = 86_400_000
 ROWS = 1_000

@@ -14,7 +14,7 @@ from contracts.performance import PerformanceReport, decode_performance, encode_
 from stream_app.performance.report import report
 from tests.builders import NOON_MS, a_baseline
 from tests.performance import Rows, a_judged_baseline, chances, counted
-from training.outcomes import with_outcomes, with_residuals
+from training.baselines.outcomes import with_outcomes, with_residuals
 
 HOUR_MS = 3_600_000
 BASELINE = a_judged_baseline(*chances(20_000, 0))

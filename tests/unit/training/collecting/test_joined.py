@@ -11,7 +11,7 @@ from contracts.labels import Label
 from contracts.schema import Feature, FeatureSchema
 from tests.builders import NOON, a_schema
 from training.collecting.joined import Joined, column
-from training.span import Span
+from training.data.span import Span
 
 HOUR = timedelta(hours=1)
 SCHEMA = a_schema()

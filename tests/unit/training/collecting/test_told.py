@@ -8,7 +8,7 @@ from contracts.model_events import decode_model_event, encode_model_event
 from tests.builders import NOON
 from training.collecting.collect import Collected
 from training.collecting.told import collected_event
-from training.span import Span
+from training.data.span import Span
 
 HOUR = timedelta(hours=1)
 FOUND = Collected(

@@ -14,10 +14,10 @@ from contracts.schema import Feature, FeatureSchema
 from tests.builders import NOON, a_baseline, a_schema
 from tests.gated import FEW, blurred, evidence, found, report_of, with_evaluation
 from training.errors import GateError
-from training.evaluation import ScorerSize
+from training.evaluation.record import ScorerSize
 from training.gate import GATES, Override, decode_gate_report, encode_gate_report, judge
-from training.gate_words import gate_lines, gate_markdown
 from training.gates.rules import Fairness, Floor, NoDegradation, Rules, TrainingData
+from training.reports.gate_words import gate_lines, gate_markdown
 
 
 def test_an_honest_challenger_passes_every_gate_and_the_report_says_so() -> None:

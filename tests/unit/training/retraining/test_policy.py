@@ -14,9 +14,9 @@ from contracts.model_events import ModelEvent
 from contracts.performance import PerformanceReport, performance_id
 from contracts.reports import DriftReport, FeatureVerdict, report_id
 from tests.builders import NOON
+from training.data.span import Span
 from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance, hear_report
 from training.retraining.policy import Rules, decide
-from training.span import Span
 
 HOUR = timedelta(hours=1)
 RULES = Rules(minimum_labelled=1000)

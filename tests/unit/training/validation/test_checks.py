@@ -11,10 +11,10 @@ import pytest
 
 from contracts.schema import Feature, FeatureSchema
 from tests.unit.training.rows import DESCRIPTION, described, some_loans
-from training.config import Bounds, Checks
-from training.data import Samples, load
+from training.configuration.config import Bounds, Checks
+from training.data.samples import Samples, load
+from training.data.splits import Parts, stratified
 from training.errors import ConfigError, DataError
-from training.splits import Parts, stratified
 from training.validation.checks import validate
 from training.validation.frame_schema import schema_findings
 from training.validation.leakage import single_feature_auc

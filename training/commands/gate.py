@@ -1,0 +1,67 @@
+"""`python -m training gate`: its options, and what it prints."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody
+from training.settings import read_settings
+
+RULES_FILE = Path("gates.yaml")
+Version = Annotated[
+    str, typer.Argument(help="Its number in MLflow, or an alias such as challenger.", metavar="VERSION")
+]
+Model = Annotated[str | None, typer.Option(help="Name of the model; needed where the registry has several.")]
+By = Annotated[str | None, typer.Option(help="Who does this, for the record. Default: user@host.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the command line this command."""
+
+    @app.command()
+    def gate(
+        version: Version,
+        model: Model = None,
+        rules: Annotated[
+            Path | None, typer.Option(help="Thresholds (YAML). Default: gates.yaml here, else the built-in ones.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+        out: Annotated[Path | None, typer.Option(help="Also write report.json and report.md to this folder.")] = None,
+        override: Annotated[
+            list[str] | None, typer.Option(help="Let this gate not stop the version; may be repeated.", metavar="GATE")
+        ] = None,
+        reason: Annotated[str, typer.Option(help="Why, with --override; kept for ever.")] = "",
+        by: By = None,
+    ) -> None:
+        """Ask whether a version may become the champion: it passes every gate (status 0) or not (status 1).
+
+        The report is kept with the version in MLflow; promote goes by it.
+        """
+        with one_line_errors():
+            from training.reports.gate_out import check_out, write_out
+            from training.reports.gate_rules import rules_from
+            from training.reports.gate_run import Wish, run_gates
+            from training.reports.gate_words import gate_lines
+
+            check_out(out)
+            settings = read_settings()
+            wish = Wish(version, rules_from(rules, RULES_FILE), by or somebody(), tuple(override or ()), reason)
+            events = model_events_of(settings)
+            report = run_gates(
+                registered_of(settings, model), events, wish, now=datetime.now(UTC), event_id=str(uuid.uuid4())
+            )
+            written = write_out(out, report)
+            if as_json:
+                from training.gate import encode_gate_report
+
+                typer.echo(encode_gate_report(report).decode())
+            else:
+                said = "" if events is not None else " (no event: TRAINING_BOOTSTRAP is not set)"
+                say([*gate_lines(report), f"report kept with the version in {settings.tracking_uri}{said}", *written])
+        if not report.may_go_on:
+            raise typer.Exit(1)

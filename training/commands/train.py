@@ -1,0 +1,101 @@
+"""`python -m training train`: its options, and what it prints."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from training.commands.options import Threshold, Window, check_threshold
+from training.commands.shell import model_events_of, one_line_errors, publisher_of, registry_of, say, somebody
+from training.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from training.making.train import Plan, Trained
+
+Config = Annotated[
+    Path | None,
+    typer.Option(help="A training.yaml: checks of the data, search, calibration, and an evaluation of the version."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder that holds a dataset.toml, or the path of one. With --config: instead of its data."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Name of the model in the registry, and in its events. With --config: instead of its model."),
+]
+Seed = Annotated[
+    int | None, typer.Option(help="The same seed, data and code give the same model. Default: 0.", min=0, max=2**32 - 1)
+]
+Estimator = Annotated[str | None, typer.Option(help="hgb (boosted trees), logistic or forest. Default: hgb.")]
+Alias = Annotated[
+    str | None,
+    typer.Option(
+        help="What the new version becomes; the api serves the champion. Default: champion; with --config: its alias."
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the command line this command."""
+
+    @app.command()
+    def train(
+        config: Config = None,
+        data: Data = None,
+        model: Model = None,
+        seed: Seed = None,
+        estimator: Estimator = None,
+        threshold: Threshold = None,
+        alias: Alias = None,
+        window: Window = None,
+        out: Annotated[Path | None, typer.Option(help="Also write the new version's number to this file.")] = None,
+    ) -> None:
+        """Fit a model to described data, register it in MLflow with its baseline, and publish the baseline.
+
+        With --config as the file says; --data, --model, --seed and --alias go before it. Without: fitted to three
+        quarters of the rows, and without --threshold decided where F1 is best on the rest.
+        """
+        with one_line_errors():
+            # Imported here: --help need not wait for scikit-learn.
+            from training.commands.file_out import write_file
+            from training.making.asked import asked, asked_by_config
+            from training.making.revision import code_revision
+
+            check_threshold(threshold, most=1.0)
+            settings = read_settings()
+            revision, now = code_revision(settings.code_revision, Path(__file__).parent), datetime.now(UTC)
+            if config is None:
+                plan = asked(data, model, estimator, seed, threshold, alias, window, revision, now)
+            else:
+                inside = {"--estimator": estimator, "--threshold": threshold, "--window": window}
+                plan = asked_by_config(config, data, model, seed, alias, inside, revision, now)
+            trained = _run(plan, settings)
+            if out is not None:
+                say([write_file(out, trained.version.version.encode())])
+
+
+def _run(plan: Plan, settings: Settings) -> Trained:
+    from rich.console import Console
+
+    from training.commands.narrate import trained_lines
+    from training.commands.progress import following
+    from training.commands.remarks import column_lines, score_lines, window_lines
+    from training.making.train import train as run
+
+    publisher = publisher_of(settings)
+    if plan.config is None:
+        trained = run(plan, registry_of(settings), publisher)
+    else:
+        with following(Console()) as audience:
+            steps = model_events_of(settings)
+            trained = run(plan, registry_of(settings), publisher, audience, steps, somebody())
+    where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
+    say(trained_lines(trained, plan, settings.tracking_uri, where))
+    samples, time = trained.samples, trained.samples.description.time
+    say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
+    say(window_lines([] if time is None else [time], plan.window))
+    return trained

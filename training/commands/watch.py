@@ -1,0 +1,133 @@
+"""`python -m training watch` and `retrain`: their options, and what they print."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from training.commands.gate import RULES_FILE, By, Model
+from training.commands.shell import (
+    model_events_of,
+    one_line_errors,
+    publisher_of,
+    registered_of,
+    say,
+    somebody,
+    tools,
+)
+from training.errors import SettingsError
+from training.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from training.loop import Loop
+    from training.retraining.work import Workshop
+
+NOT_PROMOTED_STATUS = 1
+
+Config = Annotated[Path, typer.Option(help="The training.yaml to train by; its data gives way to what is collected.")]
+LoopFile = Annotated[
+    Path | None, typer.Option("--loop", help="When and how (YAML). Default: loop.yaml here, else the built-in one.")
+]
+Gates = Annotated[Path | None, typer.Option(help="Thresholds. Default: gates.yaml here, else the built-in ones.")]
+Base = Annotated[Path | None, typer.Option(help="A data set whose rows come before what is collected.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the command line these commands."""
+
+    @app.command()
+    def watch(
+        config: Config = Path("training.yaml"),
+        model: Model = None,
+        loop: LoopFile = None,
+        gates: Gates = None,
+        base: Base = None,
+        once: Annotated[bool, typer.Option("--once", help="End after the first retraining, however it ended.")] = False,
+        by: By = None,
+    ) -> None:
+        """Follow alerts, performance and model events; retrain when the world has moved, and let the new version in
+        front of users step by step. Never for broken data. Until SIGTERM or Ctrl-C.
+        """
+        with one_line_errors():
+            from training.retraining.watch import Watch
+
+            shop, wanted = _workshop(config, model, loop, gates, base, by)
+            watching = Watch(shop, wanted.retraining, lambda decision: say([f"{decision.kind}: {decision.reason}"]))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, _stop)
+            asyncio.run(watching.run(lambda outcome: once and outcome is not None))
+
+    @app.command()
+    def retrain(
+        reason: Annotated[str, typer.Option(help="Why, for the history.")],
+        config: Config = Path("training.yaml"),
+        model: Model = None,
+        loop: LoopFile = None,
+        gates: Gates = None,
+        base: Base = None,
+        leave_out: Annotated[
+            list[str] | None, typer.Option(help="A stretch not to learn from; may be repeated.", metavar="START/END")
+        ] = None,
+        by: By = None,
+    ) -> None:
+        """Retrain now: collect, train, gate, rollout. Status 0 if the new version is the champion, else 1."""
+        with one_line_errors():
+            from training.collecting.collect import spans
+            from training.retraining.work import go_on, new_work
+
+            stretches = spans(leave_out or ())
+            shop, _ = _workshop(config, model, loop, gates, base, by)
+            work = new_work(shop, "person", reason, datetime.now(UTC), stretches)
+            outcome = go_on(shop, work)
+            if outcome is None or outcome.how != "promoted":
+                raise typer.Exit(NOT_PROMOTED_STATUS)
+
+
+def _stop(number: int, _: object) -> None:
+    """At once, as a crash would: every step is put down before the next one begins, and may be at work for hours."""
+    print("stopped; what was begun goes on when this is started again", flush=True)
+    os._exit(0 if number == signal.SIGTERM else 130)
+
+
+def _workshop(
+    config: Path, model: str | None, loop: Path | None, gates: Path | None, base: Path | None, by: str | None
+) -> tuple[Workshop, Loop]:
+    """What is wrong with any of it is said now, and not in the middle of the night."""
+    from training.loop import loop_from
+    from training.making.asked import asked_by_config
+    from training.making.revision import code_revision
+    from training.reports.gate_rules import rules_from
+    from training.retraining.shelf import Shelf
+    from training.retraining.work import Workshop
+    from training.rollout.drive import Wishes
+
+    settings: Settings = read_settings()
+    wanted, rules = loop_from(loop), rules_from(gates, RULES_FILE)
+    revision = code_revision(settings.code_revision, Path(__file__).parent)
+    asked_by_config(config, None, model, None, None, {}, revision, datetime.now(UTC))
+    events, publisher = model_events_of(settings), publisher_of(settings)
+    if events is None or publisher is None:
+        raise SettingsError("predictions, labels and alerts are on Kafka: set TRAINING_BOOTSTRAP=host:port")
+    events.check()
+    steps, limits = wanted.rollout.steps, wanted.rollout.limits
+    wishes = Wishes(steps, limits, by or somebody(), settings.approve, lambda line: say([line]))
+    shop = Workshop(
+        registered=registered_of(settings, model),
+        events=events,
+        publisher=publisher,
+        tools=tools(),
+        config=config,
+        gates=rules,
+        rollout=wishes,
+        base=base,
+        shelf=Shelf(settings.work),
+        code_revision=revision,
+        say=lambda line: say([line]),
+    )
+    return shop, wanted

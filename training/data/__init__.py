@@ -1,0 +1,1 @@
+"""Data: a described file becomes samples with labels and times, and is split."""

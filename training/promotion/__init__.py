@@ -1,0 +1,1 @@
+"""Promotion: who becomes the champion, by a claim that one of many holds; roll-back and history."""

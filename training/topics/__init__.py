@@ -1,0 +1,1 @@
+"""The topics of Kafka as training's commands write, read and follow them."""
