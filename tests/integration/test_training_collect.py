@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -11,15 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
+from typer.testing import CliRunner, Result
 
 from contracts.events import PredictionEvent, encode_event
 from contracts.labels import Label, encode_label
-from contracts.topics import LABELS, PREDICTIONS
+from contracts.topics import LABELS, MODEL_EVENTS, PREDICTIONS
 from tests.builders import NOON, a_schema, reference_columns
+from tests.gated import a_candidate
 from tests.servers.verbs import Broker
+from training.__main__ import app
 from training.collecting.collect import Wish, collect
 from training.data.samples import load
 from training.errors import CollectError, PublishError
+from training.topics.model_events import ModelEvents
 
 ROWS = 400
 MINUTE = timedelta(minutes=1)
@@ -99,3 +104,30 @@ async def test_a_topic_that_is_not_there_is_named(kafka: Broker, namespace: str,
 async def test_a_broker_that_is_away_is_named(tmp_path: Path) -> None:
     with pytest.raises(PublishError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
         await collect(WISH, tmp_path / "none", "127.0.0.1:1", "")
+
+
+async def test_the_command_leaves_an_event_that_says_what_was_collected(
+    kafka: Broker, namespace: str, fresh_topic: Callable[..., Awaitable[str]], tmp_path: Path
+) -> None:
+    for topic in (PREDICTIONS, LABELS, MODEL_EVENTS):
+        await fresh_topic(topic.name, partitions=1)
+    await _fill(kafka, namespace)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    await asyncio.to_thread(a_candidate, uri, alias="champion")
+
+    def run() -> Result:
+        settings = {
+            "TRAINING_TRACKING_URI": uri,
+            "TRAINING_BOOTSTRAP": kafka.bootstrap,
+            "TRAINING_TOPIC_PREFIX": namespace,
+        }
+        span = ("--since", NOON.isoformat(), "--until", (NOON + ROWS * MINUTE).isoformat())
+        return CliRunner().invoke(app, ["collect", "--out", str(tmp_path / "new"), "--by", "ann", *span], env=settings)
+
+    done = await asyncio.to_thread(run)
+    assert done.exit_code == 0, done.output
+    digest = load(tmp_path / "new").digest
+    assert f"digest {digest}" in done.output
+    steps = await asyncio.to_thread(ModelEvents(kafka.bootstrap, namespace, 15.0).read, "flights")
+    told = [step.event for step in steps if step.event.kind == "collected"]
+    assert [(event.by, event.version, event.details["digest"]) for event in told] == [("ann", "1", digest)]

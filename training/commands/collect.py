@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from training.commands.gate import Model
-from training.commands.shell import one_line_errors, registered_of, say
+from training.commands.gate import By, Model
+from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody, tools
 from training.errors import SettingsError
 from training.settings import read_settings
 
@@ -27,17 +27,20 @@ def add_to(app: typer.Typer) -> None:
             list[str] | None, typer.Option(help="A stretch that is not wanted; may be repeated.", metavar="START/END")
         ] = None,
         base: Annotated[Path | None, typer.Option(help="A data set whose rows come first.")] = None,
+        by: By = None,
     ) -> None:
         """Make a data set of predictions and their labels, from the topics: Parquet with a dataset.toml.
 
-        The columns are the features of the champion. Only predictions whose truth is known are in it.
+        The columns are the features of the champion. Only predictions whose truth is known are in it. An event tells.
         """
         with one_line_errors():
             from training.collecting.collect import Wish, moment_of, spans
             from training.collecting.collect import collect as run
+            from training.collecting.told import collected_event
 
             settings = read_settings()
-            if settings.bootstrap is None:
+            events = model_events_of(settings)
+            if settings.bootstrap is None or events is None:
                 raise SettingsError("predictions and labels are on Kafka: set TRAINING_BOOTSTRAP=host:port")
             registered = registered_of(settings, model)
             champion = registered.marks().champion
@@ -46,7 +49,11 @@ def add_to(app: typer.Typer) -> None:
             schema = registered.baseline(registered.find(champion)).schema
             stretches = spans(leave_out or ())
             wish = Wish(registered.model, schema, moment_of(since), moment_of(until), stretches, base)
+            events.check()  # what is not to be told is not collected
             found = asyncio.run(run(wish, out, settings.bootstrap, settings.topic_prefix))
+            tool = tools()
+            told = {"id_": f"collected/{tool.new_id()}", "champion": champion, "by": by or somebody()}
+            events.write(collected_event(found, at=tool.now(), **told))
             say(
                 [
                     f"{found.labelled:,} labelled predictions of {found.predictions:,} in the range, "
