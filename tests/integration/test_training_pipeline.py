@@ -218,6 +218,12 @@ def test_versions_are_compared_with_what_differs_between_them(place: Place, run:
     assert lines[0].split() == ["version", "1", "2", "3"]
     assert "judged by different rows" in lines[-1]
 
+    another = run(*plain)  # beside a champion it is a challenger, for the gates to judge
+    assert "loans/4 in" in another.stdout
+    assert "alias challenger" in another.stdout
+    three, four = json.loads(run("compare", "champion", "challenger", "--json").stdout)
+    assert (three["version"], four["version"]) == ("3", "4")
+
 
 def test_a_registered_model_that_scores_otherwise_than_recorded_is_found(
     place: Place, run: Callable[..., Result]

@@ -30,7 +30,7 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         *_judged_lines("validation", len(fitted.labels), metrics),
         f"threshold   {fitted.threshold:.4f} ({chosen}): {metrics['positive_rate']:.1%} decided positively",
         *([] if trained.evaluation is None else _test_lines(trained.evaluation)),
-        f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {plan.alias}",
+        f"registered  {trained.version.model}/{trained.version.version} in {registry}, alias {trained.alias}",
         f"baseline    {trained.baseline.digest}: {_watched(trained.baseline)}; "
         + (f"published to {published}" if published else "not published: TRAINING_BOOTSTRAP is not set"),
         f"compiled    {trained.compiled}",

@@ -34,7 +34,8 @@ Estimator = Annotated[str | None, typer.Option(help="hgb (boosted trees), logist
 Alias = Annotated[
     str | None,
     typer.Option(
-        help="What the new version becomes; the api serves the champion. Default: champion; with --config: its alias."
+        help="What the new version becomes; the api serves the champion. Default: champion where there is none yet, "
+        "else challenger; with --config: its alias."
     ),
 ]
 

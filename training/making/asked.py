@@ -30,9 +30,9 @@ def asked(
     if data is None or model is None:
         absent = "--data" if data is None else "--model"
         raise DataError(f"{absent} is missing: give --data FOLDER and --model NAME, or --config training.yaml")
-    alias = "champion" if alias is None else alias
     check_model(model, "--model")
-    check_alias(alias, "--alias")
+    if alias is not None:
+        check_alias(alias, "--alias")
     length = None if window is None else window_length(window)
     return Plan(data, model, estimator or "hgb", seed or 0, threshold, alias, code_revision, now, length)
 

@@ -31,7 +31,7 @@ from training.making.recorded import recorded, with_tuning
 from training.making.registered_event import registered_event
 from training.pictures.pictured import pictured
 from training.registry.records import Version
-from training.registry.registered import Registered
+from training.registry.registered import CHALLENGER, CHAMPION, Registered
 from training.registry.store import Registry
 from training.reports.card import Known
 from training.reports.card_files import attach_card
@@ -44,8 +44,9 @@ class Plan:
     """What to train. data: a folder with a dataset.toml, or that file. model: the registered model's name.
 
     threshold: decide positively at this score; None: where F1 is best on the validation rows. alias: what the new
-    version becomes. now: the baseline's date. window: length in milliseconds of the windows that natural variation is
-    learnt from, None: it is not. config: the training.yaml, whose fields the others were taken from; None: without one.
+    version becomes; None: the champion where the model has none yet, else the challenger. now: the baseline's date.
+    window: length in milliseconds of the windows that natural variation is learnt from, None: it is not. config: the
+    training.yaml, whose fields the others were taken from; None: without one.
     """
 
     data: Path
@@ -53,7 +54,7 @@ class Plan:
     estimator: str
     seed: int
     threshold: float | None
-    alias: str
+    alias: str | None
     code_revision: str
     now: datetime
     window: int | None = None
@@ -62,11 +63,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of it. compiled: said of the compiled form. seconds: step -> how long it took. tuned, evaluation: where
-    there was a training.yaml.
+    """What came of it. alias: what the version has become. compiled: said of the compiled form. seconds: step -> how
+    long it took. tuned, evaluation: where there was a training.yaml.
     """
 
     version: Version
+    alias: str
     samples: Samples
     fitted: Fitted
     baseline: Baseline
@@ -141,12 +143,13 @@ def train(
         watch.lap("attach the evaluation")
     if publisher is not None:
         publisher.publish(baseline)
-    registry.set_alias(version, plan.alias)
+    alias = plan.alias or (CHALLENGER if Registered(registry, plan.model).marks().champion else CHAMPION)
+    registry.set_alias(version, alias)
     if steps is not None:
-        told = registered_event(version, run, alias=plan.alias, at=plan.now, by=by, auc=fitted.metrics["auc"])
+        told = registered_event(version, run, alias=alias, at=plan.now, by=by, auc=fitted.metrics["auc"])
         steps.write(told)
     watch.lap("attach and publish the baseline, set the alias")
-    return Trained(version, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
+    return Trained(version, alias, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
 
 
 def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
