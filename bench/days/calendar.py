@@ -56,7 +56,7 @@ class Calendar:
         origin = Origin(DESCRIPTION.name, "1", _CREATED, "", "")
         fitted = self.fitted
         self.baseline = fitted.references.baseline(origin, fitted.threshold, fitted.positives, fitted.metrics)
-        self._rows = rows
+        self.rows = rows
 
     @cached_property
     def known(self) -> list[Day]:
@@ -66,9 +66,9 @@ class Calendar:
     def known_with(self, change: Callable[[pd.DataFrame], pd.DataFrame]) -> list[Day]:
         """The days of the reference after something was done to its rows. They have the scores of the validation rows
         only, as the reference has."""
-        scored = np.zeros(len(self._rows), dtype=np.bool_)
+        scored = np.zeros(len(self.rows), dtype=np.bool_)
         scored[self.fitted.validation_rows] = True
-        return self._days(change(self._rows), scored)
+        return self._days(change(self.rows), scored)
 
     def later(self, month: int) -> list[Day]:
         """The days of a month after those."""

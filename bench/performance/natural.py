@@ -8,17 +8,15 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.performance.scores import Rng, Rows, baseline_of, chance, counted
+from bench.performance.scores import Rng, Rows, baseline_of, chance, counted, judged
 from contracts.baseline import Baseline
 from stream_app.performance.learning import learn
 from stream_app.performance.measures import measures
-from stream_app.performance.report import report
 
 REFERENCE_WINDOWS = (8, 20, 60)
 FALLEN = 0.7
 """Slope of the windows whose AUC really fell."""
 _CENTRE, _SD = -1.6, 1.0
-_DAY_MS = 86_400_000
 
 
 class Nature(NamedTuple):
@@ -96,16 +94,7 @@ def _varying(name: str, nature: Nature, rows: int, number: int, references: int,
 
 
 def _degraded(baseline: Baseline, rows: Rows) -> bool:
-    found = report(
-        baseline,
-        counted(baseline, rows),
-        window_start=0,
-        window_end=_DAY_MS,
-        revision=1,
-        predictions=len(rows.scores),
-        final=True,
-    )
-    return found.status == "degraded"
+    return judged(baseline, rows).status == "degraded"
 
 
 def _auc(baseline: Baseline, rows: Rows) -> float:

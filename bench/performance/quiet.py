@@ -7,19 +7,16 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from bench.performance.scores import MODELS, Draw, baseline_of, counted, normal
-from contracts.baseline import Baseline
+from bench.performance.scores import MODELS, Draw, baseline_of, judged, normal
 from contracts.performance import PerformanceReport
 from stream_app.alerting.performance_judging import judged_performance
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
-from stream_app.performance.report import report
 
 REFERENCE_ROWS = 20_000
 REFERENCES = 5
 """Drawn anew for each so many windows: a reference's own chance is in the figures too."""
 SLOPES = (1.0, 0.8, 0.65, 0.5)
-_HOUR_MS = 3_600_000
 
 
 class Quiet(msgspec.Struct, frozen=True):
@@ -54,25 +51,12 @@ def power(seed: int, sizes: Sequence[int], windows: int) -> list[Found]:
     found = []
     for slope in SLOPES:
         draw = normal(-1.6, 1.0, slope)
-        truth = _auc(reported(baseline, draw, 500_000, rng, 0))
-        best = _auc(reported(baseline, MODELS["a fifth positive"], 500_000, rng, 0))
+        truth = _auc(judged(baseline, draw(rng, 500_000)))
+        best = _auc(judged(baseline, MODELS["a fifth positive"](rng, 500_000)))
         for rows in sizes:
-            degraded = sum(reported(baseline, draw, rows, rng, n).status == "degraded" for n in range(windows))
+            degraded = sum(judged(baseline, draw(rng, rows), n).status == "degraded" for n in range(windows))
             found.append(Found(rows, round(best - truth, 3), degraded / windows))
     return found
-
-
-def reported(baseline: Baseline, draw: Draw, rows: int, rng: np.random.Generator, number: int) -> PerformanceReport:
-    """The n-th window, all of it labelled."""
-    return report(
-        baseline,
-        counted(baseline, draw(rng, rows)),
-        window_start=number * _HOUR_MS,
-        window_end=(number + 1) * _HOUR_MS,
-        revision=1,
-        predictions=rows,
-        final=True,
-    )
 
 
 def _quiet(name: str, draw: Draw, rows: int, windows: int, seed: int) -> Quiet:
@@ -81,7 +65,7 @@ def _quiet(name: str, draw: Draw, rows: int, windows: int, seed: int) -> Quiet:
     for part in range(REFERENCES):
         baseline, state = baseline_of(draw(rng, REFERENCE_ROWS), seed + part), PolicyState()
         for number in range(windows // REFERENCES):
-            found = reported(baseline, draw, rows, rng, number)
+            found = judged(baseline, draw(rng, rows), number)
             statuses.append(found.status)
             state, alerts = judged_performance(found, state, PolicyConfig())
             pages += sum(alert.transition == "raise" for alert in alerts)

@@ -8,6 +8,7 @@ import numpy as np
 from bench.benchmark import Benchmark, Options, Say
 from bench.closing import best
 from bench.performance.exactness import Exactness, exactness
+from bench.performance.flights import OfFlights, OfMonth, by_day
 from bench.performance.natural import Varying, varying
 from bench.performance.payments import OfWorld, worlds
 from bench.performance.quiet import REFERENCE_ROWS, Found, Quiet, power, quiet
@@ -32,6 +33,7 @@ class PerformanceFigures(msgspec.Struct, frozen=True):
     power: list[Found]
     natural_alarms: float
     natural: list[Varying]
+    flights: OfFlights
     exactness: list[Exactness]
     payments: list[OfWorld]
     report_ms: float
@@ -61,6 +63,8 @@ def run(options: Options, say: Say) -> PerformanceFigures:
             f"{one.nature:18} of {one.rows:5} rows, learnt from {one.reference_windows:2}: {one.sampling:7.2%} -> "
             f"{one.learnt:6.2%}; AUC down by {one.auc_drop:.3f}: {one.found_sampling:6.1%} -> {one.found:6.1%}"
         )
+    flights = by_day(options.seed, **({"later": (6,)} if quick else {}))
+    _say_flights(flights, say)
     exact = exactness(options.seed, 20_000, 3 if quick else 10)
     for model in exact:
         error = ", ".join(f"{measure} {size:.5f}" for measure, size in model.error.items())
@@ -81,11 +85,29 @@ def run(options: Options, say: Say) -> PerformanceFigures:
         power=found,
         natural_alarms=round(sum(each.learnt for each in natural) / len(natural), 5),
         natural=natural,
+        flights=flights,
         exactness=exact,
         payments=moved,
         report_ms=round(report_ms, 3),
         estimate_ms=round(estimate_ms, 3),
     )
+
+
+def _say_flights(flights: OfFlights, say: Say) -> None:
+    say(
+        f"flights by day, {flights.reference_days} days of reference: AUC {flights.auc:.3f} of all rows, "
+        f"{flights.auc_of_days:.3f} of a day on average, natural {flights.natural_low:.3f}-{flights.natural_high:.3f}"
+    )
+
+    def line(what: str, month: OfMonth) -> str:
+        return (
+            f"{what:22} {month.days:3} days: AUC {month.auc:.3f}, of a day {month.auc_of_days:.3f}; degraded "
+            f"{month.sampling:4.0%} -> {month.learnt:4.0%}"
+        )
+
+    say(line("reference, every second", flights.unseen))
+    for month in flights.months:
+        say(line(f"month {month.month}", month))
 
 
 def _costs(seed: int, rounds: int) -> tuple[float, float]:

@@ -11,14 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from contracts.baseline import Baseline
+from contracts.performance import PerformanceReport
 from contracts.schema import Feature, FeatureSchema
 from stream_app.performance.counting import OutcomeCounts
+from stream_app.performance.report import report
 from training.baselines.histograms import Origin, count_positives, count_references
 from training.baselines.outcomes import with_outcomes
 
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
 _CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+_HOUR_MS = 3_600_000
 _SCHEMA = FeatureSchema((Feature("x", "numeric"),))
 
 
@@ -79,6 +82,19 @@ def counted(baseline: Baseline, rows: Rows) -> OutcomeCounts:
     counts = OutcomeCounts(baseline)
     counts.add(rows.scores, rows.truths)
     return counts
+
+
+def judged(baseline: Baseline, rows: Rows, number: int = 0) -> PerformanceReport:
+    """The n-th window, all of it labelled."""
+    return report(
+        baseline,
+        counted(baseline, rows),
+        window_start=number * _HOUR_MS,
+        window_end=(number + 1) * _HOUR_MS,
+        revision=1,
+        predictions=len(rows.scores),
+        final=True,
+    )
 
 
 def chance(odds: Floats) -> Floats:
