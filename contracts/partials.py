@@ -19,8 +19,8 @@ class PartialAggregate(msgspec.Struct, frozen=True, kw_only=True, tag="partial",
     """All that one source partition counted for one window of one model version.
 
     baseline: digest of the baseline it was counted with. window_start, window_end: milliseconds UTC. offset: the last
-    source offset it includes. rows: events counted; positives: of them decided positively; decided: with a decision.
-    features: in the order of the schema's monitored ones.
+    source offset it includes. rows: events counted; positives: of them decided positively; decided: with a decision;
+    shadow_rows: of a shadow, which answered nobody. features: in the order of the schema's monitored ones.
     """
 
     model: str
@@ -35,6 +35,7 @@ class PartialAggregate(msgspec.Struct, frozen=True, kw_only=True, tag="partial",
     decided: int
     score: Counts
     features: tuple[Counts, ...]
+    shadow_rows: int = 0
     v: Literal[1] = 1
 
 

@@ -72,7 +72,8 @@ class FeatureVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_d
 class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     """One closed window, compared with the baseline of its model version.
 
-    rows: events of this window alone. compared_rows: events compared; more than rows when thin windows before it were
+    rows: events of this window alone; shadow_rows: those of them that the version scored as a shadow, with nobody
+    answered. compared_rows: events compared; more than rows when thin windows before it were
     merged in (merged_windows of them), 0 when the status is `insufficient`. alarms: features that alarm, strongest
     first. partitions: source partition -> last offset counted. preset: the decision rule's name. notes: what a reader
     should know of how these verdicts were made, one sentence each. estimated: performance expected from the scores
@@ -95,6 +96,7 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     partitions: dict[int, int] = {}
     notes: tuple[str, ...] = ()
     estimated: Estimated | None = None
+    shadow_rows: int = 0
     v: Literal[1] = 1
     subject: ClassVar[Literal["drift"]] = "drift"
 

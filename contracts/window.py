@@ -20,13 +20,14 @@ from contracts.partials import PartialAggregate
 class WindowCounts:
     """Counts over one baseline's bins. `features` is in the order of the schema's monitored features."""
 
-    __slots__ = ("baseline", "decided", "features", "positives", "rows", "score")
+    __slots__ = ("baseline", "decided", "features", "positives", "rows", "score", "shadow_rows")
 
     def __init__(self, baseline: Baseline) -> None:
         self.baseline = baseline
         self.rows = 0
         self.positives = 0
         self.decided = 0
+        self.shadow_rows = 0
         self.score = Histogram(baseline.score.bins)
         self.features = tuple(Histogram(baseline.features[f.name].bins) for f in baseline.schema.monitored)
 
@@ -35,18 +36,25 @@ class WindowCounts:
         if events:
             columns = list(zip(*[msgspec.structs.astuple(event.features) for event in events], strict=True))
             monitored = [columns[i] for i in self.baseline.schema.monitored_positions]
-            self.add_columns(monitored, [event.score for event in events], [event.decision for event in events])
+            scores, decisions = [event.score for event in events], [event.decision for event in events]
+            self.add_columns(monitored, scores, decisions, sum(event.role == "shadow" for event in events))
 
     def add_columns(
-        self, columns: Iterable[Any], scores: Sequence[float] | Any, decisions: Sequence[bool | None]
+        self,
+        columns: Iterable[Any],
+        scores: Sequence[float] | Any,
+        decisions: Sequence[bool | None],
+        shadow_rows: int = 0,
     ) -> None:
-        """Count rows given by column: one sequence per monitored feature, the scores, the decisions; equal lengths."""
+        """Count rows given by column: one sequence per monitored feature, the scores, the decisions; equal lengths.
+        shadow_rows: how many of them are a shadow's."""
         for histogram, column in zip(self.features, columns, strict=True):
             histogram.add(column)
         self.score.add(scores)
         self.rows += len(scores)
         self.decided += len(scores) - decisions.count(None)
         self.positives += decisions.count(True)
+        self.shadow_rows += shadow_rows
 
     def merge(self, other: WindowCounts) -> None:
         """Add counts of the same window (or of a neighbour) made with the same baseline."""
@@ -57,6 +65,7 @@ class WindowCounts:
         self.rows += other.rows
         self.positives += other.positives
         self.decided += other.decided
+        self.shadow_rows += other.shadow_rows
 
     def partial(self, *, window_start: int, window_end: int, partition: int, offset: int) -> PartialAggregate:
         """As it travels, and as stage 1 stores it. Times in milliseconds UTC."""
@@ -72,6 +81,7 @@ class WindowCounts:
             rows=self.rows,
             positives=self.positives,
             decided=self.decided,
+            shadow_rows=self.shadow_rows,
             score=self.score.value(width=width),
             features=tuple(histogram.value(width=width) for histogram in self.features),
         )
@@ -85,6 +95,7 @@ class WindowCounts:
             raise InvalidMessage(f"{len(partial.features)} features, the baseline monitors {len(baseline.features)}")
         counts = cls(baseline)
         counts.rows, counts.positives, counts.decided = partial.rows, partial.positives, partial.decided
+        counts.shadow_rows = partial.shadow_rows
         counts.score = Histogram.of(baseline.score.bins, partial.score)
         counts.features = tuple(
             Histogram.of(mine.bins, theirs) for mine, theirs in zip(counts.features, partial.features, strict=True)

@@ -1,4 +1,5 @@
-"""Coverage: how many predictions each window has, as the drift reports of this installation say.
+"""Coverage: how many predictions each window has, as the drift reports of this installation say. A shadow's events are
+none: nobody was answered with them, and no label comes for them.
 
 `drift-reports` is followed without a group, from before the oldest window that may still be open.
 """
@@ -24,6 +25,7 @@ class _Rows(msgspec.Struct):
     version: str
     window_start: UtcTime
     rows: int
+    shadow_rows: int = 0
 
 
 _decoder = msgspec.json.Decoder(_Rows)
@@ -63,7 +65,7 @@ class Coverage:
             log.warning("%s/%s offset %s is passed over: %s", record.topic, record.partition, record.offset, error)
             return
         start = milliseconds(found.window_start)
-        self._rows[found.model, found.version, start] = found.rows
+        self._rows[found.model, found.version, start] = found.rows - found.shadow_rows
         self.learnt += 1
         self._newest = max(self._newest, start)
         if len(self._rows) > self._prune_at:

@@ -48,6 +48,7 @@ def _judged(baseline: Baseline, start: int, before: PolicyState) -> Judged:
         window_start=start,
         window_end=start + HOUR_MS,
         rows=ROWS,
+        shadow_rows=0,
         other_rows=0,
         counts=counts,
         merged_windows=0,

@@ -31,7 +31,7 @@ class Nature(NamedTuple):
 NATURES = {
     "none": Nature(0.0, 0.0, 0.0),
     "small": Nature(0.1, 0.1, 0.1),
-    "as flights by day": Nature(0.3, 0.2, 0.4),
+    "medium": Nature(0.3, 0.2, 0.4),
     "large": Nature(0.5, 0.4, 0.6),
 }
 

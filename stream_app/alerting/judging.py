@@ -35,6 +35,7 @@ def report_of(closing: Closing, rule: DecisionRule) -> DriftReport:
         window_start=closing.window_start,
         window_end=closing.window_end,
         rows=closing.rows,
+        shadow_rows=closing.shadow_rows,
         merged_windows=closing.merged_windows,
         partitions=closing.partitions,
         rule=rule,

@@ -52,13 +52,14 @@ def report(
     rows: int,
     merged_windows: int,
     partitions: Mapping[int, int],
+    shadow_rows: int = 0,
     rule: DecisionRule = CALIBRATED,
 ) -> DriftReport:
     """The report of one closed window; times in milliseconds UTC.
 
-    window: what is compared, earlier thin windows merged in. rows: events of this window alone. merged_windows: how
-    many were merged in. partitions: source partition -> last offset counted. With fewer than `rule.n_min` rows
-    nothing is compared and the status is `insufficient`.
+    window: what is compared, earlier thin windows merged in. rows: events of this window alone, shadow_rows of them a
+    shadow's. merged_windows: how many were merged in. partitions: source partition -> last offset counted. With fewer
+    than `rule.n_min` rows nothing is compared and the status is `insufficient`.
     """
     start, end = moment(window_start), moment(window_end)
     enough = window.rows >= rule.n_min
@@ -73,6 +74,7 @@ def report(
         window_start=start,
         window_end=end,
         rows=rows,
+        shadow_rows=shadow_rows,
         compared_rows=window.rows if enough else 0,
         merged_windows=merged_windows,
         status=status,

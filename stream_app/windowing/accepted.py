@@ -36,7 +36,7 @@ class Share(NamedTuple):
     """The events of one model version. rows: their positions among all; the rest has a value for each of these.
 
     columns: by the feature's position in the schema, the monitored ones at least: float64 with NaN for missing where it
-    is numeric, else a list with None. decisions: None where there is none.
+    is numeric, else a list with None. decisions: None where there is none. shadows: which are a shadow's; None: no one.
     """
 
     baseline: Baseline
@@ -44,6 +44,7 @@ class Share(NamedTuple):
     columns: Mapping[int, Column]
     scores: npt.NDArray[np.float64]
     decisions: list[bool | None]
+    shadows: npt.NDArray[np.bool_] | None = None
 
 
 class Events:
@@ -83,6 +84,12 @@ class Events:
         decisions: list[bool | None] = _taken(self._share.decisions, self._place)
         return decisions
 
+    @property
+    def shadow_rows(self) -> int:
+        """How many of these events, which are of one version, are a shadow's."""
+        shadows = self._share.shadows
+        return 0 if shadows is None else int(shadows[self._place].sum())
+
     def count_into(self, counts: WindowCounts) -> None:
         """Add all of them, which are of one version. A feature that their schema does not have is missing."""
         share, mine = self._share, counts.baseline.schema
@@ -92,7 +99,7 @@ class Events:
             positions = [theirs.get((feature.name, feature.kind), -1) for feature in mine.monitored]
         nothing = [None] * len(share.rows)
         columns = [_taken(share.columns.get(i, nothing), self._place) for i in positions]
-        counts.add_columns(columns, _taken(share.scores, self._place), self.decisions)
+        counts.add_columns(columns, _taken(share.scores, self._place), self.decisions, self.shadow_rows)
 
     def __getitem__(self, position: int) -> Accepted:
         share, row = self._shares[self.which[position]], self._place[position]

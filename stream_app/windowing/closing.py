@@ -16,10 +16,11 @@ from stream_app.windowing.waiting_window import WaitingWindow
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
     """What the report of a window is made of.
 
-    rows: events of this window alone; other_rows: those of them not compared, because they were counted against
-    another baseline than most. counts: this window's and, where their baseline is the same, those of the thin windows
-    before it (merged_windows of them); counts.rows are the rows compared. sufficient: whether they are enough; if not,
-    the report says `insufficient` and compares nothing. partitions: source partition -> last offset counted.
+    rows: events of this window alone; shadow_rows: those of them that a shadow scored; other_rows: those not compared,
+    because they were counted against another baseline than most. counts: this window's and, where their baseline is the
+    same, those of the thin windows before it (merged_windows of them); counts.rows are the rows compared. sufficient:
+    whether they are enough; if not, the report says `insufficient` and compares nothing. partitions: source partition
+    -> last offset counted.
     """
 
     model: str
@@ -28,6 +29,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     window_start: int
     window_end: int
     rows: int
+    shadow_rows: int
     other_rows: int
     counts: WindowCounts
     merged_windows: int
@@ -70,6 +72,7 @@ def closing_of(
         window_start=start,
         window_end=window.end,
         rows=rows,
+        shadow_rows=window.shadow_rows,
         other_rows=rows - compared,
         counts=counts,
         merged_windows=merged,

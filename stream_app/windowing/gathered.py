@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.baseline import Baseline
-from contracts.events import EventDecoder, PredictionEvent
+from contracts.events import EventDecoder, PredictionEvent, Role
 from contracts.times import milliseconds
 from stream_app.windowing.accepted import Share
 
@@ -39,6 +39,7 @@ class Gathered:
         self.times: list[int] = []
         self._scores: list[float] = []
         self._decisions: list[bool | None] = []
+        self._roles: list[Role] = []
 
     def take(self, rows: Sequence[int], events: Sequence[Event]) -> None:
         """rows: the events' positions in the batch."""
@@ -53,6 +54,7 @@ class Gathered:
         self.times += [milliseconds(event.event_time) for event in events]
         self._scores += [event.score for event in events]
         self._decisions += [event.decision for event in events]
+        self._roles += [event.role for event in events]
 
     def share(self) -> Share:
         """All that was taken in, and what waits."""
@@ -63,4 +65,7 @@ class Gathered:
         numbers = np.concatenate(self._numbers, axis=1) if self._numbers else np.zeros((len(self._numeric), 0))
         columns = {**dict(zip(self._numeric, numbers, strict=True)), **self._others}
         scores = np.array(self._scores, dtype=np.float64)
-        return Share(self.baseline, np.array(self.rows, dtype=np.intp), columns, scores, self._decisions)
+        shadows = None
+        if "shadow" in self._roles:
+            shadows = np.array([role == "shadow" for role in self._roles])
+        return Share(self.baseline, np.array(self.rows, dtype=np.intp), columns, scores, self._decisions, shadows)

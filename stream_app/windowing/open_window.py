@@ -47,7 +47,7 @@ class OpenWindow:
         """Count events of this window, at least one, in the order of their offsets."""
         self.offset = int(accepted.offsets[-1])
         if isinstance(self._counts, PartialAggregate):
-            self._counts = _with_rows(self._counts, accepted.decisions, self.offset)
+            self._counts = _with_rows(self._counts, accepted.decisions, accepted.shadow_rows, self.offset)
         else:
             accepted.count_into(self._counts)
 
@@ -61,11 +61,14 @@ class OpenWindow:
         )
 
 
-def _with_rows(sealed: PartialAggregate, decisions: Sequence[bool | None], offset: int) -> PartialAggregate:
+def _with_rows(
+    sealed: PartialAggregate, decisions: Sequence[bool | None], shadow_rows: int, offset: int
+) -> PartialAggregate:
     return msgspec.structs.replace(
         sealed,
         offset=offset,
         rows=sealed.rows + len(decisions),
         decided=sealed.decided + len(decisions) - decisions.count(None),
         positives=sealed.positives + decisions.count(True),
+        shadow_rows=sealed.shadow_rows + shadow_rows,
     )

@@ -35,6 +35,7 @@ def summed(parts: Iterable[PartialAggregate], baseline: Baseline) -> WindowCount
         total.rows += part.rows
         total.positives += part.positives
         total.decided += part.decided
+        total.shadow_rows += part.shadow_rows
     start = 0
     for histogram in histograms:
         histogram.counts += joined[start : start + histogram.bins.size]

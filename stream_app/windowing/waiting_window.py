@@ -20,6 +20,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
     offset: int
     rows: int
+    shadow_rows: int
     baseline: str
     encoded: bytes
 
@@ -37,13 +38,18 @@ class WaitingWindow:
         """Replace the part of its source partition; the digest of the baseline that the former one was counted with."""
         former = self.parts.get(part.partition)
         # one string for all parts of a baseline, not one for each
-        self.parts[part.partition] = Part(part.offset, part.rows, intern(part.baseline), encoded)
+        self.parts[part.partition] = Part(part.offset, part.rows, part.shadow_rows, intern(part.baseline), encoded)
         return None if former is None else former.baseline
 
     @property
     def rows(self) -> int:
         """Of all parts."""
         return sum(part.rows for part in self.parts.values())
+
+    @property
+    def shadow_rows(self) -> int:
+        """Of all parts."""
+        return sum(part.shadow_rows for part in self.parts.values())
 
     def rows_by_baseline(self) -> dict[str, int]:
         """Rows by the digest of the baseline that they were counted with."""

@@ -75,6 +75,7 @@ REPORT = DriftReport(
     window_start=NOON,
     window_end=NOON + HOUR,
     rows=1000,
+    shadow_rows=400,
     compared_rows=1150,
     merged_windows=1,
     status="alarm",
@@ -128,6 +129,7 @@ PARTIAL = PartialAggregate(
     rows=3,
     positives=1,
     decided=3,
+    shadow_rows=2,
     score=Counts(b"\x01\x00\x00\x00\x02\x00\x00\x00", 0, 0.1, 0.9),
     features=(Counts(b"\x02\x00\x00\x00\x00\x00\x00\x00", 1, 5.0, 7.5), Counts(b"\x03\x00\x00\x00")),
 )

@@ -96,14 +96,17 @@ def test_events_and_columns_are_counted_alike_and_travel_as_a_partial() -> None:
         {"distance": 3, "seats": 4, "carrier": None, "unknown to the schema": "ignored"},
     ]
     from_events, from_columns = WindowCounts(baseline), WindowCounts(baseline)
-    from_events.add_events([decode(encode_event(an_event(features=row, decision=True))) for row in rows])
-    from_columns.add_columns([[1.0, 2.5, 3.0], [None, None, 4.0], ["a", "never", None]], [0.25] * 3, [True, True, True])
+    from_events.add_events([decode(encode_event(an_event(features=row, decision=True))) for row in rows[:2]])
+    from_events.add_events([decode(encode_event(an_event(features=rows[2], decision=True, role="shadow")))])
+    columns = [[1.0, 2.5, 3.0], [None, None, 4.0], ["a", "never", None]]
+    from_columns.add_columns(columns, [0.25] * 3, [True, True, True], shadow_rows=1)
     partial = from_events.partial(window_start=0, window_end=10, partition=1, offset=2)
     assert partial == from_columns.partial(window_start=0, window_end=10, partition=1, offset=2)
-    assert (partial.rows, partial.positives, partial.decided) == (3, 3, 3)
+    assert (partial.rows, partial.positives, partial.decided, partial.shadow_rows) == (3, 3, 3, 1)
     back = WindowCounts.of(partial, baseline)
     back.merge(from_columns)
     assert [h.rows for h in (back.score, *back.features)] == [6, 6, 6, 6]
+    assert back.shadow_rows == 2
 
 
 def test_counts_of_another_baseline_are_refused() -> None:

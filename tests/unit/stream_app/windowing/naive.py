@@ -30,6 +30,7 @@ class Row(NamedTuple):
     version: str = ""
     score: float = 0.0
     decision: bool | None = None
+    role: str = "champion"
     features: Mapping[str, Value] = {}
     broken: str = ""
 

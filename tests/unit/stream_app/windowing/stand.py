@@ -11,7 +11,7 @@ import msgspec
 
 from contracts.baseline import Baseline
 from contracts.binning import Binning, Bins
-from contracts.events import encode_event
+from contracts.events import Role, encode_event
 from contracts.histogram import Histogram
 from contracts.partials import PartialAggregate
 from contracts.schema import Feature, FeatureSchema
@@ -57,7 +57,13 @@ class Record(NamedTuple):
 
 
 def a_value(
-    time_ms: int, *, sequence: int = 0, id: str | None = None, baseline: Baseline = FIRST, number: float = 100.0
+    time_ms: int,
+    *,
+    sequence: int = 0,
+    id: str | None = None,
+    baseline: Baseline = FIRST,
+    number: float = 100.0,
+    role: Role = "champion",
 ) -> bytes:
     features: dict[str, Any] = {
         feature.name: number if feature.kind == "numeric" else "a" for feature in baseline.schema.features
@@ -69,6 +75,7 @@ def a_value(
             model=baseline.model,
             model_version=baseline.version,
             features=features,
+            role=role,
         )
     )
 
@@ -147,6 +154,7 @@ def wire(row: Row, *, zone: tzinfo = UTC, micros: int = 0) -> bytes:
         "model_version": row.version,
         "score": row.score,
         "decision": row.decision,
+        "role": row.role,
         "features": dict(row.features),
     }
     return json.dumps(event).encode()

@@ -285,6 +285,17 @@ def test_a_window_whose_baseline_is_gone_still_counts_its_rows() -> None:
     assert (partial.rows, partial.decided, partial.offset, partial.baseline) == (3, 3, 2, FIRST.digest)
 
 
+def test_a_shadows_rows_are_counted_apart_also_once_the_baseline_is_gone() -> None:
+    partition = Partition(0, WindowConfig(SIZE))
+    roles = ["champion", "shadow", "canary", "shadow"]
+    values = [a_value(10, sequence=i, role=role) for i, role in enumerate(roles)]
+    read(partition, [a_record(i, value) for i, value in enumerate(values)])
+    restored = Partition.restore(0, WindowConfig(SIZE), partition.stored([key(0)]), {})
+    read(restored, [a_record(4, a_value(20, sequence=4, role="shadow")), *events_at(140, first=5)])
+    [partial] = restored.due()
+    assert (partial.rows, partial.shadow_rows) == (5, 3)
+
+
 def test_restoring_passes_over_other_partitions_records() -> None:
     other = a_partition(10, number=1)
     restored = Partition.restore(0, WindowConfig(SIZE), other.stored(), by_digest())

@@ -24,7 +24,10 @@ def a_part(rows: Sequence[tuple[float | None, str | None, bool]], partition: int
     counts = WindowCounts(FIRST)
     numbers = [number for number, _, _ in rows]
     counts.add_columns(
-        [numbers, numbers[::-1], [level for _, level, _ in rows]], [0.5] * len(rows), [decided for *_, decided in rows]
+        [numbers, numbers[::-1], [level for _, level, _ in rows]],
+        [0.5] * len(rows),
+        [decided for *_, decided in rows],
+        len(rows) // 3,
     )
     return counts.partial(window_start=0, window_end=100, partition=partition, offset=9)
 

@@ -263,6 +263,7 @@ class Exact(RuleBasedStateMachine):
         assert tallies_of(closing.counts) == tallies_by_hand(rows, closing.baseline)
         decided = [row.decision for row in rows if row.decision is not None]
         assert (closing.counts.decided, closing.counts.positives) == (len(decided), sum(decided))
+        assert closing.shadow_rows == sum(row.role == "shadow" for row in rows)
 
 
 def a_row(id_: str, time: int, baseline: Baseline, value: Value) -> Row:
@@ -277,16 +278,15 @@ def a_row(id_: str, time: int, baseline: Baseline, value: Value) -> Row:
             features[feature.name] = [True, False, None][turn % 3]
         else:
             features[feature.name] = words[(turn + i) % 5]
-    decision = [True, False, None][turn % 3]
-    return Row(
-        id_, True, time, 0, baseline.model, baseline.version, score=turn / 5, decision=decision, features=features
-    )
+    decision, role = [True, False, None][turn % 3], ["champion", "shadow", "canary"][time % 3]
+    named = id_, True, time, 0, baseline.model, baseline.version
+    return Row(*named, score=turn / 5, decision=decision, role=role, features=features)
 
 
 def said(closing: Closing) -> tuple[object, ...]:
     """What the report of it says."""
     return (
-        *(closing.rows, closing.other_rows, closing.merged_windows, closing.sufficient),
+        *(closing.rows, closing.shadow_rows, closing.other_rows, closing.merged_windows, closing.sufficient),
         *(str(tallies_of(closing.counts)), str(sorted(closing.partitions.items()))),
     )
 
