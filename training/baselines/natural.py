@@ -15,16 +15,10 @@ import pandas as pd
 
 from contracts.baseline import Baseline, Positives, Reference
 from contracts.histogram import Histogram
-from contracts.outcomes import Outcomes, Residuals
-from contracts.variation import BetweenWindows, NaturalVariation
+from contracts.variation import NaturalVariation
 from stream_app.drift.learning import FEWEST_WINDOWS, RECOMMENDED_WINDOWS, with_learnt_nulls
-from stream_app.performance import learning
-from stream_app.performance.counting import OutcomeCounts
-from stream_app.performance.measures import reference_measures
-from stream_app.performance.natural import law, natural_range
-from stream_app.performance.rule import RULE
-from stream_app.performance.summary import number, words
 from training.baselines.merged_windows import windows_in_words
+from training.baselines.natural_performance import Learning, natural_performance_lines, with_natural_performance
 from training.baselines.windows import FEWEST_ROWS, Windows, cut
 from training.data.columns import countable
 from training.data.times import Times
@@ -53,7 +47,10 @@ def with_natural_variation(
     A window's span is the same for all features and for the score, which may have been counted of fewer rows. Windows
     of performance are of those rows alone, and thin ones are merged by their number.
     """
-    baseline, performance = _with_performance(baseline, scored, times, length)
+    performance = Learning()
+    if scored is not None and scored.truths is not None:
+        of_rows = scored.scores, scored.truths, times.milliseconds[scored.rows]
+        baseline, performance = with_natural_performance(baseline, *of_rows, length)
     windows = cut(times.milliseconds, length)
     if windows.count < FEWEST_WINDOWS:
         variation = _variation(times, length, windows.count, performance, _too_few(windows))
@@ -71,7 +68,7 @@ def natural_lines(baseline: Baseline, times: Times | None) -> list[str]:
         return []
     length = round(natural.window_seconds * 1000)
     lines = [f"            times in {natural.column!r} have no zone: taken as UTC"] if times.assumed_utc else []
-    lines = [*_performance_lines(baseline), *lines]
+    lines = [*natural_performance_lines(baseline), *lines]
     if not natural.learnt:
         return [f"natural     variation not learnt: {natural.why_not}", *lines]
     more = f"; {RECOMMENDED_WINDOWS} or more are recommended" if natural.windows < RECOMMENDED_WINDOWS else ""
@@ -118,66 +115,7 @@ def _counted(reference: Reference, column: Column, every: Sequence[Rows]) -> Ite
         yield window
 
 
-@dataclass(frozen=True)
-class _Performance:
-    """How many windows had labels enough; and why nothing was learnt of them, where nothing was."""
-
-    windows: int = 0
-    why_not: str = ""
-
-
-def _with_performance(
-    baseline: Baseline, scored: Scored | None, times: Times, length: int
-) -> tuple[Baseline, _Performance]:
-    """With what is learnt of its measures; nothing where no truth is known."""
-    if scored is None or scored.truths is None or not reference_measures(baseline):
-        return baseline, _Performance()
-    windows = cut(times.milliseconds[scored.rows], length, learning.FEWEST_ROWS)
-    usable = 0
-
-    def each() -> Iterator[Outcomes | Residuals]:
-        nonlocal usable
-        for rows in windows.rows():
-            counts = OutcomeCounts(baseline)
-            counts.add(scored.scores[rows], truths[rows])
-            outcomes = counts.value()
-            usable += learning.enough(outcomes)
-            yield outcomes
-
-    truths = scored.truths
-    learnt = learning.learn(baseline, each())
-    why_not = "" if learnt else _too_few_labelled(usable, baseline)
-    return msgspec.structs.replace(baseline, natural_performance=learnt), _Performance(usable, why_not)
-
-
-def _performance_lines(baseline: Baseline) -> list[str]:
-    """What was learnt of the first measure, or why nothing was."""
-    natural, reference = baseline.natural, reference_measures(baseline)
-    if natural is None or not reference:
-        return []
-    if not baseline.natural_performance:
-        why_not = natural.performance_why_not or "the times of the labelled rows are not known"
-        return [f"            of performance not learnt: {why_not}"]
-    name = next(name for name in reference if name in baseline.natural_performance)
-    variation: BetweenWindows = baseline.natural_performance[name]
-    low, high = natural_range(reference[name], law(reference[name], variation, 0.0, 0.0))
-    few = learning.RECOMMENDED_WINDOWS
-    more = f"; {few} or more are recommended" if variation.windows < few else ""
-    return [
-        f"            of performance learnt from {variation.windows} windows{more}: {words(name)} {number(low)} to "
-        f"{number(high)} is natural, {number(reference[name].value)} over all rows"
-    ]
-
-
-def _too_few_labelled(usable: int, baseline: Baseline) -> str:
-    of_each = "" if baseline.residuals is not None else f" with {RULE.truths} of either truth"
-    return (
-        f"the labelled rows make {usable} windows of {learning.FEWEST_ROWS} or more{of_each}, it takes at least "
-        f"{learning.FEWEST_WINDOWS} and {learning.RECOMMENDED_WINDOWS} are recommended: more rows or longer windows"
-    )
-
-
-def _variation(times: Times, length: int, count: int, performance: _Performance, why_not: str = "") -> NaturalVariation:
+def _variation(times: Times, length: int, count: int, performance: Learning, why_not: str = "") -> NaturalVariation:
     return NaturalVariation(
         column=times.column,
         window_seconds=length / 1000,
