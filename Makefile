@@ -31,7 +31,7 @@ $(VENV)/ready: requirements/all.txt requirements/bootstrap.txt
 	       $(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements/all.txt; }
 	@touch $@
 
-demo: $(VENV)/ready ## the whole loop on real servers, from training to a delivered alert (DATA=flights or payments)
+demo: $(VENV)/ready ## the whole loop on real servers: training, alerts, retraining (DATA=flights or payments)
 	@$(RUN) demo run --data $(DATA)
 
 test: $(VENV)/ready ## every test, against real Kafka and Redis

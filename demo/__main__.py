@@ -64,7 +64,7 @@ def run(
     data: DataName = "flights",
     seed: Seed = 1,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as it goes.")] = 500.0,
-    quiet_windows: Annotated[int, typer.Option(min=4, help="Windows without drift.")] = 10,
+    quiet_windows: Annotated[int, typer.Option(min=4, help="Windows without drift.")] = 8,
     episode_windows: Annotated[int, typer.Option(min=2, help="Windows of each episode of drift.")] = 4,
     directory: Annotated[Path, typer.Option(help="Where everything is kept.")] = VAR / "demo",
 ) -> None:

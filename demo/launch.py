@@ -7,11 +7,13 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from demo.datasets.dataset import Dataset
-from demo.datasets.write import write
+from demo.datasets.dataset import Dataset, SecondAct
+from demo.datasets.write import Clock, write
 from demo.errors import ServiceFailed
+from demo.loop_files import write_loop_files
 from demo.scenario import Plan
 from demo.services import Installation, answers, finished
 from demo.stack.ports import choose_port
@@ -24,12 +26,20 @@ WORKERS = 2
 class Launch:
     """One running installation under `home`.
 
-    lateness: seconds of event time. tell: hears what has been reached. seconds: what each step took. lasting: the
-    services that are to run until the end.
+    lateness: seconds of event time. tell: hears what has been reached. clock: of the reference's rows; with one, how
+    much windows differ by nature is learnt from them. seconds: what each step took. lasting: the services that are to
+    run until the end.
     """
 
     def __init__(
-        self, dataset: Dataset, home: Path, plan: Plan, seed: int, lateness: float, tell: Callable[[str], None]
+        self,
+        dataset: Dataset,
+        home: Path,
+        plan: Plan,
+        seed: int,
+        lateness: float,
+        tell: Callable[[str], None],
+        clock: Clock | None = None,
     ) -> None:
         ports = random.SystemRandom()
         # chosen here, so that training can start before Kafka runs and still knows where to publish the baseline
@@ -47,7 +57,7 @@ class Launch:
         )
         self.seconds: dict[str, float] = {}
         self.workers: list[ServiceProcess] = []
-        self._dataset, self._seed, self._tell = dataset, seed, tell
+        self._dataset, self._seed, self._tell, self._clock = dataset, seed, tell, clock
         self.lasting: list[ServiceProcess] = []
         self._started: list[ServiceProcess] = []
 
@@ -60,9 +70,10 @@ class Launch:
             self._tell(f"the API answers on {self.installation.api_url}")
 
     async def _train(self) -> None:
-        data = await asyncio.to_thread(write, self._dataset, self.installation.directory / "data", self._seed)
+        folder = self.installation.directory / "data"
+        data = await asyncio.to_thread(write, self._dataset, folder, self._seed, self._clock)
         with self._timed("training"):
-            training = self.installation.train(data, self._seed)
+            training = self.installation.train(data, self._seed, natural=self._clock is not None)
             self._started.append(training)
             await finished(training)
         self._tell("model trained on real rows, registered in MLflow as champion, with its baseline")
@@ -75,10 +86,28 @@ class Launch:
         self._started.append(topics)
         await finished(topics)
         self.workers = [await self._keep(self.installation.worker(n + 1)) for n in range(WORKERS)]
+        await self._keep(self.installation.performance())
         receiver = await self._keep(self.installation.receiver())
         await answers(f"{self.installation.receiver_url}", receiver)
         await self._keep(self.installation.sink())
-        self._tell(f"{WORKERS} workers, the webhook sink and a receiver run")
+        self._tell(f"{WORKERS} workers, one that counts labels, the webhook sink and a receiver run")
+
+    async def mute(self, act: SecondAct, since: datetime) -> None:
+        """What an operator knows of the features, said before the first event."""
+        for feature, reason in act.muted:
+            order = self.installation.mute(feature, since, reason)
+            self._started.append(order)
+            await finished(order)
+            self._tell(f"muted {feature}: {reason}")
+
+    async def watch(self, act: SecondAct) -> ServiceProcess:
+        """Whoever decides to retrain; it ends with its first retraining. Early: what it imports takes its time."""
+        home = self.installation.directory
+        files = write_loop_files(home / "loop", self.installation.model, home / "data", act)
+        watch = self.installation.watch(files)
+        self._started.append(watch)
+        await asyncio.to_thread(watch.start)
+        return watch
 
     async def _keep(self, process: ServiceProcess) -> ServiceProcess:
         """Start a service that is to run until the end."""

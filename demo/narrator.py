@@ -10,9 +10,14 @@ from rich.console import Console
 from rich.live import Live
 
 from contracts.alerts import DriftAlert
+from contracts.model_events import ModelEvent
+from contracts.performance import PerformanceReport
 from contracts.reports import DriftReport
+from demo.loop_view import performance_words, step_line, told
 from demo.story import Story
 from demo.view import View, alert_line
+
+_WHOLE = 0.95
 
 
 class Narrator:
@@ -22,6 +27,7 @@ class Narrator:
         self.story = story
         self._console = console
         self._began = time.monotonic()
+        self._measured: set[tuple[str, int]] = set()
         self._live = Live(View(story), console=console, refresh_per_second=5) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -50,7 +56,23 @@ class Narrator:
         self.story.report(report)
         number = self.story.number(report.window_start) + 1
         alarms = f": {', '.join(report.alarms)}" if report.alarms else ""
-        self._line(f"window {number}: {report.rows:,} events, {report.status}{alarms}")
+        whose = "" if report.version == self.story.version else f" of version {report.version}"
+        self._line(f"window {number}{whose}: {report.rows:,} events, {report.status}{alarms}")
+
+    def measured(self, report: PerformanceReport) -> None:
+        """Labels of a window were counted; told once, when nearly all of them have come."""
+        whole = report.status != "insufficient" and (report.coverage or 0) >= _WHOLE
+        seen = report.version, self.story.number(report.window_start)
+        if self.story.measured(report) and whole and seen not in self._measured:
+            self._measured.add(seen)
+            self._line(f"window {seen[1] + 1}, version {report.version}: {performance_words(report)}")
+
+    def step(self, event: ModelEvent) -> None:
+        """Somebody did something with a version."""
+        if self.story.loop is not None and event.id not in self.story.loop.steps:
+            self.story.loop.steps[event.id] = (time.monotonic() - self._began, event)
+            if told(event):
+                self.note(step_line(event))
 
     def alert(self, alert: DriftAlert, received: float) -> None:
         """The webhook was called."""

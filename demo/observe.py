@@ -1,4 +1,4 @@
-"""What the demo sees from outside: reports on their topic, and alerts in the receiver's file."""
+"""What the demo sees from outside: reports and steps on their topics, and alerts in the receiver's file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.alerts import DriftAlert
+from contracts.model_events import ModelEvent, decode_model_event
+from contracts.performance import PerformanceReport, decode_performance
 from contracts.reports import DriftReport, decode_report
-from contracts.topics import DRIFT_REPORTS
+from contracts.topics import DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE, Topic
 from demo.receipts import Receipt
 
 _POLL_SECONDS = 0.05
@@ -22,12 +24,26 @@ _receipt = msgspec.json.Decoder(Receipt)
 
 async def watch_reports(bootstrap: str, on_report: Callable[[DriftReport], None]) -> None:
     """Every report from the topic's beginning on, until cancelled."""
+    await _watch(bootstrap, DRIFT_REPORTS, lambda data: on_report(decode_report(data)))
+
+
+async def watch_performance(bootstrap: str, on_report: Callable[[PerformanceReport], None]) -> None:
+    """Every revision, likewise."""
+    await _watch(bootstrap, PERFORMANCE, lambda data: on_report(decode_performance(data)))
+
+
+async def watch_steps(bootstrap: str, on_step: Callable[[ModelEvent], None]) -> None:
+    """Every step of a model, likewise."""
+    await _watch(bootstrap, MODEL_EVENTS, lambda data: on_step(decode_model_event(data)))
+
+
+async def _watch(bootstrap: str, topic: Topic, hear: Callable[[bytes], None]) -> None:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        consumer.assign([TopicPartition(DRIFT_REPORTS.name, 0)])
+        consumer.assign([TopicPartition(topic.name, number) for number in range(topic.partitions)])
         async for record in consumer:
-            on_report(decode_report(record.value))
+            hear(record.value)
     finally:
         await consumer.stop()
 

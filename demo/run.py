@@ -1,7 +1,7 @@
 """`make demo`: the whole loop on real servers, told from the first download to the last account.
 
-Launches an installation, sends the plot's traffic, kills a worker, waits for the windows, the alerts and the accounts,
-and judges. Everything it starts ends with it.
+Launches an installation, sends the first act's traffic, kills a worker, plays the second act, waits for the windows,
+the alerts and the accounts, and judges. Everything it starts ends with it.
 """
 
 from __future__ import annotations
@@ -9,30 +9,35 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from demo.complete import missing
 from demo.datasets.dataset import Dataset
+from demo.datasets.write import Clock
 from demo.directory import fresh_directory
 from demo.errors import DemoError
 from demo.launch import Launch
 from demo.load import send
+from demo.loop import Loop
 from demo.narrator import Narrator
-from demo.observe import watch_alerts, watch_reports
-from demo.scenario import Phase, Plan, event_times, plot, start_before
+from demo.observe import watch_alerts, watch_performance, watch_reports, watch_steps
+from demo.scenario import Phase, Plan, event_times, last_phase, plot, start_before
+from demo.second_act import Director
 from demo.story import Story
+from demo.summary import summary
 from demo.traffic import bodies
-from demo.verdict import Audit, expectations, read_audit, summary
+from demo.verdict import Audit, expectations, read_audit
 from demo.view import print_result
 
 KILL_IN_WINDOW = 4
 LATENESS_SECONDS = 300.0
 """Of event time: 83 events, far more than 16 connections can reorder."""
 _RESTART_AFTER_SECONDS = 1.0
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 90.0
 
 
 async def run(dataset: Dataset, directory: Path, *, seed: int, rate: float, plan: Plan, console: Console) -> bool:
@@ -40,14 +45,18 @@ async def run(dataset: Dataset, directory: Path, *, seed: int, rate: float, plan
     began = time.monotonic()
     with fresh_directory(directory) as home:
         phases = await asyncio.to_thread(plot, dataset, plan, seed)
-        windows = sum(phase.windows for phase in phases)
-        story = Story(plan, phases, start_before(datetime.now(UTC), windows, plan))
+        act = await asyncio.to_thread(dataset.second_act, seed)
+        phase = last_phase(act, phases)
+        start = start_before(datetime.now(UTC), phase.first + phase.windows, plan)
+        loop = Loop(act, phase)
+        story = Story(plan, phases, start, loop)
         with Narrator(story, console) as narrator:
-            launch = Launch(dataset, home, plan, seed, LATENESS_SECONDS, narrator.note)
+            clock = None if act.reference_rows is None else Clock(act.reference_rows, plan.window, start)
+            launch = Launch(dataset, home, plan, seed, LATENESS_SECONDS, narrator.note, clock)
             try:
                 narrator.doing("starting Kafka and Redis, training a model")
                 await launch.start()
-                audit = await _Acts(story, narrator, launch, dataset, rate).play()
+                audit = await _Acts(story, loop, narrator, launch, dataset, rate).play()
             finally:
                 narrator.doing("stopping")
                 await launch.stop()
@@ -63,24 +72,35 @@ async def run(dataset: Dataset, directory: Path, *, seed: int, rate: float, plan
 class _Acts:
     """What happens between start and stop."""
 
-    def __init__(self, story: Story, narrator: Narrator, launch: Launch, dataset: Dataset, rate: float) -> None:
-        self.story, self.narrator, self.launch, self.dataset, self.rate = story, narrator, launch, dataset, rate
+    def __init__(
+        self, story: Story, loop: Loop, narrator: Narrator, launch: Launch, dataset: Dataset, rate: float
+    ) -> None:
+        self.story, self.loop, self.narrator, self.launch = story, loop, narrator, launch
+        self.dataset, self.rate = dataset, rate
         self.tasks: list[asyncio.Task[None]] = []
 
     async def play(self) -> Audit:
-        """Traffic, the last windows, the accounts."""
-        installation = self.launch.installation
+        """Both acts, the last windows, the accounts."""
+        installation, act = self.launch.installation, self.loop.act
         self._meanwhile(watch_reports(installation.bootstrap, self.narrator.report))
+        self._meanwhile(watch_performance(installation.bootstrap, self.narrator.measured))
+        self._meanwhile(watch_steps(installation.bootstrap, self.narrator.step))
         self._meanwhile(watch_alerts(installation.alerts_file, self.narrator.alert))
         try:
+            watch = await self.launch.watch(act)
+            await self.launch.mute(act, self.story.start)
             began = time.monotonic()
+            directing = asyncio.create_task(asyncio.to_thread(self._director))  # it writes all bodies: seconds
             for phase in self.story.phases:
                 await self._send(phase)
-            self.story.seconds["traffic"] = time.monotonic() - began
+            director = await directing
+            self.story.seconds["first act"] = time.monotonic() - began
+            began = time.monotonic()
+            await director.play(watch)
+            self.story.seconds["second act"] = time.monotonic() - began
             self.narrator.doing("traffic has ended; the last window closes by itself")
             began = time.monotonic()
-            await self._wait(lambda: len(self.story.reports) >= self.story.windows, "every window's report")
-            await self._wait(self._all_paged, "the alerts")
+            await self._wait_for_all()
             self.story.seconds["last windows"] = time.monotonic() - began
             return await self._audit()
         finally:
@@ -122,13 +142,13 @@ class _Acts:
         self.narrator.note(f"{worker.name} started again (process {worker.pid})")
         self.story.kill = f"{worker.name}, process {pid}, in window {KILL_IN_WINDOW}"
 
-    def _all_paged(self) -> bool:
-        return all(self.story.alerts_of(phase) for phase in self.story.phases if phase.blames)
+    def _director(self) -> Director:
+        return Director(self.story, self.loop, self.narrator, self.launch, self.dataset, self._check)
 
-    async def _wait(self, condition: Callable[[], bool], what: str) -> None:
+    async def _wait_for_all(self) -> None:
         """Patience has an end: what is missing then is for the verdict to say."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not condition():
+        while (what := missing(self.story, self.loop)) is not None:
             self._check()
             if time.monotonic() > deadline:
                 self.narrator.note(f"waited {_PATIENCE_SECONDS:g} s in vain for {what}")

@@ -1,20 +1,24 @@
-"""The demo's plot: quiet windows first, then each episode of drift that the data set tells.
+"""The demo's plot. First act: quiet windows, then each fault that the data set tells, then quiet again, as repaired.
+Second act: the world itself moves, for good (demo/second_act.py).
 
-Every window holds exactly `rows_per_window` events, because event time advances by a fixed step per event: the clock of
-the demo runs faster than the wall clock, and the same seed gives the same windows.
+Every window of the first act holds exactly `rows_per_window` events, because event time advances by a fixed step per
+event: the clock of the demo runs faster than the wall clock, and the same seed gives the same windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
 
-from demo.datasets.dataset import Dataset, TrueCause
+from demo.datasets.dataset import Dataset, SecondAct, TrueCause
 
 QUIET = "quiet"
+REPAIRED = "repaired"
+LABEL_WINDOWS = 1
+"""Labels of a window are sent when so many more have gone by."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,9 @@ class Plan:
     """How much of everything. window: event time per window; the wall clock needs rows_per_window / rate seconds."""
 
     rows_per_window: int = 1_000
-    quiet_windows: int = 10
+    quiet_windows: int = 8
     episode_windows: int = 4
+    repaired_windows: int = 4
     window: timedelta = timedelta(hours=1)
 
     @property
@@ -52,7 +57,10 @@ class Phase:
 
 
 def plot(dataset: Dataset, plan: Plan, seed: int) -> tuple[Phase, ...]:
-    """The phases with their rows. Quiet rows are used once only. Raises ValueError when the data set has too few."""
+    """The first act with its rows. Quiet rows are used once only. Raises ValueError when the data set has too few.
+
+    Episodes that bring rows of their own are worlds that moved: they are no part of it.
+    """
     quiet, used = dataset.quiet(seed), 0
 
     def take(windows: int) -> pd.DataFrame:
@@ -66,23 +74,32 @@ def plot(dataset: Dataset, plan: Plan, seed: int) -> tuple[Phase, ...]:
     title = "held-out rows of the training period, in random order"
     phases = [Phase(QUIET, title, 0, plan.quiet_windows, take(plan.quiet_windows))]
     for episode in dataset.episodes:
-        fresh = quiet.iloc[:0] if episode.own_rows else take(plan.episode_windows)
-        wanted = plan.episode_windows * plan.rows_per_window
-        rows = episode.make(fresh, seed).iloc[:wanted]
-        if len(rows) < wanted:
-            raise ValueError(f"episode {episode.name!r}: {wanted} rows wanted, it has {len(rows)}: plan fewer windows")
-        first = phases[-1].first + phases[-1].windows
-        phases.append(
-            Phase(episode.name, episode.title, first, plan.episode_windows, rows, episode.blames, episode.cause)
-        )
+        if not episode.own_rows:
+            rows = episode.make(take(plan.episode_windows), seed)
+            first = _end(phases)
+            phases.append(
+                Phase(episode.name, episode.title, first, plan.episode_windows, rows, episode.blames, episode.cause)
+            )
+    title = "the bug is repaired: rows as before"
+    phases.append(Phase(REPAIRED, title, _end(phases), plan.repaired_windows, take(plan.repaired_windows)))
     return tuple(phases)
 
 
+def last_phase(act: SecondAct, phases: tuple[Phase, ...]) -> Phase:
+    """The second act as one more phase, behind the first; its windows have another number of rows."""
+    windows = -(-len(act.rows) // act.rows_per_window)
+    return Phase(act.name, act.title, _end(phases), windows, act.rows, act.blames)
+
+
+def _end(phases: Sequence[Phase]) -> int:
+    return phases[-1].first + phases[-1].windows
+
+
 def start_before(now: datetime, windows: int, plan: Plan) -> datetime:
-    """A start on a window's edge, early enough that the last event lies in the past at `now`."""
+    """A start on a window's edge, early enough that the last event, and its label, lie in the past at `now`."""
     epoch = datetime.fromtimestamp(0, tz=now.tzinfo)
     whole = (now - epoch) // plan.window
-    return epoch + (whole - windows - 1) * plan.window
+    return epoch + (whole - windows - 1 - LABEL_WINDOWS) * plan.window
 
 
 def event_times(start: datetime, step: timedelta, count: int) -> Iterator[datetime]:

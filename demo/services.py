@@ -6,17 +6,20 @@ import asyncio
 import base64
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
 
 from demo.errors import ServiceFailed
+from demo.loop_files import LoopFiles
 from demo.scenario import Plan
 from demo.stack.processes import ServiceProcess
 
 ROOT = Path(__file__).parents[1]
+_LABEL_DELAY_WINDOWS = 3
 MODEL_ALIAS = "champion"
 
 
@@ -81,6 +84,8 @@ class Installation:
             "STREAM_SESSION_TIMEOUT_SECONDS": str(self.session),
             # The bug of the flights' story moves the mean score by .001: by default nobody is woken for that.
             "STREAM_PAGE_HARMLESS": "true",
+            "STREAM_LABEL_DELAY_SECONDS": str(_LABEL_DELAY_WINDOWS * round(self.plan.window.total_seconds())),
+            "STREAM_PERFORMANCE_SECONDS": "1",
             "SINK_BOOTSTRAP": self.bootstrap,
             "SINK_WEBHOOK_URL": self.receiver_url,
             "SINK_WEBHOOK_SECRET": self.secret,
@@ -89,6 +94,7 @@ class Installation:
             "TRAINING_TRACKING_URI": self.registry,
             "TRAINING_ARTIFACTS": str(self.directory / "mlflow" / "artifacts"),
             "TRAINING_BROKER_WAIT_SECONDS": "120",
+            "TRAINING_WORK": str(self.directory / "retraining"),
         }
 
     def stream_settings(self) -> dict[str, str]:
@@ -110,6 +116,24 @@ class Installation:
         name = f"worker-{number}"
         return self.service(name, "stream_app", "worker", STREAM_WORKER_ID=name)
 
+    def performance(self) -> ServiceProcess:
+        return self.service("performance", "stream_app", "performance", STREAM_WORKER_ID="performance-1")
+
+    def mute(self, feature: str, since: datetime, reason: str) -> ServiceProcess:
+        """From that event time on, for all of the demo."""
+        span = (f"--since={since.isoformat()}", "--for=7d", f"--reason={reason}")
+        return self.service(f"mute-{feature}", "stream_app", "mute", self.model, f"--feature={feature}", *span)
+
+    def watch(self, files: LoopFiles) -> ServiceProcess:
+        """Follows the topics, and ends with its first retraining."""
+        options = [f"--config={files.config}", f"--loop={files.loop}", f"--gates={files.gates}"]
+        options += [] if files.base is None else [f"--base={files.base}"]
+        return self.service("watch", "training", "watch", "--once", "--model", self.model, *options)
+
+    def later(self, rows: Path, label: str, versions: Sequence[str]) -> ServiceProcess:
+        """AUC of versions on the same rows; its last line is JSON."""
+        return self.service("later", "demo.later", str(rows), label, self.model, *versions)
+
     def api(self) -> ServiceProcess:
         return self.service("api", "api")
 
@@ -123,8 +147,10 @@ class Installation:
     def topics(self) -> ServiceProcess:
         return self.service("topics", "stream_app", "topics")
 
-    def train(self, data: Path, seed: int) -> ServiceProcess:
-        arguments = ("--data", str(data), "--model", self.model, "--seed", str(seed))
+    def train(self, data: Path, seed: int, natural: bool = False) -> ServiceProcess:
+        """natural: learn how much windows of the reference differ by nature."""
+        arguments = ["--data", str(data), "--model", self.model, "--seed", str(seed)]
+        arguments += [f"--window={round(self.plan.window.total_seconds() / 3600)}h"] if natural else []
         return self.service("training", "training", "train", *arguments)
 
 

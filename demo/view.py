@@ -14,15 +14,24 @@ from rich.text import Text
 from contracts.alerts import DriftAlert
 from contracts.reports import DriftReport
 from demo.causes import cause_words, score_change
+from demo.loop_view import newest_windows, print_loop
+from demo.promise import Expectation
 from demo.story import Delivered, Story
-from demo.verdict import Audit, Expectation, delay
+from demo.verdict import Audit
 
 _SHOWN_FEATURES = 4
 _SHOWN_CAUSES = 3
+_PARTS = ("first act", "second act", "last windows", "stop")
 
 HARMLESS_PAGES = (
     "harmless: hardly moves the model's answers; by default that pages nobody, the demo sets STREAM_PAGE_HARMLESS=true."
 )
+
+_NEXT = {
+    "make demo DATA=payments": "fraud changes its pattern: no feature moves, only performance falls",
+    "make up": "the stack stays up: send your own requests to its URLs",
+    "make bench BENCH=quiet": "how often a quiet window alarms, over 200 seeds",
+}
 
 
 class View:
@@ -40,7 +49,9 @@ class View:
             Text(f"{len(story.tally.answered):,} of {story.events:,} answered"),
         )
         parts: list[RenderableType] = [head]
-        if story.reports:
+        if story.loop is not None and any(number >= story.windows for number in story.reports):
+            parts.append(newest_windows(story, story.loop, 10))
+        elif story.reports:
             parts.append(windows_table(story, last=10))
         if story.alerts:
             parts.append(Text("\n".join(alert_line(story, seen) for seen in story.alerts[-3:]), style="red"))
@@ -54,7 +65,8 @@ def windows_table(story: Story, last: int | None = None) -> Table:
     for column in ("window", "phase", "events", "verdict", "features, strongest first"):
         table.add_column(column, no_wrap=column != "features, strongest first")
     paged = {story.number(seen.alert.window_start) for seen in story.alerts if seen.alert.transition != "resolve"}
-    for number in sorted(story.reports)[-(last or len(story.reports)) :]:
+    numbers = [number for number in sorted(story.reports) if number < story.windows]
+    for number in numbers[-(last or len(numbers)) :]:
         report, phase = story.reports[number], story.phase_of(number)
         verdict: str = report.status
         style = ""
@@ -87,6 +99,29 @@ def alert_line(story: Story, seen: Delivered) -> str:
     return f"webhook: {seen.alert.transition} ({seen.alert.severity}) after window {window}: {features}{suffix}"
 
 
+def alerts_table(story: Story) -> Table:
+    """One row for each alert. The second act's have no delay: the world moves slowly, from no event on."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("window", "alert", "severity", "about", "delay in events", "in seconds"):
+        table.add_column(column, justify="right" if column.startswith(("delay", "in ")) else "left")
+    for seen in story.alerts:
+        alert, number = seen.alert, story.number(seen.alert.window_start)
+        features = ", ".join(feature.feature.removeprefix("performance:") for feature in alert.features)
+        whose = () if alert.version == story.version else (f"version {alert.version}",)
+        which = ("performance",) if alert.subject == "performance" else ()
+        about = Text(": ".join((*whose, *which, features or "all clear")))
+        known = story.delay(seen)
+        delayed = ("", "") if known is None else (f"{known[0]:,}", f"{known[1]:.1f}")
+        table.add_row(f"{number + 1}", alert.transition, alert.severity, about, *delayed)
+    return table
+
+
+def _is_told(story: Story, seen: Delivered) -> bool:
+    """In the second act an incident grows and shrinks with the weather: how it began says enough."""
+    phase = story.phase_of(story.number(seen.alert.window_start))
+    return phase in story.phases or seen.alert.transition == "raise"
+
+
 def causes_table(alerts: Sequence[DriftAlert]) -> Table:
     """The first causes of each alert, with the change of the mean score to expect; of a resolve its summary."""
     table = Table(box=None, pad_edge=False)
@@ -95,6 +130,9 @@ def causes_table(alerts: Sequence[DriftAlert]) -> Table:
     table.add_column("expected", no_wrap=True)
     for alert in alerts:
         name: str = alert.transition
+        if alert.subject == "performance":
+            table.add_row(name, Text(alert.summary))
+            continue
         for feature in alert.features[:_SHOWN_CAUSES]:
             change = score_change(feature)
             expected = "" if change is None else f"mean score {round(change, 3) + 0:+.3f}"
@@ -116,28 +154,24 @@ def print_result(
     alerts_path: Path,
 ) -> None:
     """The final tables: windows, alerts with delays and causes, accounts, promises, and what to try next."""
-    console.rule("windows", align="left")
+    console.rule("the first act, window by window", align="left")
     console.print(windows_table(story))
     console.rule("alerts delivered to the webhook, signatures verified", align="left")
-    table = Table(box=None, pad_edge=False)
-    for column in ("alert", "severity", "features, strongest first", "delay in events", "in seconds"):
-        table.add_column(column, justify="right" if column.startswith(("delay", "in ")) else "left")
-    for seen in story.alerts:
-        phase = story.phase_of(story.number(seen.alert.window_start))
-        events, seconds = delay(story, phase, seen) if phase and phase.name in story.began else (0, 0.0)
-        features = ", ".join(feature.feature for feature in seen.alert.features)
-        table.add_row(seen.alert.transition, seen.alert.severity, features, f"{events:,}", f"{seconds:.1f}")
-    console.print(table)
-    console.print("[dim]delay: from the first drifted event to the webhook; a window holds 1,000 events.[/dim]")
+    console.print(alerts_table(story))
+    words = f"delay: from the first drifted event to the webhook; a window holds {story.plan.rows_per_window:,} events."
+    console.print(words, style="dim", highlight=False)
     if any(seen.alert.severity == "harmless" for seen in story.alerts):
         console.print(HARMLESS_PAGES, style="dim", highlight=False)
     console.rule("what the alerts say", align="left")
-    console.print(causes_table([seen.alert for seen in story.alerts]))
+    console.print(causes_table([seen.alert for seen in story.alerts if _is_told(story, seen)]))
     console.print(Text(f"each alert whole, with its summary: {alerts_path}", style="dim"), soft_wrap=True)
+    if story.loop is not None:
+        print_loop(console, story, story.loop)
     console.rule("accounts", align="left")
     answered = len(story.tally.answered)
+    shadow = f" + scored in shadow {story.loop.shadowed:,}" if story.loop is not None and story.loop.shadowed else ""
     console.print(
-        f"answered {answered:,} = counted {audit.counted:,} + late {audit.late:,} + dead letters "
+        f"answered {answered:,}{shadow} = counted {audit.counted:,} + late {audit.late:,} + dead letters "
         f"{audit.dead_lettered:,}   {'balanced' if audit.balanced else 'NOT balanced'}"
     )
     console.rule("what was promised", align="left")
@@ -146,16 +180,13 @@ def print_result(
         console.print(f"{mark} {check.promise} [dim]({check.found})[/dim]", highlight=False)
     console.print(f"\n[dim]{taken(story.seconds)}; details in {summary_path}[/dim]", highlight=False)
     console.print("What to try next:")
-    console.print("  make demo DATA=payments    the same plot on synthetic card payments", highlight=False)
-    console.print(
-        "  make up                    the stack stays up: send your own requests to its URLs", highlight=False
-    )
-    console.print("  make bench BENCH=quiet     how often a quiet window alarms, over 200 seeds", highlight=False)
+    for command, what in _NEXT.items():
+        console.print(f"  {command:26} {what}", highlight=False)
 
 
 def taken(seconds: dict[str, float]) -> str:
     """Where the time went, in one line; servers and training run side by side inside the setup."""
-    parts = [f"{name} {seconds[name]:.0f} s" for name in ("traffic", "last windows", "stop") if name in seconds]
+    parts = [f"{name} {seconds[name]:.0f} s" for name in _PARTS if name in seconds]
     beside = f"servers {seconds['servers']:.0f} s beside training {seconds['training']:.0f} s"
     setup = f"setup {seconds['setup']:.0f} s ({beside})"
     return f"{seconds['all']:.0f} s in all: {', '.join([setup, *parts])}"

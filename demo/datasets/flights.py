@@ -103,11 +103,11 @@ class Flights:
             name="april-june",
             title="all flights of April to June in time order, their labels a window late",
             rows=_months((4, 5, 6)).reset_index(drop=True),
-            rows_per_window=4_000,
-            learn=14,  # 56,000 flights: all of April, and May but for its last day and a half
+            rows_per_window=2_000,
+            learn=28,  # 56,000 flights: all of April, and May but for its last day and a half
             blames=("temp", "dewp"),
             base=True,
-            reference_rows=round(4_000 * (1 - HELD_OUT)),
+            reference_rows=round(2_000 * (1 - HELD_OUT)),
             # 67 % of it is missing in winter and 96 % in summer: not a broken sensor, which is what it looks like
             muted=(("wind_gust", "missing where there was no gust, so it follows the weather"),),
         )

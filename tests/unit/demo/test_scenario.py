@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from contracts.schema import Feature
-from demo.datasets.dataset import Episode
-from demo.scenario import Plan, event_times, plot, start_before
+from demo.datasets.dataset import Episode, SecondAct
+from demo.scenario import Plan, event_times, last_phase, plot, start_before
 from training.data.description import Description
 
 NOW = datetime(2026, 5, 4, 12, 34, 56, tzinfo=UTC)
@@ -34,41 +34,42 @@ class Numbers:
         return pd.DataFrame({"x": [float(i) for i in range(self.rows)]})
 
 
-PLAN = Plan(rows_per_window=10, quiet_windows=3, episode_windows=2)
+PLAN = Plan(rows_per_window=10, quiet_windows=3, episode_windows=2, repaired_windows=1)
 
 
-def test_the_plot_is_quiet_first_and_then_tells_each_episode() -> None:
+def test_the_first_act_is_quiet_tells_each_fault_and_ends_with_its_repair() -> None:
     phases = plot(Numbers(), PLAN, seed=0)
     assert [(p.name, list(p.window_numbers), len(p.rows)) for p in phases] == [
         ("quiet", [0, 1, 2], 30),
         ("twice", [3, 4], 20),
-        ("own", [5, 6], 20),
+        ("repaired", [5], 10),
     ]
 
 
+def test_the_second_act_follows_with_windows_of_its_own_size() -> None:
+    act = SecondAct("moved", "another world", pd.DataFrame({"x": [0.0] * 45}), 20, 1, ("x",), base=True)
+    phase = last_phase(act, plot(Numbers(), PLAN, seed=0))
+    assert (phase.name, list(phase.window_numbers), phase.blames) == ("moved", [6, 7, 8], ("x",))
+
+
 def test_no_quiet_row_is_used_twice() -> None:
-    quiet, twice, own = plot(Numbers(), PLAN, seed=0)
+    quiet, twice, repaired = plot(Numbers(), PLAN, seed=0)
     assert quiet.rows["x"].tolist() == [float(i) for i in range(30)]
     assert twice.rows["x"].tolist() == [2.0 * i for i in range(30, 50)]
-    assert own.rows["x"].tolist() == [-1.0] * 20
+    assert repaired.rows["x"].tolist() == [float(i) for i in range(50, 60)]
 
 
-@pytest.mark.parametrize(("rows", "wanted"), [(29, "30 quiet rows"), (49, "50 quiet rows")])
+@pytest.mark.parametrize(("rows", "wanted"), [(29, "30 quiet rows"), (49, "50 quiet rows"), (59, "60 quiet rows")])
 def test_too_few_rows_say_how_many_are_wanted(rows: int, wanted: str) -> None:
     with pytest.raises(ValueError, match=wanted):
         plot(Numbers(rows), PLAN, seed=0)
 
 
-def test_an_episode_with_too_few_rows_is_named() -> None:
-    with pytest.raises(ValueError, match="episode 'own'"):
-        plot(Numbers(1000), Plan(rows_per_window=50, quiet_windows=3, episode_windows=2), seed=0)
-
-
 def test_every_event_lies_in_its_window_and_in_the_past() -> None:
-    # |-- window 0 --|-- 1 --| ... |-- 6 --|-- spare --| now
+    # |-- window 0 --|-- 1 --| ... |-- 6 --|-- labels --|-- spare --| now
     start = start_before(NOW, 7, PLAN)
     assert start.timestamp() % PLAN.window.total_seconds() == 0
     times = list(event_times(start, PLAN.step, 70))
     assert [(time - start) // PLAN.window for time in times] == [i // 10 for i in range(70)]
-    assert times[-1] < NOW - PLAN.window
+    assert times[-1] < NOW - 2 * PLAN.window
     assert times[1] - times[0] == timedelta(minutes=6)

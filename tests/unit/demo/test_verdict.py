@@ -17,7 +17,8 @@ from demo.datasets.dataset import TrueCause
 from demo.load import Tally
 from demo.scenario import Phase, Plan
 from demo.story import Delivered, Story
-from demo.verdict import Audit, expectations, read_audit, summary
+from demo.summary import summary
+from demo.verdict import Audit, expectations, read_audit
 from tests.builders import NOON
 from tests.contracts.messages import ALERT, REPORT
 
