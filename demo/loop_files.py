@@ -41,6 +41,7 @@ data: {data}                   # gives way to what is collected
 split: {{by: stratified, validation: 0.2, test: 0.2}}
 estimator: {{name: hgb, params: {{}}}}
 folds: 3
+jobs: 1                        # beside Kafka, the API and the workers; processes of their own cost more than they win
 pictures: {{curves: false, importance: 0}}   # they take as long as the training
 {window}"""
 
