@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -9,7 +12,7 @@ from demo.datasets.catalogue import DATASETS, dataset_named
 from demo.datasets.dataset import Dataset
 from demo.datasets.flights import LATE_MINUTES, Flights
 from demo.datasets.payments import World, payments
-from demo.datasets.write import write
+from demo.datasets.write import Clock, write
 from training.data.description import read_description
 
 every_dataset = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.description.name)
@@ -146,3 +149,19 @@ def test_in_the_second_act_of_payments_the_inputs_are_those_of_an_unmoved_world(
     inputs = list(names_of(dataset_named("payments")))
     pd.testing.assert_frame_equal(act.rows[inputs], unmoved[inputs])
     assert (act.rows["fraud"] != unmoved["fraud"]).mean() > 0.01
+
+
+@every_dataset
+def test_on_a_clock_of_the_demos_own_so_many_rows_of_the_reference_last_a_window(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    # |-- 7,000 rows --|-- 7,000 rows --| ... |-- what is left --| end
+    end, window = datetime(2026, 5, 4, 12, tzinfo=UTC), timedelta(hours=1)
+    write(dataset, tmp_path, 3, Clock(7_000, window, end))
+    rows = pd.read_parquet(tmp_path / dataset.description.file)
+    number = (end - rows[dataset.description.time]) // -window
+    counts = number.value_counts().sort_index().tolist()
+    assert set(counts[:-1]) == {7_000}
+    assert sum(counts) == len(rows) == len(dataset.reference(3))
+    assert rows[dataset.description.time].is_monotonic_increasing
+    assert rows[dataset.description.time].iloc[-1] < end
