@@ -14,6 +14,7 @@ from stream_app.performance.summary import words
 
 _STEPS = {
     "retraining-decided": "retraining decided",
+    "collected": "data collected",
     "registered": "new version trained",
     "gated": "gates",
     "rollout-changed": "rollout",
