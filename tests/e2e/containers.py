@@ -49,14 +49,14 @@ class Containers:
 
     def blue_green(self, *arguments: str) -> tuple[int, str]:
         """`compose/blue-green ARGUMENTS`; returns the exit status and all output."""
-        return self._run([str(COMPOSE / "blue-green"), *arguments])
+        return self._run([str(COMPOSE / "blue-green"), *arguments], TIDEMARK_WAIT_SECONDS="300")
 
-    def _run(self, command: Sequence[str], stdin: str = "") -> tuple[int, str]:
+    def _run(self, command: Sequence[str], stdin: str = "", **settings: str) -> tuple[int, str]:
         # only the env file decides: a setting in the shell would win over it
         shell = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
         done = subprocess.run(
             command,
-            env=shell | {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_ENV_FILES": str(self._env_file)},
+            env=shell | {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_ENV_FILES": str(self._env_file)} | settings,
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
