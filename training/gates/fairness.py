@@ -14,11 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from stream_app.performance.intervals import Z
 from training.evaluation.measures import Labels, Scores
 from training.gates.evidence import Evidence, Verdict, failed, passed, verdict
 from training.gates.rules import Fairness, Rules
-
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +91,14 @@ def _apart(segment: _Rows, every: _Rows, rule: Fairness) -> list[str]:
         if counted < rule.rows_per_class:
             continue
         own, whole = float(segment.decided[mine == 1].mean()), float(every.decided[all_ == 1].mean())
-        error = _Z * float(np.sqrt(own * (1 - own) / counted + whole * (1 - whole) / int(all_.sum())))
+        error = Z * float(np.sqrt(own * (1 - own) / counted + whole * (1 - whole) / int(all_.sum())))
         if abs(own - whole) > max(most, error):
             said.append(f"{name} {own:.3f}, of all rows {whole:.3f} (at most {most:g} apart)")
     positives = int(segment.labels.sum())
     if min(positives, segment.labels.size - positives) >= rule.rows_per_class:
         own = float(roc_auc_score(segment.labels, segment.scores))
         whole = float(roc_auc_score(every.labels, every.scores))
-        if whole - own > max(rule.auc_gap, _Z * _auc_error(own, positives, segment.labels.size - positives)):
+        if whole - own > max(rule.auc_gap, Z * _auc_error(own, positives, segment.labels.size - positives)):
             said.append(f"AUC {own:.3f}, of all rows {whole:.3f} (at most {rule.auc_gap:g} lower)")
     return said
 

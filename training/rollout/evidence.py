@@ -9,10 +9,11 @@ import math
 
 import msgspec
 
+from stream_app.performance.intervals import wilson
+
 SCORE_BINS = 100
 """Equal bins of the score from 0 to 1; what lies outside falls into the outer ones."""
 _FIRST_MS, _PER_DOUBLING, _LATENCY_BINS = 0.01, 4, 100
-_Z = 1.959963984540054
 
 
 class Observed(msgspec.Struct):
@@ -48,7 +49,8 @@ class Observed(msgspec.Struct):
 
 def failure_rate(seen: Observed) -> float:
     """The least share of rows that cannot be scored: the lower end of Wilson's interval."""
-    return _wilson(seen.failures, seen.events + seen.failures)[0]
+    rows = seen.events + seen.failures
+    return wilson(seen.failures, rows).low if rows else 0.0
 
 
 def median_latency(seen: Observed) -> float | None:
@@ -71,7 +73,7 @@ def positives_apart(one: Observed, other: Observed) -> float:
         return 0.0
     larger, smaller = sorted((one, other), key=lambda seen: -seen.positive_rate)
     p, q = larger.positive_rate, smaller.positive_rate
-    low, high = _wilson(larger.positives, larger.decided)[0], _wilson(smaller.positives, smaller.decided)[1]
+    low, high = wilson(larger.positives, larger.decided).low, wilson(smaller.positives, smaller.decided).high
     return max(0.0, p - q - math.hypot(p - low, high - q))
 
 
@@ -93,13 +95,3 @@ def _latency_bin(milliseconds: float) -> int:
     if milliseconds <= _FIRST_MS:
         return 0
     return min(_LATENCY_BINS - 1, int(_PER_DOUBLING * math.log2(milliseconds / _FIRST_MS)))
-
-
-def _wilson(hits: int, rows: int) -> tuple[float, float]:
-    """95 % interval of a rate (Wilson 1927); 0 to 1 without rows."""
-    if not rows:
-        return 0.0, 1.0
-    rate = hits / rows
-    middle = rate + _Z**2 / (2 * rows)
-    spread = _Z * math.sqrt(rate * (1 - rate) / rows + _Z**2 / (4 * rows**2))
-    return max(0.0, (middle - spread) / (1 + _Z**2 / rows)), min(1.0, (middle + spread) / (1 + _Z**2 / rows))
