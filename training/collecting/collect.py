@@ -28,7 +28,6 @@ from training.errors import CollectError, DataError
 from training.topics.following import following
 
 ROWS, SUMMARY = "rows.parquet", "collected.json"
-_WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -88,15 +87,14 @@ async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Coll
 async def _read(wish: Wish, bootstrap: str, prefix: str) -> tuple[Joined, int]:
     joined, unreadable = Joined(wish.model, wish.since, wish.until, wish.leave_out), 0
     async with following(bootstrap, prefix, ((PREDICTIONS, None), (LABELS, None))) as topics:
-        while not await topics.caught_up():
-            for topic, record in await topics.take(_WAIT_SECONDS):
-                try:
-                    if topic is PREDICTIONS:
-                        joined.add_event(decode_event(record.value or b""))
-                    else:
-                        joined.add_label(decode_label(record.value or b""))
-                except InvalidEvent:
-                    unreadable += 1
+        async for topic, record in topics.held():
+            try:
+                if topic is PREDICTIONS:
+                    joined.add_event(decode_event(record.value or b""))
+                else:
+                    joined.add_label(decode_label(record.value or b""))
+            except InvalidEvent:
+                unreadable += 1
     return joined, unreadable
 
 

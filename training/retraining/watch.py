@@ -68,9 +68,8 @@ class Watch:
         events, everything = self._shop.events, [(topic, None) for topic in _TOPICS]
         async with following(events.bootstrap, events.topic_prefix, everything) as topics:
             before: dict[str, list[Message]] = {topic.name: [] for topic in _TOPICS}
-            while not await topics.caught_up():
-                for topic, record in await topics.take(_LOOK_SECONDS):
-                    before[topic.name] += _read(topic, record)
+            async for topic, record in topics.held():
+                before[topic.name] += _read(topic, record)
             known = await self._known(before)
             version, looked = known.version, self._shop.tools.seconds()
             while known.version == version:

@@ -7,12 +7,13 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from contracts.headers import Headers
-from contracts.topics import partition_of
+from contracts.topics import Topic, partition_of
 from training.errors import PublishError
+from training.topics.following import following
 
 T = TypeVar("T")
 
@@ -37,9 +38,9 @@ class Broker:
         """Returns when all replicas have it; None: only see whether the topic is there. Raises PublishError."""
         self._run(self._send(topic, message, max_request_size))
 
-    def read(self, topic: str) -> list[ConsumerRecord]:
+    def read(self, topic: Topic, prefix: str) -> list[ConsumerRecord]:
         """All that is on the topic now, in the order of its partitions. Raises PublishError."""
-        return self._run(self._read(topic))
+        return self._run(self._read(topic, prefix))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -70,20 +71,9 @@ class Broker:
         finally:
             await producer.stop()
 
-    async def _read(self, topic: str) -> list[ConsumerRecord]:
-        consumer = AIOKafkaConsumer(
-            topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
-        )
-        records: list[ConsumerRecord] = []
-        try:
-            await consumer.start()
-            self._there(topic, consumer.partitions_for_topic(topic))
-            ends = await consumer.end_offsets(list(consumer.assignment()))
-            while [one for one, end in ends.items() if await consumer.position(one) < end]:
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    records += batch
-        finally:
-            await consumer.stop()
+    async def _read(self, topic: Topic, prefix: str) -> list[ConsumerRecord]:
+        async with following(self.bootstrap, prefix, ((topic, None),)) as there:
+            records = [record async for _, record in there.held()]
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
     def _there(self, topic: str, partitions: set[int] | None) -> set[int]:

@@ -1,4 +1,4 @@
-"""Following: records of several topics as they come, from a moment on, for a command that stays."""
+"""Following: records of several topics from a moment on: those that are there, and then as they come."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from contracts.topics import Topic
 from training.errors import PublishError
 
 _ANSWER_SECONDS = 15.0
+_HELD_SECONDS = 0.2
 Beginnings = Sequence[tuple[Topic, int | None]]
 """Topics, each with the moment to begin at, milliseconds UTC by the broker's clock; None: at the beginning."""
 
 
 class Following:
-    """Used inside `following`. `held` is what was read up to the topics' ends as they were at the start."""
+    """Used inside `following`. What is `held` lay on the topics at the start; `take` goes on from there."""
 
     def __init__(self, consumer: AIOKafkaConsumer, topics: Mapping[str, Topic], bootstrap: str) -> None:
         self._consumer, self._topics, self._bootstrap = consumer, topics, bootstrap
@@ -61,6 +62,12 @@ class Following:
             raise PublishError(f"Kafka at {self._bootstrap}: {error!r}") from error
         return [(self._topics[partition.topic], record) for partition, records in fetched.items() for record in records]
 
+    async def held(self) -> AsyncIterator[tuple[Topic, ConsumerRecord]]:
+        """What was there at the start, all of it; a few that came meanwhile may be among it. Raises PublishError."""
+        while not await self.caught_up():
+            for one in await self.take(_HELD_SECONDS):
+                yield one
+
     async def caught_up(self) -> bool:
         """Whether all that was there at the start is read."""
         return all([await self._consumer.position(one) >= end for one, end in self._ends.items()])
@@ -76,11 +83,10 @@ async def following(bootstrap: str, prefix: str, since: Beginnings) -> AsyncIter
         auto_offset_reset="earliest",  # where retention has taken what was to come next
     )
     try:
-        await asyncio.wait_for(consumer.start(), _ANSWER_SECONDS)
-    except (KafkaError, OSError, TimeoutError) as error:
-        await consumer.stop()
-        raise PublishError(f"Kafka at {bootstrap} does not answer ({error!r}): is it running?") from error
-    try:
+        try:
+            await asyncio.wait_for(consumer.start(), _ANSWER_SECONDS)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise PublishError(f"Kafka at {bootstrap} does not answer ({error!r}): is it running?") from error
         follower = Following(consumer, {topic.named(prefix): topic for topic, _ in since}, bootstrap)
         await follower.begin({topic.named(prefix): at for topic, at in since})
         yield follower

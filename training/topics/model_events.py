@@ -47,7 +47,7 @@ class ModelEvents:
         """
         steps: list[Step] = []
         seen: set[str] = set()
-        for record in self._broker.read(self.topic):
+        for record in self._broker.read(MODEL_EVENTS, self.topic_prefix):
             try:
                 event = decode_model_event(record.value or b"")
             except InvalidMessage:
