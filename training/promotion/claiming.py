@@ -8,7 +8,7 @@ from datetime import timedelta
 from contracts.model_events import ModelEvent, ModelEventKind
 from training.errors import PromotionError, PublishError, RegistryError, UnknownOutcome
 from training.promotion.change import Change, Details, Tools
-from training.promotion.claims import ACT_SECONDS, CLAIM, CLAIM_SECONDS, holder
+from training.promotion.claims import ACT_SECONDS, CLAIM, CLAIM_SECONDS, ended_last, holder
 from training.topics.model_events import ModelEvents
 from training.topics.steps import Step
 
@@ -71,6 +71,12 @@ class Claiming:
 def _won(claim: ModelEvent, steps: list[Step]) -> None:
     """Raises PromotionError where another claim holds, or none of ours is there."""
     first = holder(steps)
+    done = ended_last(steps)
+    if first is None and done is not None and any(step.event.id == claim.id for step in steps):
+        raise PromotionError(  # we claimed while it held, and read when it was over
+            f"{done.event.by} was first, and is done since {done.at:%H:%M:%S} UTC (version {done.event.version}, "
+            f"{done.event.kind}): nothing was changed; see `python -m training history`, and try again"
+        )
     if first is None:
         raise PromotionError(f"the claim to promote {claim.model} is not on model-events: was the topic made anew?")
     other = first.event

@@ -29,14 +29,24 @@ _ENDS = ("promoted", "rolled-back", "withdrawn")
 
 def holder(steps: Sequence[Step]) -> Step | None:
     """The claim that holds after these steps, in the topic's order; None: nobody is at it."""
+    return _held(steps)[0]
+
+
+def ended_last(steps: Sequence[Step]) -> Step | None:
+    """The step that ended the last claim that held and was ended: what a claim beside it was too late for."""
+    return _held(steps)[1]
+
+
+def _held(steps: Sequence[Step]) -> tuple[Step | None, Step | None]:
     holds: Step | None = None
+    ended: Step | None = None
     for step in steps:
         if step.event.kind == "claimed":
             if holds is None or step.at - holds.at > timedelta(seconds=CLAIM_SECONDS):
                 holds = step
         elif holds is not None and step.event.kind in _ENDS and step.event.details.get(CLAIM) == holds.event.id:
-            holds = None
-    return holds
+            holds, ended = None, step
+    return holds, ended
 
 
 def unfinished(steps: Sequence[Step]) -> list[Step]:

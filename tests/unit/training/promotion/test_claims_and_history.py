@@ -13,7 +13,7 @@ from contracts.model_events import ModelEvent
 from tests.builders import NOON
 from training.gate import GateReport
 from training.gates.evidence import Finding
-from training.promotion.claims import CLAIM, CLAIM_SECONDS, holder, unfinished
+from training.promotion.claims import CLAIM, CLAIM_SECONDS, ended_last, holder, unfinished
 from training.promotion.former import former, pile
 from training.promotion.history import history_lines, shown
 from training.promotion.objection import objection
@@ -58,6 +58,12 @@ def test_the_first_claim_on_the_topic_holds_until_its_owner_ends_it() -> None:
 
 def test_a_loser_that_takes_its_claim_back_does_not_end_the_winners() -> None:
     assert holder([ANN, BOB, ended(BOB, 3, "withdrawn")]) == ANN
+
+
+def test_a_loser_that_reads_after_all_is_over_learns_whose_claim_held() -> None:
+    assert ended_last([ANN, BOB]) is None
+    assert ended_last([ANN, BOB, ended(ANN, 3)]) == ended(ANN, 3)
+    assert ended_last([ANN, BOB, ended(ANN, 3), ended(BOB, 4, "withdrawn")]) == ended(ANN, 3)
 
 
 def test_a_claim_of_the_dead_holds_for_a_minute_of_the_brokers_time() -> None:
