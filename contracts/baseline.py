@@ -18,6 +18,7 @@ from contracts.binning import Binning, Bins, Levels
 from contracts.dependence import ScoreDependence
 from contracts.errors import ContractError, InvalidBaseline
 from contracts.histogram import Histogram
+from contracts.histogram_row import RowLayout
 from contracts.outcomes import Costs, Outcomes, Residuals
 from contracts.schema import FeatureSchema
 from contracts.times import UtcTime
@@ -158,6 +159,12 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         fields that the other does not.
         """
         return hashlib.sha256(self._encoded).hexdigest()[:16]
+
+    @cached_property
+    def layout(self) -> RowLayout:
+        """Of a window's histograms: the monitored features in schema order, then the score."""
+        features = [self.features[feature.name].bins for feature in self.schema.monitored]
+        return RowLayout([*features, self.score.bins])
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -135,7 +135,8 @@ class Levels(msgspec.Struct, frozen=True, dict=True, tag="categorical", forbid_u
         return len(self.levels) + 1
 
     @cached_property
-    def _bin_of(self) -> dict[str | bool, int]:
+    def bin_of(self) -> dict[str | bool, int]:
+        """The bin of each value that the reference had; of any other it is `unseen`."""
         table: dict[str | bool, int] = dict.fromkeys(self.rest, self.other)
         table |= {level: i for i, level in enumerate(self.levels)}
         for flag, text in ((True, "true"), (False, "false")):
@@ -148,7 +149,7 @@ class Levels(msgspec.Struct, frozen=True, dict=True, tag="categorical", forbid_u
         amounts, counts = Counter(values), np.zeros(self.size, dtype=np.int64)
         missing = amounts.pop(None, 0)
         for value, amount in amounts.items():
-            counts[self._bin_of.get(value, self.unseen)] += amount  # type: ignore[arg-type]  # None was taken out
+            counts[self.bin_of.get(value, self.unseen)] += amount  # type: ignore[arg-type]  # None was taken out
         return counts, missing
 
     @classmethod

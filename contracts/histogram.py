@@ -34,9 +34,10 @@ class Histogram:
 
     __slots__ = ("bins", "counts", "maximum", "minimum", "missing")
 
-    def __init__(self, bins: Binning) -> None:
+    def __init__(self, bins: Binning, counts: Counted | None = None) -> None:
+        """counts: zeros to count in, shape (bins.size,); its own where none are given."""
         self.bins = bins
-        self.counts: Counted = np.zeros(bins.size, dtype=np.int64)
+        self.counts: Counted = np.zeros(bins.size, dtype=np.int64) if counts is None else counts
         self.missing = 0
         self.minimum: float | None = None
         self.maximum: float | None = None
@@ -47,7 +48,7 @@ class Histogram:
         if isinstance(self.bins, Levels):
             counts, missing = self.bins.count(values)  # type: ignore[arg-type]
         else:
-            rising = _numbers(values)
+            rising = np.array(numbers_of(values))
             rising.sort()  # NaN comes last
             if rising.size and math.isnan(rising[-1]):
                 rising = rising[: rising.searchsorted(np.nan)]
@@ -101,22 +102,25 @@ class Histogram:
     @classmethod
     def of(cls, bins: Binning, value: Counts) -> Histogram:
         """The histogram that `value` was taken of. Raises InvalidMessage when it does not fit the bins."""
-        width = len(value.counts) / bins.size
-        if width not in WIDTHS:
-            raise InvalidMessage(
-                f"{len(value.counts)} bytes of counts for {bins.size} bins: made with another baseline"
-            )
-        counts = np.frombuffer(value.counts, dtype=f"<u{width:.0f}")
         histogram = cls(bins)
-        histogram.counts += counts.astype(np.int64)
-        histogram.missing, histogram.minimum, histogram.maximum = value.missing, value.minimum, value.maximum
+        histogram.take(value)
         return histogram
 
+    def take(self, value: Counts) -> None:
+        """Become the histogram that `value` was taken of; empty as yet. Raises InvalidMessage, see `of`."""
+        width = len(value.counts) / self.bins.size
+        if width not in WIDTHS:
+            raise InvalidMessage(
+                f"{len(value.counts)} bytes of counts for {self.bins.size} bins: made with another baseline"
+            )
+        self.counts += np.frombuffer(value.counts, dtype=f"<u{width:.0f}").astype(np.int64)
+        self.missing, self.minimum, self.maximum = value.missing, value.minimum, value.maximum
 
-def _numbers(values: Any) -> npt.NDArray[np.float64]:
-    """A new array, float64, None as NaN. Of a sequence fromiter makes it in half of np.array's time."""
+
+def numbers_of(values: Any) -> npt.NDArray[np.float64]:
+    """float64, None as NaN; an array as it is. Of a sequence fromiter makes it in half of np.array's time."""
     if isinstance(values, np.ndarray):
-        return np.array(values, dtype=np.float64)
+        return np.asarray(values, dtype=np.float64)
     return np.fromiter(values, np.float64, len(values))
 
 

@@ -14,13 +14,20 @@ from contracts.baseline import Baseline
 from contracts.errors import InvalidMessage
 from contracts.events import PredictionEvent
 from contracts.histogram import Histogram, width_of
+from contracts.histogram_row import HistogramRow
 from contracts.partials import PartialAggregate
+
+FEW = 100
+"""Up to so many rows are counted into all features at once; from there on one feature after another is faster."""
 
 
 class WindowCounts:
-    """Counts over one baseline's bins. `features` is in the order of the schema's monitored features."""
+    """Counts over one baseline's bins. `features` is in the order of the schema's monitored features.
 
-    __slots__ = ("baseline", "decided", "features", "positives", "rows", "score", "shadow_rows")
+    Other histograms may be put in their place to be read; what is counted and `partial` are of those it was made with.
+    """
+
+    __slots__ = ("_row", "baseline", "decided", "features", "positives", "rows", "score", "shadow_rows")
 
     def __init__(self, baseline: Baseline) -> None:
         self.baseline = baseline
@@ -28,8 +35,9 @@ class WindowCounts:
         self.positives = 0
         self.decided = 0
         self.shadow_rows = 0
-        self.score = Histogram(baseline.score.bins)
-        self.features = tuple(Histogram(baseline.features[f.name].bins) for f in baseline.schema.monitored)
+        self._row = HistogramRow(baseline.layout)
+        self.features: tuple[Histogram, ...] = self._row.histograms[:-1]
+        self.score = self._row.histograms[-1]
 
     def add_events(self, events: Sequence[PredictionEvent[Any]]) -> None:
         """Count decoded events; their `features` must be structs made by this baseline's schema (`event_decoder`)."""
@@ -48,9 +56,10 @@ class WindowCounts:
     ) -> None:
         """Count rows given by column: one sequence per monitored feature, the scores, the decisions; equal lengths.
         shadow_rows: how many of them are a shadow's."""
-        for histogram, column in zip(self.features, columns, strict=True):
-            histogram.add(column)
-        self.score.add(scores)
+        columns = [*columns, scores]
+        if not (0 < len(scores) <= FEW and self._row.add(columns)):
+            for histogram, column in zip((*self.features, self.score), columns, strict=True):
+                histogram.add(column)
         self.rows += len(scores)
         self.decided += len(scores) - decisions.count(None)
         self.positives += decisions.count(True)
@@ -69,7 +78,7 @@ class WindowCounts:
 
     def partial(self, *, window_start: int, window_end: int, partition: int, offset: int) -> PartialAggregate:
         """As it travels, and as stage 1 stores it. Times in milliseconds UTC."""
-        width = width_of(self.rows)
+        *features, score = self._row.values(width_of(self.rows))
         return PartialAggregate(
             model=self.baseline.model,
             version=self.baseline.version,
@@ -82,8 +91,8 @@ class WindowCounts:
             positives=self.positives,
             decided=self.decided,
             shadow_rows=self.shadow_rows,
-            score=self.score.value(width=width),
-            features=tuple(histogram.value(width=width) for histogram in self.features),
+            score=score,
+            features=tuple(features),
         )
 
     @classmethod
@@ -96,8 +105,6 @@ class WindowCounts:
         counts = cls(baseline)
         counts.rows, counts.positives, counts.decided = partial.rows, partial.positives, partial.decided
         counts.shadow_rows = partial.shadow_rows
-        counts.score = Histogram.of(baseline.score.bins, partial.score)
-        counts.features = tuple(
-            Histogram.of(mine.bins, theirs) for mine, theirs in zip(counts.features, partial.features, strict=True)
-        )
+        for mine, theirs in zip((*counts.features, counts.score), (*partial.features, partial.score), strict=True):
+            mine.take(theirs)
         return counts

@@ -31,7 +31,7 @@ def faust_settings(settings: StreamSettings) -> dict[str, Any]:
         "consumer_auto_offset_reset": "earliest",  # `latest` also gets stuck in recovery (Faust issue 651)
         "consumer_max_fetch_size": 1 << 20,
         "consumer_group_instance_id": settings.worker_id or None,
-        "producer_linger": 0.005,
+        "producer_linger": 0.01,
         "producer_max_batch_size": 256 * 1024,
         "producer_max_request_size": int(WINDOW_PARTIALS.config["max.message.bytes"]),
         # Counts are mostly small numbers in four bytes, a fifth remains. lz4 is 30 times dearer: aiokafka's is level 9

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
+from inspect import iscoroutine
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
+from stream_app.delivery.eager import begin
 from stream_app.delivery.parsing import FetchResults, keep_bytes_of_fetches
+from stream_app.windowing.records import Records
 
 WAITING = 32
 """Batches of a topic that may wait to be handled, of up to a megabyte each; then no more of it is taken.
@@ -138,9 +141,24 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
         # Cures (B). The shorter wait is for partitions that become active while a fetch is pending.
         self._drop_handled()
-        enough = self._topics_with_enough()
+        enough, settled, epoch = self._topics_with_enough(), self.app.ready, self.epoch
         wanted = [tp for tp in active_partitions or () if tp.topic not in enough]
-        return await super()._getmany(View(self, wanted), min(timeout, 0.02 if enough else 0.25))
+        found = await super()._getmany(View(self, wanted), min(timeout, 0.02 if enough else 0.25))
+        if settled and self.app.ready and epoch == self.epoch:
+            self._pass_over_changelogs(found)
+        return found
+
+    def _pass_over_changelogs(self, found: dict[TP, list[Any]]) -> None:
+        """Once the state is restored its changelogs bring what this worker has written itself, or a former owner late.
+
+        Neither is needed. But recovery is told how far they were read: after the next rebalance it goes on from there.
+        """
+        offsets = self.app.tables.recovery.active_offsets
+        for tp in [tp for tp in found if self._is_changelog_tp(tp)]:
+            records = found.pop(tp)
+            if records and tp in offsets:
+                last = records[-1]
+                offsets[tp] = max(offsets[tp], (last[-1] if type(last) is Records else last).offset)
 
     def _drop_handled(self) -> None:
         """A batch stays known until it is committed; its records, of hundreds of bytes each, are not needed so long.
@@ -158,6 +176,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         for tp, messages in self._delivered.items():
             waiting[tp.topic] += sum(not message.acked for message in messages)
         return {topic for topic, number in waiting.items() if number >= WAITING}
+
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109  # mode's signature
+        """Faust's delivery of a message, against the end of the flow: what does not wait needs no tasks for waiting.
+
+        Then the result is None; Faust does not look at it.
+        """
+        if len(coros) == 2 and all(map(iscoroutine, coros)):
+            begun = begin(coros[0], coros[1])
+            if begun is None:
+                return None
+            coros = begun, coros[1]
+        return await super().wait_first(*coros, timeout=timeout)
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
         if self.flow_active and not self._get_active_partitions():

@@ -65,6 +65,12 @@ class App(faust.App):  # type: ignore[misc]
         self.ready = self.was_ready = True
         self.when_ready()
 
+    async def maybe_start_producer(self) -> Any:
+        """Asked for each message. Faust's own guards against a stampede: three turns of the event loop each time."""
+        producer = self.producer
+        await producer.maybe_start()
+        return producer
+
     def batched_topic(self, name: str) -> Any:
         """One of `fetching.batched`. What waits in its queue is bounded by the consumer: see consumer.py, WAITING."""
         return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes))

@@ -94,12 +94,14 @@ class Events:
         """Add all of them, which are of one version. A feature that their schema does not have is missing."""
         share, mine = self._share, counts.baseline.schema
         positions: Sequence[int] = mine.monitored_positions
-        if mine != share.baseline.schema:
+        if mine is not share.baseline.schema and mine != share.baseline.schema:
             theirs = {(feature.name, feature.kind): i for i, feature in enumerate(share.baseline.schema.features)}
             positions = [theirs.get((feature.name, feature.kind), -1) for feature in mine.monitored]
-        nothing = [None] * len(share.rows)
-        columns = [_taken(share.columns.get(i, nothing), self._place) for i in positions]
-        counts.add_columns(columns, _taken(share.scores, self._place), self.decisions, self.shadow_rows)
+        nothing, scores, decisions = [None] * len(share.rows), share.scores, share.decisions
+        columns = [share.columns.get(i, nothing) for i in positions]
+        if len(self) < len(share.rows):
+            *columns, scores, decisions = [_taken(column, self._place) for column in (*columns, scores, decisions)]
+        counts.add_columns(columns, scores, decisions, self.shadow_rows)
 
     def __getitem__(self, position: int) -> Accepted:
         share, row = self._shares[self.which[position]], self._place[position]

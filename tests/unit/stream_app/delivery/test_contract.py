@@ -47,6 +47,7 @@ OVERRIDDEN = [
     (driver.Consumer, consumer.Consumer, "on_partitions_revoked", "(self, revoked)"),
     (driver.Consumer, consumer.Consumer, "_getmany", "(self, active_partitions, timeout)"),
     (driver.Consumer, consumer.Consumer, "_wait_next_records", "(self, timeout)"),
+    (driver.Consumer, consumer.Consumer, "wait_first", "(self, coros, timeout)"),
     (driver.Consumer, consumer.Consumer, "perform_seek", "(self)"),
     (driver.Consumer, consumer.Consumer, "_new_consumer_thread", "(self)"),
     (driver.AIOKafkaConsumerThread, consumer.ConsumerThread, "_create_worker_consumer", "(self, transport)"),
@@ -57,6 +58,7 @@ OVERRIDDEN = [
     (TableManager, tables.Tables, "on_start", "(self)"),
     (faust.App, framework.App, "_new_transport", "(self)"),
     (faust.App, framework.App, "_create_directories", "(self)"),
+    (faust.App, framework.App, "maybe_start_producer", "(self)"),
     (faust.App, framework.App, "on_rebalance_start", "(self)"),
     (faust.App, framework.App, "on_rebalance_end", "(self)"),
     (DefaultSchedulingStrategy, batches.BatchScheduler, "iterate", "(self, records)"),
@@ -141,6 +143,19 @@ def test_the_fetch_wait_is_hard_coded_and_its_attributes_are_read_when_the_consu
     started = code(aiokafka.AIOKafkaConsumer.start)
     assert "fetch_min_bytes=self._fetch_min_bytes" in started
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in started
+
+
+def test_a_delivery_is_given_up_when_the_flow_ends_and_nobody_asks_what_came_of_it() -> None:
+    """Why Consumer.wait_first() may begin it without a task."""
+    delivery = "await self.wait_first( callback(message), self.suspend_flow.wait() ) set_read_offset(tp, offset)"
+    assert delivery in code(base.Consumer._drain_messages)
+
+
+def test_a_changelog_with_a_buffer_of_one_is_read_on_after_its_recovery() -> None:
+    """What Consumer._pass_over_changelogs() passes over; and why it says where the next recovery begins."""
+    recovery = code(Recovery._restart_recovery.fun)
+    assert "if self.tp_to_table[tp].recovery_buffer_size == 1" in recovery
+    assert "consumer, assigned_active_tps, active_offsets" in recovery
 
 
 def test_a_commit_may_be_ahead_of_the_changelog() -> None:

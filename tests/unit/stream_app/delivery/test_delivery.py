@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
 from stream_app.delivery.consumer import WAITING, Consumer, View
 from stream_app.delivery.framework import App
+from stream_app.windowing.records import Records
 from tests.unit.stream_app.delivery.stand import FakeThread, Record
 
 A, B, LOG = TP("predictions", 0), TP("predictions", 1), TP("group-counts-changelog", 0)
@@ -225,6 +227,115 @@ async def test_what_was_taken_before_a_rebalance_holds_nothing_back_after_it(con
     await consumer._getmany({A}, 1.0)
     [(view, _)] = consumer._thread.fetches
     assert A in view
+
+
+async def changelog_of(consumer: Consumer, app: App, last: int) -> dict[TP, list[Any]]:
+    """What a poll gives that brought a batch of A, and of the changelog up to this offset."""
+    app.tables.changelog_topics.add(LOG.topic)
+    columns = np.arange(last - 1, last + 1), np.zeros(2, np.int64), [b"k", b"k"], [b"v", b"v"]
+    consumer._thread.records = {A: [Record(7)], LOG: [Records(*LOG, *columns)]}
+    return dict(await consumer._getmany({A, LOG}, 1.0))
+
+
+async def test_a_worker_that_is_ready_passes_over_its_own_changelog_and_recovery_goes_on_behind_it(
+    app: App, consumer: Consumer
+) -> None:
+    app.ready, offsets = True, app.tables.recovery.active_offsets
+    offsets[LOG] = 3
+    assert await changelog_of(consumer, app, last=9) == {A: [Record(7)]}
+    assert offsets[LOG] == 9
+
+
+async def test_in_recovery_changelogs_are_read(app: App, consumer: Consumer) -> None:
+    offsets = app.tables.recovery.active_offsets
+    offsets[LOG] = 3
+    assert set(await changelog_of(consumer, app, last=9)) == {A, LOG}
+    assert offsets[LOG] == 3
+
+
+async def test_a_changelog_of_another_worker_now_is_not_taken_for_read(app: App, consumer: Consumer) -> None:
+    app.ready = True
+    assert set(await changelog_of(consumer, app, last=9)) == {A}
+    assert LOG not in app.tables.recovery.active_offsets
+
+
+async def test_what_a_rebalance_came_between_is_left_to_faust(app: App, consumer: Consumer) -> None:
+    app.ready = True
+
+    async def getmany(active_partitions: Any, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109
+        await consumer.on_partitions_revoked({LOG})
+        return consumer._thread.records
+
+    consumer._thread.getmany = getmany
+    assert set(await changelog_of(consumer, app, last=9)) == {A, LOG}
+
+
+async def test_a_message_that_can_be_delivered_at_once_needs_no_task(consumer: Consumer) -> None:
+    delivered, before = [], asyncio.all_tasks()
+
+    async def deliver() -> None:
+        delivered.append(asyncio.all_tasks())
+
+    await consumer.wait_first(deliver(), consumer.suspend_flow.wait())
+    assert delivered == [before]
+
+
+async def test_a_delivery_that_waits_is_given_up_when_the_flow_ends(consumer: Consumer) -> None:
+    ended, room = asyncio.Event(), asyncio.Event()
+
+    async def deliver() -> None:
+        try:
+            await room.wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(consumer.wait_first(deliver(), consumer.suspend_flow.wait()))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    consumer.suspend_flow.set()
+    await asyncio.wait_for(waiting, 1.0)
+    await asyncio.wait_for(ended.wait(), 1.0)
+
+
+async def test_a_delivery_that_waits_is_finished_when_there_is_room(consumer: Consumer) -> None:
+    delivered, room = [], asyncio.Event()
+
+    async def deliver() -> None:
+        await room.wait()
+        await asyncio.sleep(0)
+        delivered.append("it")
+
+    waiting = asyncio.create_task(consumer.wait_first(deliver(), consumer.suspend_flow.wait()))
+    await asyncio.sleep(0)
+    room.set()
+    await asyncio.wait_for(waiting, 1.0)
+    assert delivered == ["it"]
+
+
+async def test_a_delivery_that_fails_raises_at_once_or_late(consumer: Consumer) -> None:
+    async def at_once() -> None:
+        raise ValueError("at once")
+
+    async def late() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("late")
+
+    for fails in (at_once, late):
+        with pytest.raises(ValueError, match=fails.__name__.replace("_", " ")):
+            await consumer.wait_first(fails(), asyncio.sleep(60))
+
+
+async def test_messages_are_sent_through_a_producer_that_was_started_once(app: App) -> None:
+    starts = []
+
+    async def start() -> None:
+        starts.append("started")
+        app.producer._started.set()
+
+    app.producer.start = start
+    assert await app.maybe_start_producer() is app.producer
+    assert await app.maybe_start_producer() is app.producer
+    assert starts == ["started"]
 
 
 async def test_nothing_is_fetched_while_every_partition_is_held_back(consumer: Consumer) -> None:
