@@ -27,7 +27,7 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("decide: late, repeat, window", ("windowing/ledger.py", "windowing/sequences.py", "windowing/watermark.py")),
     (
         "count into histograms",
-        ("contracts/window.py", "contracts/histogram.py", "contracts/binning.py", "open_window.py"),
+        ("contracts/window.py", "contracts/histogram", "contracts/binning.py", "open_window.py"),
     ),
     ("encode state", ("contracts/partials.py", "windowing/state.py", "windowing/accumulator.py")),
     ("compression", ("aiokafka/codec.py", "aiokafka/record/")),
