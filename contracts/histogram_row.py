@@ -6,7 +6,7 @@ features, but for finding the bins of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -107,10 +107,13 @@ class HistogramRow:
             for histogram, missing in zip(self._numeric, absent.sum(axis=1).tolist(), strict=True):
                 histogram.missing += missing
 
-    def values(self, width: int) -> Iterable[Counts]:
-        """What each histogram's `value` is."""
-        data = self._all.astype(f"<u{width}").tobytes()
-        return [
-            Counts(data[span.start * width : span.stop * width], mine.missing, mine.minimum, mine.maximum)
-            for span, mine in zip(self._layout.spans, self.histograms, strict=True)
-        ]
+
+def values_of(histograms: Sequence[Histogram], width: int) -> list[Counts]:
+    """What each histogram's `value` is."""
+    data = np.concatenate([histogram.counts for histogram in histograms]).astype(f"<u{width}").tobytes()
+    values, start = [], 0
+    for mine in histograms:
+        end = start + mine.counts.size * width
+        values.append(Counts(data[start:end], mine.missing, mine.minimum, mine.maximum))
+        start = end
+    return values

@@ -14,7 +14,7 @@ from contracts.baseline import Baseline
 from contracts.errors import InvalidMessage
 from contracts.events import PredictionEvent
 from contracts.histogram import Histogram, width_of
-from contracts.histogram_row import HistogramRow
+from contracts.histogram_row import HistogramRow, values_of
 from contracts.partials import PartialAggregate
 
 FEW = 100
@@ -24,7 +24,7 @@ FEW = 100
 class WindowCounts:
     """Counts over one baseline's bins. `features` is in the order of the schema's monitored features.
 
-    Other histograms may be put in their place to be read; what is counted and `partial` are of those it was made with.
+    Other histograms may be put in their place, to be read and sent; rows are counted into those that it was made with.
     """
 
     __slots__ = ("_row", "baseline", "decided", "features", "positives", "rows", "score", "shadow_rows")
@@ -78,7 +78,7 @@ class WindowCounts:
 
     def partial(self, *, window_start: int, window_end: int, partition: int, offset: int) -> PartialAggregate:
         """As it travels, and as stage 1 stores it. Times in milliseconds UTC."""
-        *features, score = self._row.values(width_of(self.rows))
+        *features, score = values_of((*self.features, self.score), width_of(self.rows))
         return PartialAggregate(
             model=self.baseline.model,
             version=self.baseline.version,

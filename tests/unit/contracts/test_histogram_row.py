@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.binning import Binning, Bins, Levels
 from contracts.histogram import Histogram
-from contracts.histogram_row import HistogramRow, RowLayout
+from contracts.histogram_row import HistogramRow, RowLayout, values_of
 
 BINNINGS: tuple[Binning, ...] = (
     Bins((-1.0, 0.0, 1.5, 7.0), -1.0, 7.0),
@@ -54,7 +54,7 @@ def test_rows_counted_together_are_counted_as_each_column_by_itself(
             one_by_one(row.histograms, columns)
         one_by_one(apart, columns)
     assert told(row.histograms) == told(apart)
-    assert list(row.values(width)) == [histogram.value(width=width) for histogram in apart]
+    assert values_of(row.histograms, width) == [histogram.value(width=width) for histogram in apart]
 
 
 def test_arrays_are_taken_as_lists_are() -> None:
