@@ -64,7 +64,7 @@ class Launch:
     async def start(self) -> None:
         """Servers and training side by side, then the API, which needs the champion. Raises DemoError or StackError."""
         with self._timed("setup"):
-            await _together(self._train(), self._start_stream())
+            await together(self._train(), self._start_stream())
             api = await self._keep(self.installation.api())
             await answers(f"{self.installation.api_url}/health/ready", api)
             self._tell(f"the API answers on {self.installation.api_url}")
@@ -93,7 +93,7 @@ class Launch:
         self._tell(f"{WORKERS} workers, one that counts labels, the webhook sink and a receiver run")
 
     async def mute(self, act: SecondAct, since: datetime) -> None:
-        """What an operator knows of the features, said before the first event."""
+        """What an operator knows of the features, said before the second act."""
         for feature, reason in act.muted:
             order = self.installation.mute(feature, since, reason)
             self._started.append(order)
@@ -127,7 +127,7 @@ class Launch:
     async def stop(self) -> None:
         """End everything that was started: services first, then the servers that they talk to."""
         with self._timed("stop"):
-            await _together(*(asyncio.to_thread(process.terminate) for process in self._started))
+            await together(*(asyncio.to_thread(process.terminate) for process in self._started))
             await asyncio.to_thread(self.stack.stop)
 
     @contextmanager
@@ -137,7 +137,7 @@ class Launch:
         self.seconds[name] = time.monotonic() - began
 
 
-async def _together(*work: Coroutine[None, None, object]) -> None:
+async def together(*work: Coroutine[None, None, object]) -> None:
     """Side by side; the first error ends the others and is raised itself, not inside a group."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -20,7 +20,7 @@ from demo.datasets.dataset import Dataset
 from demo.datasets.write import Clock
 from demo.directory import fresh_directory
 from demo.errors import DemoError
-from demo.launch import Launch
+from demo.launch import Launch, together
 from demo.load import send
 from demo.loop import Loop
 from demo.narrator import Narrator
@@ -88,11 +88,9 @@ class _Acts:
         self._meanwhile(watch_alerts(installation.alerts_file, self.narrator.alert))
         try:
             watch = await self.launch.watch(act)
-            await self.launch.mute(act, self.story.start)
             began = time.monotonic()
             directing = asyncio.create_task(asyncio.to_thread(self._director))  # it writes all bodies: seconds
-            for phase in self.story.phases:
-                await self._send(phase)
+            await together(self._first_act(), self.launch.mute(act, self.story.start))
             director = await directing
             self.story.seconds["first act"] = time.monotonic() - began
             began = time.monotonic()
@@ -110,6 +108,10 @@ class _Acts:
 
     def _meanwhile(self, work: Coroutine[None, None, None]) -> None:
         self.tasks.append(asyncio.create_task(work))
+
+    async def _first_act(self) -> None:
+        for phase in self.story.phases:
+            await self._send(phase)
 
     async def _send(self, phase: Phase) -> None:
         self.narrator.doing(f"{phase.name}: {phase.title}")

@@ -14,6 +14,7 @@ from demo.loop import Later, Loop
 from demo.loop_view import all_windows, performance_words, print_loop, step_line, told
 from demo.scenario import last_phase
 from demo.story import Story
+from demo.view import View
 from tests.builders import NOON
 from tests.unit.demo.test_loop_verdict import PLAN, QUIET, a_performance, a_step, a_story, the_loop
 
@@ -77,3 +78,13 @@ def test_many_windows_before_the_change_are_shortened_and_those_behind_it_are_no
     numbers = list(table.columns[0].cells)
     assert numbers == [*(str(n) for n in range(5, 18)), "...", *(str(n) for n in range(33, 45))]
     assert list(table.columns[5].cells)[13] == "8 of 15 degraded"
+
+
+def test_while_it_runs_the_newest_windows_and_steps_are_shown() -> None:
+    story = a_story()
+    story.notes.append("1.0 s rollout, version 2: because")
+    console = Console(file=io.StringIO(), width=120)
+    console.print(View(story))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert all(part in text for part in ("webhook: raise (critical) after window 6: temp", "because", "degraded"))
