@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiohttp import web
 from demo.batches import BATCH, Answer, Batches
 from demo.load import Tally
 from tests.builders import NOON
+from tests.unit.demo.serving import served
 
 Handler = Callable[[str, str, Any], web.Response]
 Serve = Callable[[Handler], Awaitable[str]]
@@ -19,24 +21,15 @@ Serve = Callable[[Handler], Awaitable[str]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    runners = []
+    async with AsyncExitStack() as servers:
 
-    async def start(answer: Handler) -> str:
-        async def handle(request: web.Request) -> web.Response:
-            return answer(request.path, request.headers["idempotency-key"], await request.json())
+        async def start(answer: Handler) -> str:
+            async def handle(request: web.Request) -> web.Response:
+                return answer(request.path, request.headers["idempotency-key"], await request.json())
 
-        app = web.Application(client_max_size=2**24)
-        app.router.add_post("/predict/batch", handle)
-        app.router.add_post("/labels", handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        runners.append(runner)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+            return await servers.enter_async_context(served(handle, "/predict/batch", "/labels"))
 
-    yield start
-    for runner in runners:
-        await runner.cleanup()
+        yield start
 
 
 def answered(path: str, key: str, body: Any) -> web.Response:

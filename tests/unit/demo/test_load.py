@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import msgspec
 import pandas as pd
@@ -14,6 +15,7 @@ from contracts.schema import Feature
 from demo.load import Tally, send
 from demo.traffic import bodies
 from tests.builders import NOON
+from tests.unit.demo.serving import served
 from training.data.description import Description
 
 Serve = Callable[[Callable[[bytes], web.Response]], Awaitable[str]]
@@ -21,23 +23,15 @@ Serve = Callable[[Callable[[bytes], web.Response]], Awaitable[str]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    runners = []
+    async with AsyncExitStack() as servers:
 
-    async def start(answer: Callable[[bytes], web.Response]) -> str:
-        async def handle(request: web.Request) -> web.Response:
-            return answer(await request.read())
+        async def start(answer: Callable[[bytes], web.Response]) -> str:
+            async def handle(request: web.Request) -> web.Response:
+                return answer(await request.read())
 
-        app = web.Application()
-        app.router.add_post("/predict", handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        runners.append(runner)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+            return await servers.enter_async_context(served(handle, "/predict"))
 
-    yield start
-    for runner in runners:
-        await runner.cleanup()
+        yield start
 
 
 def accepted(body: bytes) -> web.Response:
