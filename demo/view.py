@@ -96,7 +96,8 @@ def alert_line(story: Story, seen: Delivered) -> str:
     more = len(seen.alert.features) - _SHOWN_FEATURES
     suffix = f", {more} more" if more > 0 else ""
     window = story.number(seen.alert.window_start) + 1
-    return f"webhook: {seen.alert.transition} ({seen.alert.severity}) after window {window}: {features}{suffix}"
+    about = f"{features}{suffix}" if features else "all clear"
+    return f"webhook: {seen.alert.transition} ({seen.alert.severity}) after window {window}: {about}"
 
 
 def alerts_table(story: Story) -> Table:
