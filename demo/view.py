@@ -130,7 +130,8 @@ def causes_table(alerts: Sequence[DriftAlert]) -> Table:
     table.add_column("likely cause", overflow="fold")
     table.add_column("expected", no_wrap=True)
     for alert in alerts:
-        name: str = alert.transition
+        newer = "" if alert.version == alerts[0].version else f" (version {alert.version})"
+        name = f"{alert.transition}{newer}"
         if alert.subject == "performance":
             table.add_row(name, Text(alert.summary))
             continue
