@@ -31,7 +31,7 @@ from stream_app.performance.report import report as performance_report
 from training.data.columns import Labels, labels_of
 from training.evaluation.measures import Scores
 from training.fitting.fit import Fitted
-from training.retraining.known import Known, hear_alert, hear_performance
+from training.retraining.known import Known, hear_alert, hear_performance, hear_report
 from training.retraining.policy import Rules, decide
 
 
@@ -86,7 +86,9 @@ def quiet_run(champion: Champion, plan: Plan, seed: list[int]) -> QuietRun:
     degraded = 0
     for number in range(plan.quiet_windows):
         now, before = (slice(at * size, (at + 1) * size) for at in (number, number - 1))
-        state, alerts = page(state, champion.report(rows.take(now), number), policy)
+        drift = champion.report(rows.take(now), number)
+        state, alerts = page(state, drift, policy)
+        known = hear_report(known, drift)
         for alert in alerts:
             known = hear_alert(known, alert)
         if number:  # the truth of the window before
