@@ -14,6 +14,7 @@ from bench.offline import dataset_of
 from demo.scenario import Plan
 
 SEEDS, QUIET_RUNS, GAIN = 10, 20, 0.02
+QUIET_PLAN = Plan(rows_per_window=1_000, quiet_windows=10)
 PARTS = ("live", "seeds", "quiet")
 
 
@@ -83,7 +84,7 @@ def _seeds(options: Options, say: Say) -> list[Closed]:
 def _quiet(options: Options, say: Say) -> list[QuietRun]:
     champion, found = Champion(dataset_of(options.data), options.seed), []
     for number in range(4 if options.quick else QUIET_RUNS):
-        one = quiet_run(champion, Plan(), [options.seed, number])
+        one = quiet_run(champion, QUIET_PLAN, [options.seed, number])
         found.append(one)
         if one.reason:
             say(f"quiet run {number}: retraining decided ({one.reason}), {'promoted' if one.promoted else 'stopped'}")

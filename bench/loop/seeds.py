@@ -13,12 +13,12 @@ from sklearn.metrics import roc_auc_score
 from bench.versions import Trained, judged, samples_of, trained
 from contracts.times import moment
 from demo.datasets.dataset import Dataset, SecondAct
-from training.configuration.config import Config, Split
+from training.configuration.config import Config
 from training.data.columns import feature_frame
 from training.fitting.pipeline import scores_of
 
 WINDOW = "1h"
-CONFIG = Config(model="loop", data=".", split=Split(validation=0.1, test=0.1), folds=3, jobs=1, window=WINDOW)
+CONFIG = Config(model="loop", data=".", folds=3, jobs=1, window=WINDOW)
 """As the demo's training.yaml."""
 _LATE_WINDOWS = 1
 """The truth comes so many windows late: rows that were answered meanwhile are neither learnt nor later ones."""

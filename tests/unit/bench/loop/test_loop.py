@@ -71,7 +71,7 @@ def test_windows_of_another_world_are_degraded_and_lead_to_a_decision(champion: 
 
 def test_too_few_quiet_rows_are_refused(champion: Champion) -> None:
     with pytest.raises(BenchError, match="4000 quiet rows for 10000"):
-        quiet_run(champion, Plan(), [3, 0])
+        quiet_run(champion, Plan(rows_per_window=1_000, quiet_windows=10), [3, 0])
 
 
 def test_a_part_that_there_is_not_is_named() -> None:
