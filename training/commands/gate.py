@@ -9,15 +9,11 @@ from typing import Annotated
 
 import typer
 
+from training.commands.options import By, Model, Version
 from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody
 from training.settings import read_settings
 
 RULES_FILE = Path("gates.yaml")
-Version = Annotated[
-    str, typer.Argument(help="Its number in MLflow, or an alias such as challenger.", metavar="VERSION")
-]
-Model = Annotated[str | None, typer.Option(help="Name of the model; needed where the registry has several.")]
-By = Annotated[str | None, typer.Option(help="Who does this, for the record. Default: user@host.")]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""Options that `train` and `baseline` share."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ Window = Annotated[
     str | None,
     typer.Option(help="Learn natural variation from windows of the reference this long, such as 1h or 1d."),
 ]
+Version = Annotated[
+    str, typer.Argument(help="Its number in MLflow, or an alias such as challenger.", metavar="VERSION")
+]
+Model = Annotated[str | None, typer.Option(help="Name of the model; needed where the registry has several.")]
+By = Annotated[str | None, typer.Option(help="Who does this, for the record. Default: user@host.")]
 
 
 def check_threshold(threshold: float | None, most: float = math.inf) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.gate import Model, Version
+from training.commands.options import Model, Version
 from training.commands.shell import one_line_errors, registered_of, say
 from training.settings import read_settings
 

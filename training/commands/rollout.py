@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.gate import By, Model, Version
+from training.commands.options import By, Model, Version
 from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody, tools
 from training.errors import SettingsError
 from training.settings import read_settings

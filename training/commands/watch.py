@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training.commands.gate import RULES_FILE, By, Model
+from training.commands.gate import RULES_FILE
+from training.commands.options import By, Model
 from training.commands.shell import (
     model_events_of,
     one_line_errors,
