@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +27,8 @@ class Notebook:
 
     def __init__(self, away: str = "") -> None:
         self.away, self.done, self.run = away, [], None
-        self.bootstrap = self.topic = "here"
+        self.bootstrap = self.topic = self.tracking_uri = "here"
+        self.aliases: dict[str, str] = {}
 
     def open(self) -> None:
         self._do("open")
@@ -49,6 +53,20 @@ class Notebook:
     def set_alias(self, version: Version, alias: str) -> None:
         self._do(f"alias {alias}")
 
+    # as training.registry.registered asks it
+    @property
+    def client(self) -> Notebook:
+        return self
+
+    def errors(self, said: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def or_none(self, ask: Callable[[], Any]) -> Any:
+        return ask()
+
+    def get_registered_model(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(aliases=self.aliases, tags={})
+
     def _do(self, step: str) -> None:
         if step == self.away:
             raise PublishError(step) if step in ("check", "publish") else RegistryError(step)
@@ -66,6 +84,13 @@ def test_the_alias_is_the_last_of_all(tmp_path: Path) -> None:
     notes = Notebook()
     train(plan(tmp_path), notes, notes)  # type: ignore[arg-type]
     assert notes.done == [*STEPS, "alias champion"]
+
+
+def test_beside_a_champion_a_new_version_is_a_challenger(tmp_path: Path) -> None:
+    notes = Notebook()
+    notes.aliases["champion"] = "7"
+    train(plan(tmp_path), notes, notes)  # type: ignore[arg-type]
+    assert notes.done == [*STEPS, "alias challenger"]
 
 
 @pytest.mark.parametrize("away", STEPS)
