@@ -17,13 +17,13 @@ from collections.abc import Iterable
 from inspect import iscoroutine
 from typing import Any
 
+import numpy as np
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
 from stream_app.delivery.eager import begin
 from stream_app.delivery.parsing import FetchResults, keep_bytes_of_fetches
-from stream_app.windowing.records import Records
 
 WAITING = 32
 """Batches of a topic that may wait to be handled, of up to a megabyte each; then no more of it is taken.
@@ -145,20 +145,23 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         wanted = [tp for tp in active_partitions or () if tp.topic not in enough]
         found = await super()._getmany(View(self, wanted), min(timeout, 0.02 if enough else 0.25))
         if settled and self.app.ready and epoch == self.epoch:
-            self._pass_over_changelogs(found)
+            self._read_changelogs_back(found)
         return found
 
-    def _pass_over_changelogs(self, found: dict[TP, list[Any]]) -> None:
-        """Once the state is restored its changelogs bring what this worker has written itself, or a former owner late.
+    def _read_changelogs_back(self, found: dict[TP, list[Any]]) -> None:
+        """Once the state is restored its changelogs bring what this worker has written itself, or what another one has.
 
-        Neither is needed. But recovery is told how far they were read: after the next rebalance it goes on from there.
+        It goes into the tables without Faust's way there, which costs as much as counting does. Recovery is told how
+        far that is: after the next rebalance it goes on from there.
         """
-        offsets = self.app.tables.recovery.active_offsets
+        recovery = self.app.tables.recovery
+        offsets = recovery.active_offsets
         for tp in [tp for tp in found if self._is_changelog_tp(tp)]:
-            records = found.pop(tp)
-            if records and tp in offsets:
-                last = records[-1]
-                offsets[tp] = max(offsets[tp], (last[-1] if type(last) is Records else last).offset)
+            for records in found.pop(tp):
+                if tp in offsets and records.offsets[-1] > offsets[tp]:
+                    new = records[int(np.searchsorted(records.offsets, offsets[tp], side="right")) :]
+                    recovery.tp_to_table[tp].data.read_back(tp.partition, new.keys, new.values)
+                    offsets[tp] = int(new.offsets[-1])
 
     def _drop_handled(self) -> None:
         """A batch stays known until it is committed; its records, of hundreds of bytes each, are not needed so long.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import faust
@@ -41,6 +41,25 @@ class MonotoneStore(memory.Store):  # type: ignore[misc]
                     self.replaced += 1
                 else:
                     self.hold(partition, key, value)
+
+    def read_back(self, partition: int, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
+        """What the changelog has brought of a partition that this worker owns, or believes that it owns.
+
+        Its own writes tell nothing new. Those of another worker do, when this one was away for so long (stopped, cut
+        off) that its partition has a new owner: recovery goes on behind what is read here, so it is taken in here.
+        """
+        for key, value in zip(keys, values, strict=True):
+            old = self.data.get(key)
+            # of the same age: an own write, which another own one has followed
+            if value != old and (value is None or old is None or self._younger(key, value, old)):
+                self.hold(partition, key, value)
+
+    def _younger(self, key: bytes, value: bytes, other: bytes) -> bool:
+        """What cannot be read counts as younger: see `_older`."""
+        try:
+            return bool(self.age(key, value) > self.age(key, other))
+        except InvalidMessage:
+            return True
 
     def _older(self, key: bytes, value: bytes, other: bytes) -> bool:
         """What cannot be read is kept, so that restoring it says what is wrong: Faust would only log it here."""

@@ -91,6 +91,28 @@ async def test_a_worker_that_joins_under_load_costs_no_event_and_doubles_none(
     await exact_in_the_end(stream, baseline, events)
 
 
+async def test_a_worker_that_slept_past_its_session_and_gets_its_partitions_back_costs_no_event(
+    kafka: Broker, namespace: str, tmp_path: Path, baseline: Baseline
+) -> None:
+    """Its state is old when it wakes up, and it counts on until it hears that another worker was there meanwhile.
+
+    Lateness keeps windows open to which nothing is added any more: what the other one counted into them stays counted.
+    """
+    async with Stream(kafka.bootstrap, namespace, tmp_path, idle_seconds=120, lateness_seconds=60) as stream:
+        sleeper, other = (stream.worker(worker_id=f"w{i}") for i in range(2))
+        await asyncio.gather(*[stream.ready(worker, partitions=4) for worker in (sleeper, other)])
+        events = load(stream.fresh_hour(), seconds=9)
+        before, meanwhile, after = events[: 2 * RATE], events[2 * RATE : 6 * RATE], events[6 * RATE :]
+        await live(stream, before, at=RATE, fault=lambda: None)
+        sleeper.pause()
+        await stream.ready(other, partitions=8)
+        await live(stream, meanwhile, at=RATE, fault=lambda: None)
+        sleeper.resume()
+        await live(stream, after, at=RATE, fault=lambda: None)
+        await stream.ready(sleeper, partitions=4)
+        await exact_in_the_end(stream, baseline, events)
+
+
 async def test_a_worker_told_to_stop_finishes_commits_and_exits_with_0(stream: Stream, baseline: Baseline) -> None:
     worker = stream.worker()
     await stream.ready(worker)

@@ -152,7 +152,7 @@ def test_a_delivery_is_given_up_when_the_flow_ends_and_nobody_asks_what_came_of_
 
 
 def test_a_changelog_with_a_buffer_of_one_is_read_on_after_its_recovery() -> None:
-    """What Consumer._pass_over_changelogs() passes over; and why it says where the next recovery begins."""
+    """What Consumer._read_changelogs_back() reads; and why it says where the next recovery begins."""
     recovery = code(Recovery._restart_recovery.fun)
     assert "if self.tp_to_table[tp].recovery_buffer_size == 1" in recovery
     assert "consumer, assigned_active_tps, active_offsets" in recovery

@@ -12,6 +12,7 @@ from faust.types import TP
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
 from stream_app.delivery.consumer import WAITING, Consumer, View
 from stream_app.delivery.framework import App
+from stream_app.delivery.tables import StateTable
 from stream_app.windowing.records import Records
 from tests.unit.stream_app.delivery.stand import FakeThread, Record
 
@@ -237,13 +238,43 @@ async def changelog_of(consumer: Consumer, app: App, last: int) -> dict[TP, list
     return dict(await consumer._getmany({A, LOG}, 1.0))
 
 
-async def test_a_worker_that_is_ready_passes_over_its_own_changelog_and_recovery_goes_on_behind_it(
+def table_of(app: App, read: int) -> StateTable:
+    """The table of the changelog, which this worker has read up to this offset."""
+    [table] = app.tables.values()
+    app.tables.recovery.add_active(table, LOG)
+    app.tables.recovery.active_offsets[LOG] = read
+    return table
+
+
+async def test_a_worker_that_is_ready_reads_its_changelog_back_and_recovery_goes_on_behind_it(
     app: App, consumer: Consumer
 ) -> None:
-    app.ready, offsets = True, app.tables.recovery.active_offsets
-    offsets[LOG] = 3
+    app.ready, table = True, table_of(app, read=3)
     assert await changelog_of(consumer, app, last=9) == {A: [Record(7)]}
-    assert offsets[LOG] == 9
+    assert app.tables.recovery.active_offsets[LOG] == 9
+    assert table.stored() == [(b"k", b"v")]
+
+
+async def test_what_a_new_owner_wrote_while_this_worker_was_away_is_there_after_the_next_rebalance(
+    app: App, consumer: Consumer
+) -> None:
+    """A worker that was stopped for long counts on until it hears that it has lost the partition.
+
+    What it has read of the changelog by then is not read again, if it gets the partition back.
+    """
+    app.ready, table = True, table_of(app, read=3)
+    table.age = table.data.age = lambda key, value: len(value)
+    table.data.hold(0, b"k", b"")  # the new owner is ahead
+    await changelog_of(consumer, app, last=9)
+    await consumer.on_partitions_revoked({LOG})
+    app.tables.recovery.on_partitions_revoked({LOG})
+    assert table.stored() == [(b"k", b"v")]
+
+
+async def test_what_was_read_of_the_changelog_is_not_read_back_a_second_time(app: App, consumer: Consumer) -> None:
+    app.ready, table = True, table_of(app, read=9)
+    await changelog_of(consumer, app, last=9)
+    assert table.stored() == []
 
 
 async def test_in_recovery_changelogs_are_read(app: App, consumer: Consumer) -> None:

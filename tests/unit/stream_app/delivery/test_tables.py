@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from faust.types import TP
 
+from contracts.errors import InvalidMessage
 from stream_app.delivery.batches import Fetching, RecordBatch
 from stream_app.delivery.framework import App
 from stream_app.delivery.tables import MonotoneStore
@@ -45,6 +46,31 @@ async def test_the_same_age_is_replaced_by_what_comes_later(store: MonotoneStore
 
 async def test_a_tombstone_deletes(store: MonotoneStore) -> None:
     assert recover(store, changelog((b"k", b"5"), (b"other", b"1"), (b"k", None))) == {b"other": b"1"}
+
+
+async def test_read_back_beside_live_writes_only_what_is_younger_is_news(store: MonotoneStore) -> None:
+    store.hold(0, b"own", b"5")
+    store.hold(0, b"overtaken", b"05")  # as old as 5
+    store.read_back(0, [b"own", b"own", b"overtaken"], [b"4", b"9", b"5"])
+    assert dict(store.data) == {b"own": b"9", b"overtaken": b"05"}
+
+
+async def test_read_back_of_a_new_owner_brings_new_keys_and_takes_ended_ones(store: MonotoneStore) -> None:
+    store.hold(0, b"ended", b"5")
+    store.read_back(0, [b"new", b"ended", b"never there"], [b"1", None, None])
+    assert dict(store.data) == {b"new": b"1"}
+    await store.on_recovery_completed({TP("group-counts-changelog", 1)}, set())
+    assert not store.data  # it is known as a key of its partition
+
+
+async def test_read_back_of_what_a_newer_build_wrote_is_kept_for_restoring_to_say_it(store: MonotoneStore) -> None:
+    def age(key: bytes, value: bytes) -> int:
+        raise InvalidMessage("newer")
+
+    store.age = age
+    store.hold(0, b"k", b"5")
+    store.read_back(0, [b"k"], [b"of a newer build"])
+    assert dict(store.data) == {b"k": b"of a newer build"}
 
 
 async def test_keys_of_a_lost_partition_are_forgotten_also_those_written_live(store: MonotoneStore) -> None:
