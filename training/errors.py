@@ -9,6 +9,7 @@ TrainingError
 ├── PublishError       Kafka refused or could not be reached
 ├── GateError          a gate that cannot be asked: what it needs is missing
 ├── PromotionError     a version that may not be promoted now, or nothing to roll back to
+│   └── Objected        its gates do not let it through
 ├── CollectError       there is nothing to collect, or it cannot be written
 ├── ConfigError        a field of training.yaml that is wrong or missing
 └── SettingsError      a TRAINING_* setting, or a name on the command line, that is wrong or missing
@@ -55,6 +56,10 @@ class GateError(TrainingError):
 
 class PromotionError(TrainingError):
     """A version may not become the champion now; the text says why, and who else is at it."""
+
+
+class Objected(PromotionError):
+    """The gates object, or say nothing of it: waiting does not help. Any other PromotionError may pass."""
 
 
 class SettingsError(TrainingError):

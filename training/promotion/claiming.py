@@ -21,7 +21,8 @@ class Claiming:
 
     def run(self, change: Change, check: Callable[[], None], move: Callable[[], None]) -> None:
         """Claim; check and move while the claim holds; say so. check, move: may raise PromotionError and RegistryError:
-        the claim is then taken back, unless move raises UnknownOutcome. Raises PublishError.
+        the claim is then taken back, unless move raises UnknownOutcome. Raises PublishError, also where it could not be
+        taken back.
         """
         began = self._tools.seconds()
         claim = self._event("claimed", change, change.reason, {"for": change.kind})
@@ -49,7 +50,7 @@ class Claiming:
         try:
             self._events.write(self._event("withdrawn", change, str(why), {CLAIM: claim.id}))
         except PublishError as error:
-            raise PromotionError(
+            raise PublishError(
                 f"{why}; nothing has changed, but the claim could not be taken back and ends after {CLAIM_SECONDS} s: "
                 f"{error}"
             ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.errors import GateError, PromotionError
+from training.errors import GateError, Objected, PromotionError
 from training.gate import GateReport, Override
 from training.promotion.change import Change, Changed, Details, Tools
 from training.promotion.former import Former, former
@@ -28,7 +28,7 @@ def promote(
 ) -> Changed:
     """Make the version the champion. override: although its gates object; reason then says why, and stays on record.
 
-    Raises PromotionError where they object, or somebody else was first; RegistryError and PublishError.
+    Raises Objected where they object, PromotionError where somebody else was first; RegistryError and PublishError.
     """
     wanted, seen = registered.find(version), registered.marks().champion
     if wanted.version == seen:
@@ -37,7 +37,7 @@ def promote(
     objects = objection(report, wanted.version, seen)
     if objects is not None:
         if not override:
-            raise PromotionError(f"{objects}; or promote --override --reason TEXT, which stays on record")
+            raise Objected(f"{objects}; or promote --override --reason TEXT, which stays on record")
         if not reason.strip():
             raise GateError("--override needs --reason TEXT: it stays on record for ever")
         record_overrides(registered, wanted, [Override(UNGATED, f"{reason} ({objects})", by, tools.now())])
