@@ -35,10 +35,10 @@ demo: $(VENV)/ready ## the whole loop on real servers: training, alerts, retrain
 	@$(RUN) demo run --data $(DATA)
 
 test: $(VENV)/ready ## every test, against real Kafka and Redis
-	@$(VENV)/bin/pytest -n 2
+	@$(VENV)/bin/pytest -n 3 --dist loadfile
 
 unit: $(VENV)/ready ## the unit tests alone
-	@$(VENV)/bin/pytest -n 2 tests/unit tests/contracts contracts stream_app training api
+	@$(VENV)/bin/pytest -n 2 --dist loadfile tests/unit tests/contracts contracts stream_app training api
 
 fuzz: $(VENV)/ready ## 10,000 requests made from the API's own page against a real one, 7 minutes: no 5xx, each answer an event
 	@TIDEMARK_FUZZ_EXAMPLES=2400 $(VENV)/bin/pytest -s tests/integration/test_api_fuzz.py
