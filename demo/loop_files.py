@@ -52,6 +52,7 @@ def _loop(act: SecondAct) -> str:
 # Made by `make demo`. Steps of a second instead of an hour; otherwise as loop.yaml at the root.
 retraining:
   minimum_labelled: {wanted}      # {act.learn} windows: all of them are to be learnt
+  minimum_moved: {act.rows_per_window}
   cooldown_hours: 1
 rollout:
   steps:

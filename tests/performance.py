@@ -12,7 +12,7 @@ from contracts.histogram import Histogram
 from contracts.performance import Measured, PerformanceReport, performance_id
 from stream_app.performance.counting import OutcomeCounts
 from tests.alerting import HOUR, window
-from tests.builders import a_baseline
+from tests.builders import NOON, a_baseline
 from training.baselines.outcomes import with_outcomes
 from training.baselines.score_bins import fit_score_bins
 
@@ -53,6 +53,26 @@ def a_performance_report(
         metrics=metrics,
         degraded=tuple(now),
     )
+
+
+def a_covered_window(window: int, **changes: Any) -> PerformanceReport:
+    """The n-th hour from NOON, all of it labelled unless `changes` say otherwise."""
+    start = NOON + window * HOUR
+    fields: dict[str, Any] = {
+        "id": "p",
+        "model": "flights",
+        "version": "1",
+        "baseline": "0" * 16,
+        "window_start": start,
+        "window_end": start + HOUR,
+        "revision": 1,
+        "labelled": 100,
+        "predictions": 100,
+        "positives": 10,
+        "status": "well",
+        "metrics": (),
+    }
+    return PerformanceReport(**{**fields, **changes})
 
 
 Rows = tuple[np.ndarray, np.ndarray]

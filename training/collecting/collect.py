@@ -1,12 +1,14 @@
 """Collect: read the topics, join, and write a data set: `dataset.toml`, `rows.parquet` and `collected.json`.
 
-The rows of an older data set may be put in front, so that a model learns the new without forgetting the old.
+Only windows whose labels are complete are taken (training.collecting.complete). The rows of an older data set may be
+put in front, so that a model learns the new without forgetting the old.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +16,14 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 
-from contracts.errors import InvalidEvent
+from contracts.errors import InvalidEvent, InvalidMessage
 from contracts.events import decode_event
 from contracts.labels import decode_label
+from contracts.performance import decode_performance
 from contracts.schema import FeatureSchema
-from contracts.topics import LABELS, PREDICTIONS
-from training.collecting.joined import ENTITY, EVENT_TIME, TRUTH, Joined, Tally, column
+from contracts.topics import LABELS, PERFORMANCE, PREDICTIONS
+from training.collecting.complete import Complete
+from training.collecting.joined import ENTITY, EVENT_TIME, TRUTH, Joined, Wanted, column
 from training.data.description import FILE_NAME, Description, read_description
 from training.data.samples import load
 from training.data.span import Span
@@ -32,7 +36,9 @@ ROWS, SUMMARY = "rows.parquet", "collected.json"
 
 @dataclass(frozen=True)
 class Wish:
-    """What to collect. until: not included. base: folder of a data set whose rows come first. schema: the columns."""
+    """What to collect. until: not included. base: folder of a data set whose rows come first. schema: the columns.
+    incomplete: also from windows whose labels are not complete.
+    """
 
     model: str
     schema: FeatureSchema
@@ -40,13 +46,16 @@ class Wish:
     until: datetime
     leave_out: tuple[Span, ...] = ()
     base: Path | None = None
+    incomplete: bool = False
 
 
 class Collected(msgspec.Struct, frozen=True):
     """What was collected; `collected.json`. digest: of the data set as training reads it (training.data.samples).
 
-    first, last: event times of the collected rows; None without any. rows: of the data set, base_rows of them old.
-    unreadable: records that are no events or labels, which stage 1 has in dead-letters.
+    predictions, labelled, left_out, outside, incomplete, shadow, replaced: see Tally. coverage: the labelled share of
+    the predictions. complete_only: windows whose labels are not complete were passed over; incomplete counts theirs.
+    first, last: event times of the collected rows; None without any. rows: of the data set,
+    base_rows of them old. unreadable: records that are no events or labels, which stage 1 has in dead-letters.
     """
 
     model: str
@@ -55,8 +64,11 @@ class Collected(msgspec.Struct, frozen=True):
     leave_out: tuple[Span, ...]
     predictions: int
     labelled: int
+    coverage: float
     left_out: int
     outside: int
+    incomplete: int
+    complete_only: bool
     shadow: int
     replaced: int
     unreadable: int
@@ -78,28 +90,40 @@ async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Coll
     if not tally.labelled:
         raise CollectError(
             f"no labelled prediction of {wish.model} from {wish.since.isoformat()} to {wish.until.isoformat()}: "
-            f"{tally.predictions:,} predictions there, {tally.left_out:,} left out, {tally.outside:,} outside; "
-            "are the range and TRAINING_TOPIC_PREFIX right, and have labels come?"
+            f"{tally.predictions:,} predictions there, {tally.left_out:,} left out, {tally.incomplete:,} in windows "
+            f"whose labels are not complete yet, {tally.outside:,} outside; are the range and TRAINING_TOPIC_PREFIX "
+            "right, have labels come, and does `python -m stream_app performance` run?"
         )
     return _written(wish, joined, folder, unreadable)
 
 
 async def _read(wish: Wish, bootstrap: str, prefix: str) -> tuple[Joined, int]:
-    joined, unreadable = Joined(wish.model, wish.since, wish.until, wish.leave_out), 0
-    async with following(bootstrap, prefix, ((PREDICTIONS, None), (LABELS, None))) as topics:
-        async for topic, record in topics.held():
+    """Reports before labels, and labels before predictions, so that nothing is kept that is not wanted."""
+    complete, unreadable = Complete(wish.model), 0
+    if not wish.incomplete:
+        async with following(bootstrap, prefix, ((PERFORMANCE, None),)) as topic:
+            async for _, record in topic.held():
+                with suppress(InvalidMessage):  # not written by us: it says nothing of our windows
+                    complete.add(decode_performance(record.value or b""))
+    wanted = Wanted(wish.model, wish.since, wish.until, wish.leave_out, None if wish.incomplete else complete)
+    joined = Joined(wanted, wish.schema)
+    async with following(bootstrap, prefix, ((LABELS, None),)) as topic:
+        async for _, record in topic.held():
             try:
-                if topic is PREDICTIONS:
-                    joined.add_event(decode_event(record.value or b""))
-                else:
-                    joined.add_label(decode_label(record.value or b""))
+                joined.add_label(decode_label(record.value or b""))
+            except InvalidEvent:
+                unreadable += 1
+    async with following(bootstrap, prefix, ((PREDICTIONS, None),)) as topic:
+        async for _, record in topic.held():
+            try:
+                joined.add_event(decode_event(record.value or b""))
             except InvalidEvent:
                 unreadable += 1
     return joined, unreadable
 
 
 def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Collected:
-    rows = pd.DataFrame(joined.columns(wish.schema))
+    rows = pd.DataFrame(joined.columns())
     time, label = column(EVENT_TIME, wish.schema), column(TRUTH, wish.schema)
     description = Description(
         name=f"{wish.model}-collected",
@@ -123,12 +147,14 @@ def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Colle
         made.mkdir(parents=True)
         rows.to_parquet(made / ROWS, index=False)
         (made / FILE_NAME).write_text(description.to_toml(), encoding="utf-8")
-        tally: Tally = joined.tally
+        tally = joined.tally
         collected = Collected(
             model=wish.model,
             since=wish.since,
             until=wish.until,
             leave_out=wish.leave_out,
+            coverage=round(tally.labelled / tally.predictions, 4),
+            complete_only=not wish.incomplete,
             unreadable=unreadable,
             rows=len(rows),
             base_rows=base_rows,

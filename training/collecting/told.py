@@ -15,7 +15,7 @@ def collected_event(
     """champion: the version whose features are the columns. work: the retraining that it is for, None: nobody's.
 
     details: digest, rows (and how many are a base's), the range that was asked for and the times of the first and last
-    row that was found in it, what was left out.
+    row that was found in it, the share that is labelled, what was left out.
     """
     return ModelEvent(
         id=id_,
@@ -24,7 +24,7 @@ def collected_event(
         model=found.model,
         version=champion,
         by=by,
-        reason=f"{found.labelled:,} labelled predictions of {found.predictions:,} in the range, {found.rows:,} rows",
+        reason=f"{found.labelled:,} labelled predictions of {found.predictions:,}, {found.rows:,} rows",
         details={
             "work": work,
             "digest": found.digest,
@@ -36,6 +36,9 @@ def collected_event(
             "last": None if found.last is None else found.last.isoformat(),
             "leave_out": [span_text(span) for span in found.leave_out],
             "left_out": found.left_out,
+            "coverage": found.coverage,
+            "incomplete": found.incomplete,
+            "complete_only": found.complete_only,
         },
     )
 

@@ -27,11 +27,16 @@ def add_to(app: typer.Typer) -> None:
             list[str] | None, typer.Option(help="A stretch that is not wanted; may be repeated.", metavar="START/END")
         ] = None,
         base: Annotated[Path | None, typer.Option(help="A data set whose rows come first.")] = None,
+        incomplete: Annotated[
+            bool,
+            typer.Option("--incomplete", help="Also windows whose labels still come: early ones are not like all."),
+        ] = False,
         by: By = None,
     ) -> None:
         """Make a data set of predictions and their labels, from the topics: Parquet with a dataset.toml.
 
-        The columns are the features of the champion. Only predictions whose truth is known are in it. An event tells.
+        The columns are the features of the champion. Only predictions whose truth is known are in it, of windows
+        whose labels are complete. An event tells.
         """
         with one_line_errors():
             from training.collecting.collect import Wish, moment_of, spans
@@ -48,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
                 raise SettingsError(f"{registered.model} has no champion, whose features would be the columns")
             schema = registered.baseline(registered.find(champion)).schema
             stretches = spans(leave_out or ())
-            wish = Wish(registered.model, schema, moment_of(since), moment_of(until), stretches, base)
+            wish = Wish(registered.model, schema, moment_of(since), moment_of(until), stretches, base, incomplete)
             events.check()  # what is not to be told is not collected
             found = asyncio.run(run(wish, out, settings.bootstrap, settings.topic_prefix))
             tool = tools()
@@ -56,8 +61,9 @@ def add_to(app: typer.Typer) -> None:
             events.write(collected_event(found, at=tool.now(), **told))
             say(
                 [
-                    f"{found.labelled:,} labelled predictions of {found.predictions:,} in the range, "
-                    f"{found.left_out:,} left out, {found.outside:,} outside, {found.shadow:,} in shadow",
+                    f"{found.labelled:,} labelled predictions of {found.predictions:,} ({found.coverage:.1%}), "
+                    f"{found.left_out:,} left out, {found.incomplete:,} in windows whose labels are not complete, "
+                    f"{found.outside:,} outside, {found.shadow:,} in shadow",
                     f"{out}: {found.rows:,} rows, {found.base_rows:,} of them from {base or 'no base'}",
                     f"digest {found.digest}",
                 ]

@@ -42,19 +42,23 @@ class Broken(msgspec.Struct, frozen=True):
 
 
 class Open(msgspec.Struct, frozen=True):
-    """An open drift incident: its features that moved with the world, and whether the model feels it."""
+    """An open drift incident: its features that moved with the world, and whether the model feels it. since: start of
+    the first window of theirs that alarmed, None where only data is broken.
+    """
 
     incident: str
     features: tuple[str, ...]
     felt: bool
     summary: str
+    since: datetime | None = None
 
 
 class Known(msgspec.Struct, frozen=True):
     """Of one model's champion. since: end of the first window that was heard of this version. heard: of the newest.
 
     windows: start of a window -> its newest performance report. asked: event time of the last decision to retrain,
-    whatever became of it: it outlives the version. alleged: what alerts say is broken; what of it still is: `broken`.
+    whatever became of it; learnt: event time of the newest row that a retraining has collected. Both outlive the
+    version. alleged: what alerts say is broken; what of it still is: `broken`.
     compared: starts of the newest windows that were compared; looks: feature -> end of the newest one in which its data
     looked broken.
     """
@@ -69,6 +73,7 @@ class Known(msgspec.Struct, frozen=True):
     compared: tuple[datetime, ...] = ()
     looks: dict[str, datetime] = {}
     asked: datetime | None = None
+    learnt: datetime | None = None
 
     @property
     def broken(self) -> tuple[Broken, ...]:
@@ -96,9 +101,13 @@ def hear_alert(known: Known, alert: DriftAlert) -> Known:
             for one in known.alleged
         )
         return msgspec.structs.replace(known, incidents=incidents, alleged=ended)
-    moved = tuple(feature.feature for feature in alert.features if not _of_data(feature))
-    felt = alert.severity in ("warning", "critical") and any(not _of_data(feature) for feature in alert.features)
-    incidents = {**known.incidents, alert.incident: Open(alert.incident, moved, felt, alert.summary)}
+    moved = [feature for feature in alert.features if not _of_data(feature)]
+    felt = alert.severity in ("warning", "critical") and bool(moved)
+    former = known.incidents.get(alert.incident)
+    begun = [feature.since for feature in moved] + ([former.since] if former and former.since else [])
+    names = tuple(feature.feature for feature in moved)
+    open_ = Open(alert.incident, names, felt, alert.summary, min(begun, default=None))
+    incidents = {**known.incidents, alert.incident: open_}
     return msgspec.structs.replace(known, incidents=incidents, alleged=_alleged(known, alert))
 
 
@@ -128,18 +137,22 @@ def hear_performance(known: Known, report: PerformanceReport) -> Known:
 
 
 def hear_model_event(known: Known, event: ModelEvent) -> Known:
-    """A decision to retrain starts the cooldown; its details hold `heard`, the event time at which it was taken.
+    """A decision to retrain starts the cooldown; its details hold `heard`, the event time at which it was taken. What a
+    retraining collected is learnt; its details hold `last`, the event time of its newest row.
 
-    Another version became the champion: what was known of the former is over, but not the decision.
+    Another version became the champion: what was known of the former is over, but neither of these.
     """
     if event.model != known.model:
         return known
+    if event.kind == "collected" and event.details.get("work") and isinstance(last := event.details.get("last"), str):
+        learnt = datetime.fromisoformat(last)
+        return msgspec.structs.replace(known, learnt=learnt if known.learnt is None else max(known.learnt, learnt))
     if event.kind == "retraining-decided" and isinstance(heard := event.details.get("heard"), str):
         asked = datetime.fromisoformat(heard)
         return msgspec.structs.replace(known, asked=asked if known.asked is None else max(known.asked, asked))
     if event.kind not in ("promoted", "rolled-back") or event.version == known.version:
         return known
-    return Known(model=known.model, version=event.version, asked=known.asked)
+    return Known(model=known.model, version=event.version, asked=known.asked, learnt=known.learnt)
 
 
 def _heard(known: Known, at: datetime) -> Known:

@@ -22,6 +22,7 @@ from training.collecting.collect import Wish, collect
 from training.collecting.told import collected_event, span_text
 from training.data.span import Span
 from training.errors import PromotionError, PublishError, RegistryError, TrainingError
+from training.evaluation.record import EVALUATION_FILE, Evaluation
 from training.gates.rules import Rules as GateRules
 from training.making.asked import asked_by_config
 from training.making.train import Plan, train
@@ -30,6 +31,7 @@ from training.registry.registered import CHALLENGER, Registered
 from training.reports.gate_run import Wish as GateWish
 from training.reports.gate_run import run_gates
 from training.reports.gate_words import summary
+from training.retraining.asked import asked_of
 from training.retraining.shelf import Outcome, Shelf, Work
 from training.rollout.drive import Drive, Wishes
 from training.topics.baselines import Publisher
@@ -144,7 +146,10 @@ def _collected(shop: Workshop, work: Work) -> Work:
     schema = shop.registered.baseline(shop.registered.find(work.champion)).schema
     wish = Wish(work.model, schema, _BEGINNING, work.heard, work.leave_out, shop.base)
     found = asyncio.run(collect(wish, folder, shop.events.bootstrap, shop.events.topic_prefix))
-    shop.say(f"collected {found.labelled:,} labelled predictions, {found.left_out:,} left out; {found.rows:,} rows")
+    shop.say(
+        f"collected {found.labelled:,} labelled predictions of {found.predictions:,}, {found.left_out:,} left out, "
+        f"{found.incomplete:,} in windows whose labels are not complete; {found.rows:,} rows"
+    )
     # told before it is put down: after a crash in between, what is collected anew is told anew, if it is something else
     shop.events.write(
         collected_event(
@@ -172,18 +177,18 @@ def _trained(shop: Workshop, work: Work) -> Work:
 
 
 def _judged_by_new_rows(shop: Workshop, plan: Plan, work: Work) -> Plan:
-    """The champion was fitted to the base: rows of it must not judge who is better. Segments that no event has are
-    left out."""
-    config = plan.config
-    if config is None:
+    if plan.config is None:
         raise TrainingError(f"{shop.config} gave no configuration")
-    if shop.base is not None and work.first is not None:
-        split = msgspec.structs.replace(config.split, train_only_before=work.first)
-        config = msgspec.structs.replace(config, split=split)
-    names = shop.registered.baseline(shop.registered.find(work.champion)).schema.names
-    if dropped := [name for name in config.segments if name not in names]:
-        shop.say(f"segments {', '.join(dropped)}: no events have them, so the fairness gate does not look at them")
-        config = msgspec.structs.replace(config, segments=tuple(set(config.segments) - set(dropped)))
+    champion = shop.registered.find(work.champion)
+    record = shop.registered.fetch(champion, EVALUATION_FILE)
+    config, said = asked_of(
+        plan.config,
+        None if record is None else Evaluation.from_bytes(record),
+        shop.registered.baseline(champion).schema.names,
+        None if shop.base is None else work.first,
+    )
+    for line in said:
+        shop.say(line)
     return replace(plan, config=config)
 
 

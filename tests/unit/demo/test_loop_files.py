@@ -22,6 +22,7 @@ def test_they_are_read_and_differ_from_the_defaults_by_their_waits(tmp_path: Pat
     loop, config = loop_from(files.loop), read_config(files.config)
     assert (config.model, files.base) == ("numbers", None)
     assert loop.retraining.minimum_labelled == 46  # three windows less an eighth of one
+    assert loop.retraining.minimum_moved == 16
     assert loop.retraining.degraded_windows == Loop().retraining.degraded_windows
     assert loop.rollout.steps.shares == Loop().rollout.steps.shares
     assert loop.rollout.steps.shadow_seconds == loop.rollout.steps.seconds == 1

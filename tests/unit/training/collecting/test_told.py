@@ -18,8 +18,11 @@ FOUND = Collected(
     leave_out=(Span(NOON + HOUR, NOON + 2 * HOUR),),
     predictions=9000,
     labelled=7000,
+    coverage=0.7778,
     left_out=1000,
     outside=5,
+    incomplete=600,
+    complete_only=True,
     shadow=0,
     replaced=2,
     unreadable=0,
@@ -35,7 +38,7 @@ def test_the_event_has_digest_rows_and_the_range_and_survives_the_wire() -> None
     event = collected_event(FOUND, id_="collected/w/d1", at=NOON, champion="3", by="watch", work="w")
     assert decode_model_event(encode_model_event(event)) == event
     assert (event.kind, event.model, event.version, event.by) == ("collected", "flights", "3", "watch")
-    assert event.reason == "7,000 labelled predictions of 9,000 in the range, 27,000 rows"
+    assert event.reason == "7,000 labelled predictions of 9,000, 27,000 rows"
     assert {name: event.details[name] for name in ("work", "digest", "rows", "base_rows", "left_out")} == {
         "work": "w",
         "digest": "d1",
@@ -44,6 +47,7 @@ def test_the_event_has_digest_rows_and_the_range_and_survives_the_wire() -> None
         "left_out": 1000,
     }
     assert (event.details["since"], event.details["last"]) == (NOON.isoformat(), (NOON + 8 * HOUR).isoformat())
+    assert (event.details["coverage"], event.details["incomplete"]) == (0.7778, 600)
     assert event.details["leave_out"] == [f"{(NOON + HOUR).isoformat()}/{(NOON + 2 * HOUR).isoformat()}"]
 
 

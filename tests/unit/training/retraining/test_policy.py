@@ -19,7 +19,7 @@ from training.retraining.known import Known, hear_alert, hear_model_event, hear_
 from training.retraining.policy import Rules, decide
 
 HOUR = timedelta(hours=1)
-RULES = Rules(minimum_labelled=1000)
+RULES = Rules(minimum_labelled=1000, minimum_moved=900)
 CHAMPION = Known(model="flights", version="1")
 UNIT = Cause(kind="unit", sentence="a third of the rows look multiplied by 1.61", factor=1.61)
 SHIFT = Cause(kind="shift", sentence="all values rose by 20")
@@ -35,7 +35,7 @@ def performance(window: int, status: str = "well", **changes: Any) -> Performanc
         "window_start": start,
         "window_end": start + HOUR,
         "revision": 1,
-        "labelled": 900,
+        "labelled": 960,
         "predictions": 1000,
         "positives": 100,
         "status": status,
@@ -124,6 +124,8 @@ def event(kind: Any, **changes: Any) -> ModelEvent:
 
 
 WELL = [performance(i) for i in range(3)]
+AFTER = [performance(i) for i in range(5, 9)]
+"""Labels of windows behind those that BOTH and its like make unusable."""
 
 
 def test_nothing_is_done_while_all_is_well() -> None:
@@ -185,7 +187,7 @@ def test_a_unit_bug_is_repaired_and_not_learnt() -> None:
 def test_drift_beside_broken_data_waits_for_the_repair() -> None:
     both = heard(*WELL, alert(3, {"distance": UNIT, "temp": SHIFT}))
     assert decide(both, RULES).kind == "held"
-    repaired = heard(alert(5, {"temp": SHIFT}, "remind"), known=both)
+    repaired = heard(*AFTER, alert(5, {"temp": SHIFT}, "remind"), known=both)
     decision = decide(repaired, RULES)
     assert decision.kind == "retrain"
     assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 5 * HOUR),)
@@ -198,35 +200,35 @@ BOTH = alert(3, {"distance": UNIT, "temp": SHIFT})
 def test_data_that_three_windows_in_a_row_show_whole_is_repaired_though_its_incident_stays_open() -> None:
     bad = [report(i, {"distance": UNIT, "temp": SHIFT}) for i in (2, 3, 4)]
     good = [report(i, {"temp": SHIFT}) for i in (5, 6)]
-    assert decide(heard(*WELL, BOTH, *bad, *good), RULES).kind == "held"
-    decision = decide(heard(*WELL, BOTH, *bad, *good, report(7, {"temp": SHIFT})), RULES)
+    assert decide(heard(*WELL, *AFTER, BOTH, *bad, *good), RULES).kind == "held"
+    decision = decide(heard(*WELL, *AFTER, BOTH, *bad, *good, report(7, {"temp": SHIFT})), RULES)
     assert (decision.kind, decision.trigger) == ("retrain", "drift")
     assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 5 * HOUR),)
 
 
 def test_a_feature_that_now_moves_with_the_world_is_broken_no_more() -> None:
     moved = [report(i, {"distance": SHIFT, "temp": SHIFT}) for i in (4, 5, 6)]
-    assert decide(heard(*WELL, BOTH, *moved), RULES).kind == "retrain"
+    assert decide(heard(*WELL, *AFTER, BOTH, *moved), RULES).kind == "retrain"
 
 
 def test_a_bug_that_comes_and_goes_is_not_repaired() -> None:
     windows = [report(i, {"distance": UNIT} if i % 3 == 0 else None) for i in range(2, 12)]
-    assert decide(heard(*WELL, BOTH, *windows), RULES).kind == "held"
+    assert decide(heard(*WELL, *AFTER, BOTH, *windows), RULES).kind == "held"
 
 
 def test_data_that_breaks_again_in_the_same_incident_holds_again() -> None:
     whole = [report(i) for i in (4, 5, 6)]
-    assert decide(heard(*WELL, BOTH, *whole), RULES).kind == "retrain"
-    assert decide(heard(*WELL, BOTH, *whole, report(7, {"distance": UNIT})), RULES).kind == "held"
+    assert decide(heard(*WELL, *AFTER, BOTH, *whole), RULES).kind == "retrain"
+    assert decide(heard(*WELL, *AFTER, BOTH, *whole, report(7, {"distance": UNIT})), RULES).kind == "held"
 
 
 def test_windows_that_were_not_compared_repair_nothing() -> None:
     thin = [report(i, status="insufficient", features=()) for i in range(4, 9)]
-    assert decide(heard(*WELL, BOTH, *thin), RULES).kind == "held"
+    assert decide(heard(*WELL, *AFTER, BOTH, *thin), RULES).kind == "held"
     repeated = [report(4)] * 3
-    assert decide(heard(*WELL, BOTH, *repeated), RULES).kind == "held"
+    assert decide(heard(*WELL, *AFTER, BOTH, *repeated), RULES).kind == "held"
     others = [report(i, version="2") for i in range(4, 9)]
-    assert decide(heard(*WELL, BOTH, *others), RULES).kind == "held"
+    assert decide(heard(*WELL, *AFTER, BOTH, *others), RULES).kind == "held"
 
 
 def test_a_reminder_that_names_a_feature_with_the_numbers_of_an_old_window_breaks_nothing_anew() -> None:
@@ -236,7 +238,7 @@ def test_a_reminder_that_names_a_feature_with_the_numbers_of_an_old_window_break
         for one in reminder.features
     )
     whole = [report(i, {"temp": SHIFT}) for i in (4, 5, 6, 7, 8)]
-    known = heard(*WELL, BOTH, *whole, msgspec.structs.replace(reminder, features=stale))
+    known = heard(*WELL, *AFTER, BOTH, *whole, msgspec.structs.replace(reminder, features=stale))
     assert decide(known, RULES).kind == "retrain"
     assert decide(heard(reminder, known=known), RULES).kind == "held"
 
@@ -250,10 +252,99 @@ def test_windows_of_broken_data_are_left_out_of_what_is_learnt_later() -> None:
 
 
 def test_too_few_labelled_predictions_hold_it() -> None:
-    few = [performance(i, "degraded", labelled=400) for i in (0, 1)]
+    few = [performance(i, "degraded", labelled=400, predictions=400) for i in (0, 1)]
     decision = decide(heard(*few), RULES)
     assert (decision.kind, decision.trigger) == ("held", "performance")
-    assert "only 800 labelled predictions of 1,000" in decision.reason
+    assert decision.reason.endswith("only 800 labelled predictions of 1,000")
+
+
+def test_labels_of_windows_that_are_not_complete_are_not_learnt_so_they_do_not_count() -> None:
+    early = [performance(i, "degraded", labelled=900) for i in (0, 1)]
+    decision = decide(heard(*early), RULES)
+    assert decision.kind == "held"
+    assert decision.reason.endswith(
+        "only 0 labelled predictions of 1,000, and 1,800 in windows whose labels are not complete"
+    )
+    late = [performance(i, "degraded", labelled=900, revision=2, final=True) for i in (0, 1)]
+    assert decide(heard(*early, *late), RULES).kind == "retrain"
+
+
+OLD = [performance(i) for i in range(20)]
+
+
+def test_drift_retrains_when_enough_labels_are_younger_than_it() -> None:
+    begun = heard(*OLD, alert(22, {"temp": SHIFT}))
+    decision = decide(begun, RULES)
+    assert (decision.kind, decision.trigger) == ("held", "drift")
+    assert decision.reason.endswith("only 0 labelled predictions of 900 since it began, at 2026-01-02T09:00:00Z")
+    assert decide(heard(performance(20), known=begun), RULES).kind == "held"  # it ends as the drift begins
+    assert decide(heard(performance(21), known=begun), RULES).kind == "retrain"
+
+
+def test_an_incident_that_goes_on_is_as_old_as_its_first_window_and_broken_data_makes_it_no_older() -> None:
+    raised = alert(5, {"distance": UNIT}), alert(10, {"temp": SHIFT}), alert(30, {"temp": SHIFT}, "remind")
+    assert [one.since for one in heard(*raised).incidents.values()] == [NOON + 9 * HOUR]
+
+
+def test_a_fall_is_as_old_as_its_first_window_unless_three_windows_in_a_row_did_not_show_it() -> None:
+    rules = msgspec.structs.replace(RULES, minimum_moved=4 * 960)
+    low = "d..d.d...d.dd"  # the last fall is four windows long, one of which does not show it
+    fall = [performance(i, "degraded" if found == "d" else "well") for i, found in enumerate(low)]
+    assert decide(heard(*fall), rules).kind == "retrain"
+    decision = decide(heard(*fall), msgspec.structs.replace(rules, minimum_moved=5 * 960))
+    assert decision.reason.endswith("only 3,840 labelled predictions of 4,800 since it began, at 2026-01-01T21:00:00Z")
+
+
+def test_of_two_causes_the_one_with_labels_enough_retrains() -> None:
+    rules = msgspec.structs.replace(RULES, minimum_moved=3000)
+    bad = [performance(i, "degraded") for i in (20, 21)]
+    known = heard(*OLD[10:], *bad, alert(19, {"temp": SHIFT}))
+    assert (decide(known, rules).kind, decide(known, rules).trigger) == ("retrain", "drift")
+    assert decide(heard(*OLD, *bad), rules).trigger == "performance"
+    assert decide(heard(*OLD, *bad), rules).kind == "held"
+
+
+def test_late_labels_of_windows_before_the_last_decision_are_new_where_they_were_not_learnt() -> None:
+    early = [performance(i, "degraded", labelled=500) for i in range(4)]
+    decided = event("retraining-decided", details={"heard": (NOON + 4 * HOUR).isoformat()})
+    learnt = event("collected", details={"work": "w", "last": (NOON + 0.9 * HOUR).isoformat()})
+    known = heard(*early, decided, learnt, performance(40, "degraded", labelled=0))
+    assert decide(known, RULES).kind == "held"
+    come = [performance(i, "degraded", revision=2) for i in range(4)]
+    assert decide(heard(*come[:2], known=known), RULES).reason.count("only 960 labelled predictions of 1,000") == 1
+    assert decide(heard(*come, known=known), RULES).kind == "retrain"
+
+
+def test_a_persons_retraining_in_a_replay_does_not_hold_what_came_after_it() -> None:
+    years = NOON + 365 * 24 * HOUR  # the clock of the person; the windows are those of the past
+    decided = event("retraining-decided", details={"heard": years.isoformat()})
+    learnt = event("collected", details={"work": "w", "last": (NOON + 2.9 * HOUR).isoformat()})
+    assert decide(heard(*WELL, decided, learnt, performance(4, "degraded")), RULES).kind == "wait"
+    bad = [performance(i, "degraded") for i in (4, 5)]
+    assert decide(heard(*WELL, decided, learnt, *bad), RULES).kind == "retrain"
+
+
+def test_what_a_person_collects_for_himself_is_not_learnt() -> None:
+    own = event("collected", details={"work": None, "last": (NOON + 99 * HOUR).isoformat()})
+    assert heard(own) == CHAMPION
+
+
+def test_enough_that_is_new_is_cause_enough_where_it_is_asked_for() -> None:
+    rules = msgspec.structs.replace(RULES, new_labelled=2 * 960)
+    assert decide(heard(*WELL), RULES).kind == "wait"
+    decision = decide(heard(*WELL), rules)
+    assert (decision.kind, decision.trigger, decision.reason) == ("retrain", "rows", "2,880 new labelled predictions")
+    learnt = event("collected", details={"work": "w", "last": (NOON + 1.9 * HOUR).isoformat()})
+    assert decide(heard(*WELL, learnt), rules).kind == "wait"
+    promoted = heard(learnt, event("promoted", previous="1"))
+    later = [performance(i, version="2") for i in (2, 3)]
+    assert decide(heard(*later, known=promoted), rules).trigger == "rows"
+
+
+def test_drift_that_is_too_young_does_not_hold_what_age_asks_for() -> None:
+    rules = msgspec.structs.replace(RULES, max_age_days=0.5)
+    decision = decide(heard(*OLD, alert(22, {"temp": SHIFT})), rules)
+    assert (decision.kind, decision.trigger) == ("retrain", "age")
 
 
 def test_age_alone_is_cause_enough_where_it_is_asked_for() -> None:
