@@ -26,7 +26,8 @@ from stream_app.alerting.performance_judging import judged_performance
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
 from stream_app.label_telemetry import LabelTelemetry
-from stream_app.labelling.reviser import Reviser, Revision
+from stream_app.labelling.revised_windows import Revision
+from stream_app.labelling.reviser import Reviser
 from stream_app.performance.report import report
 from stream_app.performance.rule import PerformanceRule
 from stream_app.windowing.decoding import SourceRecord

@@ -10,7 +10,6 @@ windows are lists that grow, so a window that a crash left ahead of the position
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
 
 import msgspec
 
@@ -18,6 +17,7 @@ from contracts.label_partials import LabelPartial
 from contracts.partials import Heartbeat
 from stream_app.labelling.decoding import DecodedLabels, Group, Labels
 from stream_app.labelling.ends import Ends
+from stream_app.labelling.ledger import LabelLedger
 from stream_app.labelling.state import (
     LabelAccount,
     LabelMeta,
@@ -30,9 +30,6 @@ from stream_app.labelling.state import (
     parse_label_key,
 )
 from stream_app.labelling.window import LabelWindow, WindowName
-from stream_app.windowing.forever import NEVER
-from stream_app.windowing.typed import Version
-from stream_app.windowing.watermark import Watermark
 
 
 class LabelConfig(msgspec.Struct, frozen=True):
@@ -68,13 +65,7 @@ class LabelPartition:
     def __init__(self, number: int, config: LabelConfig) -> None:
         self.number = number
         self._config = config
-        self._watermark = Watermark(config.lateness_ms)
-        self._first_offset: int | None = None
-        self._last_offset = -1
-        self._sent = -1
-        self._read = self._absent = 0
-        self._accounts: dict[Version, LabelAccount] = {}
-        self._refused: dict[str, int] = {}
+        self._ledger = LabelLedger(number, config.lateness_ms)
         self._windows: dict[WindowName, LabelWindow] = {}
         self._changed: set[WindowName] = set()
         self._ends = Ends()
@@ -90,26 +81,26 @@ class LabelPartition:
             if parsed.partition != number:
                 continue
             if isinstance(parsed, MetaKey):
-                partition._take_up(decode_label_meta(value))
+                partition._ledger = LabelLedger.of(decode_label_meta(value), config.lateness_ms)
             else:
                 segments.setdefault(WindowName(*parsed[:4]), []).append((parsed.number, decode_segment(value)))
         for name, found in segments.items():
-            window = LabelWindow.restore(name, sorted(found, key=lambda one: one[0]), partition._last_offset)
+            window = LabelWindow.restore(name, sorted(found, key=lambda one: one[0]), partition._ledger.last_offset)
             if window.offset >= 0:  # else all of it is read again
                 partition._open(window)
-                if window.offset > partition._sent:
+                if window.offset > partition._ledger.sent:
                     partition._changed.add(name)
         return partition
 
     @property
     def watermark(self) -> int | None:
         """Of the labels' own time, milliseconds UTC; None before the first label."""
-        return self._watermark.value
+        return self._ledger.watermark.value
 
     @property
     def next_offset(self) -> int | None:
         """The source offset to read next; None before the first record."""
-        return None if self._first_offset is None else self._last_offset + 1
+        return None if self._ledger.first_offset is None else self._ledger.last_offset + 1
 
     @property
     def open_windows(self) -> int:
@@ -119,19 +110,7 @@ class LabelPartition:
     @property
     def meta(self) -> LabelMeta | None:
         """The meta record as of now; None before the first record."""
-        if self._first_offset is None:
-            return None
-        return LabelMeta(
-            partition=self.number,
-            first_offset=self._first_offset,
-            last_offset=self._last_offset,
-            watermark=self._watermark.value,
-            sent=self._sent,
-            read=self._read,
-            accounts=self._accounts,
-            refused=self._refused,
-            absent=self._absent,
-        )
+        return self._ledger.meta
 
     def coded_by(self, model: str, version: str, start: int) -> tuple[str, str] | None:
         """How an open window is counted; see decoding.CodedBy."""
@@ -155,25 +134,15 @@ class LabelPartition:
         """
         if decoded.unknown_offsets:
             raise ValueError("versions are unknown: decode again with final=True first")
-        labels = decoded.labels
-        if self._first_offset is None:
-            self._first_offset = first_offset
-        records = len(labels.offsets) + len(decoded.refused)
-        self._read += records
-        self._absent += last_offset + 1 - max(first_offset, self._last_offset + 1) - records
-        self._last_offset = last_offset
-        for letter in decoded.refused:
-            self._refused[letter.reason] = self._refused.get(letter.reason, 0) + 1
+        self._ledger.passed(decoded, first_offset, last_offset)
         sums, keys = LabelAccount(), []
-        reached = self._reached(labels)
-        for group in labels.groups:
-            account = self._accounts.setdefault(group.version, LabelAccount())
-            booked, name = self._count(group, labels, reached)
+        reached = self._ledger.reached(decoded.labels)
+        for group in decoded.labels.groups:
+            said, name = self._count(group, decoded.labels, reached)
             if name is not None:
                 keys.append(name)
-            for kind in LabelAccount.__struct_fields__:
-                for book in (account, sums):
-                    setattr(book, kind, getattr(book, kind) + getattr(booked, kind))
+            self._ledger.book(group.version, said)
+            sums.add(said)
         self._changed.update(keys)
         return Counted(tuple(keys), sums.counted, sums.replaced, sums.repeated, sums.late, len(decoded.refused))
 
@@ -223,7 +192,7 @@ class LabelPartition:
                 self.remembered -= window.labelled
                 gone += window.keys()
         if not self._changed:
-            self._sent = self._last_offset
+            self._ledger.sent = self._ledger.last_offset
         return gone
 
     def idle(self, now_ms: int) -> bool:
@@ -237,16 +206,16 @@ class LabelPartition:
         if first is None:
             return False
         to = min(now_ms - self._config.lateness_ms, self._closes(self._ends.last))
-        if (here := self._watermark.value) is not None:
+        if (here := self._ledger.watermark.value) is not None:
             step = here + self._config.delay_ms // 1000
             if to < (min(step, self._closes(first)) if here < self._closes(first) else step):
                 return False
-        return self._watermark.advance_idle(to)
+        return self._ledger.watermark.advance_idle(to)
 
     def heartbeat(self, generation: int, partitions: int, silent: bool) -> Heartbeat:
         """How far this partition is. Held back before windows that are final and not acknowledged."""
         first = self._ends.first
-        over = first is not None and self._watermark.passed(self._closes(first))
+        over = first is not None and self._ledger.watermark.passed(self._closes(first))
         return Heartbeat(
             partition=self.number,
             partitions=partitions,
@@ -272,37 +241,22 @@ class LabelPartition:
         booked = LabelAccount(said.counted, said.replaced, len(in_time) - len(said.changed), late)
         return booked, name if said.changed else None
 
-    def _reached(self, labels: Labels) -> list[int]:
-        """The watermark ahead of each label. Afterwards it is that behind the last one."""
-        before = NEVER if self._watermark.value is None else self._watermark.value
-        times = (time - self._config.lateness_ms for time in labels.labelled_ms)
-        *ahead, behind = accumulate(times, max, initial=before)
-        if ahead:
-            self._watermark.advance_idle(behind)
-        return ahead
-
     def _closes(self, end: int) -> int:
         return end + self._config.delay_ms
 
     @property
     def _final(self) -> int | None:
         """Windows that end there or before take no more labels."""
-        return None if self._watermark.value is None else self._watermark.value - self._config.delay_ms
+        return None if self._ledger.watermark.value is None else self._ledger.watermark.value - self._config.delay_ms
 
     def _is_final(self, window: LabelWindow) -> bool:
-        return self._watermark.passed(self._closes(window.end))
+        return self._ledger.watermark.passed(self._closes(window.end))
 
     def _open(self, window: LabelWindow) -> LabelWindow:
         self._windows[window.name] = window
         self._ends.add(window.end)
         self.remembered += window.labelled
         return window
-
-    def _take_up(self, meta: LabelMeta) -> None:
-        self._watermark = Watermark(self._config.lateness_ms, meta.watermark)
-        self._first_offset, self._last_offset, self._sent = meta.first_offset, meta.last_offset, meta.sent
-        self._read, self._absent = meta.read, meta.absent
-        self._accounts, self._refused = dict(meta.accounts), dict(meta.refused)
 
 
 def _by_start(name: WindowName) -> tuple[int, WindowName]:

@@ -63,6 +63,11 @@ class LabelAccount(msgspec.Struct):
     repeated: int = 0
     late: int = 0
 
+    def add(self, more: LabelAccount) -> None:
+        """Those of another one, too."""
+        for kind in self.__struct_fields__:
+            setattr(self, kind, getattr(self, kind) + getattr(more, kind))
+
 
 class LabelMeta(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a partition of `labels` that is not in a window.

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from contracts.label_partials import LabelPartial
 from contracts.partials import Heartbeat
-from stream_app.labelling.reviser import Reviser, Revision
+from stream_app.labelling.revised_windows import Revision
+from stream_app.labelling.reviser import Reviser
 from stream_app.windowing.merger import Records
 from tests.builders import NOON_MS
 from tests.unit.stream_app.labelling.stand import BASELINE, CONFIG, Stage1, a_label, random_labels, records, truth_of
