@@ -24,8 +24,9 @@ from training.promotion.change import Tools
 from training.promotion.promoting import promote
 from training.registry.registered import Registered
 from training.reports.gate_run import Wish, run_gates
-from training.rollout.drive import Drive, Wishes
+from training.rollout.drive import Drive
 from training.rollout.policy import Limits, Steps
+from training.rollout.wishes import Wishes
 from training.topics.model_events import ModelEvents
 
 STEPS = Steps(shadow_seconds=0.5, shadow_events=120, shares=(20, 100), seconds=0.5, events=120, give_up_seconds=60)

@@ -37,7 +37,8 @@ def add_to(app: typer.Typer) -> None:
         """
         with one_line_errors():
             from training.loop import loop_from
-            from training.rollout.drive import Drive, Wishes
+            from training.rollout.drive import Drive
+            from training.rollout.wishes import Wishes
 
             settings, wanted = read_settings(), loop_from(loop).rollout
             events = model_events_of(settings)

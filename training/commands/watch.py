@@ -106,7 +106,7 @@ def _workshop(
     from training.reports.gate_rules import rules_from
     from training.retraining.shelf import Shelf
     from training.retraining.work import Workshop
-    from training.rollout.drive import Wishes
+    from training.rollout.wishes import Wishes
 
     settings: Settings = read_settings()
     wanted, rules = loop_from(loop), rules_from(gates, RULES_FILE)

@@ -33,7 +33,8 @@ from training.reports.gate_run import run_gates
 from training.reports.gate_words import summary
 from training.retraining.asked import asked_of
 from training.retraining.shelf import Outcome, Shelf, Work
-from training.rollout.drive import Drive, Wishes
+from training.rollout.drive import Drive
+from training.rollout.wishes import Wishes
 from training.topics.baselines import Publisher
 from training.topics.model_events import ModelEvents
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from contracts.events import PredictionEvent
-from contracts.model_events import ModelEvent
-from contracts.performance import PerformanceReport
+from contracts.errors import InvalidEvent, InvalidMessage
+from contracts.events import PredictionEvent, decode_envelope
+from contracts.model_events import ModelEvent, decode_model_event
+from contracts.performance import PerformanceReport, decode_performance
 from contracts.rollout import Rollout
 from contracts.times import milliseconds
+from contracts.topics import MODEL_EVENTS, PREDICTIONS, Topic
 from training.rollout.evidence import Observed
 from training.rollout.policy import ENOUGH, Compared
 
@@ -22,7 +24,8 @@ class Watched:
     but for the champion's own."""
 
     def __init__(self, model: str, champion: str, rollout: Rollout) -> None:
-        self._model, self._versions = model, {champion: "champion", rollout.version: "challenger"}
+        self.model, self.champion_version = model, champion
+        self._versions = {champion: "champion", rollout.version: "challenger"}
         self._reports: dict[tuple[str, datetime], PerformanceReport] = {}
         self._heard: set[str] = set()
         self._champion, self._before = Observed(), Observed()
@@ -42,9 +45,23 @@ class Watched:
         fresh = self._champion.events >= ENOUGH or self._before.events < ENOUGH
         return self._champion if fresh else self._before
 
+    def add(self, topic: Topic, value: bytes, at: int) -> None:
+        """A record that the broker took at `at`, milliseconds UTC. What cannot be read is for the readers whose work it
+        is: they keep dead letters.
+        """
+        try:
+            if topic is PREDICTIONS:
+                self.add_event(decode_envelope(value), at)
+            elif topic is MODEL_EVENTS:
+                self.add_model_event(decode_model_event(value), at)
+            else:
+                self.add_performance(decode_performance(value))
+        except (InvalidEvent, InvalidMessage):
+            return
+
     def add_event(self, event: PredictionEvent[Any], at: int) -> None:
         """A prediction that the broker took at `at`, milliseconds UTC."""
-        if event.model != self._model:
+        if event.model != self.model:
             return
         role = self._versions.get(event.model_version)
         if role == "champion" and event.role == "champion":
@@ -55,7 +72,7 @@ class Watched:
 
     def add_model_event(self, event: ModelEvent, at: int) -> None:
         """A step of the model; only the api's word of rows that the challenger could not score counts."""
-        if event.model != self._model or event.kind != "rollout-trouble" or at < self._since or event.id in self._heard:
+        if event.model != self.model or event.kind != "rollout-trouble" or at < self._since or event.id in self._heard:
             return
         self._heard.add(event.id)
         if event.version != self.rollout.version or event.details.get("role") not in (None, self.rollout.stage):
@@ -68,7 +85,7 @@ class Watched:
 
     def add_performance(self, report: PerformanceReport) -> None:
         """How good one of the two was; the highest revision of a window counts."""
-        if report.model != self._model or report.version not in self._versions:
+        if report.model != self.model or report.version not in self._versions:
             return
         key = self._versions[report.version], report.window_start
         former = self._reports.get(key)
