@@ -147,7 +147,10 @@ class FakeEvents:
 
     def read(self, model: str) -> list[Step]:
         with self._cuts.around("read"):
-            return list({step.event.id: step for step in reversed(self._steps)}.values())[::-1]
+            first: dict[str, Step] = {}
+            for step in self._steps:
+                first.setdefault(step.event.id, step)
+            return list(first.values())
 
     def check(self) -> None:
         pass

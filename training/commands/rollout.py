@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
         """Let a version that passed its gates in front of users step by step: shadow, canary, champion.
 
         Stays until it is the champion (status 0) or out (status 1). Stopped before, it goes on where it was when it is
-        started again. With TRAINING_APPROVE=manual it ends before the last step (status 0), which is then `promote`.
+        started again. With TRAINING_APPROVE=manual it holds before 100 % until a person gives `promote` or --end.
         """
         with one_line_errors():
             from training.loop import loop_from

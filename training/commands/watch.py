@@ -27,7 +27,7 @@ from training.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from training.loop import Loop
-    from training.retraining.work import Workshop
+    from training.retraining.workshop import Workshop
 
 NOT_PROMOTED_STATUS = 1
 
@@ -104,8 +104,9 @@ def _workshop(
     from training.making.asked import asked_by_config
     from training.making.revision import code_revision
     from training.reports.gate_rules import rules_from
+    from training.retraining.hands import Hands
     from training.retraining.shelf import Shelf
-    from training.retraining.work import Workshop
+    from training.retraining.workshop import Workshop
     from training.rollout.wishes import Wishes
 
     settings: Settings = read_settings()
@@ -117,18 +118,18 @@ def _workshop(
         raise SettingsError("predictions, labels and alerts are on Kafka: set TRAINING_BOOTSTRAP=host:port")
     events.check()
     steps, limits = wanted.rollout.steps, wanted.rollout.limits
-    wishes = Wishes(steps, limits, by or somebody(), settings.approve, lambda line: say([line]))
-    shop = Workshop(
-        registered=registered_of(settings, model),
+    by, one_line = by or somebody(), lambda line: say([line])
+    registered, clocks = registered_of(settings, model), tools()
+    hands = Hands(
+        registered=registered,
         events=events,
         publisher=publisher,
-        tools=tools(),
+        tools=clocks,
         config=config,
         gates=rules,
-        rollout=wishes,
+        rollout=Wishes(steps, limits, by, settings.approve, one_line),
         base=base,
-        shelf=Shelf(settings.work),
         code_revision=revision,
-        say=lambda line: say([line]),
+        say=one_line,
     )
-    return shop, wanted
+    return Workshop(registered, events, clocks, Shelf(settings.work), hands, by, one_line), wanted

@@ -70,7 +70,7 @@ class _Cause(NamedTuple):
 
 def decide(known: Known, rules: Rules) -> Decision:
     """What to do, with what is known now."""
-    broken = [one for one in known.broken if one.span.end is None]
+    broken = broken_words(known)
     whole = [report for report in _windows(known) if not _broken(known, report)]
     # Behind what was learnt, and not behind the last decision: of windows before it labels may have come since.
     unlearnt = [report for report in whole if known.learnt is None or report.window_start > known.learnt]
@@ -83,8 +83,7 @@ def decide(known: Known, rules: Rules) -> Decision:
         return Decision("wait", f"version {known.version}: {judged} windows judged, {open_} incidents open")
     trigger, reason, _ = causes[0]
     if broken:
-        words = "; ".join(f"{one.feature}: {one.sentence}" for one in broken)
-        return Decision("held", f"{reason}; but the data is broken, to be repaired and not learnt: {words}", trigger)
+        return Decision("held", f"{reason}; but the data is broken, to be repaired and not learnt: {broken}", trigger)
     if (found := _labels(new)) < rules.minimum_labelled:
         few = f"only {found:,} labelled predictions of {rules.minimum_labelled:,}"
         waiting = _labels(unlearnt) - found
@@ -98,6 +97,11 @@ def decide(known: Known, rules: Rules) -> Decision:
     if _within(known.asked, known.heard, timedelta(hours=rules.cooldown_hours)):
         return Decision("held", f"{reason}; but the last decision was at {known.asked:%Y-%m-%dT%H:%M:%SZ}", trigger)
     return Decision("retrain", reason, trigger, tuple(sorted(one.span for one in known.broken)))
+
+
+def broken_words(known: Known) -> str:
+    """What of the data is broken now, and looks how; "" for nothing."""
+    return "; ".join(f"{one.feature}: {one.sentence}" for one in known.broken if one.span.end is None)
 
 
 def _causes(known: Known, rules: Rules, windows: list[PerformanceReport], new: list[PerformanceReport]) -> list[_Cause]:

@@ -20,11 +20,11 @@ import msgspec
 from training.data.span import Span
 from training.errors import TrainingError
 
-FILE, DATA, LOCK = "work.json", "data", "lock"
+FILE, ENDED, DATA, LOCK = "work.json", "ended-work.json", "data", "lock"
 
 How = Literal["promoted", "refused", "ended", "overtaken", "failed", "abandoned"]
 """refused: by the gates. ended, overtaken: the rollout. failed: a step could not be done. abandoned: after a crash the
-world was another one."""
+world was another one, or a step was cut short again and again."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -38,7 +38,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What a retraining is for, and how far it is. heard: event time at which it was decided: nothing later is learnt.
 
     data, version, gated, outcome: steps that are done: the digest of what was collected and the time of its first row,
-    what came of training, that the gates let it through, how it ended.
+    what came of training, that the gates let it through, how it ended. step, attempts: what was begun last, and how
+    often in a row.
     """
 
     id: str
@@ -53,6 +54,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     gated: bool = False
     outcome: Outcome | None = None
+    step: str = ""
+    attempts: int = 0
     v: Literal[1] = 1
 
 
@@ -67,21 +70,26 @@ class Shelf:
         return self._root / work.id / DATA
 
     def put(self, work: Work) -> Work:
-        """Durable when it returns. Raises TrainingError."""
+        """Durable when it returns; only inside `held`. Raises TrainingError."""
         folder = self._root / work.id
         new = folder / f"new-{FILE}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with _errors(folder):
             with new.open("wb") as file:
                 file.write(msgspec.json.encode(work))
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(folder / FILE)
-        except OSError as error:
-            raise TrainingError(
-                f"{folder}: {error.strerror}: make room, or set TRAINING_WORK to another folder"
-            ) from error
         return work
+
+    def taken_up(self, work: Work) -> Work | None:
+        """As far as it is; put down now if it is new. None: it has ended. Only inside `held`. Raises TrainingError."""
+        if (self._root / work.id / ENDED).exists():
+            return None
+        return self.read(work.id) or self.put(work)
+
+    def now(self, work: Work) -> Work:
+        """As it was put down last. Raises TrainingError."""
+        return self.read(work.id) or work
 
     def read(self, id_: str) -> Work | None:
         """As it was put down; None where it is not here, or has ended. Raises TrainingError."""
@@ -101,18 +109,33 @@ class Shelf:
         return sorted((one for one in found if one is not None and one.model == model), key=lambda one: one.heard)
 
     def finish(self, work: Work) -> None:
-        """It has ended, and that was told; its data stays for whoever wants to look."""
-        (self._root / work.id / FILE).replace(self._root / work.id / f"ended-{FILE}")
+        """It has ended, and that was told; its data stays for whoever wants to look. Raises TrainingError."""
+        folder = self._root / work.id
+        with _errors(folder):
+            (folder / FILE).replace(folder / ENDED)
 
     @contextmanager
-    def held(self, work: Work) -> Iterator[bool]:
-        """Inside, no other process is at it; False: one is already."""
-        folder = self._root / work.id
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOCK).open("w") as file:
+    def held(self, id_: str) -> Iterator[bool]:
+        """Inside, no other process is at it; False: one is already. Raises TrainingError."""
+        folder = self._root / id_
+        with _errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = (folder / LOCK).open("w")
+        with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with _errors(folder):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
                 return
             yield True
+
+
+@contextmanager
+def _errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise TrainingError(f"{folder}: {error.strerror}: make room, or set TRAINING_WORK to another folder") from error

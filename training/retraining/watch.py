@@ -1,5 +1,7 @@
 """Watch: follow the topics, and retrain when the policy says so. One process for a model; of two, one is at a
 retraining and the other one lets it be.
+
+While a retraining is at work the topics are listened to on: data that breaks meanwhile holds its rollout up.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from contracts.reports import DriftReport, decode_report
 from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE, Topic
 from training.errors import PromotionError, PublishError, RegistryError
 from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance, hear_report
-from training.retraining.policy import Decision, Rules, decide
-from training.retraining.shelf import Outcome
-from training.retraining.work import Workshop, go_on, new_work
-from training.topics.following import following
+from training.retraining.policy import Decision, Rules, broken_words, decide
+from training.retraining.shelf import Outcome, Work
+from training.retraining.work import go_on, new_work
+from training.retraining.workshop import Workshop
+from training.topics.following import Follow, Following, following
 
 _LOOK_SECONDS = 0.5
 _MARKS_SECONDS = 15.0
@@ -34,54 +37,68 @@ Until = Callable[[Outcome | None], bool]
 
 
 class Watch:
-    """Of one model. told: of every new decision, also of those to wait."""
+    """Of one model. told: of every new decision, also of those to wait. follow: opens the topics. retry: seconds before
+    the first try again, and at most, while MLflow or Kafka is away.
+    """
 
-    def __init__(self, shop: Workshop, rules: Rules, told: Callable[[Decision], None]) -> None:
-        self._shop, self._rules, self._told = shop, rules, told
+    def __init__(
+        self,
+        shop: Workshop,
+        rules: Rules,
+        told: Callable[[Decision], None],
+        follow: Follow = following,
+        retry: tuple[float, float] = _RETRY_SECONDS,
+    ) -> None:
+        self._shop, self._rules, self._told, self._follow, self._retry = shop, rules, told, follow, retry
         self._model = shop.registered.model
         self._said: Decision | None = None
+        self._broken = ""
 
     async def run(self, until: Until) -> None:
         """Until `until` says so; it is given how a retraining ended, or None. A registry or a broker that is away is
         waited for. Raises TrainingError for what waiting does not mend.
         """
-        pause = _RETRY_SECONDS[0]
+        pause = self._retry[0]
         while True:
             try:
-                if await self._left_behind(until) or await self._watched(until):
+                if await self._watched(until):
                     return
-                pause = _RETRY_SECONDS[0]
+                pause = self._retry[0]
             except (RegistryError, PublishError) as error:
                 self._shop.say(f"{error}; next try in {pause:g} s")
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _RETRY_SECONDS[1])
-
-    async def _left_behind(self, until: Until) -> bool:
-        for work in self._shop.shelf.unfinished(self._model):
-            self._shop.say(f"retraining {work.id} was cut short: it goes on")
-            if until(await asyncio.to_thread(go_on, self._shop, work)):
-                return True
-        return False
+                pause = min(2 * pause, self._retry[1])
 
     async def _watched(self, until: Until) -> bool:
-        """From the beginning of the topics to the next retraining, or the next champion: then all is heard anew."""
+        """From the beginning of the topics to the next retraining, or the next champion: then all is heard anew. What
+        was cut short goes on first.
+        """
         events, everything = self._shop.events, [(topic, None) for topic in _TOPICS]
-        async with following(events.bootstrap, events.topic_prefix, everything) as topics:
+        async with self._follow(events.bootstrap, events.topic_prefix, everything) as topics:
             before: dict[str, list[Message]] = {topic.name: [] for topic in _TOPICS}
             async for topic, record in topics.held():
                 before[topic.name] += _read(topic, record)
             known = await self._known(before)
             version, looked = known.version, self._shop.tools.seconds()
+            left_to_others: datetime | None = None
+            for work in await asyncio.to_thread(self._shop.shelf.unfinished, self._model):
+                self._shop.say(f"retraining {work.id} was cut short: it goes on")
+                outcome, known = await self._at_work(work, topics, known)
+                if outcome is not None:
+                    return until(outcome)
             while known.version == version:
                 decision = decide(known, self._rules)
                 self._say(decision)
-                if decision.kind == "retrain" and known.heard is not None:
-                    return until(await self._retrain(known.heard, decision))
+                if decision.kind == "retrain" and known.heard is not None and known.heard != left_to_others:
+                    left_to_others = known.heard
+                    words = str(decision.trigger), decision.reason, known.heard, decision.leave_out
+                    work = await asyncio.to_thread(new_work, self._shop, *words)
+                    outcome, known = await self._at_work(work, topics, known)
+                    if outcome is not None:
+                        return until(outcome)
                 if until(None):
                     return True
-                for topic, record in await topics.take(_LOOK_SECONDS):
-                    for message in _read(topic, record):
-                        known = _hear(known, message)
+                known = await self._heard(topics, known)
                 if self._shop.tools.seconds() - looked > _MARKS_SECONDS:  # an alias may be moved without a word
                     looked = self._shop.tools.seconds()
                     marks = await asyncio.to_thread(self._shop.registered.marks)
@@ -102,10 +119,24 @@ class Watch:
                 known = _hear(known, message)
         return known
 
-    async def _retrain(self, heard: datetime, decision: Decision) -> Outcome | None:
-        words = str(decision.trigger), decision.reason, heard, decision.leave_out
-        work = await asyncio.to_thread(new_work, self._shop, *words)
-        return await asyncio.to_thread(go_on, self._shop, work)
+    async def _at_work(self, work: Work, topics: Following, known: Known) -> tuple[Outcome | None, Known]:
+        """Listening meanwhile."""
+        self._broken = broken_words(known)
+        going = asyncio.create_task(asyncio.to_thread(go_on, self._shop, work, lambda: self._broken))
+        while not going.done():
+            try:
+                known = await self._heard(topics, known)
+            except PublishError as error:  # what the data is like is not known any more: it stays as it was
+                self._shop.say(f"{error}; the retraining goes on")
+                break
+            self._broken = broken_words(known)
+        return await going, known
+
+    async def _heard(self, topics: Following, known: Known) -> Known:
+        for topic, record in await topics.take(_LOOK_SECONDS):
+            for message in _read(topic, record):
+                known = _hear(known, message)
+        return known
 
     def _say(self, decision: Decision) -> None:
         if decision != self._said:

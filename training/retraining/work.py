@@ -2,151 +2,130 @@
 
 Whoever is started after a crash goes on behind the last step that was put down. A step that was cut short is done
 again: collecting begins anew, training registers another version, the gates judge again, a rollout goes on where it is.
+A step that a crash cut short ATTEMPTS times is not tried again. (A rollout takes days, and any restart of the process
+cuts it short: it is not counted.)
 """
 
 from __future__ import annotations
 
-import asyncio
-import shutil
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from contracts.errors import ContractError
-from contracts.model_events import ModelEvent, ModelEventKind
 from contracts.rollout import ROLLOUT_TAG, decode_rollout
-from training.collecting.collect import Wish, collect
 from training.collecting.told import collected_event, span_text
 from training.data.span import Span
 from training.errors import PromotionError, PublishError, RegistryError, TrainingError
-from training.evaluation.record import EVALUATION_FILE, Evaluation
-from training.gates.rules import Rules as GateRules
-from training.making.asked import asked_by_config
-from training.making.train import Plan, train
-from training.promotion.change import Details, Tools
-from training.registry.registered import CHALLENGER, Registered
-from training.reports.gate_run import Wish as GateWish
-from training.reports.gate_run import run_gates
+from training.promotion.change import Details
 from training.reports.gate_words import summary
-from training.retraining.asked import asked_of
-from training.retraining.shelf import Outcome, Shelf, Work
-from training.rollout.drive import Drive
-from training.rollout.wishes import Wishes
-from training.topics.baselines import Publisher
-from training.topics.model_events import ModelEvents
+from training.retraining.shelf import Outcome, Work
+from training.retraining.workshop import Workshop
+from training.rollout.acts import last_of
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What a retraining needs. config: a training.yaml. base: a data set whose rows come first, None: none.
-
-    say: told of each step, one line.
-    """
-
-    registered: Registered
-    events: ModelEvents
-    publisher: Publisher
-    tools: Tools
-    config: Path
-    gates: GateRules
-    rollout: Wishes
-    base: Path | None
-    shelf: Shelf
-    code_revision: str
-    say: Callable[[str], None]
+ATTEMPTS = 3
+Broken = Callable[[], str]
 
 
 def new_work(shop: Workshop, trigger: str, reason: str, heard: datetime, leave_out: tuple[Span, ...] = ()) -> Work:
-    """A retraining for the champion of this moment, put down. Raises PromotionError where there is no champion."""
+    """A retraining for the champion of this moment; `go_on` puts it down. Two that decide alike make the same one.
+
+    Raises PromotionError where there is no champion, and RegistryError.
+    """
     model, champion = shop.registered.model, shop.registered.marks().champion
     if champion is None:
         raise PromotionError(f"{model} has no champion: `python -m training promote VERSION`")
-    return shop.shelf.put(
-        Work(
-            id=f"{model}-{champion}-{heard:%Y%m%dT%H%M%S}",
-            model=model,
-            champion=champion,
-            trigger=trigger,
-            reason=reason,
-            heard=heard,
-            leave_out=leave_out,
-        )
+    id_ = f"{model}-{champion}-{heard:%Y%m%dT%H%M%S}"
+    return Work(
+        id=id_, model=model, champion=champion, trigger=trigger, reason=reason, heard=heard, leave_out=leave_out
     )
 
 
-def go_on(shop: Workshop, work: Work) -> Outcome | None:
+def go_on(shop: Workshop, work: Work, broken: Broken = lambda: "") -> Outcome | None:
     """Do what is left of it, and say how it ended. Blocks for as long as the rollout takes. None: another process is at
-    it.
+    it, or has ended it. broken: what is wrong with the data now, "" for nothing; the rollout waits meanwhile.
 
     What cannot be done (an error of a step) ends it, and is told; a registry or a broker that is away raises
     RegistryError or PublishError, and it can be gone on with.
     """
-    with shop.shelf.held(work) as mine:
-        if not mine:
-            shop.say(f"retraining {work.id}: another process is at it")
+    with shop.shelf.held(work.id) as mine:
+        found = shop.shelf.taken_up(work) if mine else None
+        if found is None:
+            shop.say(f"retraining {work.id}: another process {'has ended it' if mine else 'is at it'}")
             return None
-        _tell(shop, "retraining-decided", work, work.champion, work.reason, _decided(work))
-        if work.outcome is None:
-            try:
-                work, outcome = _steps(shop, work)
-            except (RegistryError, PublishError):
-                raise
-            except (TrainingError, ContractError) as error:
-                work, outcome = shop.shelf.read(work.id) or work, Outcome("failed", str(error))
-            work = shop.shelf.put(msgspec.structs.replace(work, outcome=outcome))
-        return _ended(shop, work)
+        shop.tell("retraining-decided", found, found.champion, found.reason, _decided(found))
+        if found.outcome is None:
+            found = _done(shop, found, broken)
+        return _ended(shop, found)
 
 
-def _steps(shop: Workshop, work: Work) -> tuple[Work, Outcome]:
+def _done(shop: Workshop, work: Work, broken: Broken) -> Work:
+    try:
+        outcome = _steps(shop, work, broken)
+    except (RegistryError, PublishError):  # an outage is no fault of the step
+        now = shop.shelf.now(work)
+        shop.shelf.put(replace(now, attempts=max(0, now.attempts - 1)))
+        raise
+    except (TrainingError, ContractError) as error:
+        outcome = Outcome("failed", str(error))
+    except Exception as error:  # a bug would come back with each restart, so it ends here, where people see it
+        outcome = Outcome("failed", _unexpected(error))
+    work = shop.shelf.now(work)
+    if outcome.how in ("failed", "abandoned") and work.version is not None:
+        shop.hands.take_out(work.version, outcome.reason)
+    return shop.shelf.put(replace(work, outcome=outcome))
+
+
+def _steps(shop: Workshop, work: Work, broken: Broken) -> Outcome:
     if (other := _overtaken(shop, work)) is not None:
-        return work, other
-    if work.data is None:
-        work = _collected(shop, work)
-    if work.version is None:
-        work = _trained(shop, work)
-    if not work.gated:
-        shop.say(f"gates: {work.model}/{work.version}")
-        wish = GateWish(str(work.version), shop.gates, shop.rollout.by)
-        report = run_gates(shop.registered, shop.events, wish, now=shop.tools.now(), event_id=shop.tools.new_id())
-        shop.say(summary(report))
-        if not report.may_go_on:
-            return work, Outcome("refused", summary(report))
-        work = shop.shelf.put(msgspec.structs.replace(work, gated=True))
-    drive = Drive(shop.registered, shop.events, shop.tools, shop.rollout)
-    ended = asyncio.run(drive.run(str(work.version)))
-    return work, Outcome(ended.how, ended.reason)
+        return other
+    data = shop.shelf.data(work)
+    for step, is_done, do in (
+        ("collect", work.data is not None, _collected),
+        ("train", work.version is not None, _trained),
+        ("gate", work.gated, _gated),
+    ):
+        if is_done:
+            continue
+        if work.step == step and work.attempts >= ATTEMPTS:
+            return Outcome(
+                "abandoned",
+                f"{step} was begun {ATTEMPTS} times and cut short each time: was it killed, has it too little memory?",
+            )
+        # counted before it begins: who is killed cannot count
+        attempts = work.attempts + 1 if work.step == step else 1
+        after = do(shop, shop.shelf.put(replace(work, step=step, attempts=attempts)), data)
+        if isinstance(after, Outcome):
+            return after
+        work = shop.shelf.put(after)
+    ended = shop.hands.roll_out(str(work.version), broken)
+    return Outcome(ended.how, ended.reason)
 
 
 def _overtaken(shop: Workshop, work: Work) -> Outcome | None:
     """What happened while nobody was at it."""
     marks = shop.registered.marks()
+    rollout = decode_rollout(marks.tags.get(ROLLOUT_TAG))
     if work.version is not None and marks.champion == work.version:
+        if work.gated and rollout is not None and rollout.version == work.version:  # its drive tidies up
+            return None
         return Outcome("promoted", "it had become the champion before this process began")
     if marks.champion != work.champion:
         return Outcome("abandoned", f"the champion is {marks.champion or 'none'} now, it was {work.champion}")
-    if not work.gated:
+    if not work.gated or work.version is None:
         return None
-    rollout = decode_rollout(marks.tags.get(ROLLOUT_TAG))
     if rollout is not None and rollout.version == work.version:
         return None
-    steps = [step.event for step in shop.events.read(work.model)]
-    if any(event.kind == "rollout-changed" and event.version == work.version for event in steps):
-        return Outcome("ended", "it was taken out of its rollout while nobody was at it")
-    return None
+    last = last_of(shop.events.read(work.model), work.version)
+    return Outcome("ended", last.reason) if last is not None and last.kind == "rollout-ended" else None
 
 
-def _collected(shop: Workshop, work: Work) -> Work:
-    folder = shop.shelf.data(work)
+def _collected(shop: Workshop, work: Work, data: Path) -> Work:
     shop.say(f"collect: predictions of {work.model} with their labels, up to {work.heard:%Y-%m-%dT%H:%M:%SZ}")
-    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was cut short
-    schema = shop.registered.baseline(shop.registered.find(work.champion)).schema
-    wish = Wish(work.model, schema, _BEGINNING, work.heard, work.leave_out, shop.base)
-    found = asyncio.run(collect(wish, folder, shop.events.bootstrap, shop.events.topic_prefix))
+    found = shop.hands.collect(work, data)
     shop.say(
         f"collected {found.labelled:,} labelled predictions of {found.predictions:,}, {found.left_out:,} left out, "
         f"{found.incomplete:,} in windows whose labels are not complete; {found.rows:,} rows"
@@ -158,39 +137,25 @@ def _collected(shop: Workshop, work: Work) -> Work:
             id_=f"collected/{work.id}/{found.digest}",
             at=shop.tools.now(),
             champion=work.champion,
-            by=shop.rollout.by,
+            by=shop.by,
             work=work.id,
         )
     )
-    return shop.shelf.put(msgspec.structs.replace(work, data=found.digest, first=found.first))
+    return replace(work, data=found.digest, first=found.first)
 
 
-def _trained(shop: Workshop, work: Work) -> Work:
-    data = shop.shelf.data(work)
+def _trained(shop: Workshop, work: Work, data: Path) -> Work:
     shop.say(f"train: {work.model} on {data}")
-    plan = asked_by_config(
-        *(shop.config, data, work.model, None, CHALLENGER, {}, shop.code_revision, shop.tools.now()),
-    )
-    plan = _judged_by_new_rows(shop, plan, work)
-    trained = train(plan, shop.registered.registry, shop.publisher, steps=shop.events, by=shop.rollout.by)
-    shop.say(f"trained {work.model}/{trained.version.version}")
-    return shop.shelf.put(msgspec.structs.replace(work, version=trained.version.version))
+    version = shop.hands.train(work, data)
+    shop.say(f"trained {work.model}/{version}")
+    return replace(work, version=version)
 
 
-def _judged_by_new_rows(shop: Workshop, plan: Plan, work: Work) -> Plan:
-    if plan.config is None:
-        raise TrainingError(f"{shop.config} gave no configuration")
-    champion = shop.registered.find(work.champion)
-    record = shop.registered.fetch(champion, EVALUATION_FILE)
-    config, said = asked_of(
-        plan.config,
-        None if record is None else Evaluation.from_bytes(record),
-        shop.registered.baseline(champion).schema.names,
-        None if shop.base is None else work.first,
-    )
-    for line in said:
-        shop.say(line)
-    return replace(plan, config=config)
+def _gated(shop: Workshop, work: Work, _: Path) -> Work | Outcome:
+    shop.say(f"gates: {work.model}/{work.version}")
+    report = shop.hands.gate(str(work.version))
+    shop.say(summary(report))
+    return replace(work, gated=True) if report.may_go_on else Outcome("refused", summary(report))
 
 
 def _ended(shop: Workshop, work: Work) -> Outcome:
@@ -198,29 +163,19 @@ def _ended(shop: Workshop, work: Work) -> Outcome:
     if outcome is None:
         raise TrainingError(f"retraining {work.id} has not ended")
     details: Details = {"work": work.id, "outcome": outcome.how, "data": work.data}
-    _tell(shop, "retraining-ended", work, work.version or work.champion, outcome.reason, details)
+    shop.tell("retraining-ended", work, work.version or work.champion, outcome.reason, details)
     shop.shelf.finish(work)
     shop.say(f"retraining {work.id} {outcome.how}: {outcome.reason}")
     return outcome
 
 
+def _unexpected(error: Exception) -> str:
+    """One line that finds the bug."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    words = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__} in {Path(at.filename).name}, line {at.lineno}: {words}; please report this"
+
+
 def _decided(work: Work) -> Details:
     spans = [span_text(span) for span in work.leave_out]
     return {"work": work.id, "trigger": work.trigger, "heard": work.heard.isoformat(), "leave_out": spans}
-
-
-def _tell(shop: Workshop, kind: ModelEventKind, work: Work, version: str, reason: str, details: Details) -> None:
-    """The same id when it is said again after a crash, by which readers know it."""
-    shop.events.write(
-        ModelEvent(
-            id=f"{kind}/{work.id}",
-            kind=kind,
-            at=shop.tools.now(),
-            model=work.model,
-            version=version,
-            by=shop.rollout.by,
-            reason=reason,
-            previous=work.champion,
-            details=details,
-        )
-    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 
 from contracts.times import milliseconds
 from contracts.topics import MODEL_EVENTS, PERFORMANCE, PREDICTIONS
@@ -16,21 +15,21 @@ from training.errors import PublishError, RegistryError
 from training.promotion.change import Tools
 from training.registry.registered import Registered
 from training.rollout.acts import Ended
-from training.rollout.course import Course, Wishes
+from training.rollout.course import Course
 from training.rollout.policy import Move, decide
 from training.rollout.watched import Watched
-from training.topics.following import Beginnings, Following, following
+from training.rollout.wishes import Wishes
+from training.topics.following import Follow, following
 from training.topics.model_events import ModelEvents
 
 _LOOK_SECONDS = 0.5
 _MARKS_SECONDS = 2.0
 _AWAY_SECONDS = 2.0
-Follow = Callable[[str, str, Beginnings], AbstractAsyncContextManager[Following]]
 
 
 class Drive:
-    """Of one version of one model. follow: opens the topics; away_seconds: between two tries while MLflow or Kafka is
-    away.
+    """Of one version of one model. broken: what is wrong with the data now, "" for nothing, as whoever listens to
+    alerts knows it. follow: opens the topics; away_seconds: between two tries while MLflow or Kafka is away.
     """
 
     def __init__(
@@ -39,12 +38,13 @@ class Drive:
         events: ModelEvents,
         tools: Tools,
         wishes: Wishes,
+        broken: Callable[[], str] = lambda: "",
         follow: Follow = following,
         away_seconds: float = _AWAY_SECONDS,
     ) -> None:
         self._course = Course(registered, events, tools, wishes)
         self._events, self._tools, self._wishes = events, tools, wishes
-        self._follow, self._away_seconds = follow, away_seconds
+        self._broken, self._follow, self._away_seconds = broken, follow, away_seconds
 
     async def run(self, version: str) -> Ended:
         """Until the version is the champion or is not on its way any more. While it goes, a registry or a broker that
@@ -88,5 +88,8 @@ class Drive:
 
     def _decided(self, watched: Watched) -> Move:
         seconds = (self._tools.now() - watched.rollout.since).total_seconds()
-        seen = watched.challenger, watched.champion, seconds
-        return decide(watched.rollout, *seen, self._wishes.steps, self._wishes.limits, watched.performance)
+        seen, broken = (watched.challenger, watched.champion, seconds), self._broken()
+        if broken:
+            whom = f"{watched.model}/{watched.rollout.version}"
+            self._course.say_once(f"{whom} goes no further until the data is repaired: {broken}")
+        return decide(watched.rollout, *seen, self._wishes.steps, self._wishes.limits, watched.performance, broken)

@@ -98,9 +98,11 @@ def decide(
     steps: Steps,
     limits: Limits,
     performance: tuple[Compared, ...] = (),
+    broken: str = "",
 ) -> Move:
     """What to do now. challenger: observed since this step began, seconds ago; champion: the same, or before it where
-    the champion answers nobody any more.
+    the champion answers nobody any more. broken: what is wrong with the data both get, "" for nothing: who is the
+    better one on such data says nothing, so nothing goes further, but what is worse on it ends as ever.
     """
     if (reason := _trouble(rollout, challenger, champion, limits, performance)) is not None:
         return Move("end", reason)
@@ -113,6 +115,8 @@ def decide(
         return Move("hold", f"{where} for {seconds:,.0f} of {wanted_seconds:,.0f} s")
     if challenger.events < wanted:
         return Move("hold", f"{challenger.events:,} of {wanted:,} events {where}")
+    if broken:
+        return Move("hold", f"{where} until the data is repaired: {broken}")
     share = steps.after(0.0 if shadow else rollout.share)
     passed = f"{challenger.events:,} events {where} in {seconds:,.0f} s, nothing worse than the champion"
     return Move("promote", passed) if share is None else Move("canary", passed, share)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -92,3 +92,7 @@ async def following(bootstrap: str, prefix: str, since: Beginnings) -> AsyncIter
         yield follower
     finally:
         await consumer.stop()
+
+
+Follow = Callable[[str, str, Beginnings], AbstractAsyncContextManager[Following]]
+"""As `following`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -56,10 +56,10 @@ class World:
         self.registered, self.events = FakeRegistered(cuts), FakeEvents(cuts, self.clock)
         self.playing = Playing(self.registered, self.clock)
 
-    def drive(self) -> Drive:
+    def drive(self, broken: Callable[[], str] = lambda: "") -> Drive:
         ports: Any = self.registered, self.events
         wishes = Wishes(STEPS, Limits(), "watch", "auto", self.said.append)
-        return Drive(*ports, self.clock.tools, wishes, follow=self.playing.follow, away_seconds=0)
+        return Drive(*ports, self.clock.tools, wishes, broken, self.playing.follow, away_seconds=0)
 
 
 WHOLE = ["rollout-changed"] * 3 + ["claimed", "promoted"]
@@ -102,3 +102,16 @@ async def test_killed_at_any_call_it_is_gone_on_with_to_the_same_end(place: tupl
     told = [step.event.id for step in world.events.read("flights") if step.event.kind == "rollout-changed"]
     assert len(told) == len(set(told)) == 3
     assert "rollout-ended" not in world.events.kinds
+
+
+async def test_while_the_data_is_broken_it_goes_no_further() -> None:
+    world, at = World(Cuts()), list[Any]()
+
+    def broken() -> str:
+        at.append(world.registered.rollout)
+        return "distance: in miles" if 3 < len(at) < 40 else ""
+
+    assert (await world.drive(broken).run("2")).how == "promoted"
+    assert len(set(map(str, at[3:40]))) == 1
+    assert at[3] is not None
+    assert world.said.count("flights/2 goes no further until the data is repaired: distance: in miles") == 1

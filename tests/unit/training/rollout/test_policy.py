@@ -48,6 +48,15 @@ def test_a_step_is_held_for_its_time_and_its_events(rollout: Rollout, events: in
     assert move.kind == "hold"
 
 
+@pytest.mark.parametrize("rollout", [SHADOW, canary(5), canary(100)])
+def test_broken_data_holds_what_would_go_further_and_ends_what_is_worse(rollout: Rollout) -> None:
+    broken = "distance: in miles"
+    move = decide(rollout, seen(), seen(seed=1), 61, STEPS, Limits(), broken=broken)
+    assert (move.kind, move.reason.split(" until ")[1]) == ("hold", f"the data is repaired: {broken}")
+    move = decide(rollout, seen(90, failures=10), seen(seed=1), 61, STEPS, Limits(), broken=broken)
+    assert move.kind == "end"
+
+
 def test_a_step_that_never_gets_its_events_is_given_up() -> None:
     move = decide(canary(5), seen(20), seen(seed=1), 3600, STEPS, Limits())
     assert (move.kind, move.reason) == ("end", "only 20 of 500 events at 5 % after 3,600 s: given up")
