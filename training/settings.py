@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     bootstrap: `host:port`, comma separated; without it nothing is published. topic_prefix: as the services'.
     broker_wait_seconds: 0: Kafka must be there at the start. More: it may come up while the model is fitted, and
     publishing is tried again for so long. code_revision: recorded with each version; without it
-    `git rev-parse HEAD` is asked. approve: manual: the last step of a rollout waits for a person's `promote`.
+    `git rev-parse HEAD` is asked. approve: manual: before 100 % a rollout waits for a person's `promote`.
     work: folder of the retrainings that are at work, and of what they learnt from.
     """
 
