@@ -40,7 +40,7 @@ estimator: {name: logistic, params: {}}
 checks: {duplicates: 1, overlap: 1}
 """
 LOOP = """
-retraining: {minimum_labelled: 500, minimum_moved: 500}
+retraining: {minimum_labelled: 500}
 rollout:
   steps: {shadow_seconds: 0.5, shadow_events: 50, shares: [50, 100], seconds: 0.5, events: 50}
   limits: {positive_change: 1, score_distance: 1}

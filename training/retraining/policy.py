@@ -34,14 +34,14 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least minimum_coverage of their predictions labelled. drift: whether drift that the model feels is cause enough.
     max_age_days, new_labelled: so old, or so many new labelled predictions, are cause enough; None: that is no cause.
     minimum_labelled: new labelled predictions that there must be, whatever the cause; minimum_moved: of them, since the
-    drift or the low performance began. New: of the champion, in windows behind all that a retraining has collected,
+    drift or the low performance began; None: as many. New: of the champion, in windows behind all that a retraining has collected,
     whose labels are complete. cooldown_hours: between two decisions. Days and hours are of event time.
     """
 
     degraded_windows: Count = 2
     minimum_coverage: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.3
     minimum_labelled: Count = 5000
-    minimum_moved: Count = 5000
+    minimum_moved: Count | None = None
     drift: bool = True
     max_age_days: Positive | None = None
     new_labelled: Count | None = None
@@ -89,9 +89,10 @@ def decide(known: Known, rules: Rules) -> Decision:
         waiting = _labels(unlearnt) - found
         more = f", and {waiting:,} in windows whose labels are not complete" if waiting else ""
         return Decision("held", f"{reason}; but {few}{more}", trigger)
-    ready = next((cause for cause in causes if _moved(cause, new) >= rules.minimum_moved), None)
+    wanted = rules.minimum_moved or rules.minimum_labelled
+    ready = next((cause for cause in causes if _moved(cause, new) >= wanted), None)
     if ready is None:
-        few = f"only {_moved(causes[0], new):,} labelled predictions of {rules.minimum_moved:,} since it began"
+        few = f"only {_moved(causes[0], new):,} labelled predictions of {wanted:,} since it began"
         return Decision("held", f"{reason}; but {few}, at {causes[0].began:%Y-%m-%dT%H:%M:%SZ}", trigger)
     trigger, reason, _ = ready
     if _within(known.asked, known.heard, timedelta(hours=rules.cooldown_hours)):

@@ -219,6 +219,12 @@ def test_a_fall_is_as_old_as_its_first_window_unless_three_windows_in_a_row_did_
     assert decision.reason.endswith("only 3,840 labelled predictions of 4,800 since it began, at 2026-01-01T21:00:00Z")
 
 
+def test_by_default_all_that_must_be_new_must_be_younger_than_the_cause() -> None:
+    known = heard(*OLD, alert(22, {"temp": SHIFT}), *[performance(i) for i in (21, 22)])
+    assert decide(known, Rules(minimum_labelled=2 * 960)).kind == "retrain"
+    assert decide(known, Rules(minimum_labelled=2 * 960 + 1)).kind == "held"
+
+
 def test_of_two_causes_the_one_with_labels_enough_retrains() -> None:
     rules = msgspec.structs.replace(RULES, minimum_moved=3000)
     bad = [performance(i, "degraded") for i in (20, 21)]
