@@ -34,8 +34,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least minimum_coverage of their predictions labelled. drift: whether drift that the model feels is cause enough.
     max_age_days, new_labelled: so old, or so many new labelled predictions, are cause enough; None: that is no cause.
     minimum_labelled: new labelled predictions that there must be, whatever the cause; minimum_moved: of them, since the
-    drift or the low performance began; None: as many. New: of the champion, in windows behind all that a retraining has collected,
-    whose labels are complete. cooldown_hours: between two decisions. Days and hours are of event time.
+    drift or the low performance began, None: as many. New: of the champion, in windows behind all that a retraining has
+    collected, whose labels are complete. cooldown_hours: between two decisions. Days and hours are of event time.
     """
 
     degraded_windows: Count = 2
