@@ -25,6 +25,7 @@ from training.data.columns import feature_frame, labels_of
 from training.data.description import Description
 from training.data.samples import Samples
 from training.data.times import times_of
+from training.evaluation.alone import strongest
 from training.evaluation.measures import measure
 from training.evaluation.record import Calibrated
 from training.fitting.fit import Fitted, fit_to, one_openmp_thread
@@ -35,7 +36,6 @@ from training.fitting.thresholds import choose_threshold
 from training.fitting.tune import Tuned, prepare
 from training.gate import GateReport, judge
 from training.gates.evidence import Champion, Evidence
-from training.gates.leak import strongest
 from training.gates.rules import Rules
 from training.making.evaluated import evaluation_of, held_out
 from training.registry.records import Version

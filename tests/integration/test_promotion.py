@@ -328,7 +328,7 @@ async def test_mlflow_away_half_way_changes_nothing_and_the_claim_is_taken_back(
 
     def seconds() -> float:
         asked.append(0.0)
-        if len(asked) == 2:  # the claim is won, the alias is about to be moved
+        if len(asked) == 1:  # the claim is about to be written
             locked.execute("begin exclusive")
         return time.monotonic()
 

@@ -54,7 +54,7 @@ class Workshop:
         return Registry(self.tracking_uri, self.folder / "artifacts", "tests")
 
     def train(self, model: str = "payments", publisher: Publisher | None = None, **changes: object) -> Trained:
-        plan = Plan(self.data, model, "hgb", 3, None, "champion", "revision-1", datetime(2026, 3, 1, tzinfo=UTC))
+        plan = Plan(self.data, model, "hgb", 3, None, None, "revision-1", datetime(2026, 3, 1, tzinfo=UTC))
         return train(replace(plan, **changes), self.registry(), publisher)
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -160,7 +160,9 @@ def test_a_run_records_all_that_it_takes_to_judge_and_repeat_it(workshop: Worksh
     assert example["columns"] == [feature.name for feature in DESCRIPTION.features]
 
 
-def test_a_second_run_has_the_same_metrics_and_digest_and_becomes_champion(workshop: Workshop, first: Trained) -> None:
+def test_a_second_run_has_the_same_metrics_and_digest_and_becomes_challenger(
+    workshop: Workshop, first: Trained
+) -> None:
     second = workshop.train("payments")
     assert second.samples.digest == first.samples.digest
     assert second.fitted.metrics == first.fitted.metrics
@@ -170,8 +172,9 @@ def test_a_second_run_has_the_same_metrics_and_digest_and_becomes_champion(works
 
     import mlflow
 
-    champion = mlflow.MlflowClient(workshop.tracking_uri).get_model_version_by_alias("payments", "champion")
-    assert str(champion.version) == second.version.version
+    client = mlflow.MlflowClient(workshop.tracking_uri)
+    for alias, version in (("champion", first.version), ("challenger", second.version)):
+        assert str(client.get_model_version_by_alias("payments", alias).version) == version.version
 
 
 class PublisherThatFails(Publisher):

@@ -160,7 +160,7 @@ def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Colle
             base_rows=base_rows,
             first=first,
             last=last,
-            digest=load(made).digest,
+            digest=load(made, timed=None).digest,
             **tally._asdict(),
         )
         (made / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(collected), indent=2) + b"\n")

@@ -35,7 +35,7 @@ Alias = Annotated[
     str | None,
     typer.Option(
         help="What the new version becomes; the api serves the champion. Default: champion where there is none yet, "
-        "else challenger; with --config: its alias."
+        "else challenger; with --config: its alias. A champion that there is only `promote` replaces."
     ),
 ]
 

@@ -55,6 +55,16 @@ def countable(column: pd.Series, feature: Feature) -> npt.NDArray[np.float64] | 
     return [value if there else None for value, there in zip(values, present, strict=True)]
 
 
+def text_of(column: pd.Series) -> pd.Series:
+    """As text; whole numbers without a decimal point, so that a code is the same with and without missing values."""
+    if pd.api.types.is_bool_dtype(column):
+        return column.astype("str").str.lower()
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    text = column.astype("str")
+    return text.where(column.notna())
+
+
 def require_columns(table: pd.DataFrame, names: tuple[str, ...], which: str, fix: str = "") -> None:
     """Raises DataError when a column is not there. which, fix: what the line says behind its name, and at the end."""
     absent = [name for name in names if name not in table.columns]
@@ -71,7 +81,7 @@ def _feature(column: pd.Series, feature: Feature) -> pd.Series:
     elif feature.kind == "boolean":
         values = _boolean(column)
     else:
-        values = _categorical(column)
+        values = text_of(column)
     missing = int(values.isna().sum())
     if missing and not feature.nullable:
         raise DataError(
@@ -105,16 +115,6 @@ def _boolean(column: pd.Series) -> pd.Series:
 
 def _truth(column: pd.Series) -> pd.Series:
     return column.astype("str").str.lower().map(_TRUTH).astype(np.float64)
-
-
-def _categorical(column: pd.Series) -> pd.Series:
-    """As text; whole numbers without a decimal point, so that a code is the same with and without missing values."""
-    if pd.api.types.is_bool_dtype(column):
-        return column.astype("str").str.lower()
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    text = column.astype("str")
-    return text.where(column.notna())
 
 
 def _example(wrong: pd.Series) -> str:

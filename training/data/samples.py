@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.schema import FeatureSchema
-from training.data.columns import Labels, feature_frame, labels_of, require_columns
+from training.data.columns import Labels, feature_frame, labels_of, require_columns, text_of
 from training.data.description import FILE_NAME, Description, read_description
 from training.data.tables import read_table
 from training.data.times import Times, times_of
@@ -43,7 +43,8 @@ class Samples:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over names, kinds, values and labels in order, 64 hex digits.
+        """SHA-256 over names, kinds, values and labels in order, 64 hex digits; over times and segments where they were
+        read, since splits, natural variation and the fairness gate depend on them.
 
         Of the content, not of the file: a CSV and a Parquet file of the same rows have the same digest.
         """
@@ -58,6 +59,11 @@ class Samples:
                 numbers = np.where(column.isna(), np.nan, column.to_numpy() + 0.0)
                 digest.update(numbers.astype("<f8").tobytes())
         digest.update(self.labels.astype("<i1").tobytes())
+        if self.times is not None:
+            digest.update(b"\0time\0" + self.times.milliseconds.astype("<i8").tobytes())
+        for name in () if self.segments is None else sorted(self.segments.columns):
+            values = text_of(self.segments[name]).fillna("\1").tolist()
+            digest.update(f"\0segment\0{name}\0".encode() + "\0".join(values).encode())
         return digest.hexdigest()
 
 

@@ -77,8 +77,8 @@ class ScorerSize(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one version. Metrics are named as in training.evaluation.measures, with calibration_error (10 bins of equal
-    rows) and cost (mean of a row, by `costs`).
+    """Of one version. Metrics are named as in training.evaluation.measures, with calibration_error (10 groups of
+    equal rows) and cost (mean of a row, by `costs`).
 
     threshold: decide positively at this score; chosen on the validation rows, as threshold_rule says. metrics: of the
     test rows, which nothing was chosen by. validation: of the validation rows, flattered by calibration and threshold.

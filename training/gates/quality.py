@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.evaluation.measures import calibration_error
 from training.gates.evidence import Evidence, Verdict, failed, passed, verdict
 from training.gates.resampling import resampled
 from training.gates.rules import Rules
@@ -87,17 +88,6 @@ def stability(evidence: Evidence, rules: Rules) -> Verdict:
 
 def calibration(evidence: Evidence, rules: Rules) -> Verdict:
     """A score of .3 means that 30 % are positive: expected calibration error, over groups of equally many rows."""
-    error, most = calibration_error(evidence), rules.calibration.error
+    error, most = calibration_error(evidence.labels, evidence.scores), rules.calibration.error
     said = f"expected calibration error {error:.4f}, at most {most:g} is allowed"
     return passed(said, error=error) if error <= most else failed(said, error=error)
-
-
-def calibration_error(evidence: Evidence, groups: int = 10) -> float:
-    """sum over groups of (rows in it / all) |mean score - share of positives|; scores of one value stay together.
-
-    Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015.
-    """
-    edges = np.unique(np.quantile(evidence.scores, np.linspace(0, 1, groups + 1)[1:-1]))
-    group = np.searchsorted(edges, evidence.scores, side="right")
-    gap = np.bincount(group, weights=evidence.scores - evidence.labels)
-    return float(np.abs(gap).sum() / evidence.labels.size)

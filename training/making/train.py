@@ -20,6 +20,7 @@ from training.baselines.outcomes import with_outcomes
 from training.compiled.export import Export, export
 from training.configuration.config import Config
 from training.data.samples import Samples, load
+from training.errors import PromotionError
 from training.evaluation.record import EVALUATION_FOLDER, Evaluation
 from training.fitting.estimators import check_choice
 from training.fitting.fit import Fitted, fit
@@ -44,7 +45,7 @@ class Plan:
     """What to train. data: a folder with a dataset.toml, or that file. model: the registered model's name.
 
     threshold: decide positively at this score; None: where F1 is best on the validation rows. alias: what the new
-    version becomes; None: the champion where the model has none yet, else the challenger. now: the baseline's date.
+    version becomes, `champion` only where there is none; None: that, else the challenger. now: the baseline's date.
     window: length in milliseconds of the windows that natural variation is learnt from, None: it is not. config: the
     training.yaml, whose fields the others were taken from; None: without one.
     """
@@ -110,6 +111,8 @@ def train(
     prepared = None if config is None else prepare(samples, config, watch)
     watch.begin("open the registry")
     registry.open()  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
+    registered = Registered(registry, plan.model)
+    alias = _alias(plan, registered)
     watch.lap("open the registry")
     tuned = None if config is None or prepared is None else tune(samples, config, prepared, watch)
     fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch) if tuned is None else tuned.fitted
@@ -138,18 +141,34 @@ def train(
     watch.lap("compile and compare")
     evaluation = None
     if config is not None and tuned is not None and pictures is not None:
-        evaluation = _evaluated(plan, config, registry, version, samples, tuned, exported, watch, pictures.importance)
-        attach_card(Registered(registry, plan.model), version, Known(evaluation, baseline))
+        evaluation = _evaluated(plan, config, registered, version, samples, tuned, exported, watch, pictures.importance)
+        attach_card(registered, version, Known(evaluation, baseline))
         watch.lap("attach the evaluation")
     if publisher is not None:
         publisher.publish(baseline)
-    alias = plan.alias or (CHALLENGER if Registered(registry, plan.model).marks().champion else CHAMPION)
+    alias = _alias(plan, registered, version)  # again: a champion may have been made meanwhile
     registry.set_alias(version, alias)
     if steps is not None:
         told = registered_event(version, run, alias=alias, at=plan.now, by=by, auc=fitted.metrics["auc"])
         steps.write(told)
     watch.lap("attach and publish the baseline, set the alias")
     return Trained(version, alias, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
+
+
+def _alias(plan: Plan, registered: Registered, version: Version | None = None) -> str:
+    """What the new version becomes. version: where it is registered already. Raises PromotionError: a champion is not
+    replaced past the gates, without a claim and without an event.
+    """
+    champion = registered.champion()
+    if champion is None:
+        return plan.alias or CHAMPION
+    if plan.alias != CHAMPION:
+        return plan.alias or CHALLENGER
+    made = "" if version is None else f"version {version.version} is registered and has no alias; "
+    raise PromotionError(
+        f"{made}{plan.model} has the champion {champion} already: train with alias {CHALLENGER}, then "
+        "`python -m training promote VERSION`, which asks the gates"
+    )
 
 
 def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
@@ -167,7 +186,7 @@ def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) ->
 def _evaluated(
     plan: Plan,
     config: Config,
-    registry: Registry,
+    registered: Registered,
     version: Version,
     samples: Samples,
     tuned: Tuned,
@@ -188,5 +207,5 @@ def _evaluated(
         importance=importance,
     )
     files = evaluation_files(evaluation, held_out(samples, tuned))
-    Registered(registry, plan.model).attach(version, EVALUATION_FOLDER, files)
+    registered.attach(version, EVALUATION_FOLDER, files)
     return evaluation

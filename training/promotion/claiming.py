@@ -21,8 +21,8 @@ class Claiming:
 
     def run(self, change: Change, check: Callable[[], None], move: Callable[[], None]) -> None:
         """Claim; check and move while the claim holds; say so. check, move: may raise PromotionError and RegistryError:
-        the claim is then taken back, unless move raises UnknownOutcome. Raises PublishError, also where it could not be
-        taken back.
+        the claim is then taken back, unless move raises UnknownOutcome. move: one request to the registry, which is not
+        made where all before it took too long. Raises PublishError, also where it could not be taken back.
         """
         began = self._tools.seconds()
         claim = self._event("claimed", change, change.reason, {"for": change.kind})

@@ -20,8 +20,10 @@ from training.topics.steps import Step
 
 CLAIM_SECONDS = 60
 """After this a claim that nobody has ended does not hold any more: its owner is gone."""
-ACT_SECONDS = 40
-"""Its owner acts within this, or not at all: the rest is for clocks, and for a registry that answers slowly."""
+ACT_SECONDS = 20
+"""Its owner asks for the alias to be moved within this, or not at all. The request may take 35 s more (three tries of
+10 s and the pauses between them, training.registry.store): 55 s after the claim nothing of it is under way.
+"""
 CLAIM = "claim"
 """Detail of the steps that end a claim: its event id."""
 _ENDS = ("promoted", "rolled-back", "withdrawn")

@@ -30,8 +30,8 @@ def pile(steps: Sequence[Step]) -> list[str]:
             continue
         if event.previous is not None and (not versions or versions[-1] != event.previous):
             versions.append(event.previous)
-        if event.kind == "rolled-back" and event.version in versions:
-            del versions[versions.index(event.version) + 1 :]
+        if event.kind == "rolled-back" and event.version in versions[:-1]:
+            del versions[len(versions) - 1 - versions[-2::-1].index(event.version) :]  # the last one below the top
         elif not versions or versions[-1] != event.version:
             versions.append(event.version)
     return versions

@@ -33,12 +33,12 @@ class Promotion:
         """
         version = self._registered.find(change.version)
         if self._events is None:
-            self._check(change.seen)
-            self._move(version, change)
+            self._ready(version, change)
+            self._move(version)
             self._check(change.version)
             return Changed(change, (_ALONE, *self._tidied(change)))
         claiming = Claiming(self._registered.model, self._events, self._tools)
-        claiming.run(change, lambda: self._check(change.seen), lambda: self._move(version, change))
+        claiming.run(change, lambda: self._ready(version, change), lambda: self._move(version))
         return Changed(change, self._tidied(change))
 
     def _check(self, expected: str | None) -> None:
@@ -49,9 +49,13 @@ class Promotion:
                 f"the champion was {was} and is {is_} now: somebody else moved it; look again, then retry"
             )
 
-    def _move(self, version: Version, change: Change) -> None:
+    def _ready(self, version: Version, change: Change) -> None:
+        """All that needs the registry before the alias may move."""
         if change.kind == "promoted":
             self._registered.set_tags(version, {FORMER_TAG: change.seen or ""})
+        self._check(change.seen)
+
+    def _move(self, version: Version) -> None:
         try:
             self._registered.registry.set_alias(version, CHAMPION)
         except RegistryError as error:
@@ -59,10 +63,10 @@ class Promotion:
                 now = self._registered.marks().champion
             except RegistryError:
                 raise UnknownOutcome(
-                    f"{error}; whether version {change.version} is the champion now is not known: see "
+                    f"{error}; whether version {version.version} is the champion now is not known: see "
                     "`python -m training history` when MLflow is back"
                 ) from error
-            if now != change.version:
+            if now != version.version:
                 raise
 
     def _tidied(self, change: Change) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -51,8 +52,13 @@ class Registered:
             raise RegistryError(
                 f"MLflow at {self.where} has no model {self.model!r}: give --model its name, or train it"
             )
-        aliases = {str(alias): str(version) for alias, version in dict(found.aliases).items()}
-        return Marks(aliases, {str(name): str(value) for name, value in dict(found.tags).items()})
+        return _marks(found)
+
+    def champion(self) -> str | None:
+        """The version that answers; None where there is none, or no model of this name yet."""
+        with self.registry.errors(f"cannot be asked for the champion of {self.model}"):
+            found = self.registry.or_none(lambda: self.registry.client.get_registered_model(self.model))
+        return None if found is None else _marks(found).champion
 
     def has(self, version: str) -> bool:
         """Whether this version is there and not deleted."""
@@ -130,6 +136,12 @@ class Registered:
                 f"{version.model}/{version.version} has no {BASELINE_FILE}: `python -m training baseline --attach`"
             )
         return Baseline.from_bytes(data)
+
+
+def _marks(found: Any) -> Marks:
+    """Of what MLflow's client gives."""
+    aliases = {str(alias): str(version) for alias, version in dict(found.aliases).items()}
+    return Marks(aliases, {str(name): str(value) for name, value in dict(found.tags).items()})
 
 
 def only_model(registry: Registry) -> str:

@@ -14,12 +14,12 @@ from contracts.errors import ContractError
 from contracts.model_events import ModelEvent
 from contracts.model_files import FRAME_DTYPES
 from training.errors import GateError, RegistryError
+from training.evaluation.alone import strongest
 from training.evaluation.held_out import HeldOut
 from training.evaluation.record import EVALUATION_FILE, TEST_FILE, Evaluation
 from training.fitting.pipeline import scores_of
 from training.gate import GateReport, Override, check_names, judge
 from training.gates.evidence import Champion, Evidence
-from training.gates.leak import strongest
 from training.gates.rules import Rules
 from training.registry.records import Version
 from training.registry.registered import Registered

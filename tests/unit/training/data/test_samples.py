@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -72,6 +74,30 @@ def test_one_changed_value_changes_the_digest(tmp_path: Path, column: str, value
     changed = table.astype({"owner": object})
     changed.loc[2, column] = value
     assert load(described(tmp_path, changed)).digest != before
+
+
+def test_times_and_segments_are_of_the_digest_where_they_are_read(tmp_path: Path) -> None:
+    timed = msgspec.structs.replace(DESCRIPTION, time="at")
+    hours = pd.date_range("2026-01-01", periods=400, freq="h", tz="UTC")
+    table = some_loans().assign(at=hours, branch=np.arange(400) % 7, desk=["a", None] * 200)
+    segments = ("branch", "desk")
+
+    def digest(rows: pd.DataFrame, file: str = "loans.parquet", **asked: Any) -> str:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        return load(described(folder, rows, msgspec.structs.replace(timed, file=file)), **asked).digest
+
+    both = {"timed": None, "segments": segments}
+    told = {digest(table), digest(table, timed=True), digest(table, segments=segments), digest(table, **both)}
+    assert len(told) == 4
+    assert digest(table, "loans.csv", **both) == digest(table, timed=True, segments=segments[::-1]) in told
+    others = {
+        "at": {"at": hours[::-1]},
+        "branch": {"branch": np.arange(400) % 6},
+        "desk": {"desk": [None, "a"] * 200},
+    }
+    for column, change in others.items():
+        assert digest(table.assign(**change), **both) not in told, column
+        assert digest(table.assign(**change)) in told, column
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,15 @@ def test_the_calibration_error_of_probabilities_that_are_right_is_small_and_of_o
     assert calibration_error(labels, np.clip(true + 0.1, 0, 1)) == pytest.approx(0.1, abs=0.01)
 
 
+def test_rows_of_one_score_are_one_group_so_the_order_of_the_rows_tells_nothing() -> None:
+    draw = np.random.default_rng(0)
+    scores = draw.choice([0.1, 0.3, 0.5], 5_000)
+    labels = (draw.random(5_000) < scores).astype(np.int64)
+    by_label = np.argsort(labels, kind="stable")
+    assert calibration_error(labels, scores) < 0.02
+    assert calibration_error(labels[by_label], scores[by_label]) == pytest.approx(calibration_error(labels, scores))
+
+
 def test_the_cost_is_the_mean_over_the_four_outcomes() -> None:
     labels, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.9, 0.1, 0.9])
     costs = Costs(false_positive=3.0, false_negative=8.0, true_positive=-1.0, true_negative=2.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 
 from contracts.baseline import Baseline
 from tests.unit.training.rows import described, some_loans
-from training.errors import PublishError, RegistryError
+from training.errors import PromotionError, PublishError, RegistryError
 from training.making.asked import asked, asked_by_config
 from training.making.train import Plan, train
 from training.registry.records import Run, Version
@@ -91,6 +92,27 @@ def test_beside_a_champion_a_new_version_is_a_challenger(tmp_path: Path) -> None
     notes.aliases["champion"] = "7"
     train(plan(tmp_path), notes, notes)  # type: ignore[arg-type]
     assert notes.done == [*STEPS, "alias challenger"]
+
+
+def test_a_champion_is_not_replaced_past_the_gates_and_that_is_said_before_anything_is_fitted(tmp_path: Path) -> None:
+    notes = Notebook()
+    notes.aliases["champion"] = "7"
+    wish = replace(plan(tmp_path), alias="champion")
+    with pytest.raises(PromotionError, match=r"has the champion 7 already: .* `python -m training promote VERSION`"):
+        train(wish, notes, notes)  # type: ignore[arg-type]
+    assert notes.done == ["check", "open"]
+
+
+def test_nor_one_that_was_made_while_the_version_was_fitted(tmp_path: Path) -> None:
+    class Meanwhile(Notebook):
+        def publish(self, baseline: Baseline) -> None:
+            self.aliases["champion"] = "7"
+
+    notes = Meanwhile()
+    wish = replace(plan(tmp_path), alias="champion")
+    with pytest.raises(PromotionError, match=r"^version 1 is registered and has no alias; "):
+        train(wish, notes, notes)  # type: ignore[arg-type]
+    assert not [step for step in notes.done if step.startswith("alias")]
 
 
 @pytest.mark.parametrize("away", STEPS)

@@ -114,6 +114,19 @@ def test_a_roll_back_takes_versions_off_the_pile_that_promotions_put_on_it() -> 
     assert former(steps, "4") == ("1", "")
 
 
+def test_a_version_that_was_champion_twice_is_twice_on_the_pile() -> None:
+    steps = changes(("promoted", "1", None), ("promoted", "2", "1"), ("promoted", "1", "2"), ("promoted", "3", "1"))
+    went, champion = [], "3"
+    while (before := former(steps, champion)) is not None:
+        steps += changes(("rolled-back", before.version, champion))
+        champion = before.version
+        went.append(champion)
+    assert went == ["1", "2", "1"]
+    named = changes(("promoted", "2", "1"), ("promoted", "1", "2"), ("promoted", "3", "1"), ("rolled-back", "2", "3"))
+    assert pile(named) == ["1", "2"]  # --to 2: what was above it is off the pile
+    assert pile([*named, *changes(("rolled-back", "2", "2"))]) == ["1", "2"]
+
+
 def test_the_first_champion_of_all_has_nobody_before_it() -> None:
     assert former(changes(("promoted", "1", None)), "1") is None
     assert former([], None) is None
