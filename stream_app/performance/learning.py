@@ -56,7 +56,7 @@ def enough(window: Outcomes | Residuals, rule: PerformanceRule = RULE) -> bool:
 
 
 def learn(baseline: Baseline, windows: Iterable[Outcomes | Residuals]) -> dict[str, BetweenWindows]:
-    """By the name of a measure; one is left out of which fewer than 20 windows are known, or that has no variance.
+    """By the name of a measure; one is left out of which fewer than 8 windows are known, or that has no variance.
 
     windows: counts of the reference's own rows over the baseline's bins, no row twice; each is asked for once, and
     passed over where it has not `enough`.

@@ -28,7 +28,7 @@ from stream_app.performance.measured import Found
 from stream_app.performance.scales import scaled, slope, unscaled
 
 _LEAST_FREEDOM = 3.0
-"""A variance is not called unknown altogether: some twenty windows were there to learn it from."""
+"""A variance is not called unknown altogether: at least eight windows were there to learn it from."""
 _TAIL = 0.975
 
 

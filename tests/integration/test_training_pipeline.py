@@ -30,6 +30,8 @@ from training.reports.card_files import CARD_FILE, evaluation_in
 
 ROOT = Path(__file__).parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS: dict[str, str] = yaml.safe_load((ROOT / "params.yaml").read_text())
+OURS = {"model": "loans", "data": "var/loans"}
 CONFIG = """
 model: loans
 data: var/loans
@@ -65,7 +67,7 @@ class Place:
 
 def arguments(stage: str) -> list[str]:
     """Of `python -m training`, with what DVC and the shell put in. The working directory is that of the stages."""
-    said = str(STAGES[stage]["cmd"]).replace("${model}", "loans").replace("${data}", "var/loans")
+    said = re.sub(r"\$\{(\w+)\}", lambda found: {**PARAMS, **OURS}[found[1]], str(STAGES[stage]["cmd"]))
     said = re.sub(r"\$\(cat ([\w/]+)\)", lambda found: Path(found[1]).read_text(), said)
     python, dash_m, module, *rest = shlex.split(said)
     assert (python, dash_m, module) == ("python", "-m", "training")
@@ -106,17 +108,6 @@ def run(place: Place) -> Callable[..., Result]:
         return CliRunner().invoke(app, [str(one) for one in asked], env=settings)
 
     return invoke
-
-
-def test_each_stage_needs_what_is_in_the_repository_or_made_before_it() -> None:
-    assert list(STAGES) == ["data", "prepare", "train", "evaluate", "gate", "baseline"]
-    made: set[str] = set()
-    for stage, said in STAGES.items():
-        for needed in said["deps"]:
-            assert needed in made or (ROOT / needed).exists(), f"{stage}: {needed}"
-        for file in (name for one in said.get("params", ()) for name in one):
-            assert (ROOT / file).is_file(), f"{stage}: {file}"
-        made |= set(outs(stage))
 
 
 def test_every_stage_makes_what_the_pipeline_says(place: Place) -> None:

@@ -83,10 +83,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     threshold: decide positively at this score; chosen on the validation rows, as threshold_rule says. metrics: of the
     test rows, which nothing was chosen by. validation: of the validation rows, flattered by calibration and threshold.
     folds: of each fold of the cross-validation over the training rows (at threshold_rule applied to that fold's own
-    scores). rows: by part. segments: columns of TEST_FILE beyond the features. data_digest: SHA-256 of the data as
-    loaded, 64 hex digits. scores_digest: SHA-256 of the test rows' scores, little-endian float64, in the test file's
-    order. config: of the training, as JSON. environment: library -> version. seconds: step -> how long. importance:
-    feature -> loss of AUC where its values are exchanged (training.pictures.importance), the largest first.
+    scores). rows: by part. segments: columns of TEST_FILE, features or not, by which its rows can be told apart; the
+    fairness gate looks at them. data_digest: SHA-256 of the data as loaded, 64 hex digits. scores_digest: SHA-256 of
+    the test rows' scores, little-endian float64, in the test file's order. config: of the training, as JSON.
+    environment: library -> version. seconds: step -> how long. importance: feature -> loss of AUC where its values are
+    exchanged (training.pictures.importance), the largest first.
     """
 
     model: str

@@ -33,7 +33,7 @@ def no_degradation(evidence: Evidence, rules: Rules) -> Verdict:
     figures: dict[str, float] = {}
     margins = (
         ("AUC", "auc", rule.auc_margin),
-        ("average precision", "average_precision", rule.average_precision_margin),
+        ("average precision", "average_precision", rule.average_precision_margin * float(found.values[1, 1])),
     )
     for measure, (title, name, margin) in enumerate(margins):
         gain = found.difference(measure, rule.confidence)
@@ -42,7 +42,7 @@ def no_degradation(evidence: Evidence, rules: Rules) -> Verdict:
         text += f" ({gain.low:+.4f} to {gain.high:+.4f})"
         said.append(text)
         if gain.low < -margin:
-            wrong.append(f"{text}: it may be worse by more than {margin:g}")
+            wrong.append(f"{text}: it may be worse by more than {margin:.3g}")
         figures |= {name: own, f"{name}_gain": gain.value, f"{name}_low": gain.low, f"{name}_high": gain.high}
     return verdict(wrong, "; ".join(said), **figures)
 

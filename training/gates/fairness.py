@@ -1,4 +1,5 @@
-"""Fairness: does the version treat every named segment of the rows about as it treats all of them?
+"""Fairness: does the version treat every named segment of the rows about as it treats all of them? Segments are those
+that the rules name, else those of the version's own training config.
 
 A segment is one value of a column, or one of a few ranges of a column of numbers. It fails where a rate or its AUC is
 further from that of all rows than the limit, and further than chance explains: proportions by their standard errors,
@@ -33,11 +34,12 @@ class _Rows:
 def fairness(evidence: Evidence, rules: Rules) -> Verdict:
     """Rates of decisions, recall, false positives and AUC of every segment against those of all rows."""
     rule = rules.fairness
-    if not rule.segments:
-        return passed("no segments are named: fairness.segments in gates.yaml names columns")
+    columns = rule.segments or evidence.evaluation.segments
+    if not columns:
+        return passed("no segments are named: segments in the training config, or fairness.segments in gates.yaml")
     every = _Rows(evidence.labels, evidence.scores, evidence.decisions)
     wrong, judged, small = [], 0, 0
-    for column in rule.segments:
+    for column in columns:
         values = _column(evidence, column)
         if values is None:
             return failed(
@@ -52,7 +54,7 @@ def fairness(evidence: Evidence, rules: Rules) -> Verdict:
     left = f"; {small} of fewer than {rule.rows} rows were not judged" if small else ""
     return verdict(
         wrong,
-        f"{judged} segments of {', '.join(rule.segments)} are within the limits{left}",
+        f"{judged} segments of {', '.join(columns)} are within the limits{left}",
         judged=judged,
         small=small,
     )

@@ -22,10 +22,12 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NoDegradation(_Section, frozen=True):
-    """auc_margin, average_precision_margin: how much worse than the champion the interval may reach."""
+    """How much worse than the champion the interval may reach. auc_margin: absolute. average_precision_margin: share of
+    the champion's, which is small where positives are rare.
+    """
 
     auc_margin: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.02
-    average_precision_margin: Share = 0.06
+    average_precision_margin: Share = 0.15
     confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.95
     resamples: Resamples = 1000
     rows_per_class: Count = 30
@@ -52,8 +54,9 @@ class Balance(_Section, frozen=True):
 
 
 class Fairness(_Section, frozen=True):
-    """segments: columns. *_gap: how far a segment may be from all rows; a segment has at least rows of them, and
-    rows_per_class of a class whose rates are compared. groups: into which a column of numbers is cut.
+    """segments: columns; none: those of the version's training config. *_gap: how far a segment may be from all rows; a
+    segment has at least rows of them, and rows_per_class of a class whose rates are compared. groups: into which a
+    column of numbers is cut.
     """
 
     segments: tuple[str, ...] = ()
@@ -96,12 +99,14 @@ class TrainingData(_Section, frozen=True):
 
 
 class Leak(_Section, frozen=True):
-    """alone: AUC of a single feature that nothing honest has. beside_champion: from which on a feature may not beat the
-    whole champion. stronger: how much more one feature may tell than the strongest one of the champion's test rows did.
-    auc: of the version itself, beyond which it is too good to be true.
+    """alone: AUC of a single feature that nothing honest has. first: the same of a version that has no champion.
+    beside_champion: from which on a feature may not beat the whole champion. stronger: how much more one feature may
+    tell than the strongest one of the champion's test rows did. auc: of the version itself, beyond which it is too good
+    to be true.
     """
 
     alone: Auc = 0.95
+    first: Auc = 0.85
     beside_champion: Auc = 0.7
     stronger: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
     auc: Auc = 0.995

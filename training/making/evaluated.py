@@ -70,7 +70,7 @@ def evaluation_of(
         search=tuned.searched,
         scorer=scorer_size(exported, fitted.pipeline, model_bytes, test, samples.schema),
         model_bytes=model_bytes,
-        segments=tuple(held_out(samples, tuned).segments.columns),
+        segments=config.segments,
         environment=environment(),
         warnings=tuned.warnings,
         seconds={step: round(taken, 3) for step, taken in seconds.items()},

@@ -135,7 +135,7 @@ def _data(found: Evaluation, baseline: Baseline) -> list[str]:
         features.append((feature.name, feature.kind, share, "yes" if feature.monitored else "no"))
     how = "by time" if found.split == "time" else "at random, each part with the same share of positives"
     return [
-        f"{found.data}, split {how}. Columns kept beside the features: {', '.join(found.segments) or 'none'}.",
+        f"{found.data}, split {how}. Segments for the fairness gate: {', '.join(found.segments) or 'none'}.",
         "",
         *_table(("part", "rows", "positive", "from, to"), parts),
         "",

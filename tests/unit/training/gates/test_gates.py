@@ -16,7 +16,7 @@ from tests.gated import FEW, blurred, evidence, found, report_of, with_evaluatio
 from training.errors import GateError
 from training.evaluation.record import ScorerSize
 from training.gate import GATES, Override, decode_gate_report, encode_gate_report, judge
-from training.gates.rules import Fairness, Floor, NoDegradation, Rules, TrainingData
+from training.gates.rules import Fairness, Floor, Leak, NoDegradation, Rules, TrainingData
 from training.reports.gate_words import gate_lines, gate_markdown
 
 
@@ -87,7 +87,21 @@ def test_a_feature_that_beats_the_whole_champion_alone_is_a_leak_however_weak_it
     leaked = replace(made, features=made.features.assign(settled=hint))
     assert "more than the 0.863 of the whole champion" in found(leaked, "leak").says
     assert found(leaked, "leak").status == "failed"
-    assert found(replace(leaked, champion=None), "leak").status == "passed"  # nobody to hold it against
+
+
+def test_of_a_first_version_a_feature_may_tell_less_as_there_is_nobody_to_hold_it_against() -> None:
+    made, _ = leaking("a copy")
+
+    def hinted(errors: float) -> Any:
+        wrong = np.random.default_rng(0).random(made.labels.size) < errors
+        hint = np.where(wrong, 1 - made.labels, made.labels).astype(np.float64)
+        return replace(made, features=made.features.assign(settled=hint), champion=None)
+
+    assert "'settled' alone has AUC 0.899 (more than 0.85)" in found(hinted(0.1), "leak").says
+    assert found(hinted(0.1), "leak").status == "failed"
+    assert found(hinted(0.2), "leak").status == "passed"
+    assert found(hinted(0.1), "leak", Rules(leak=Leak(first=0.95))).status == "passed"
+    assert found(hinted(0.1), "leak", Rules(leak=Leak(alone=0.8))).status == "failed"
 
 
 def test_a_feature_that_tells_far_more_than_any_did_for_the_champion_is_a_leak() -> None:
@@ -114,6 +128,18 @@ def test_a_worse_challenger_fails_and_so_does_one_that_may_be_worse_for_all_one_
     assert found(few, "no-degradation").status == "failed"
     lenient = Rules(no_degradation=NoDegradation(auc_margin=0.2, average_precision_margin=0.3))
     assert found(few, "no-degradation", lenient).status == "passed"
+
+
+def test_the_margin_of_average_precision_is_a_share_of_the_champions() -> None:
+    made = evidence()
+    rare = (np.random.default_rng(4).random(made.labels.size) < made.scores**6 / 4).astype(np.int64)
+    worse = replace(made, labels=rare, scores=blurred(made.scores, 0.8))
+    said = found(worse, "no-degradation", Rules(no_degradation=NoDegradation(auc_margin=0.5, resamples=200)))
+    champions = said.figures["average_precision"] - said.figures["average_precision_gain"]
+    assert champions < 0.2
+    assert -0.06 < said.figures["average_precision_low"] < -0.15 * champions
+    assert said.status == "failed"
+    assert f"it may be worse by more than {0.15 * champions:.3g}" in said.says
 
 
 def test_a_champion_that_cannot_score_the_rows_is_no_reason_to_pass() -> None:
@@ -228,6 +254,10 @@ def test_a_segment_that_is_treated_otherwise_is_named() -> None:
     assert found(unfair, "fairness", asked).status == "failed"
     assert "region north: AUC" in found(unfair, "fairness", asked).says
     assert "south" not in found(unfair, "fairness", asked).says
+    own = with_evaluation(unfair, segments=("region",))
+    assert found(own, "fairness").says == found(unfair, "fairness", asked).says
+    other = Rules(fairness=Fairness(segments=("carrier",)))
+    assert "region" not in found(own, "fairness", other).says  # gates.yaml goes before
     fair = replace(made, segments=pd.DataFrame({"region": north}))
     assert found(fair, "fairness", asked).status == "passed"
     assert found(fair, "fairness", asked).figures == {"judged": 2.0, "small": 0.0}
