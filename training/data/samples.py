@@ -61,9 +61,10 @@ class Samples:
         digest.update(self.labels.astype("<i1").tobytes())
         if self.times is not None:
             digest.update(b"\0time\0" + self.times.milliseconds.astype("<i8").tobytes())
-        for name in () if self.segments is None else sorted(self.segments.columns):
-            values = text_of(self.segments[name]).fillna("\1").tolist()
-            digest.update(f"\0segment\0{name}\0".encode() + "\0".join(values).encode())
+        if self.segments is not None:
+            for name, column in sorted(self.segments.items()):
+                values = text_of(column).fillna("\1").tolist()
+                digest.update(f"\0segment\0{name}\0".encode() + "\0".join(values).encode())
         return digest.hexdigest()
 
 

@@ -1,9 +1,13 @@
-"""Fairness: does the version treat every named segment of the rows about as it treats all of them? Segments are those
-that the rules name, else those of the version's own training config.
+"""Fairness: is the version as good in every segment of the rows as in all of them, and does it treat it about alike?
 
-A segment is one value of a column, or one of a few ranges of a column of numbers. It fails where a rate or its AUC is
-further from that of all rows than the limit, and further than chance explains: proportions by their standard errors,
-AUC by Hanley and McNeil, Radiology 143 (1982). Too small a segment is not judged, and that is said.
+A segment is one value of a column, or one of a few ranges of a column of numbers. Columns that the version's training
+config names are asked for its AUC. Columns that the rules name are also asked for rates of decisions: where the truth
+differs between segments an honest model's rates do too, and that they shall not is for a person to say.
+
+A segment fails where a rate is further from that of all rows than the limit, and than chance explains (standard errors
+of proportions); or where even the upper end of its AUC's interval (Hanley and McNeil, Radiology 143, 1982) is lower by
+more than the limit. The limit also stands for what any segment lacks: to be ranked against the others. Too small a
+segment is not judged, and that is said.
 """
 
 from __future__ import annotations
@@ -32,9 +36,11 @@ class _Rows:
 
 
 def fairness(evidence: Evidence, rules: Rules) -> Verdict:
-    """Rates of decisions, recall, false positives and AUC of every segment against those of all rows."""
+    """AUC of every segment, and of those that the rules name rates of decisions, recall and false positives, against
+    those of all rows.
+    """
     rule = rules.fairness
-    columns = rule.segments or evidence.evaluation.segments
+    columns = tuple(dict.fromkeys((*rule.segments, *evidence.evaluation.segments)))
     if not columns:
         return passed("no segments are named: segments in the training config, or fairness.segments in gates.yaml")
     every = _Rows(evidence.labels, evidence.scores, evidence.decisions)
@@ -50,7 +56,10 @@ def fairness(evidence: Evidence, rules: Rules) -> Verdict:
                 small += 1
                 continue
             judged += 1
-            wrong += [f"{column} {segment}: {said}" for said in _apart(every.take(inside), every, rule)]
+            wrong += [
+                f"{column} {segment}: {said}"
+                for said in _apart(every.take(inside), every, rule, rates=column in rule.segments)
+            ]
     left = f"; {small} of fewer than {rule.rows} rows were not judged" if small else ""
     return verdict(
         wrong,
@@ -80,8 +89,20 @@ def _segments(values: pd.Series, groups: int) -> list[tuple[str, npt.NDArray[np.
     return named + [(str(level), (text == level) & ~missing) for level in np.unique(text[~missing])]
 
 
-def _apart(segment: _Rows, every: _Rows, rule: Fairness) -> list[str]:
+def _apart(segment: _Rows, every: _Rows, rule: Fairness, *, rates: bool) -> list[str]:
     """What of a segment is too far from all rows."""
+    said = _rates_apart(segment, every, rule) if rates else []
+    positives = int(segment.labels.sum())
+    if min(positives, segment.labels.size - positives) >= rule.rows_per_class:
+        own = float(roc_auc_score(segment.labels, segment.scores))
+        whole = float(roc_auc_score(every.labels, every.scores))
+        high = own + Z * _auc_error(own, positives, segment.labels.size - positives)
+        if whole - high > rule.auc_gap:
+            said.append(f"AUC {own:.3f}, {high:.3f} at best, of all rows {whole:.3f} (at most {rule.auc_gap:g} lower)")
+    return said
+
+
+def _rates_apart(segment: _Rows, every: _Rows, rule: Fairness) -> list[str]:
     said = []
     parts = (
         ("rate of positive decisions", rule.positive_gap, np.ones_like(segment.labels), np.ones_like(every.labels)),
@@ -96,12 +117,6 @@ def _apart(segment: _Rows, every: _Rows, rule: Fairness) -> list[str]:
         error = Z * float(np.sqrt(own * (1 - own) / counted + whole * (1 - whole) / int(all_.sum())))
         if abs(own - whole) > max(most, error):
             said.append(f"{name} {own:.3f}, of all rows {whole:.3f} (at most {most:g} apart)")
-    positives = int(segment.labels.sum())
-    if min(positives, segment.labels.size - positives) >= rule.rows_per_class:
-        own = float(roc_auc_score(segment.labels, segment.scores))
-        whole = float(roc_auc_score(every.labels, every.scores))
-        if whole - own > max(rule.auc_gap, Z * _auc_error(own, positives, segment.labels.size - positives)):
-            said.append(f"AUC {own:.3f}, of all rows {whole:.3f} (at most {rule.auc_gap:g} lower)")
     return said
 
 

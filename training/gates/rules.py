@@ -54,9 +54,9 @@ class Balance(_Section, frozen=True):
 
 
 class Fairness(_Section, frozen=True):
-    """segments: columns; none: those of the version's training config. *_gap: how far a segment may be from all rows; a
-    segment has at least rows of them, and rows_per_class of a class whose rates are compared. groups: into which a
-    column of numbers is cut.
+    """segments: columns whose rates are compared; AUC is compared in these and in those of the version's training
+    config. *_gap: how far a segment may be from all rows; a segment has at least rows of them, and rows_per_class of a
+    class whose rates are compared. groups: into which a column of numbers is cut.
     """
 
     segments: tuple[str, ...] = ()
