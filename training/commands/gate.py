@@ -39,8 +39,7 @@ def add_to(app: typer.Typer) -> None:
         The report is kept with the version in MLflow; promote goes by it.
         """
         with one_line_errors():
-            from training.reports.gate_out import check_out, write_out
-            from training.reports.gate_rules import rules_from
+            from training.reports.gate_files import check_out, rules_from, write_out
             from training.reports.gate_run import Wish, run_gates
             from training.reports.gate_words import gate_lines
 

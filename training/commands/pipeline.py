@@ -80,7 +80,7 @@ def add_to(app: typer.Typer) -> None:
             from training.commands.progress import following
             from training.fitting.stopwatch import Stopwatch
             from training.making.reproduce import reproduce as run
-            from training.making.reproduced_lines import reproduced_lines
+            from training.making.reproduce import reproduced_lines
             from training.making.revision import code_revision
 
             settings = read_settings()

@@ -103,7 +103,7 @@ def _workshop(
     from training.loop import loop_from
     from training.making.asked import asked_by_config
     from training.making.revision import code_revision
-    from training.reports.gate_rules import rules_from
+    from training.reports.gate_files import rules_from
     from training.retraining.hands import Hands
     from training.retraining.shelf import Shelf
     from training.retraining.workshop import Workshop

@@ -1,14 +1,16 @@
 """Recorded: what MLflow keeps of one training run: parameters, metrics, figures, and with a training.yaml also the
-metrics of each fold, every candidate of the search, the configuration and the environment.
+metrics of each fold, every candidate of the search, the configuration and the environment; and the event that tells.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from contracts.model_events import ModelEvent
 from training.configuration.config import Config
 from training.data.samples import Samples
 from training.fitting.fit import Fitted
@@ -17,7 +19,7 @@ from training.fitting.tune import Tuned
 from training.making.evaluated import environment
 from training.pictures.figures import figures
 from training.pictures.pictured import Pictured
-from training.registry.records import DataSource, Run
+from training.registry.records import DataSource, Run, Version
 
 _EXAMPLE_ROWS = 5
 
@@ -74,6 +76,25 @@ def with_tuning(run: Run, config: Config, tuned: Tuned, pictures: Pictured, sour
         files=files,
         figures=pictures.figures,
         tags={**run.tags, SOURCE_TAG: str(source.resolve())},
+    )
+
+
+def registered_event(version: Version, run: Run, *, alias: str, at: datetime, by: str, auc: float) -> ModelEvent:
+    """On `model-events`: there is a new version. auc: of the validation rows."""
+    return ModelEvent(
+        id=f"registered/{version.model}/{version.version}",
+        kind="registered",
+        at=at,
+        model=version.model,
+        version=version.version,
+        by=by,
+        reason=f"{run.params['estimator']} trained on {run.data.rows:,} rows of {run.data.name}",
+        details={
+            "alias": alias,
+            "data_digest": run.data.digest,
+            "code_revision": run.tags["code_revision"],
+            "validation_auc": auc,
+        },
     )
 
 

@@ -28,8 +28,7 @@ from training.fitting.pipeline import estimator_named
 from training.fitting.stopwatch import Audience, Stopwatch
 from training.fitting.tune import Tuned, prepare, tune
 from training.making.evaluated import evaluation_files, evaluation_of, held_out
-from training.making.recorded import recorded, with_tuning
-from training.making.registered_event import registered_event
+from training.making.recorded import recorded, registered_event, with_tuning
 from training.pictures.pictured import pictured
 from training.registry.records import Version
 from training.registry.registered import CHALLENGER, CHAMPION, Registered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from training.errors import GateError, Objected, PromotionError
 from training.gate import GateReport, Override
 from training.promotion.change import Change, Changed, Details, Tools
-from training.promotion.former import Former, former
+from training.promotion.history import Former, former
 from training.promotion.moving import FORMER_TAG, Promotion
 from training.promotion.objection import objection
 from training.registry.registered import Registered

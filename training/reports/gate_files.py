@@ -1,10 +1,13 @@
-"""A version's gate report as the registry keeps it: files among the version's, and tags to search by."""
+"""Files of the gates: their thresholds, and a version's report in the registry and in a folder of the user's own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from training.errors import DataError, SettingsError
 from training.gate import GateReport, Override, decode_gate_report, encode_gate_report
+from training.gates.rules import Rules, read_rules
 from training.registry.records import Version
 from training.registry.registered import Registered
 from training.reports.gate_words import gate_markdown
@@ -35,3 +38,36 @@ def kept_report(registered: Registered, version: Version) -> GateReport | None:
     """The newest report of a version, None where it has none. Raises RegistryError and InvalidMessage."""
     data = registered.fetch(version, JSON_FILE)
     return None if data is None else decode_gate_report(data)
+
+
+def check_out(folder: Path | None) -> None:
+    """Before the work. Raises DataError where no folder can be made of it."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"--out {folder}: cannot be made a folder: {error.strerror}") from error
+
+
+def write_out(folder: Path | None, report: GateReport) -> list[str]:
+    """The report as JSON and Markdown; a line that says where. Raises DataError."""
+    if folder is None:
+        return []
+    try:
+        (folder / "report.json").write_bytes(encode_gate_report(report))
+        (folder / "report.md").write_text(gate_markdown(report), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"--out {folder}: cannot be written: {error.strerror}") from error
+    return [f"written to {folder}: report.json, report.md"]
+
+
+def rules_from(asked: Path | None, usual: Path) -> Rules:
+    """Of the file that was asked for, else of the usual one, else the built-in ones. Raises SettingsError."""
+    file = asked or usual
+    if asked is None and not file.is_file():
+        return Rules()
+    try:
+        return read_rules(file.read_bytes(), str(file))
+    except OSError as error:
+        raise SettingsError(f"--rules {file}: cannot be read: {error.strerror}") from error

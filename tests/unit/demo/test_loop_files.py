@@ -12,7 +12,7 @@ from demo.loop_files import write_loop_files
 from training.configuration.config import read_config
 from training.gates.rules import Rules
 from training.loop import Loop, loop_from
-from training.reports.gate_rules import rules_from
+from training.reports.gate_files import rules_from
 
 ACT = SecondAct("moved", "", pd.DataFrame({"x": [0.0] * 90}), rows_per_window=16, learn=3, blames=(), base=False)
 

@@ -8,7 +8,7 @@ import pytest
 
 from training.errors import SettingsError
 from training.gates.rules import Rules, read_rules
-from training.reports.gate_rules import rules_from
+from training.reports.gate_files import rules_from
 
 FILE = Path(__file__).parents[4] / "gates.yaml"
 

@@ -14,8 +14,7 @@ from tests.builders import NOON
 from training.gate import GateReport
 from training.gates.evidence import Finding
 from training.promotion.claims import CLAIM, CLAIM_SECONDS, ended_last, holder, unfinished
-from training.promotion.former import former, pile
-from training.promotion.history import history_lines, shown
+from training.promotion.history import former, history_lines, pile, shown
 from training.promotion.objection import objection
 from training.topics.steps import Step
 

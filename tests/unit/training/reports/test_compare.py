@@ -14,8 +14,7 @@ from tests.gated import an_evaluation, evidence
 from training.evaluation.record import Evaluation
 from training.fitting.fit import Fitted
 from training.fitting.tune import Tuned
-from training.making.reproduce import Difference, Reproduced, differences
-from training.making.reproduced_lines import reproduced_lines
+from training.making.reproduce import Difference, Reproduced, differences, reproduced_lines
 from training.reports.compare import Side, table, test_set_of
 
 test_set_of.__test__ = False  # type: ignore[attr-defined]
