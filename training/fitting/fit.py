@@ -93,8 +93,8 @@ def one_openmp_thread() -> Any:
 def referenced(
     samples: Samples, validation: Rows, model: Any, scores: Scores, threshold: float, seed: int, watch: Stopwatch
 ) -> References:
-    """What the baseline counts: features over all rows, the score and how it depends on them over the validation rows,
-    which the model has not seen. scores: of those.
+    """What the baseline counts: features over all rows (they do not depend on the fit: docs/training.md), the score and
+    how it depends on them over the validation rows, which the model has not seen. scores: of those.
     """
     watch.begin("count the baseline")
     references = count_references(samples.features, samples.schema, scores, seed)
