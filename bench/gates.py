@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,13 +25,15 @@ from training.data.samples import Samples
 from training.gate import GateReport
 
 ROWS, LEAKED = 12_000, "settled"
+ENOUGH_POSITIVES = 200
+"""Of the test rows: below, the interval of a difference is wider than the margin however alike two versions are."""
 Poison = Callable[[Samples, np.random.Generator], Samples]
 
 
 class GateFigures(msgspec.Struct, frozen=True):
     """poisoned: challengers with shuffled labels or a leaked column; *_passed: how many of them the gates let through,
-    beside a champion and as a first version. honest: the same of challengers with nothing wrong. stopped_by: gate ->
-    poisoned challengers that it stopped beside a champion.
+    beside a champion and as a first version. honest: the same of challengers with nothing wrong. positives: fewest of
+    an honest one's test rows. stopped_by, honest_stopped_by: gate -> challengers that it stopped beside a champion.
     """
 
     poisoned: int
@@ -40,8 +41,18 @@ class GateFigures(msgspec.Struct, frozen=True):
     poisoned_passed_as_first: int
     honest: int
     honest_passed: int
+    honest_passed_as_first: int
+    positives: int
     stopped_by: dict[str, int]
+    honest_stopped_by: dict[str, int]
     seconds: float
+
+    @property
+    def held(self) -> bool:
+        """Nothing poisoned passes, and what is honest may; beside a champion, where there are rows enough to tell."""
+        poisoned = self.poisoned_passed + self.poisoned_passed_as_first
+        telling = self.honest_passed > 0 or self.positives < ENOUGH_POSITIVES
+        return not poisoned and self.honest_passed_as_first > 0 and telling
 
 
 def _with_column(samples: Samples, kind: str, column: pd.Series, *, nullable: bool) -> Samples:
@@ -137,7 +148,8 @@ def run(options: Options, say: Say) -> GateFigures:
     bench = Bench(options.data, options.seed)
     poisons: list[Poison | None] = [*POISONS, *POISONS] if not options.quick else [shuffled, hinted]
     honest = 2 if options.quick else 10
-    stopped: Counter[str] = Counter()
+    stopped: dict[str, Counter[str]] = {"poisoned": Counter(), "honest": Counter()}
+    positives = ROWS
     passed: Counter[str] = Counter()
     for number, poison in enumerate([*poisons, *[None] * honest]):
         draw = np.random.default_rng([options.seed, 1 + number])
@@ -148,8 +160,9 @@ def run(options: Options, say: Say) -> GateFigures:
         kind = "honest" if poison is None else "poisoned"
         passed[kind] += report.may_go_on
         passed[f"{kind} first"] += first.may_go_on
-        if poison is not None:
-            stopped.update(report.failed)
+        stopped[kind].update(report.failed)
+        if poison is None:
+            positives = min(positives, int(challenger.evidence.labels.sum()))
         name = "honest" if poison is None else poison.__name__
         say(f"{name:12} {_said(report)}; as a first version {_said(first)}")
     return GateFigures(
@@ -158,7 +171,10 @@ def run(options: Options, say: Say) -> GateFigures:
         poisoned_passed_as_first=passed["poisoned first"],
         honest=honest,
         honest_passed=passed["honest"],
-        stopped_by=dict(stopped.most_common()),
+        honest_passed_as_first=passed["honest first"],
+        positives=positives,
+        stopped_by=dict(stopped["poisoned"].most_common()),
+        honest_stopped_by=dict(stopped["honest"].most_common()),
         seconds=round(time.perf_counter() - began, 1),
     )
 
@@ -167,15 +183,11 @@ def _said(report: GateReport) -> str:
     return f"stopped by {', '.join(report.failed)}" if report.failed else "passed"
 
 
-def _held(figures: Any) -> bool:
-    return bool(figures.poisoned_passed == 0 and figures.honest_passed > 0)
-
-
 GATES_BENCH = Benchmark(
     "gates",
     "challengers with shuffled labels or a leaked column, and honest ones: how many pass the gates",
     run,
     takes=("data",),
-    held=_held,
+    held=lambda figures: bool(figures.held),
     lasts="2 min; --quick: 20 s",
 )

@@ -12,6 +12,9 @@ from training.evaluation.measures import Labels
 from training.gates.evidence import Champion, Evidence, Verdict, verdict
 from training.gates.rules import Rules
 
+_CHANCE = 0.01
+"""A champion that goes by one feature alone is not beaten by it."""
+
 
 def leak(evidence: Evidence, rules: Rules) -> Verdict:
     """No feature alone tells nearly everything, beats the whole champion, or tells far more than any did for it; and
@@ -28,7 +31,7 @@ def leak(evidence: Evidence, rules: Rules) -> Verdict:
     for name, value in sorted(alone.items(), key=lambda item: -item[1]):
         if value > most:
             wrong.append(f"feature {name!r} alone has AUC {value:.3f} (more than {most:g}): does it know the label?")
-        elif beside is not None and champion is not None and value > max(beside, rule.beside_champion):
+        elif beside is not None and champion is not None and value > max(beside + _CHANCE, rule.beside_champion):
             wrong.append(
                 f"feature {name!r} alone has AUC {value:.3f}, more than the {beside:.3f} of the whole champion "
                 f"{champion.version}: does it know the label?"

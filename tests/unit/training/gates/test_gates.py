@@ -82,11 +82,21 @@ def test_a_challenger_with_a_leaked_column_never_passes(kind: str) -> None:
 
 def test_a_feature_that_beats_the_whole_champion_alone_is_a_leak_however_weak_it_is() -> None:
     made, _ = leaking("a copy")
-    wrong = np.random.default_rng(0).random(made.labels.size) < 0.13
+    wrong = np.random.default_rng(0).random(made.labels.size) < 0.11
     hint = np.where(wrong, 1 - made.labels, made.labels).astype(np.float64)
     leaked = replace(made, features=made.features.assign(settled=hint))
     assert "more than the 0.863 of the whole champion" in found(leaked, "leak").says
     assert found(leaked, "leak").status == "failed"
+
+
+def test_a_feature_that_is_all_the_champion_goes_by_does_not_beat_it() -> None:
+    made = evidence()
+    assert made.champion is not None
+    one = replace(
+        made, champion=replace(made.champion, scores=made.scores), features=pd.DataFrame({"risk": made.scores})
+    )
+    assert found(one, "leak").status == "passed"
+    assert found(one, "leak").figures["alone"] >= found(one, "leak").figures["auc"] > 0.85
 
 
 def test_of_a_first_version_a_feature_may_tell_less_as_there_is_nobody_to_hold_it_against() -> None:
