@@ -35,7 +35,7 @@ demo: $(VENV)/ready ## the whole loop on real servers: training, alerts, retrain
 	@$(RUN) demo run --data $(DATA)
 
 test: $(VENV)/ready ## every test, against real Kafka and Redis
-	@$(VENV)/bin/pytest -n 3 --dist loadfile
+	@$(VENV)/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/ready ## the unit tests alone
 	@$(VENV)/bin/pytest -n 2 --dist loadfile tests/unit tests/contracts contracts stream_app training api
