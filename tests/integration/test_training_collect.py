@@ -140,7 +140,7 @@ async def test_the_command_leaves_an_event_that_says_what_was_collected(
 
     done = await asyncio.to_thread(run)
     assert done.exit_code == 0, done.output
-    digest = load(tmp_path / "new").digest
+    digest = load(tmp_path / "new", timed=True).digest
     assert f"digest {digest}" in done.output
     steps = await asyncio.to_thread(ModelEvents(kafka.bootstrap, namespace, 15.0).read, "flights")
     told = [step.event for step in steps if step.event.kind == "collected"]
