@@ -21,7 +21,10 @@ def _running(pid: int, module: bytes) -> list[int]:
 
 
 def _children(task: Path) -> list[str]:
-    return (task / "children").read_text().split()
+    try:
+        return (task / "children").read_text().split()
+    except FileNotFoundError:  # a thread that has ended since; its children are another one's now, and looked for again
+        return []
 
 
 def _command(pid: int) -> bytes:
