@@ -53,7 +53,7 @@ def test_api_measures_our_server_beside_others_and_finds_every_answer_on_kafka()
 
 def test_swap_changes_champions_under_load_and_loses_nothing() -> None:
     """Not how fast: where other work starves everything, a switch may take longer than it must."""
-    command = [sys.executable, "-m", "bench", "swap", "--quick", "--rate", "50", "--json"]
+    command = [sys.executable, "-m", "bench", "swap", "--quick", "--rate", "50", "--seconds", "2", "--json"]
     ended = subprocess.run(command, cwd=_REPOSITORY, capture_output=True, text=True, timeout=900, check=False)
     assert ended.returncode in (0, 1), ended.stdout + ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])

@@ -105,6 +105,8 @@ class KafkaContainer(_Container):
             KAFKA_BROKER_SESSION_TIMEOUT_MS="3000",
             KAFKA_BROKER_HEARTBEAT_INTERVAL_MS="500",
             KAFKA_HEAP_OPTS="-Xms256m -Xmx512m",
+            # most brokers of the suite live for seconds: what is compiled once more for speed costs more than it brings
+            KAFKA_JVM_PERFORMANCE_OPTS="-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         )
 
     @property

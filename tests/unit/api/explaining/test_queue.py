@@ -119,13 +119,14 @@ async def test_beyond_the_time_limit_the_question_is_given_up_and_the_process_wi
             return None
 
     before = await eventually(answered, 60, "an answer")
+    begun = starts.count
     os.kill(the_explainer(), signal.SIGSTOP)
 
     with pytest.raises(ExplainTimeout, match="within 1 s"):
         await queue.explain(version, ROWS[0], 3)
 
     assert await eventually(answered, 60, "an answer by a new process") == before
-    assert starts.count == 2
+    assert starts.count > begun  # on a busy machine a new one may be given up, too
 
 
 async def test_more_than_may_wait_are_refused_at_once(queues: Any, tmp_path: Path):
