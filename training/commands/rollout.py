@@ -51,7 +51,7 @@ def add_to(app: typer.Typer) -> None:
             drive = Drive(registered, events, tools(), wishes)
             number = registered.find(version).version
             if end:
-                drive.end(number, reason.strip())
+                drive.end(number, reason.strip(), clear=True)
                 return
             try:
                 ended = asyncio.run(drive.run(number))

@@ -8,7 +8,7 @@ there is no order to rely on: the alias is looked at before and after, and that 
 from __future__ import annotations
 
 from contracts.errors import ContractError
-from contracts.rollout import ROLLOUT_TAG, decode_rollout
+from contracts.rollout import ROLLOUT_TAG
 from training.errors import PromotionError, RegistryError, UnknownOutcome
 from training.promotion.change import Change, Changed, Tools
 from training.promotion.claiming import Claiming
@@ -76,7 +76,7 @@ class Promotion:
             marks = self._registered.marks()
             if change.kind == "promoted" and marks.aliases.get(CHALLENGER) == change.version:
                 self._registered.drop_alias(CHALLENGER)
-            rollout = decode_rollout(marks.tags.get(ROLLOUT_TAG))
+            rollout = marks.rollout
             if rollout is not None and rollout.version == change.version:
                 self._registered.set_model_tag(ROLLOUT_TAG, "")
             elif rollout is not None:

@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 
 from contracts.baseline import Baseline
+from contracts.errors import InvalidMessage
 from contracts.model_files import BASELINE_FILE
+from contracts.rollout import ROLLOUT_TAG, Rollout, decode_rollout
 from training.errors import RegistryError
 from training.registry.records import Version
 from training.registry.store import Registry
@@ -31,6 +33,15 @@ class Marks(msgspec.Struct, frozen=True):
     def champion(self) -> str | None:
         """The version that answers, None where there is none."""
         return self.aliases.get(CHAMPION)
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """What is on its way, None for nothing. Raises InvalidMessage."""
+        try:
+            return decode_rollout(self.tags.get(ROLLOUT_TAG))
+        except InvalidMessage as error:
+            mend = "`python -m training rollout VERSION --end --reason TEXT` takes it away"
+            raise InvalidMessage(f"{error}; {mend}") from error
 
 
 class Registered:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contracts.errors import InvalidMessage
 from training.collecting.collect import Collected, Wish, collect
 from training.errors import PromotionError, TrainingError
 from training.evaluation.record import EVALUATION_FILE, Evaluation
@@ -79,7 +80,7 @@ class Hands:
         """If it is on its way: nobody will drive it any more."""
         try:
             Drive(self.registered, self.events, self.tools, self.rollout).end(version, reason)
-        except PromotionError:  # it is not: there is nothing to take out
+        except (PromotionError, InvalidMessage):  # it is not, or nobody can tell: there is nothing to take out
             return
 
     def _judged_by_new_rows(self, plan: Plan, work: Work) -> Plan:

@@ -16,7 +16,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from contracts.errors import ContractError
-from contracts.rollout import ROLLOUT_TAG, decode_rollout
 from training.collecting.told import collected_event, span_text
 from training.data.span import Span
 from training.errors import PromotionError, PublishError, RegistryError, TrainingError
@@ -65,9 +64,7 @@ def go_on(shop: Workshop, work: Work, broken: Broken = lambda: "") -> Outcome | 
 def _done(shop: Workshop, work: Work, broken: Broken) -> Work:
     try:
         outcome = _steps(shop, work, broken)
-    except (RegistryError, PublishError):  # an outage is no fault of the step
-        now = shop.shelf.now(work)
-        shop.shelf.put(replace(now, attempts=max(0, now.attempts - 1)))
+    except (RegistryError, PublishError):
         raise
     except (TrainingError, ContractError) as error:
         outcome = Outcome("failed", str(error))
@@ -97,7 +94,12 @@ def _steps(shop: Workshop, work: Work, broken: Broken) -> Outcome:
             )
         # counted before it begins: who is killed cannot count
         attempts = work.attempts + 1 if work.step == step else 1
-        after = do(shop, shop.shelf.put(replace(work, step=step, attempts=attempts)), data)
+        begun = shop.shelf.put(replace(work, step=step, attempts=attempts))
+        try:
+            after = do(shop, begun, data)
+        except (RegistryError, PublishError):  # an outage is no fault of the step: it counts as not begun
+            shop.shelf.put(work)
+            raise
         if isinstance(after, Outcome):
             return after
         work = shop.shelf.put(after)
@@ -108,18 +110,20 @@ def _steps(shop: Workshop, work: Work, broken: Broken) -> Outcome:
 def _overtaken(shop: Workshop, work: Work) -> Outcome | None:
     """What happened while nobody was at it."""
     marks = shop.registered.marks()
-    rollout = decode_rollout(marks.tags.get(ROLLOUT_TAG))
+    rollout = marks.rollout
     if work.version is not None and marks.champion == work.version:
         if work.gated and rollout is not None and rollout.version == work.version:  # its drive tidies up
             return None
         return Outcome("promoted", "it had become the champion before this process began")
     if marks.champion != work.champion:
         return Outcome("abandoned", f"the champion is {marks.champion or 'none'} now, it was {work.champion}")
-    if not work.gated or work.version is None:
-        return None
-    if rollout is not None and rollout.version == work.version:
+    if work.version is None:
         return None
     last = last_of(shop.events.read(work.model), work.version)
+    if last is not None and last.kind == "promoted":
+        return Outcome("abandoned", f"{last.by} made {work.version} the champion, and {work.champion} is it again")
+    if rollout is not None and rollout.version == work.version:
+        return None
     return Outcome("ended", last.reason) if last is not None and last.kind == "rollout-ended" else None
 
 

@@ -6,7 +6,8 @@ goes away in between, the act is kept, and the next call finishes it if the tag 
 
 from __future__ import annotations
 
-from contracts.rollout import ROLLOUT_TAG, Rollout, decode_rollout, encode_rollout
+from contracts.errors import InvalidMessage
+from contracts.rollout import ROLLOUT_TAG, Rollout, encode_rollout
 from training.errors import Objected, PromotionError, PublishError
 from training.promotion.change import Tools
 from training.promotion.claims import CLAIM_SECONDS
@@ -43,7 +44,7 @@ class Course:
         wanted = self._registered.find(version)
         if marks.champion is None:
             raise PromotionError(f"{model} has no champion to compare with: `python -m training promote {version}`")
-        rollout = _on_its_way(marks)
+        rollout = marks.rollout
         if rollout is not None and rollout.version == marks.champion:  # its promotion could not tidy up
             self._registered.set_model_tag(ROLLOUT_TAG, "")
             if marks.champion == wanted.version:
@@ -52,10 +53,7 @@ class Course:
         if marks.champion == wanted.version:
             raise PromotionError(f"{model}/{version} is the champion already")
         if rollout is not None and rollout.version != wanted.version:
-            raise PromotionError(
-                f"version {rollout.version} of {model} is on its way ({rollout.stage}): let it end, or end it with "
-                f"`python -m training rollout {rollout.version} --end --reason TEXT`"
-            )
+            raise PromotionError(in_the_way(model, marks))
         if rollout is not None:
             self._unfinished = self._acts.go_on(rollout, marks.champion)
             return Watched(model, marks.champion, rollout)
@@ -78,7 +76,7 @@ class Course:
     def act(self, watched: Watched, move: Move) -> Ended | None:
         """Do it, unless somebody else was here. Raises RegistryError and PublishError: then again, after a while."""
         marks = self._registered.marks()
-        if self._unfinished is not None and _on_its_way(marks) == self._unfinished.rollout:
+        if self._unfinished is not None and marks.rollout == self._unfinished.rollout:
             return self._finished(self._unfinished, watched)
         self._unfinished = None
         rollout, champion = watched.rollout, watched.champion_version
@@ -100,17 +98,27 @@ class Course:
             return self._promoted(watched, move.reason)
         return None
 
-    def end(self, version: str, reason: str) -> None:
-        """Take the version out: the champion answers everybody from now on. Raises PromotionError, RegistryError,
-        PublishError: it is out, but that could not be said.
+    def end(self, version: str, reason: str, *, clear: bool = False) -> None:
+        """Take the version out: the champion answers everybody from now on. clear: and a tag that cannot be read.
+
+        Raises PromotionError, RegistryError, InvalidMessage; PublishError: it is out, but that could not be said.
         """
         marks, model = self._registered.marks(), self._registered.model
-        rollout = _on_its_way(marks)
+        try:
+            rollout, unreadable = marks.rollout, False
+        except InvalidMessage:
+            if not clear:
+                raise
+            rollout, unreadable = None, True
+            self._registered.set_model_tag(ROLLOUT_TAG, "")
+            self._wishes.say(f"the tag {ROLLOUT_TAG} of {model} was no rollout: it is taken away")
         if rollout is not None and rollout.version == version:
             act = self._acts.out(rollout, marks.champion, Ended("ended", reason))
             self._set_tag(act)
         elif rollout is None and (lost := self._acts.lost(self._events.read(model), version, reason)) is not None:
             act = lost
+        elif unreadable:  # nobody was told of a rollout
+            return
         else:
             raise PromotionError(f"version {version} of {model} is not on its way")
         try:
@@ -149,7 +157,7 @@ class Course:
 
     def _overtaken(self, marks: Marks, watched: Watched) -> Ended | None:
         """What somebody else did to the rollout. Nobody watches it any more then, so it is taken out."""
-        now, rollout, champion = _on_its_way(marks), watched.rollout, watched.champion_version
+        now, rollout, champion = marks.rollout, watched.rollout, watched.champion_version
         if marks.champion == rollout.version:
             if now == rollout:
                 self._registered.set_model_tag(ROLLOUT_TAG, "")
@@ -184,5 +192,15 @@ class Course:
         self._wishes.say(act.line)
 
 
-def _on_its_way(marks: Marks) -> Rollout | None:
-    return decode_rollout(marks.tags.get(ROLLOUT_TAG))
+def in_the_way(model: str, marks: Marks) -> str:
+    """What no other rollout can begin beside, one sentence; "" for nothing."""
+    try:
+        rollout = marks.rollout
+    except InvalidMessage as error:
+        return str(error)
+    if rollout is None or rollout.version == marks.champion:  # a promotion that could not tidy up
+        return ""
+    return (
+        f"version {rollout.version} of {model} is on its way ({rollout.stage}): let it end, or end it with "
+        f"`python -m training rollout {rollout.version} --end --reason TEXT`"
+    )

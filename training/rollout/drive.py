@@ -61,6 +61,7 @@ class Drive:
         async with self._follow(self._events.bootstrap, self._events.topic_prefix, beginnings) as topics:
             await asyncio.to_thread(self._course.begin)
             looked: float | None = None
+            acted: Move | None = None
             while True:
                 for topic, record in await topics.take(_LOOK_SECONDS):
                     watched.add(topic, record.value or b"", record.timestamp)
@@ -68,23 +69,23 @@ class Drive:
                     continue
                 move = self._decided(watched)
                 due = looked is None or self._tools.seconds() - looked >= _MARKS_SECONDS
-                if move.kind == "hold" and not due:
+                # a person or another's claim may be waited for, for days, while records come all the time
+                if not due and (move.kind == "hold" or move.same(acted)):
                     continue
-                looked = self._tools.seconds()
+                looked, acted = self._tools.seconds(), move
                 try:
                     ended = await asyncio.to_thread(self._course.act, watched, move)
                 except (RegistryError, PublishError) as error:  # an alias that moved all the same is seen next time
                     self._course.say_once(f"{error}; it is tried again")
                     await asyncio.sleep(self._away_seconds)
+                    looked = None
                     continue
                 if ended is not None:
                     return ended
 
-    def end(self, version: str, reason: str) -> None:
-        """Take the version out: the champion answers everybody from now on. Raises PromotionError, RegistryError,
-        PublishError: it is out, but that could not be said.
-        """
-        self._course.end(version, reason)
+    def end(self, version: str, reason: str, *, clear: bool = False) -> None:
+        """As Course.end."""
+        self._course.end(version, reason, clear=clear)
 
     def _decided(self, watched: Watched) -> Move:
         seconds = (self._tools.now() - watched.rollout.since).total_seconds()

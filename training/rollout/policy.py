@@ -89,6 +89,10 @@ class Move(msgspec.Struct, frozen=True):
     reason: str
     share: float = 0.0
 
+    def same(self, other: Move | None) -> bool:
+        """Whether it asks for the same; the numbers in its reason may be others."""
+        return other is not None and (self.kind, self.share) == (other.kind, other.share)
+
 
 def decide(
     rollout: Rollout,

@@ -72,6 +72,26 @@ def test_a_step_that_kills_its_process_each_time_is_given_up_and_said(step: str,
     assert world.restarted() is None
 
 
+@pytest.mark.parametrize("outages", [1, 3])
+@pytest.mark.parametrize("step", ["collect", "train", "gate"])
+def test_an_outage_uncounts_no_attempt_that_killed_its_process(step: str, outages: int, tmp_path: Path) -> None:
+    cuts = Cuts({(step, number): (Killed, False) for number in range(1, 99)})
+    world = World(tmp_path, cuts)
+    work = world.decided()
+    for attempt in range(ATTEMPTS):
+        with pytest.raises(Killed):
+            go_on(world.shop, work)
+        # MLflow, on the same machine, is not up yet; once it goes away within the step
+        within = [(step, cuts.calls[step] + 1)] if attempt == 0 else []
+        for place in [("marks", cuts.calls["marks"] + 1 + number) for number in range(outages)] + within:
+            cuts.cuts[place] = RegistryError, False
+            with pytest.raises(RegistryError):
+                go_on(world.shop, work)
+    outcome = world.restarted()
+    assert outcome is not None
+    assert (outcome.how, cuts.calls[step]) == ("abandoned", ATTEMPTS + 1)
+
+
 def test_a_bug_in_a_step_ends_it_with_the_reason(tmp_path: Path) -> None:
     world = World(tmp_path, Cuts({("train", 1): (ZeroDivisionError, False)}))
     outcome = go_on(world.shop, world.decided())
@@ -148,6 +168,38 @@ def test_a_rollout_that_was_taken_out_while_nobody_was_at_it_is_not_begun_anew(
     outcome = world.restarted()
     assert outcome is not None
     assert (outcome.how, world.cuts.calls["rollout"]) == (how, rollouts)
+
+
+@pytest.mark.parametrize("on_its_way", [False, True])  # True: killed before the promotion could tidy up
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_version_that_was_promoted_and_rolled_back_meanwhile_is_not_rolled_out_again(
+    gated: bool, on_its_way: bool, tmp_path: Path
+) -> None:
+    world = World(tmp_path, Cuts({("rollout" if gated else "gate", 1): (Killed, False)}))
+    with pytest.raises(Killed):
+        go_on(world.shop, world.decided())
+    rollouts = world.cuts.calls["rollout"]
+    world.events.say("promoted", "2")
+    world.events.say("rolled-back", "1")
+    if on_its_way:
+        world.registered.on_its_way(Rollout(version="2", stage="canary", since=NOON, share=100))
+    reason = "ann made 2 the champion, and 1 is it again"
+    assert world.restarted() == Outcome("abandoned", reason)
+    assert world.cuts.calls["rollout"] == rollouts
+    assert world.hands.taken_out == [("2", reason)]
+
+
+def test_a_rollout_tag_that_nobody_can_read_ends_it_and_is_said(tmp_path: Path) -> None:
+    world = World(tmp_path, Cuts({("rollout", 1): (Killed, False)}))
+    with pytest.raises(Killed):
+        go_on(world.shop, world.decided())
+    world.registered.tag = "version 2, please"
+    outcome = world.restarted()
+    assert outcome is not None
+    assert outcome.how == "failed"
+    assert "tag tidemark.rollout: not a rollout: " in world.events.last.reason
+    assert "`python -m training rollout VERSION --end --reason TEXT` takes it away" in world.events.last.reason
+    assert world.restarted() is None
 
 
 def test_of_two_that_decide_alike_one_is_at_it_and_the_other_changes_nothing(tmp_path: Path) -> None:

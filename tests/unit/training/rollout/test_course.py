@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contracts.errors import InvalidMessage
 from contracts.rollout import Rollout
 from tests.builders import NOON
 from tests.interrupted import Clock, Cuts, FakeEvents, FakeRegistered, Killed, away
@@ -270,6 +271,24 @@ def test_an_end_by_hand_that_could_not_be_told_is_told_by_the_same_command() -> 
     assert (world.events.last.kind, world.events.last.reason) == ("rollout-ended", "we changed our minds")
     with pytest.raises(PromotionError, match="is not on its way"):
         world.course().end("2", "we changed our minds")
+
+
+def test_a_tag_that_nobody_can_read_is_taken_away_by_a_person_alone_and_what_was_lost_is_told() -> None:
+    world = World()
+    world.registered.tag = "version 2, please"
+    mend = "`python -m training rollout VERSION --end --reason TEXT` takes it away"
+    for ask in (lambda: world.course().found("2"), lambda: world.course().end("2", "it failed")):
+        with pytest.raises(InvalidMessage, match=f"tag tidemark.rollout: not a rollout: .*; {mend}"):
+            ask()
+    world.course().end("2", "a slip of the hand", clear=True)
+    assert (world.registered.tag, world.events.kinds) == ("", [])
+    assert world.said == ["the tag tidemark.rollout of flights was no rollout: it is taken away"]
+    world, _, _ = cut_at("marks", False)
+    world.cuts.cuts.clear()
+    world.registered.tag = "version 2, please"
+    world.course().end("2", "a slip of the hand", clear=True)
+    assert (world.registered.tag, world.events.last.kind) == ("", "rollout-ended")
+    assert world.events.last.reason == "a slip of the hand"
 
 
 def test_what_may_not_begin_changes_nothing() -> None:

@@ -29,6 +29,8 @@ class Playing:
 
     def __init__(self, registered: FakeRegistered, clock: Clock) -> None:
         self._registered, self._clock, self._looks, self._ids = registered, clock, 0, itertools.count()
+        self.seconds: float | None = None
+        """Until the next records come; None: as long as a look takes at most."""
 
     @asynccontextmanager
     async def follow(self, bootstrap: str, prefix: str, beginnings: Any) -> AsyncIterator[Any]:
@@ -37,7 +39,7 @@ class Playing:
     async def take(self, seconds: float) -> list[Any]:
         self._looks += 1
         assert self._looks < LIMIT, "the rollout does not end"
-        self._clock.go_on(seconds)
+        self._clock.go_on(seconds if self.seconds is None else self.seconds)
         rollout = self._registered.rollout
         roles = [("1", "champion")] + ([] if rollout is None else [(rollout.version, rollout.stage)])
         return [self._record(version, role) for version, role in roles for _ in range(15)]
@@ -51,14 +53,14 @@ class Playing:
 
 
 class World:
-    def __init__(self, cuts: Cuts) -> None:
-        self.cuts, self.clock, self.said = cuts, Clock(), list[str]()
+    def __init__(self, cuts: Cuts, approve: Any = "auto") -> None:
+        self.cuts, self.clock, self.said, self.approve = cuts, Clock(), list[str](), approve
         self.registered, self.events = FakeRegistered(cuts), FakeEvents(cuts, self.clock)
         self.playing = Playing(self.registered, self.clock)
 
     def drive(self, broken: Callable[[], str] = lambda: "") -> Drive:
         ports: Any = self.registered, self.events
-        wishes = Wishes(STEPS, Limits(), "watch", "auto", self.said.append)
+        wishes = Wishes(STEPS, Limits(), "watch", self.approve, self.said.append)
         return Drive(*ports, self.clock.tools, wishes, broken, self.playing.follow, away_seconds=0)
 
 
@@ -115,3 +117,22 @@ async def test_while_the_data_is_broken_it_goes_no_further() -> None:
     assert len(set(map(str, at[3:40]))) == 1
     assert at[3] is not None
     assert world.said.count("flights/2 goes no further until the data is repaired: distance: in miles") == 1
+
+
+@pytest.mark.parametrize("waits_for", ["a person", "another's claim"])
+async def test_while_somebody_is_waited_for_mlflow_is_not_asked_at_the_pace_of_the_traffic(waits_for: str) -> None:
+    person = waits_for == "a person"
+    world, began = World(Cuts(), "manual" if person else "auto"), list[tuple[float, int]]()
+    if not person:
+        world.events.say("claimed", "2")
+
+    def looked() -> str:
+        if len(world.said) >= (3 if person else 4) and not began:  # it waits from now on, and records come all the time
+            began.append((world.clock.seconds(), world.cuts.calls["marks"]))
+            world.playing.seconds = 0.02
+        if began and world.clock.seconds() - began[0][0] > 6:
+            world.registered.aliases["champion"] = "2"
+        return ""
+
+    assert (await world.drive(looked).run("2")).how == "promoted"
+    assert world.cuts.calls["marks"] - began[0][1] <= 5
