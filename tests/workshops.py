@@ -94,7 +94,7 @@ class World:
         return Workshop(*ports, "watch", self.said.append)
 
     def decided(self) -> Work:
-        return new_work(self.shop, "drift", "the season", NOON)
+        return new_work("flights", self.registered.champion or "", "drift", "the season", NOON)
 
     def restarted(self) -> Outcome | None:
         """As `watch` does when it is started again."""

@@ -26,10 +26,11 @@ from training.errors import SettingsError
 from training.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from training.data.span import Span
     from training.loop import Loop
     from training.retraining.workshop import Workshop
 
-NOT_PROMOTED_STATUS = 1
+NOT_PROMOTED_STATUS, STOPPED_STATUS = 1, 130
 
 Config = Annotated[Path, typer.Option(help="The training.yaml to train by; its data gives way to what is collected.")]
 LoopFile = Annotated[
@@ -77,23 +78,36 @@ def add_to(app: typer.Typer) -> None:
         ] = None,
         by: By = None,
     ) -> None:
-        """Retrain now: collect, train, gate, rollout. Status 0 if the new version is the champion, else 1."""
+        """Retrain now: collect, train, gate, rollout. Status 0 if the new version is the champion, else 1.
+
+        The same command goes on with what it could not end before. 130: stopped with Ctrl-C.
+        """
         with one_line_errors():
             from training.collecting.collect import spans
-            from training.retraining.work import go_on, new_work
 
             stretches = spans(leave_out or ())
             shop, _ = _workshop(config, model, loop, gates, base, by)
-            work = new_work(shop, "person", reason, datetime.now(UTC), stretches)
-            outcome = go_on(shop, work)
-            if outcome is None or outcome.how != "promoted":
-                raise typer.Exit(NOT_PROMOTED_STATUS)
+            raise typer.Exit(retrained(shop, reason, datetime.now(UTC), stretches))
+
+
+def retrained(shop: Workshop, reason: str, now: datetime, leave_out: tuple[Span, ...]) -> int:
+    """The status that `retrain` ends with. Raises TrainingError."""
+    from training.retraining.by_hand import asked_for, what_is_left
+    from training.retraining.work import go_on
+
+    work = asked_for(shop, reason, now, leave_out)
+    try:
+        outcome = go_on(shop, work)
+    except KeyboardInterrupt:
+        shop.say(f"stopped; retraining {work.id} has not ended: {what_is_left(shop, work)}")
+        return STOPPED_STATUS
+    return 0 if outcome is not None and outcome.how == "promoted" else NOT_PROMOTED_STATUS
 
 
 def _stop(number: int, _: object) -> None:
     """At once, as a crash would: every step is put down before the next one begins, and may be at work for hours."""
     print("stopped; what was begun goes on when this is started again", flush=True)
-    os._exit(0 if number == signal.SIGTERM else 130)
+    os._exit(0 if number == signal.SIGTERM else STOPPED_STATUS)
 
 
 def _workshop(

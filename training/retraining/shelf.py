@@ -65,9 +65,13 @@ class Shelf:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def folder(self, work: Work) -> Path:
+        """Where all of a retraining is."""
+        return self._root / work.id
+
     def data(self, work: Work) -> Path:
-        """Where the data set of a retraining is."""
-        return self._root / work.id / DATA
+        """Where its data set is."""
+        return self.folder(work) / DATA
 
     def put(self, work: Work) -> Work:
         """Durable when it returns; only inside `held`. Raises TrainingError."""

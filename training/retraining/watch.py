@@ -25,6 +25,7 @@ from training.retraining.policy import Decision, Rules, broken_words, decide
 from training.retraining.shelf import Outcome, Work
 from training.retraining.work import go_on, new_work
 from training.retraining.workshop import Workshop
+from training.rollout.course import in_the_way
 from training.topics.following import Follow, Following, following
 
 _LOOK_SECONDS = 0.5
@@ -81,6 +82,7 @@ class Watch:
             known = await self._known(before)
             version, looked = known.version, self._shop.tools.seconds()
             left_to_others: datetime | None = None
+            beside = ""  # what a retraining could not be rolled out beside
             for work in await asyncio.to_thread(self._shop.shelf.unfinished, self._model):
                 self._shop.say(f"retraining {work.id} was cut short: it goes on")
                 outcome, known = await self._at_work(work, topics, known)
@@ -88,21 +90,26 @@ class Watch:
                     return until(outcome)
             while known.version == version:
                 decision = decide(known, self._rules)
+                wanted = decision.kind == "retrain" and known.heard != left_to_others
+                if (wanted and not beside) or self._shop.tools.seconds() - looked > _MARKS_SECONDS:
+                    looked = self._shop.tools.seconds()
+                    marks = await asyncio.to_thread(self._shop.registered.marks)
+                    beside = in_the_way(self._model, marks)
+                    if marks.champion != version:  # an alias may be moved without a word
+                        break
+                if wanted and beside:
+                    decision = replace(decision, kind="held", reason=f"{decision.reason}; but {beside}")
                 self._say(decision)
-                if decision.kind == "retrain" and known.heard is not None and known.heard != left_to_others:
+                if decision.kind == "retrain" and wanted and known.heard is not None:
                     left_to_others = known.heard
                     words = str(decision.trigger), decision.reason, known.heard, decision.leave_out
-                    work = await asyncio.to_thread(new_work, self._shop, *words)
+                    work = new_work(self._model, version, *words)
                     outcome, known = await self._at_work(work, topics, known)
                     if outcome is not None:
                         return until(outcome)
                 if until(None):
                     return True
                 known = await self._heard(topics, known)
-                if self._shop.tools.seconds() - looked > _MARKS_SECONDS:  # an alias may be moved without a word
-                    looked = self._shop.tools.seconds()
-                    marks = await asyncio.to_thread(self._shop.registered.marks)
-                    known = known if marks.champion == version else replace(known, version=marks.champion or "")
         return False
 
     async def _known(self, before: dict[str, list[Message]]) -> Known:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from contracts.errors import ContractError
 from training.collecting.told import collected_event, span_text
 from training.data.span import Span
-from training.errors import PromotionError, PublishError, RegistryError, TrainingError
+from training.errors import PublishError, RegistryError, TrainingError
 from training.promotion.change import Details
 from training.reports.gate_words import summary
 from training.retraining.shelf import Outcome, Work
@@ -29,14 +29,10 @@ ATTEMPTS = 3
 Broken = Callable[[], str]
 
 
-def new_work(shop: Workshop, trigger: str, reason: str, heard: datetime, leave_out: tuple[Span, ...] = ()) -> Work:
-    """A retraining for the champion of this moment; `go_on` puts it down. Two that decide alike make the same one.
-
-    Raises PromotionError where there is no champion, and RegistryError.
-    """
-    model, champion = shop.registered.model, shop.registered.marks().champion
-    if champion is None:
-        raise PromotionError(f"{model} has no champion: `python -m training promote VERSION`")
+def new_work(
+    model: str, champion: str, trigger: str, reason: str, heard: datetime, leave_out: tuple[Span, ...] = ()
+) -> Work:
+    """A retraining for this champion; `go_on` puts it down. Two that decide alike make the same one."""
     id_ = f"{model}-{champion}-{heard:%Y%m%dT%H%M%S}"
     return Work(
         id=id_, model=model, champion=champion, trigger=trigger, reason=reason, heard=heard, leave_out=leave_out

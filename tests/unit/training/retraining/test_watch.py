@@ -16,6 +16,7 @@ import pytest
 from contracts.alerts import DriftAlert, encode_alert
 from contracts.model_events import ModelEvent, encode_model_event
 from contracts.performance import PerformanceReport, encode_performance
+from contracts.rollout import Rollout
 from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE
 from tests.builders import NOON
 from tests.heard import SHIFT, UNIT, alert, performance
@@ -231,6 +232,58 @@ async def test_an_alias_that_was_moved_without_a_word_is_seen_too(tmp_path: Path
     seen.topics.comes = moved
     await seen.for_looks(80)
     assert seen.topics.opened == 2
+
+
+async def test_beside_another_versions_rollout_nothing_is_retrained_until_it_has_ended(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.registered.on_its_way(Rollout(version="5", stage="canary", since=NOON, share=5))
+    seen = watching(world, *DEGRADED)
+    await seen.for_looks(100)  # 50 s
+    assert [decision.kind for decision in seen.decisions] == ["held"]
+    assert seen.decisions[0].reason.endswith(
+        "; but version 5 of flights is on its way (canary): let it end, or end it with "
+        "`python -m training rollout 5 --end --reason TEXT`"
+    )
+    assert (world.cuts.calls["collect"], world.shelf.unfinished("flights")) == (0, [])
+    assert world.cuts.calls["marks"] <= 6  # not at each look
+    world.registered.tag = ""
+    assert await seen.until_ended() == PROMOTED
+    assert world.events.kinds == ["retraining-decided", "collected", "retraining-ended"]
+
+
+async def test_a_rollout_that_ends_while_it_is_waited_for_lets_the_retraining_begin(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.registered.tag = "version 5, please"  # nobody can read it, so no rollout could begin
+
+    def until_a_person_clears_it() -> bool:
+        if seen.topics.taken == 40:
+            world.registered.tag = ""
+        return False
+
+    seen = watching(world, *DEGRADED, later=[[]])
+    seen.topics.comes = until_a_person_clears_it
+    assert await seen.until_ended() == PROMOTED
+    assert [decision.kind for decision in seen.decisions] == ["held", "retrain"]
+    assert "tag tidemark.rollout: not a rollout" in seen.decisions[0].reason
+
+
+async def test_the_champions_own_tag_that_was_not_tidied_up_is_in_nobodys_way(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.registered.on_its_way(Rollout(version="1", stage="canary", since=NOON, share=100))
+    assert await watching(world, *DEGRADED).until_ended() == PROMOTED
+
+
+async def test_what_speaks_against_a_champion_retrains_no_other_one(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    def moved() -> bool:  # without a word, while the last window comes
+        world.registered.aliases["champion"] = "2"
+        return True
+
+    seen = watching(world, performance(0, "degraded"), later=[[performance(1, "degraded")]])
+    seen.topics.comes = moved
+    await seen.for_looks(4)
+    assert (seen.topics.opened, world.events.kinds) == (2, [])
 
 
 async def test_the_last_decision_is_known_from_the_topic_after_a_restart(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from contracts.rollout import Rollout
 from tests.builders import NOON
 from tests.interrupted import Cuts, Killed
 from tests.workshops import World
-from training.errors import CollectError, PromotionError, PublishError, RegistryError, TrainingError
+from training.errors import CollectError, PublishError, RegistryError, TrainingError
 from training.retraining.shelf import Outcome
 from training.retraining.work import ATTEMPTS, go_on
 
@@ -228,13 +228,6 @@ def test_what_is_wrong_with_the_data_is_told_to_the_rollout(tmp_path: Path) -> N
     world = World(tmp_path)
     go_on(world.shop, world.decided(), lambda: "distance: in miles")
     assert world.hands.broken == "distance: in miles"
-
-
-def test_without_a_champion_there_is_nothing_to_retrain(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    world.registered.aliases = {}
-    with pytest.raises(PromotionError, match="has no champion"):
-        world.decided()
 
 
 def test_a_disk_that_is_full_stops_it_with_one_line_and_it_goes_on_later(tmp_path: Path) -> None:
