@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from contracts.rollout import ROLLOUT_TAG
 from contracts.topics import MODEL_EVENTS, PERFORMANCE, PREDICTIONS
@@ -19,6 +20,7 @@ from tests.gated import FEW, a_candidate, registered_at
 from tests.played_api import answering
 from tests.servers.verbs import Broker
 from tests.waiting import eventually
+from training.__main__ import app
 from training.errors import PromotionError
 from training.promotion.change import Tools
 from training.promotion.promoting import promote
@@ -172,7 +174,9 @@ async def test_killed_and_started_again_it_goes_on_where_it_was(
     assert kinds.count("rollout-changed") == 3
 
 
-async def test_end_takes_it_out(place: Place, run_service: Callable[..., ServiceProcess]) -> None:
+async def test_end_takes_it_out_and_a_tag_that_is_no_rollout(
+    place: Place, run_service: Callable[..., ServiceProcess]
+) -> None:
     driving = asyncio.create_task(place.drive().run("2"))
     await eventually(lambda: place.tag, 60, "the shadow")
     command = ("training", "rollout", "2", "--end", "--reason", "we changed our minds")
@@ -181,3 +185,6 @@ async def test_end_takes_it_out(place: Place, run_service: Callable[..., Service
     ended = await asyncio.wait_for(driving, 60)
     assert (ended.how, ended.reason) == ("overtaken", "somebody else ended the rollout")
     assert "flights/2 is out: we changed our minds" in process.log.read_text()
+    place.registered.set_model_tag(ROLLOUT_TAG, "version 2, please")  # nobody can read it
+    result = await asyncio.to_thread(CliRunner().invoke, app, command[1:], env=place.settings)
+    assert (result.exit_code, place.tag) == (0, ""), result.output

@@ -70,14 +70,16 @@ class Promotion:
                 raise
 
     def _tidied(self, change: Change) -> tuple[str, ...]:
-        """After the alias has moved: the version is no challenger any more, nor on its way."""
+        """After the alias has moved: the version is no challenger any more, nor on its way; nor is the champion before,
+        whose promotion may not have come to this: its canary would go on answering.
+        """
         remarks = []
         try:
             marks = self._registered.marks()
             if change.kind == "promoted" and marks.aliases.get(CHALLENGER) == change.version:
                 self._registered.drop_alias(CHALLENGER)
             rollout = marks.rollout
-            if rollout is not None and rollout.version == change.version:
+            if rollout is not None and rollout.version in (change.version, change.seen):
                 self._registered.set_model_tag(ROLLOUT_TAG, "")
             elif rollout is not None:
                 remarks.append(

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from contracts.model_events import ModelEvent
+from contracts.rollout import Rollout
 from tests.builders import NOON
+from tests.interrupted import Clock, Cuts, FakeEvents, FakeRegistered, Killed
 from training.errors import PromotionError, RegistryError, UnknownOutcome
 from training.promotion.change import Change, Tools
 from training.promotion.claims import ACT_SECONDS, CLAIM_SECONDS
@@ -129,3 +131,16 @@ def test_where_nobody_can_say_whether_it_moved_the_claim_stays_until_it_ends() -
     with pytest.raises(UnknownOutcome, match="whether version 2 is the champion now is not known"):
         promote(office)
     assert [step.event.kind for step in office.steps] == ["claimed"]
+
+
+def test_a_roll_back_ends_the_canary_that_a_killed_promotion_left_at_100_percent() -> None:
+    cuts, clock = Cuts({("tag", 1): (Killed, False)}), Clock()
+    registered = FakeRegistered(cuts)
+    registered.on_its_way(Rollout(version="2", stage="canary", since=NOON, share=100))
+    ports: Any = registered, FakeEvents(cuts, clock)
+    promotion = Promotion(*ports, clock.tools)
+    with pytest.raises(Killed):
+        promotion.make(Change("promoted", "2", "1", "watch", "better"))
+    assert registered.rollout is not None
+    assert promotion.make(Change("rolled-back", "1", "2", "ann", "worse")).remarks == ()
+    assert (registered.champion, registered.tag) == ("1", "")
