@@ -7,7 +7,6 @@ put in front, so that a model learns the new without forgetting the old.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +28,7 @@ from training.data.samples import load
 from training.data.span import Span
 from training.data.tables import read_table
 from training.errors import CollectError, DataError
-from training.topics.following import following
+from training.topics.following import Follow, following
 
 ROWS, SUMMARY = "rows.parquet", "collected.json"
 
@@ -79,13 +78,13 @@ class Collected(msgspec.Struct, frozen=True):
     digest: str
 
 
-async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Collected:
-    """Write the data set into `folder`, which must not be there, or be empty.
+async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str, follow: Follow = following) -> Collected:
+    """Write the data set into `folder`, which must not be there, or be empty. follow: opens the topics.
 
     Raises CollectError, DataError, PublishError.
     """
     _check_free(folder)
-    joined, unreadable = await _read(wish, bootstrap, prefix)
+    joined, unreadable = await _read(wish, bootstrap, prefix, follow)
     tally = joined.tally
     if not tally.labelled:
         raise CollectError(
@@ -97,23 +96,23 @@ async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str) -> Coll
     return _written(wish, joined, folder, unreadable)
 
 
-async def _read(wish: Wish, bootstrap: str, prefix: str) -> tuple[Joined, int]:
+async def _read(wish: Wish, bootstrap: str, prefix: str, follow: Follow) -> tuple[Joined, int]:
     """Reports before labels, and labels before predictions, so that nothing is kept that is not wanted."""
     complete, unreadable = Complete(wish.model), 0
     if not wish.incomplete:
-        async with following(bootstrap, prefix, ((PERFORMANCE, None),)) as topic:
+        async with follow(bootstrap, prefix, ((PERFORMANCE, None),)) as topic:
             async for _, record in topic.held():
                 with suppress(InvalidMessage):  # not written by us: it says nothing of our windows
                     complete.add(decode_performance(record.value or b""))
     wanted = Wanted(wish.model, wish.since, wish.until, wish.leave_out, None if wish.incomplete else complete)
     joined = Joined(wanted, wish.schema)
-    async with following(bootstrap, prefix, ((LABELS, None),)) as topic:
+    async with follow(bootstrap, prefix, ((LABELS, None),)) as topic:
         async for _, record in topic.held():
             try:
                 joined.add_label(decode_label(record.value or b""))
             except InvalidEvent:
                 unreadable += 1
-    async with following(bootstrap, prefix, ((PREDICTIONS, None),)) as topic:
+    async with follow(bootstrap, prefix, ((PREDICTIONS, None),)) as topic:
         async for _, record in topic.held():
             try:
                 joined.add_event(decode_event(record.value or b""))
@@ -194,31 +193,3 @@ def _old_rows(base: Path, new: Description) -> pd.DataFrame:
     if old.entity is not None:
         renamed[str(new.entity)] = table[old.entity]
     return pd.DataFrame(renamed)
-
-
-def spans(words: Sequence[str]) -> tuple[Span, ...]:
-    """`START/END` in ISO 8601, each with a zone. Raises DataError.
-
-    >>> spans(["2026-01-01T00:00:00Z/2026-01-02T00:00:00Z"])[0].end.day
-    2
-    """
-    return tuple(_span(word) for word in words)
-
-
-def _span(word: str) -> Span:
-    start, _, end = word.partition("/")
-    try:
-        return Span(moment_of(start), moment_of(end))
-    except DataError as error:
-        raise DataError(f"{word!r} is no stretch of time: write 2026-01-01T00:00:00Z/2026-01-02T00:00:00Z") from error
-
-
-def moment_of(word: str) -> datetime:
-    """A moment in ISO 8601 with a zone. Raises DataError."""
-    try:
-        moment = datetime.fromisoformat(word)
-    except ValueError as error:
-        raise DataError(f"{word!r} is not a time: write it as 2026-01-31T12:00:00Z") from error
-    if moment.tzinfo is None:
-        raise DataError(f"{word!r} has no zone: write it as 2026-01-31T12:00:00Z")
-    return moment

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from contracts.model_events import ModelEvent
 from training.collecting.collect import Collected
-from training.data.span import Span
+from training.data.span import span_text
 
 
 def collected_event(
@@ -41,12 +41,3 @@ def collected_event(
             "complete_only": found.complete_only,
         },
     )
-
-
-def span_text(span: Span) -> str:
-    """As `--leave-out` takes it; a stretch without an end ends in a slash.
-
-    >>> span_text(Span(datetime.fromisoformat("2026-01-01T00:00:00Z"), None))
-    '2026-01-01T00:00:00+00:00/'
-    """
-    return f"{span.start.isoformat()}/{'' if span.end is None else span.end.isoformat()}"

@@ -39,9 +39,10 @@ def add_to(app: typer.Typer) -> None:
         whose labels are complete. An event tells.
         """
         with one_line_errors():
-            from training.collecting.collect import Wish, moment_of, spans
+            from training.collecting.collect import Wish
             from training.collecting.collect import collect as run
             from training.collecting.told import collected_event
+            from training.data.span import moment_of, spans
 
             settings = read_settings()
             events = model_events_of(settings)

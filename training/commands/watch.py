@@ -83,7 +83,7 @@ def add_to(app: typer.Typer) -> None:
         The same command goes on with what it could not end before. 130: stopped with Ctrl-C.
         """
         with one_line_errors():
-            from training.collecting.collect import spans
+            from training.data.span import spans
 
             stretches = spans(leave_out or ())
             shop, _ = _workshop(config, model, loop, gates, base, by)

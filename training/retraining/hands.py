@@ -27,6 +27,7 @@ from training.rollout.acts import Ended
 from training.rollout.drive import Drive
 from training.rollout.wishes import Wishes
 from training.topics.baselines import Publisher
+from training.topics.following import Follow, following
 from training.topics.model_events import ModelEvents
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +36,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True)
 class Hands:
     """config: a training.yaml. base: a data set whose rows come first, None: none. say: told of what is odd, one line.
+    follow: opens the topics.
 
     Every step raises TrainingError and ContractError; RegistryError and PublishError where it may be tried again.
     """
@@ -49,13 +51,14 @@ class Hands:
     base: Path | None
     code_revision: str
     say: Callable[[str], None]
+    follow: Follow = following
 
     def collect(self, work: Work, folder: Path) -> Collected:
         """Write a data set of what was predicted and labelled until it was decided."""
         shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was cut short
         schema = self.registered.baseline(self.registered.find(work.champion)).schema
         wish = Wish(work.model, schema, _BEGINNING, work.heard, work.leave_out, self.base)
-        return asyncio.run(collect(wish, folder, self.events.bootstrap, self.events.topic_prefix))
+        return asyncio.run(collect(wish, folder, self.events.bootstrap, self.events.topic_prefix, self.follow))
 
     def train(self, work: Work, data: Path) -> str:
         """Register a version."""

@@ -71,7 +71,8 @@ class _Cause(NamedTuple):
 def decide(known: Known, rules: Rules) -> Decision:
     """What to do, with what is known now."""
     broken = broken_words(known)
-    whole = [report for report in _windows(known) if not _broken(known, report)]
+    spans = known.left_out
+    whole = [report for report in _windows(known) if not _broken(spans, report)]
     # Behind what was learnt, and not behind the last decision: of windows before it labels may have come since.
     unlearnt = [report for report in whole if known.learnt is None or report.window_start > known.learnt]
     new = [report for report in unlearnt if is_complete(report.labelled, report.predictions, report.final)]
@@ -95,9 +96,10 @@ def decide(known: Known, rules: Rules) -> Decision:
         few = f"only {_moved(causes[0], new):,} labelled predictions of {wanted:,} since it began"
         return Decision("held", f"{reason}; but {few}, at {causes[0].began:%Y-%m-%dT%H:%M:%SZ}", trigger)
     trigger, reason, _ = ready
-    if _within(known.asked, known.heard, timedelta(hours=rules.cooldown_hours)):
-        return Decision("held", f"{reason}; but the last decision was at {known.asked:%Y-%m-%dT%H:%M:%SZ}", trigger)
-    return Decision("retrain", reason, trigger, tuple(sorted(one.span for one in known.broken)))
+    cooldown = timedelta(hours=rules.cooldown_hours)
+    if near := [one for one in known.asked if _within(one, known.heard, cooldown)]:
+        return Decision("held", f"{reason}; but the last decision was at {near[-1]:%Y-%m-%dT%H:%M:%SZ}", trigger)
+    return Decision("retrain", reason, trigger, spans)
 
 
 def broken_words(known: Known) -> str:
@@ -148,9 +150,8 @@ def _windows(known: Known) -> list[PerformanceReport]:
     return [report for _, report in sorted(known.windows.items())]
 
 
-def _broken(known: Known, report: PerformanceReport) -> bool:
+def _broken(spans: tuple[Span, ...], report: PerformanceReport) -> bool:
     """Whether some data was broken in a part of the window."""
-    spans = [one.span for one in known.broken]
     return any(
         span.start < report.window_end and (span.end is None or report.window_start < span.end) for span in spans
     )
@@ -160,9 +161,9 @@ def _labels(reports: list[PerformanceReport]) -> int:
     return sum(report.labelled for report in reports)
 
 
-def _within(earlier: datetime | None, later: datetime | None, limit: timedelta) -> bool:
-    """A person's decision has the clock's time, which may be far from that of replayed events: then it is not near."""
-    return earlier is not None and later is not None and timedelta(0) <= later - earlier < limit
+def _within(one: datetime, other: datetime | None, limit: timedelta) -> bool:
+    """A person's decision has the clock's time: a little ahead of the windows, or years away from those of a replay."""
+    return other is not None and abs(other - one) < limit
 
 
 def _judged(windows: list[PerformanceReport], rules: Rules) -> list[PerformanceReport]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from training.data.span import Span
+from training.data.span import Span, merged
 from training.errors import TrainingError
 
 FILE, ENDED, DATA, LOCK = "work.json", "ended-work.json", "data", "lock"
@@ -86,10 +87,16 @@ class Shelf:
         return work
 
     def taken_up(self, work: Work) -> Work | None:
-        """As far as it is; put down now if it is new. None: it has ended. Only inside `held`. Raises TrainingError."""
+        """As far as it is; put down now if it is new. None: it has ended. Only inside `held`. Raises TrainingError.
+
+        What it leaves out may have grown until it is collected.
+        """
         if (self._root / work.id / ENDED).exists():
             return None
-        return self.read(work.id) or self.put(work)
+        found = self.read(work.id)
+        if found is None:
+            return self.put(work)
+        return found if found.data else replace(found, leave_out=merged([*found.leave_out, *work.leave_out]))
 
     def now(self, work: Work) -> Work:
         """As it was put down last. Raises TrainingError."""

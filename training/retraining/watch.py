@@ -19,6 +19,7 @@ from contracts.model_events import ModelEvent, decode_model_event
 from contracts.performance import PerformanceReport, decode_performance
 from contracts.reports import DriftReport, decode_report
 from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE, Topic
+from training.data.span import Span, merged
 from training.errors import PromotionError, PublishError, RegistryError
 from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance, hear_report
 from training.retraining.policy import Decision, Rules, broken_words, decide
@@ -32,7 +33,6 @@ _LOOK_SECONDS = 0.5
 _MARKS_SECONDS = 15.0
 _RETRY_SECONDS = (1.0, 60.0)
 _TOPICS = (MODEL_EVENTS, DRIFT_ALERTS, DRIFT_REPORTS, PERFORMANCE)
-"""In the order in which what was there before is heard: which version the champion is comes first."""
 Message = ModelEvent | DriftAlert | DriftReport | PerformanceReport
 Until = Callable[[Outcome | None], bool]
 
@@ -76,16 +76,13 @@ class Watch:
         """
         events, everything = self._shop.events, [(topic, None) for topic in _TOPICS]
         async with self._follow(events.bootstrap, events.topic_prefix, everything) as topics:
-            before: dict[str, list[Message]] = {topic.name: [] for topic in _TOPICS}
-            async for topic, record in topics.held():
-                before[topic.name] += _read(topic, record)
-            known = await self._known(before)
+            known = await self._known(topics)
             version, looked = known.version, self._shop.tools.seconds()
             left_to_others: datetime | None = None
             beside = ""  # what a retraining could not be rolled out beside
             for work in await asyncio.to_thread(self._shop.shelf.unfinished, self._model):
                 self._shop.say(f"retraining {work.id} was cut short: it goes on")
-                outcome, known = await self._at_work(work, topics, known)
+                outcome, known = await self._at_work(_without_broken(work, known), topics, known)
                 if outcome is not None:
                     return until(outcome)
             while known.version == version:
@@ -112,19 +109,29 @@ class Watch:
                 known = await self._heard(topics, known)
         return False
 
-    async def _known(self, before: dict[str, list[Message]]) -> Known:
+    async def _known(self, topics: Following) -> Known:
+        """Of what was there before. Which version the champion is comes first. Of a window's performance there may be
+        a revision for each label: only the newest is kept.
+        """
+        steps: list[Message] = []
+        others: list[Message] = []
+        windows: dict[tuple[str, datetime], PerformanceReport] = {}
+        async for topic, record in topics.held():
+            for message in _read(topic, record):
+                if message.model != self._model:
+                    continue
+                if isinstance(message, PerformanceReport):
+                    newest = windows.setdefault((message.version, message.window_start), message)
+                    if newest.revision < message.revision:
+                        windows[message.version, message.window_start] = message
+                else:
+                    (steps if isinstance(message, ModelEvent) else others).append(message)
         marks = await asyncio.to_thread(self._shop.registered.marks)
         if marks.champion is None:
             raise PromotionError(f"{self._model} has no champion to watch: `python -m training promote VERSION`")
-        known = Known(model=self._model, version=marks.champion)
-        for message in before[MODEL_EVENTS.name]:
-            known = _hear(known, message)
+        known = _hear(Known(model=self._model, version=marks.champion), steps)
         # the alias is the truth: it may have been moved by hand, or without Kafka
-        known = replace(known, version=marks.champion)
-        for topic in _TOPICS[1:]:
-            for message in before[topic.name]:
-                known = _hear(known, message)
-        return known
+        return _hear(replace(known, version=marks.champion), [*others, *windows.values()])
 
     async def _at_work(self, work: Work, topics: Following, known: Known) -> tuple[Outcome | None, Known]:
         """Listening meanwhile."""
@@ -140,15 +147,21 @@ class Watch:
         return await going, known
 
     async def _heard(self, topics: Following, known: Known) -> Known:
-        for topic, record in await topics.take(_LOOK_SECONDS):
-            for message in _read(topic, record):
-                known = _hear(known, message)
-        return known
+        taken = await topics.take(_LOOK_SECONDS)
+        return _hear(known, [message for topic, record in taken for message in _read(topic, record)])
 
     def _say(self, decision: Decision) -> None:
         if decision != self._said:
             self._said = decision
             self._told(decision)
+
+
+def _without_broken(work: Work, known: Known) -> Work:
+    """What was found to be broken since it was decided is not collected either."""
+    found = [
+        Span(one.start, min(one.end or work.heard, work.heard)) for one in known.left_out if one.start < work.heard
+    ]
+    return replace(work, leave_out=merged([*work.leave_out, *found]))
 
 
 def _read(topic: Topic, record: ConsumerRecord) -> list[Message]:
@@ -159,22 +172,24 @@ def _read(topic: Topic, record: ConsumerRecord) -> list[Message]:
             return [decode_model_event(data)]
         if topic is DRIFT_ALERTS:
             return [decode_alert(data)]
-        if topic is PERFORMANCE:
-            return [decode_performance(data)]
         # months of reports are kept until all topics are read: only what is heard of them
+        if topic is PERFORMANCE:
+            return [replace(decode_performance(data), metrics=(), degraded=(), partitions={}, notes=())]
         report = decode_report(data)
         return [replace(report, features=tuple(one for one in report.features if one.cause), partitions={}, notes=())]
     except InvalidMessage:
         return []
 
 
-def _hear(known: Known, message: Message) -> Known:
-    match message:
-        case ModelEvent():
-            return hear_model_event(known, message)
-        case DriftAlert():
-            return hear_alert(known, message)
-        case DriftReport():
-            return hear_report(known, message)
-        case PerformanceReport():
-            return hear_performance(known, message)
+def _hear(known: Known, messages: list[Message]) -> Known:
+    for message in messages:
+        match message:
+            case ModelEvent():
+                known = hear_model_event(known, message)
+            case DriftAlert():
+                known = hear_alert(known, message)
+            case DriftReport():
+                known = hear_report(known, message)
+            case PerformanceReport():  # together, below
+                pass
+    return hear_performance(known, *(one for one in messages if isinstance(one, PerformanceReport)))

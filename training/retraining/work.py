@@ -16,8 +16,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from contracts.errors import ContractError
-from training.collecting.told import collected_event, span_text
-from training.data.span import Span
+from training.collecting.told import collected_event
+from training.data.span import Span, span_text
 from training.errors import PublishError, RegistryError, TrainingError
 from training.promotion.change import Details
 from training.reports.gate_words import summary

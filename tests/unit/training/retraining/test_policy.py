@@ -84,6 +84,11 @@ def test_only_the_highest_revision_of_a_window_counts() -> None:
     assert decide(heard(*WELL, *records, performance(4, "well", revision=3)), RULES).kind == "wait"
 
 
+def test_many_windows_heard_together_are_known_as_one_by_one() -> None:
+    records = [performance(i % 7, "degraded", revision=i % 3, version="12"[i % 2]) for i in range(50)]
+    assert hear_performance(CHAMPION, *records) == heard(*records)
+
+
 def test_drift_that_the_model_feels_retrains_and_harmless_drift_does_not() -> None:
     felt = heard(*WELL, alert(3, {"temp": SHIFT, "dewp": None}))
     assert decide(felt, RULES).trigger == "drift"
@@ -95,8 +100,10 @@ def test_drift_that_the_model_feels_retrains_and_harmless_drift_does_not() -> No
 
 def test_an_alert_about_performance_or_another_version_is_not_drift_of_the_champion() -> None:
     assert heard(alert(3, {"performance:auc": None}, subject="performance")) == CHAMPION
-    assert heard(alert(3, {"temp": SHIFT}, version="2")) == CHAMPION
-    assert heard(performance(3, version="2")) == CHAMPION
+    assert heard(alert(3, {"temp": SHIFT}, model="other"), performance(3, model="other")) == CHAMPION
+    for other in (alert(3, {"temp": SHIFT}, version="2"), performance(3, version="2")):
+        known = heard(other)
+        assert (known.incidents, known.windows, known.heard) == ({}, {}, None)
 
 
 def test_a_unit_bug_is_repaired_and_not_learnt() -> None:
@@ -173,6 +180,59 @@ def test_windows_of_broken_data_are_left_out_of_what_is_learnt_later() -> None:
     decision = decide(heard(*records, *later), RULES)
     assert decision.kind == "retrain"
     assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 7 * HOUR),)
+
+
+PROMOTED = event("promoted", previous="1")
+LATER = [performance(i, "degraded", version="2") for i in (20, 21)]
+"""Of the new champion."""
+
+
+def test_what_was_broken_of_a_former_champion_is_left_out_for_good() -> None:
+    first = [*WELL, alert(3, {"distance": UNIT}), alert(7, {}, "resolve")]
+    decision = decide(heard(*first, PROMOTED, *LATER), RULES)
+    assert decision.kind == "retrain"
+    assert decision.leave_out == (Span(NOON + 2 * HOUR, NOON + 7 * HOUR),)
+    assert decide(heard(PROMOTED, *LATER, *first), RULES) == decision
+
+
+def test_what_is_broken_of_another_version_holds_nothing_and_is_left_out_as_far_as_it_had_rows() -> None:
+    """Nobody will say that it is repaired: the version gets no rows any more, or never had more than a canary's."""
+    raised = [alert(3, {"distance": UNIT}), report(4, {"distance": UNIT}), report(5, status="insufficient")]
+    decision = decide(heard(*raised, PROMOTED, *LATER), RULES)
+    assert (decision.kind, decision.leave_out) == ("retrain", (Span(NOON + 2 * HOUR, NOON + 6 * HOUR),))
+    labelled = performance(6)
+    assert decide(heard(*raised, labelled, PROMOTED, *LATER), RULES).leave_out[0].end == NOON + 7 * HOUR
+    beside = [alert(20, {"distance": UNIT}, version="2")]
+    assert decide(heard(*[performance(i, "degraded") for i in range(15, 19)], *beside), RULES).leave_out == (
+        Span(NOON + 19 * HOUR, NOON + 21 * HOUR),
+    )
+
+
+def test_a_champion_that_is_rolled_back_to_while_its_data_is_broken_waits_again() -> None:
+    away = heard(alert(3, {"distance": UNIT}), PROMOTED)
+    back = heard(event("rolled-back", version="1"), *[performance(i, "degraded") for i in (30, 31)], known=away)
+    assert decide(back, RULES).kind == "held"
+    assert "the data is broken" in decide(back, RULES).reason
+
+
+def test_labels_of_windows_that_another_version_says_are_broken_are_not_learnt_so_they_do_not_count() -> None:
+    canary = [alert(21, {"distance": UNIT}, version="3"), alert(24, {}, "resolve", version="3")]
+    decision = decide(heard(PROMOTED, *LATER, *[performance(i, version="2") for i in (24, 25)], *canary), RULES)
+    assert decision.kind == "wait"  # the two windows below the reference were broken
+
+
+def decided(hours: float, *leave_out: str) -> ModelEvent:
+    heard_at = (NOON + hours * HOUR).isoformat()
+    return event("retraining-decided", id=f"d{hours}", details={"heard": heard_at, "leave_out": list(leave_out)})
+
+
+def test_what_a_decision_left_out_is_left_out_of_all_later_ones_though_its_alerts_are_gone() -> None:
+    own, persons = "2026-01-01T14:00:00+00:00/2026-01-01T17:00:00+00:00", "2025-12-01T00:00:00Z/2025-12-02T00:00:00Z"
+    known = heard(decided(-48, own), decided(-30, persons), PROMOTED, *LATER)
+    assert decide(known, RULES).leave_out == (
+        Span(NOON - 31.5 * 24 * HOUR, NOON - 30.5 * 24 * HOUR),
+        Span(NOON + 2 * HOUR, NOON + 5 * HOUR),
+    )
 
 
 def test_too_few_labelled_predictions_hold_it() -> None:
@@ -252,6 +312,26 @@ def test_a_persons_retraining_in_a_replay_does_not_hold_what_came_after_it() -> 
     assert decide(heard(*WELL, decided, learnt, performance(4, "degraded")), RULES).kind == "wait"
     bad = [performance(i, "degraded") for i in (4, 5)]
     assert decide(heard(*WELL, decided, learnt, *bad), RULES).kind == "retrain"
+
+
+def test_a_persons_retraining_in_a_replay_does_not_end_the_cooldown_of_another_decision() -> None:
+    bad = [performance(i, "degraded") for i in (4, 5)]
+    own, persons = decided(3), decided(365 * 24)
+    for decisions in ([own, persons], [persons, own]):
+        assert "the last decision was at 2026-01-01T15:00:00Z" in decide(heard(*bad, *decisions), RULES).reason
+
+
+def test_a_persons_retraining_counts_at_once_though_his_clock_is_ahead_of_the_windows() -> None:
+    bad = [performance(i, "degraded") for i in (4, 5)]
+    assert "the last decision was at 2026-01-01T18:30:00Z" in decide(heard(*bad, decided(6.5)), RULES).reason
+
+
+@pytest.mark.parametrize(
+    "details", [{"heard": "yesterday"}, {"heard": "2026-01-01"}, {"heard": NOON.isoformat(), "leave_out": ["June"]}]
+)
+def test_a_step_with_times_that_cannot_be_read_decides_nothing(details: dict[str, Any]) -> None:
+    assert heard(event("retraining-decided", details=details)) == CHAMPION
+    assert heard(event("collected", details={"work": "w", "last": "yesterday"})) == CHAMPION
 
 
 def test_what_a_person_collects_for_himself_is_not_learnt() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,16 +16,18 @@ import pytest
 
 from contracts.alerts import DriftAlert, encode_alert
 from contracts.model_events import ModelEvent, encode_model_event
-from contracts.performance import PerformanceReport, encode_performance
+from contracts.performance import Measured, PerformanceReport, encode_performance
 from contracts.rollout import Rollout
 from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE
 from tests.builders import NOON
-from tests.heard import SHIFT, UNIT, alert, performance
+from tests.heard import HOUR, SHIFT, UNIT, alert, performance
 from tests.interrupted import Cuts, Killed
 from tests.workshops import World
+from training.collecting.collect import Collected
+from training.data.span import Span
 from training.errors import PromotionError, PublishError, RegistryError
 from training.retraining.policy import Decision, Rules
-from training.retraining.shelf import Outcome, Shelf
+from training.retraining.shelf import Outcome, Shelf, Work
 from training.retraining.watch import Watch
 from training.retraining.work import go_on
 from training.rollout.acts import Ended
@@ -143,6 +146,38 @@ async def test_what_was_cut_short_goes_on_first(tmp_path: Path) -> None:
     assert await seen.until_ended() == PROMOTED
     assert seen.decisions == []
     assert (world.cuts.calls["train"], world.events.kinds.count("retraining-decided")) == (1, 1)
+
+
+async def test_what_was_found_to_be_broken_since_it_was_decided_is_not_collected_when_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    world, left_out = World(tmp_path, Cuts({("collect", 1): (Killed, False)})), list[tuple[Span, ...]]()
+    with pytest.raises(Killed):
+        go_on(world.shop, world.decided())
+    collect = world.hands.collect
+
+    def collecting(work: Work, folder: Path) -> Collected:
+        left_out.append(work.leave_out)
+        return collect(work, folder)
+
+    world.hands.collect = collecting  # type: ignore[method-assign]
+    open_ = alert(-4, {"distance": UNIT})  # decided at NOON: what is later is not collected
+    assert await watching(world, open_).until_ended() == PROMOTED
+    assert left_out == [(Span(NOON - 5 * HOUR, NOON),)]
+
+
+async def test_of_the_revisions_of_a_window_only_the_newest_is_kept(tmp_path: Path) -> None:
+    """There is one for each few labels, and `performance` keeps them for a year."""
+    measures = tuple(Measured(name=f"measure-{i}", value=0.5, better="higher") for i in range(10))
+    revisions = [performance(0, revision=i, metrics=measures, summary="s" * 500) for i in range(4_000)]
+    seen = watching(World(tmp_path), *revisions)
+    tracemalloc.start()
+    try:
+        await seen.for_looks(1)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2e6
 
 
 @pytest.mark.parametrize("place", [("marks", 1), ("marks", 2), ("train", 1), ("event:retraining-ended", 1)])
