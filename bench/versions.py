@@ -90,8 +90,9 @@ def trained(samples: Samples, config: Config, version: str) -> Trained:
         scores, tested = (scores_of(model, features.iloc[rows]) for rows in (parts.validation, parts.test))
     threshold = choose_threshold(rule, check_y, scores, costs)
     found = measure(labels[parts.test], tested, threshold, costs)
-    references = count_references(features, samples.schema, scores, seed)
-    fitted = Fitted(model, {}, len(fit_y), check_y, scores, threshold, found, references, parts.validation)
+    references = count_references(features.iloc[parts.present], samples.schema, scores, seed)
+    rows = parts.validation, parts.present
+    fitted = Fitted(model, {}, len(fit_y), check_y, scores, threshold, found, references, *rows)
     error = found["calibration_error"]
     calibrated = Calibrated(error_before=error, error_after=error)
     tuned = Tuned(fitted, parts, found, tested, folds, calibrated, None, None, ())
@@ -103,9 +104,9 @@ def trained(samples: Samples, config: Config, version: str) -> Trained:
     if samples.times is not None and config.window is not None:
         scored = Scored(scores, parts.validation)
         length = window_length(config.window)
-        baseline = with_natural_variation(baseline, features, scored, samples.times, length)
-    rows = held_out(samples, tuned)
-    evidence = Evidence(evaluation, baseline, rows.features, rows.labels, rows.scores, rows.segments, None)
+        baseline = with_natural_variation(baseline, features, scored, samples.times, length, parts.present)
+    tests = held_out(samples, tuned)
+    evidence = Evidence(evaluation, baseline, tests.features, tests.labels, tests.scores, tests.segments, None)
     return Trained(fitted, evidence)
 
 

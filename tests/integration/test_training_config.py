@@ -94,7 +94,10 @@ def first(workshop: Workshop) -> Trained:
 def test_the_version_becomes_challenger_and_its_evaluation_travels_with_it(workshop: Workshop, first: Trained) -> None:
     registry = workshop.registry()
     registry.open()
-    assert Registered(registry, "payments").marks().aliases == {CHALLENGER: first.version.version}
+    registered = Registered(registry, "payments")
+    assert registered.marks().aliases == {CHALLENGER: first.version.version}
+    assert registered.tagged("code_revision", "revision-1")[-1] == first.version
+    assert registered.tagged("code_revision", "revision-2") == []
     evaluation = Evaluation.from_bytes(workshop.file(first.version, EVALUATION_FILE))
     assert evaluation == first.evaluation
     assert {name: part.rows for name, part in evaluation.rows.items()} == {

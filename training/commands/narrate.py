@@ -36,7 +36,7 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
         f"compiled    {trained.compiled}",
         *_few_lines(trained.baseline),
         *_effect_lines(trained.baseline),
-        *natural_lines(trained.baseline, samples.times),
+        *natural_lines(trained.baseline, samples.times, fitted.counted),
         *_chance_lines(trained.baseline),
         f"took        {sum(trained.seconds.values()):.1f} s: {steps}",
     ]

@@ -24,11 +24,15 @@ FEWEST = 4
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Positions in the samples; no row is in two of them. test may be empty: then nothing is judged by it."""
+    """Positions in the samples. No row is in two of train, validation and test; test may be empty: then nothing is
+    judged by it. present: of the world that the model is made for: all rows, or those from train_only_before on;
+    rising.
+    """
 
     train: Rows
     validation: Rows
     test: Rows
+    present: Rows
 
 
 def stratified(labels: Labels, validation: float, test: float, seed: int) -> Parts:
@@ -37,7 +41,7 @@ def stratified(labels: Labels, validation: float, test: float, seed: int) -> Par
     if test:
         rows, rest = train_test_split(rows, test_size=test, stratify=labels, random_state=seed)
     train, check = train_test_split(rows, test_size=validation / (1 - test), stratify=labels[rows], random_state=seed)
-    return Parts(train, check, rest)
+    return Parts(train, check, rest, np.arange(len(labels)))
 
 
 def by_time(times: Milliseconds, validation: float, test: float) -> Parts:
@@ -46,7 +50,7 @@ def by_time(times: Milliseconds, validation: float, test: float) -> Parts:
     rising = times[order]
     cuts = [round(len(times) * share) for share in (1 - validation - test, 1 - test)]
     first, second = (int(np.searchsorted(rising, rising[min(cut, len(rising) - 1)], side="left")) for cut in cuts)
-    return Parts(order[:first], order[first:second], order[second:])
+    return Parts(order[:first], order[first:second], order[second:], np.arange(len(times)))
 
 
 def split(labels: Labels, times: Milliseconds | None, how: Split, seed: int, folds: int) -> Parts:
@@ -74,7 +78,9 @@ def split(labels: Labels, times: Milliseconds | None, how: Split, seed: int, fol
 def _beside_old_rows(
     labels: Labels, times: Milliseconds | None, how: Split, before: datetime, seed: int, folds: int
 ) -> Parts:
-    """Old rows are trained on: what was fitted to them already must not be compared by them."""
+    """Old rows are trained on: what was fitted to them already must not be compared by them, and a world that is over
+    is no reference for what comes.
+    """
     if times is None:
         raise DataError('split.train_only_before needs times, and the dataset.toml names none: add time = "COLUMN"')
     new = np.flatnonzero(times >= milliseconds(before))
@@ -82,7 +88,7 @@ def _beside_old_rows(
         raise DataError(f"split.train_only_before is {before.isoformat()}: no row is that young")
     old = np.flatnonzero(times < milliseconds(before))
     parts = split(labels[new], times[new], replace(how, train_only_before=None), seed, folds)
-    return Parts(np.concatenate([old, new[parts.train]]), new[parts.validation], new[parts.test])
+    return Parts(np.concatenate([old, new[parts.train]]), new[parts.validation], new[parts.test], new)
 
 
 def _check_enough(labels: Labels, how: Split, folds: int) -> None:

@@ -87,7 +87,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     fairness gate looks at them. data_digest: SHA-256 of the data as loaded, 64 hex digits. scores_digest: SHA-256 of
     the test rows' scores, little-endian float64, in the test file's order. config: of the training, as JSON.
     environment: library -> version. seconds: step -> how long. importance: feature -> loss of AUC where its values are
-    exchanged (training.pictures.importance), the largest first.
+    exchanged (training.pictures.importance), the largest first. reference: the rows whose features the baseline counts,
+    None: of a version that does not say so, which counts all.
     """
 
     model: str
@@ -118,6 +119,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float] = {}
     config: str = ""
     importance: dict[str, float] = {}
+    reference: Part | None = None
     v: Literal[1] = 1
 
     def to_bytes(self) -> bytes:

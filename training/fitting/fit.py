@@ -13,7 +13,7 @@ from training.baselines.dependence import Judged, with_dependence
 from training.baselines.histograms import References, count_positives, count_references
 from training.data.columns import Labels
 from training.data.samples import Samples
-from training.data.splits import Rows, stratified
+from training.data.splits import Parts, Rows, stratified
 from training.evaluation.measures import Scores, best_f1_threshold, evaluate
 from training.fitting.pipeline import build_pipeline, scores_of
 from training.fitting.stopwatch import Stopwatch
@@ -27,7 +27,7 @@ class Fitted:
 
     pipeline: gives the scores; calibrated, it is no Pipeline itself. params: of its classifier. labels, scores: of the
     validation rows, shape (validation rows,). validation_rows: their positions in the samples. threshold: decide
-    positively at this score.
+    positively at this score. counted: positions of the rows that the references of features were counted of, rising.
     """
 
     pipeline: Any
@@ -39,6 +39,7 @@ class Fitted:
     metrics: dict[str, float]
     references: References
     validation_rows: Rows
+    counted: Rows
 
     @property
     def positives(self) -> Positives:
@@ -63,7 +64,7 @@ def fit(samples: Samples, estimator: str, seed: int, threshold: float | None, wa
         threshold = best_f1_threshold(check_y, scores)
     metrics = evaluate(check_y, scores, threshold)
     watch.lap("evaluate")
-    references = referenced(samples, parts.validation, pipeline, scores, threshold, seed, watch)
+    references = referenced(samples, parts, pipeline, scores, threshold, seed, watch)
     return Fitted(
         pipeline,
         {name: str(value) for name, value in pipeline["classify"].get_params().items()},
@@ -74,6 +75,7 @@ def fit(samples: Samples, estimator: str, seed: int, threshold: float | None, wa
         metrics,
         references,
         parts.validation,
+        parts.present,
     )
 
 
@@ -91,16 +93,17 @@ def one_openmp_thread() -> Any:
 
 
 def referenced(
-    samples: Samples, validation: Rows, model: Any, scores: Scores, threshold: float, seed: int, watch: Stopwatch
+    samples: Samples, parts: Parts, model: Any, scores: Scores, threshold: float, seed: int, watch: Stopwatch
 ) -> References:
-    """What the baseline counts: features over all rows (they do not depend on the fit: docs/training.md), the score and
-    how it depends on them over the validation rows, which the model has not seen. scores: of those.
+    """What the baseline counts: features over all rows of the present world (they do not depend on the fit:
+    docs/training.md), the score and how it depends on them over the validation rows, which the model has not seen.
+    scores: of those. Raises DataError.
     """
     watch.begin("count the baseline")
-    references = count_references(samples.features, samples.schema, scores, seed)
+    references = count_references(samples.features.iloc[parts.present], samples.schema, scores, seed)
     watch.lap("count the baseline")
     watch.begin("ask the model about values")
-    judged = Judged(samples.features.iloc[validation], scores, threshold, lambda rows: scores_of(model, rows))
+    judged = Judged(samples.features.iloc[parts.validation], scores, threshold, lambda rows: scores_of(model, rows))
     with one_openmp_thread():
         references = with_dependence(references, judged, seed)
     watch.lap("ask the model about values")

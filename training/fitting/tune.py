@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 from sklearn.base import clone
 
+from training.baselines.natural import borrowed
+from training.baselines.windows import window_length
 from training.configuration.config import Config
 from training.data.samples import Samples
 from training.data.splits import Parts, split
@@ -62,6 +64,9 @@ def prepare(samples: Samples, config: Config, watch: Stopwatch) -> Prepared:
     parts = split(samples.labels, times, config.split, config.seed, max(config.folds, _folds(config)))
     watch.begin("check the data")
     told = validate(samples, parts, config.checks)
+    if samples.times is not None and config.window is not None:
+        said = borrowed(samples.times, window_length(config.window), parts.present)
+        told = (*told, said) if said else told
     watch.lap("check the data")
     pipeline = pipeline_of(found, samples.schema, config.seed, config.estimator.params, config.prepare)
     rehearse(pipeline, config.estimator.name, samples.features.iloc[parts.train], samples.labels[parts.train])
@@ -112,8 +117,9 @@ def tune(samples: Samples, config: Config, prepared: Prepared, watch: Stopwatch)
         scores,
         threshold,
         measure(check_y, scores, threshold, config.costs),
-        referenced(samples, parts.validation, model, scores, threshold, config.seed, watch),
+        referenced(samples, parts, model, scores, threshold, config.seed, watch),
         parts.validation,
+        parts.present,
     )
     metrics = measure(test_y, tested, threshold, config.costs)
     errors = Calibrated(

@@ -76,6 +76,7 @@ def evaluation_of(
         seconds={step: round(taken, 3) for step, taken in seconds.items()},
         config=msgspec.json.encode(config, order="deterministic").decode(),
         importance=importance or {},
+        reference=part_of(samples, fitted.counted),
     )
 
 

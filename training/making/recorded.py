@@ -40,6 +40,7 @@ def recorded(
             "threshold_chosen_by": "best F1 on the validation rows" if threshold is None else "the caller",
             "fitted_rows": str(fitted.fitted_rows),
             "validation_rows": str(len(fitted.labels)),
+            "baseline_rows": str(fitted.references.rows),
             **fitted.params,
         },
         metrics=fitted.metrics,
@@ -50,6 +51,8 @@ def recorded(
 
 SOURCE_TAG = "data_source"
 """Of a version: the path of the described data that it comes from, as this machine knows it."""
+WORK_TAG = "retraining"
+"""Of a version: the retraining that it was made for."""
 
 
 def with_tuning(run: Run, config: Config, tuned: Tuned, pictures: Pictured, source: Path) -> Run:
@@ -79,8 +82,21 @@ def with_tuning(run: Run, config: Config, tuned: Tuned, pictures: Pictured, sour
     )
 
 
-def registered_event(version: Version, run: Run, *, alias: str, at: datetime, by: str, auc: float) -> ModelEvent:
-    """On `model-events`: there is a new version. auc: of the validation rows."""
+def registered_event(
+    version: Version,
+    *,
+    estimator: str,
+    rows: int,
+    data: str,
+    digest: str,
+    code_revision: str,
+    auc: float,
+    at: datetime,
+    by: str,
+) -> ModelEvent:
+    """On `model-events`: there is a new version. rows, data, digest: of what it was trained on. auc: of the validation
+    rows.
+    """
     return ModelEvent(
         id=f"registered/{version.model}/{version.version}",
         kind="registered",
@@ -88,13 +104,8 @@ def registered_event(version: Version, run: Run, *, alias: str, at: datetime, by
         model=version.model,
         version=version.version,
         by=by,
-        reason=f"{run.params['estimator']} trained on {run.data.rows:,} rows of {run.data.name}",
-        details={
-            "alias": alias,
-            "data_digest": run.data.digest,
-            "code_revision": run.tags["code_revision"],
-            "validation_auc": auc,
-        },
+        reason=f"{estimator} trained on {rows:,} rows of {data}",
+        details={"data_digest": digest, "code_revision": code_revision, "validation_auc": auc},
     )
 
 

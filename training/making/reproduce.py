@@ -103,6 +103,9 @@ def differences(recorded: Evaluation, tuned: Tuned) -> tuple[Difference, ...]:
         *_compared("validation ", recorded.validation, fitted.metrics),
         *_compared("parameter ", recorded.params, fitted.params),
     ]
+    if recorded.reference is not None:
+        rows = "rows of the baseline"
+        found += _compared("", {rows: recorded.reference.rows}, {rows: fitted.references.rows})
     for number, (before, now) in enumerate(zip(recorded.folds, tuned.folds, strict=True)):
         found += _compared(f"fold {number} ", before, now)
     return tuple(found)

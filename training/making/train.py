@@ -1,5 +1,5 @@
-"""Train: fit, register a version, attach its baseline and its compiled form, publish the baseline, and only then let
-the alias point to it.
+"""Train: fit, register a version, attach its baseline and its compiled form, announce it, and only then let the alias
+point to it.
 
 Two ways to fit: fit() with the defaults of the command line, or tune() with a training.yaml, which also leaves an
 evaluation and the test rows with the version.
@@ -7,7 +7,7 @@ evaluation and the test rows with the version.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,18 +20,18 @@ from training.baselines.outcomes import with_outcomes
 from training.compiled.export import Export, export
 from training.configuration.config import Config
 from training.data.samples import Samples, load
-from training.errors import PromotionError
 from training.evaluation.record import EVALUATION_FOLDER, Evaluation
 from training.fitting.estimators import check_choice
 from training.fitting.fit import Fitted, fit
 from training.fitting.pipeline import estimator_named
 from training.fitting.stopwatch import Audience, Stopwatch
 from training.fitting.tune import Tuned, prepare, tune
+from training.making.announced import alias_for, announced
 from training.making.evaluated import evaluation_files, evaluation_of, held_out
-from training.making.recorded import recorded, registered_event, with_tuning
+from training.making.recorded import WORK_TAG, recorded, registered_event, with_tuning
 from training.pictures.pictured import pictured
 from training.registry.records import Version
-from training.registry.registered import CHALLENGER, CHAMPION, Registered
+from training.registry.registered import Registered
 from training.registry.store import Registry
 from training.reports.card import Known
 from training.reports.card_files import attach_card
@@ -46,7 +46,7 @@ class Plan:
     threshold: decide positively at this score; None: where F1 is best on the validation rows. alias: what the new
     version becomes, `champion` only where there is none; None: that, else the challenger. now: the baseline's date.
     window: length in milliseconds of the windows that natural variation is learnt from, None: it is not. config: the
-    training.yaml, whose fields the others were taken from; None: without one.
+    training.yaml, whose fields the others were taken from; None: without one. work: the retraining that it is for.
     """
 
     data: Path
@@ -59,6 +59,7 @@ class Plan:
     now: datetime
     window: int | None = None
     config: Config | None = None
+    work: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def train(
     watch.begin("open the registry")
     registry.open()  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
     registered = Registered(registry, plan.model)
-    alias = _alias(plan, registered)
+    alias_for(plan.alias, registered)
     watch.lap("open the registry")
     tuned = None if config is None or prepared is None else tune(samples, config, prepared, watch)
     fitted = fit(samples, plan.estimator, plan.seed, plan.threshold, watch) if tuned is None else tuned.fitted
@@ -127,6 +128,8 @@ def train(
     )
     if config is not None and tuned is not None and pictures is not None:
         run = with_tuning(run, config, tuned, pictures, plan.data)
+    if plan.work:
+        run = replace(run, tags={**run.tags, WORK_TAG: plan.work})
     version = registry.log_version(plan.model, run)
     watch.lap("log and register")
     baseline = _baseline(plan, version, samples, fitted)
@@ -143,31 +146,20 @@ def train(
         evaluation = _evaluated(plan, config, registered, version, samples, tuned, exported, watch, pictures.importance)
         attach_card(registered, version, Known(evaluation, baseline))
         watch.lap("attach the evaluation")
-    if publisher is not None:
-        publisher.publish(baseline)
-    alias = _alias(plan, registered, version)  # again: a champion may have been made meanwhile
-    registry.set_alias(version, alias)
-    if steps is not None:
-        told = registered_event(version, run, alias=alias, at=plan.now, by=by, auc=fitted.metrics["auc"])
-        steps.write(told)
+    event = registered_event(
+        version,
+        estimator=plan.estimator,
+        rows=len(samples.labels),
+        data=samples.description.name,
+        digest=samples.digest,
+        code_revision=plan.code_revision,
+        auc=fitted.metrics["auc"],
+        at=plan.now,
+        by=by,
+    )
+    alias = announced(registered, version, baseline, event, plan.alias, publisher, steps)
     watch.lap("attach and publish the baseline, set the alias")
     return Trained(version, alias, samples, fitted, baseline, exported.said, watch.laps, tuned, evaluation)
-
-
-def _alias(plan: Plan, registered: Registered, version: Version | None = None) -> str:
-    """What the new version becomes. version: where it is registered already. Raises PromotionError: a champion is not
-    replaced past the gates, without a claim and without an event.
-    """
-    champion = registered.champion()
-    if champion is None:
-        return plan.alias or CHAMPION
-    if plan.alias != CHAMPION:
-        return plan.alias or CHALLENGER
-    made = "" if version is None else f"version {version.version} is registered and has no alias; "
-    raise PromotionError(
-        f"{made}{plan.model} has the champion {champion} already: train with alias {CHALLENGER}, then "
-        "`python -m training promote VERSION`, which asks the gates"
-    )
 
 
 def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) -> Baseline:
@@ -179,7 +171,7 @@ def _baseline(plan: Plan, version: Version, samples: Samples, fitted: Fitted) ->
     if samples.times is None or plan.window is None:
         return baseline
     scored = Scored(fitted.scores, fitted.validation_rows, fitted.labels)
-    return with_natural_variation(baseline, samples.features, scored, samples.times, plan.window)
+    return with_natural_variation(baseline, samples.features, scored, samples.times, plan.window, fitted.counted)
 
 
 def _evaluated(

@@ -83,6 +83,13 @@ class Registered:
             found = self.registry.client.search_model_versions(f"name='{self.model}'")
             return sorted((str(one.version) for one in found), key=int)
 
+    def tagged(self, name: str, value: str) -> list[Version]:
+        """Versions with this tag, the newest first."""
+        with self.registry.errors(f"cannot list the versions of {self.model}"):
+            wanted = f"name='{self.model}' and tags.{name}='{value}'"
+            numbers = [str(one.version) for one in self.registry.client.search_model_versions(wanted)]
+        return [self.registry.find(self.model, number) for number in sorted(numbers, key=int, reverse=True)]
+
     def find(self, name: str) -> Version:
         """The version of this number, or that an alias of this name points to."""
         aliases = self.marks().aliases

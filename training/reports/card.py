@@ -125,7 +125,8 @@ def _gates(report: GateReport | None) -> list[str]:
 
 def _data(found: Evaluation, baseline: Baseline) -> list[str]:
     parts = []
-    for name, part in found.rows.items():
+    counted = [] if found.reference is None else [("features of the baseline", found.reference)]
+    for name, part in [*found.rows.items(), *counted]:
         span = "" if part.first is None or part.last is None else f"{part.first:%Y-%m-%d} to {part.last:%Y-%m-%d}"
         parts.append((name, f"{part.rows:,}", f"{part.positives / max(part.rows, 1):.1%}", span))
     features = []

@@ -33,7 +33,9 @@ def asked_of(
         )
     before = max((one for one in (config.split.train_only_before, first, seen) if one is not None), default=None)
     if before is not None:
-        said.append(f"rows before {before:%Y-%m-%dT%H:%M:%SZ} are trained on and judge nobody")
+        said.append(
+            f"rows before {before:%Y-%m-%dT%H:%M:%SZ} are only trained on; the others judge, and make the baseline"
+        )
     if absent := [name for name in config.segments if name not in features]:
         said.append(
             f"segments {', '.join(absent)}: predictions do not have them, so rows cannot be told apart by them; "

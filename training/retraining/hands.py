@@ -15,6 +15,7 @@ from training.errors import PromotionError, TrainingError
 from training.evaluation.record import EVALUATION_FILE, Evaluation
 from training.gate import GateReport
 from training.gates.rules import Rules as GateRules
+from training.making.announced import finished
 from training.making.asked import asked_by_config
 from training.making.train import Plan, train
 from training.promotion.change import Tools
@@ -61,13 +62,16 @@ class Hands:
         return asyncio.run(collect(wish, folder, self.events.bootstrap, self.events.topic_prefix, self.follow))
 
     def train(self, work: Work, data: Path) -> str:
-        """Register a version."""
+        """Register a version, or tell of the one that was registered before it was cut short."""
         plan = asked_by_config(
             *(self.config, data, work.model, None, CHALLENGER, {}, self.code_revision, self.tools.now()),
         )
-        plan = self._judged_by_new_rows(plan, work)
-        registry, by = self.registered.registry, self.rollout.by
-        return train(plan, registry, self.publisher, steps=self.events, by=by).version.version
+        by = self.rollout.by
+        made = finished(self.registered, work.id, plan.alias, self.publisher, self.events, by)
+        if made is None:
+            plan = self._judged_by_new_rows(replace(plan, work=work.id), work)
+            made = train(plan, self.registered.registry, self.publisher, steps=self.events, by=by).version
+        return made.version
 
     def gate(self, version: str) -> GateReport:
         """Judge it against the champion."""

@@ -85,7 +85,8 @@ def test_a_test_set_is_named_by_data_split_and_seed() -> None:
 def again() -> Tuned:
     """What came of training again, as far as it is compared."""
     made = evidence(rows=200)
-    fitted = Fitted(None, {"C": "1.0"}, 1, made.labels, made.scores, 0.5, {"auc": 0.7}, None, np.arange(3))  # type: ignore[arg-type]
+    counted: Any = None, np.arange(3), np.arange(3)
+    fitted = Fitted(None, {"C": "1.0"}, 1, made.labels, made.scores, 0.5, {"auc": 0.7}, *counted)
     folds = ({"auc": 0.8, "training_auc": 0.9}, {"auc": 0.81, "training_auc": 0.9})
     return Tuned(fitted, None, {"auc": 0.75}, made.scores, folds, None, None, None, ())  # type: ignore[arg-type]
 

@@ -82,7 +82,7 @@ def test_a_champion_of_which_it_is_not_known_what_it_has_seen_is_said() -> None:
             "until when the champion was trained is not known: rows that it has seen may be among those that judge"
         ]
         assert asked_of(CONFIG, champion, FEATURES, NOON)[1] == [
-            "rows before 2026-01-01T12:00:00Z are trained on and judge nobody"
+            "rows before 2026-01-01T12:00:00Z are only trained on; the others judge, and make the baseline"
         ]
 
 

@@ -89,7 +89,7 @@ def test_rows_that_repeat_are_warned_of_and_too_many_are_refused(tmp_path: Path)
 
 def test_test_rows_that_were_trained_on_are_told(tmp_path: Path) -> None:
     found, parts = samples(tmp_path, distinct())
-    same = Parts(parts.train, parts.validation, parts.train[:50])
+    same = Parts(parts.train, parts.validation, parts.train[:50], parts.present)
     with pytest.raises(DataError, match=r"100\.0% of the test rows are also among the training rows"):
         validate(found, same, Checks())
     assert "100.0% of the test rows" in validate(found, same, Checks(overlap=1.0))[0]

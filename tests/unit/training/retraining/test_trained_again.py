@@ -1,0 +1,115 @@
+"""The step `train` of a retraining that was cut short: a version that has all its files is told of, not made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace as with_
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from msgspec.structs import replace
+
+from tests.builders import NOON
+from tests.notebooks import Notebook
+from tests.unit.training.rows import DESCRIPTION, described, some_loans
+from training.errors import PublishError, RegistryError
+from training.gates.rules import Rules
+from training.making.asked import asked_by_config
+from training.making.train import train
+from training.promotion.change import Tools
+from training.registry.registered import Registered
+from training.retraining.hands import Hands
+from training.retraining.shelf import Work
+from training.rollout.policy import Limits, Steps
+from training.rollout.wishes import Wishes
+
+HOUR = timedelta(hours=1)
+CONFIG = """\
+model: loans
+data: .
+jobs: 1
+folds: 2
+estimator: {name: logistic, params: {max_iter: 300}}
+pictures: {curves: false, importance: 0}
+"""
+WORK = Work(
+    id="loans-1-20260103T120000", model="loans", champion="1", trigger="rows", reason="so", heard=NOON + 48 * HOUR
+)
+
+
+def rows(folder: Path, start: datetime, seed: int) -> Path:
+    table = some_loans(300, seed).assign(at=[(start + number * HOUR / 300).isoformat() for number in range(300)])
+    folder.mkdir()
+    return described(folder, pd.DataFrame(table), replace(DESCRIPTION, time="at"))
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Notebook:
+    """With version 1, the champion."""
+    (tmp_path / "training.yaml").write_text(CONFIG)
+    made = Notebook()
+    data = rows(tmp_path / "old", NOON, 1)
+    plan = asked_by_config(tmp_path / "training.yaml", data, None, None, None, {}, "r", NOON)
+    train(plan, made, made, steps=made, by="a person")  # type: ignore[arg-type]
+    made.aliases = {"champion": "1"}
+    made.events.clear()
+    return made
+
+
+def hands(folder: Path, notes: Notebook) -> Hands:
+    tools = Tools(lambda: datetime.now(UTC), lambda: 0.0, lambda: "id")
+    wishes = Wishes(Steps(), Limits(), "watch", "auto", lambda line: None)
+    config, registered = folder / "training.yaml", Registered(notes, "loans")  # type: ignore[arg-type]
+    ports: tuple[Notebook, Notebook] = notes, notes
+    return Hands(registered, *ports, tools, config, Rules(), wishes, None, "r", lambda line: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("away", ["publish", "event", "alias challenger"])
+def test_what_could_not_be_told_is_told_and_no_second_version_is_made(
+    away: str, tmp_path: Path, notes: Notebook
+) -> None:
+    data = rows(tmp_path / "new", NOON + 24 * HOUR, 2)
+    notes.away = away
+    for _ in range(2):
+        with pytest.raises((PublishError, RegistryError), match=away):
+            hands(tmp_path, notes).train(WORK, data)
+        assert notes.aliases == {"champion": "1"}
+    notes.away = ""
+    assert hands(tmp_path, notes).train(WORK, data) == "2"
+    assert notes.done.count("log_version") == 2, "the champion and this one"
+    assert notes.aliases == {"champion": "1", "challenger": "2"}
+    assert {event.id for event in notes.events} == {"registered/loans/2"}
+    assert len({(event.at, event.reason, str(event.details)) for event in notes.events}) == 1, "the same each time"
+    event = notes.events[-1]
+    assert (event.by, event.reason) == ("watch", "logistic trained on 300 rows of loans")
+    assert (event.details["alias"], event.details["data_digest"]) == ("challenger", notes.runs[1].data.digest)
+
+
+def test_half_a_version_is_left_and_another_one_made(tmp_path: Path, notes: Notebook) -> None:
+    data = rows(tmp_path / "new", NOON + 24 * HOUR, 2)
+    notes.away = "attach model_card.md"
+    with pytest.raises(RegistryError, match="model_card"):
+        hands(tmp_path, notes).train(WORK, data)
+    notes.away = ""
+    assert hands(tmp_path, notes).train(WORK, data) == "3"
+    assert notes.aliases["challenger"] == "3"
+
+
+def test_another_retraining_makes_a_version_of_its_own(tmp_path: Path, notes: Notebook) -> None:
+    data = rows(tmp_path / "new", NOON + 24 * HOUR, 2)
+    assert hands(tmp_path, notes).train(WORK, data) == "2"
+    assert hands(tmp_path, notes).train(replace(WORK, id="loans-1-20260104T120000"), data) == "3"
+
+
+def test_a_retraining_counts_its_baseline_of_rows_that_the_champion_has_not_seen(
+    tmp_path: Path, notes: Notebook
+) -> None:
+    old, new = (pd.read_csv(rows(tmp_path / str(day), NOON + day * 24 * HOUR, 1 + day) / "loans.csv") for day in (0, 1))
+    (tmp_path / "both").mkdir()
+    data = described(tmp_path / "both", pd.concat([old, new]), replace(DESCRIPTION, time="at"))
+    said: list[str] = []
+    at_work = with_(hands(tmp_path, notes), say=said.append)
+    version = at_work.train(WORK, data)
+    assert at_work.registered.baseline(at_work.registered.find(version)).rows == 300
+    assert any("the others judge, and make the baseline" in line for line in said)
