@@ -78,7 +78,7 @@ class FakeRegistered:
     model, where = "flights", "memory"
 
     def __init__(self, cuts: Cuts) -> None:
-        self._cuts = cuts
+        self.cuts = cuts
         self.aliases, self.tag, self.registry = {"champion": "1", "challenger": "2"}, "", self
         self.gates = "passed"
 
@@ -94,7 +94,7 @@ class FakeRegistered:
         self.tag = encode_rollout(rollout)
 
     def marks(self) -> Marks:
-        with self._cuts.around("marks"):
+        with self.cuts.around("marks"):
             return Marks(dict(self.aliases), {ROLLOUT_TAG: self.tag})
 
     def find(self, name: str) -> Version:
@@ -105,11 +105,11 @@ class FakeRegistered:
 
     def set_model_tag(self, name: str, value: str) -> None:
         assert name == ROLLOUT_TAG
-        with self._cuts.around("tag"):
+        with self.cuts.around("tag"):
             self.tag = value
 
     def set_alias(self, version: Version, alias: str) -> None:
-        with self._cuts.around("alias"):
+        with self.cuts.around("alias"):
             self.aliases[alias] = version.version
 
     def drop_alias(self, alias: str) -> None:

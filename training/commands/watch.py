@@ -28,7 +28,7 @@ from training.settings import Settings, read_settings
 if TYPE_CHECKING:
     from training.data.span import Span
     from training.loop import Loop
-    from training.retraining.workshop import Workshop
+    from training.retraining.hands import Hands
 
 NOT_PROMOTED_STATUS, STOPPED_STATUS = 1, 130
 
@@ -59,8 +59,8 @@ def add_to(app: typer.Typer) -> None:
         with one_line_errors():
             from training.retraining.watch import Watch
 
-            shop, wanted = _workshop(config, model, loop, gates, base, by)
-            watching = Watch(shop, wanted.retraining, lambda decision: say([f"{decision.kind}: {decision.reason}"]))
+            hands, wanted = _hands(config, model, loop, gates, base, by)
+            watching = Watch(hands, wanted.retraining, lambda decision: say([f"{decision.kind}: {decision.reason}"]))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, _stop)
             asyncio.run(watching.run(lambda outcome: once and outcome is not None))
@@ -86,20 +86,20 @@ def add_to(app: typer.Typer) -> None:
             from training.data.span import spans
 
             stretches = spans(leave_out or ())
-            shop, _ = _workshop(config, model, loop, gates, base, by)
-            raise typer.Exit(retrained(shop, reason, datetime.now(UTC), stretches))
+            hands, _ = _hands(config, model, loop, gates, base, by)
+            raise typer.Exit(retrained(hands, reason, datetime.now(UTC), stretches))
 
 
-def retrained(shop: Workshop, reason: str, now: datetime, leave_out: tuple[Span, ...]) -> int:
+def retrained(hands: Hands, reason: str, now: datetime, leave_out: tuple[Span, ...]) -> int:
     """The status that `retrain` ends with. Raises TrainingError."""
     from training.retraining.by_hand import asked_for, what_is_left
     from training.retraining.work import go_on
 
-    work = asked_for(shop, reason, now, leave_out)
+    work = asked_for(hands, reason, now, leave_out)
     try:
-        outcome = go_on(shop, work)
+        outcome = go_on(hands, work)
     except KeyboardInterrupt:
-        shop.say(f"stopped; retraining {work.id} has not ended: {what_is_left(shop, work)}")
+        hands.say(f"stopped; retraining {work.id} has not ended: {what_is_left(hands, work)}")
         return STOPPED_STATUS
     return 0 if outcome is not None and outcome.how == "promoted" else NOT_PROMOTED_STATUS
 
@@ -110,9 +110,9 @@ def _stop(number: int, _: object) -> None:
     os._exit(0 if number == signal.SIGTERM else STOPPED_STATUS)
 
 
-def _workshop(
+def _hands(
     config: Path, model: str | None, loop: Path | None, gates: Path | None, base: Path | None, by: str | None
-) -> tuple[Workshop, Loop]:
+) -> tuple[Hands, Loop]:
     """What is wrong with any of it is said now, and not in the middle of the night."""
     from training.loop import loop_from
     from training.making.asked import asked_by_config
@@ -120,7 +120,6 @@ def _workshop(
     from training.reports.gate_files import rules_from
     from training.retraining.hands import Hands
     from training.retraining.shelf import Shelf
-    from training.retraining.workshop import Workshop
     from training.rollout.wishes import Wishes
 
     settings: Settings = read_settings()
@@ -132,18 +131,17 @@ def _workshop(
         raise SettingsError("predictions, labels and alerts are on Kafka: set TRAINING_BOOTSTRAP=host:port")
     events.check()
     steps, limits = wanted.rollout.steps, wanted.rollout.limits
-    by, one_line = by or somebody(), lambda line: say([line])
-    registered, clocks = registered_of(settings, model), tools()
+    wishes = Wishes(steps, limits, by or somebody(), settings.approve, lambda line: say([line]))
     hands = Hands(
-        registered=registered,
+        registered=registered_of(settings, model),
         events=events,
         publisher=publisher,
-        tools=clocks,
+        tools=tools(),
+        shelf=Shelf(settings.work),
         config=config,
         gates=rules,
-        rollout=Wishes(steps, limits, by, settings.approve, one_line),
+        rollout=wishes,
         base=base,
         code_revision=revision,
-        say=one_line,
     )
-    return Workshop(registered, events, clocks, Shelf(settings.work), hands, by, one_line), wanted
+    return hands, wanted

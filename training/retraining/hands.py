@@ -1,4 +1,4 @@
-"""Hands: the steps of a retraining, each done by what training has for it anyway. Each may be done again."""
+"""Hands: what a retraining needs, and its steps, done by what training has for each. Each may be done again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from training.registry.registered import CHALLENGER, Registered
 from training.reports.gate_run import Wish as GateWish
 from training.reports.gate_run import run_gates
 from training.retraining.asked import asked_of
-from training.retraining.shelf import Work
+from training.retraining.shelf import Shelf, Work
 from training.rollout.acts import Ended
 from training.rollout.drive import Drive
 from training.rollout.wishes import Wishes
@@ -36,7 +36,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Hands:
-    """config: a training.yaml. base: a data set whose rows come first, None: none. say: told of what is odd, one line.
+    """config: a training.yaml. base: a data set whose rows come first, None: none.
     follow: opens the topics.
 
     Every step raises TrainingError and ContractError; RegistryError and PublishError where it may be tried again.
@@ -46,13 +46,23 @@ class Hands:
     events: ModelEvents
     publisher: Publisher
     tools: Tools
+    shelf: Shelf
     config: Path
     gates: GateRules
     rollout: Wishes
     base: Path | None
     code_revision: str
-    say: Callable[[str], None]
     follow: Follow = following
+
+    @property
+    def by(self) -> str:
+        """Who asks."""
+        return self.rollout.by
+
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Told of each step, and of what is odd, one line."""
+        return self.rollout.say
 
     def collect(self, work: Work, folder: Path) -> Collected:
         """Write a data set of what was predicted and labelled until it was decided."""
@@ -66,16 +76,15 @@ class Hands:
         plan = asked_by_config(
             *(self.config, data, work.model, None, CHALLENGER, {}, self.code_revision, self.tools.now()),
         )
-        by = self.rollout.by
-        made = finished(self.registered, work.id, plan.alias, self.publisher, self.events, by)
+        made = finished(self.registered, work.id, plan.alias, self.publisher, self.events, self.by)
         if made is None:
             plan = self._judged_by_new_rows(replace(plan, work=work.id), work)
-            made = train(plan, self.registered.registry, self.publisher, steps=self.events, by=by).version
+            made = train(plan, self.registered.registry, self.publisher, steps=self.events, by=self.by).version
         return made.version
 
     def gate(self, version: str) -> GateReport:
         """Judge it against the champion."""
-        wish = GateWish(version, self.gates, self.rollout.by)
+        wish = GateWish(version, self.gates, self.by)
         return run_gates(self.registered, self.events, wish, now=self.tools.now(), event_id=self.tools.new_id())
 
     def roll_out(self, version: str, broken: Callable[[], str]) -> Ended:

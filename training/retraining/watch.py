@@ -21,11 +21,11 @@ from contracts.reports import DriftReport, decode_report
 from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE, Topic
 from training.data.span import Span, merged
 from training.errors import PromotionError, PublishError, RegistryError
+from training.retraining.hands import Hands
 from training.retraining.known import Known, hear_alert, hear_model_event, hear_performance, hear_report
 from training.retraining.policy import Decision, Rules, broken_words, decide
 from training.retraining.shelf import Outcome, Work
 from training.retraining.work import go_on, new_work
-from training.retraining.workshop import Workshop
 from training.rollout.course import in_the_way
 from training.topics.following import Follow, Following, following
 
@@ -44,14 +44,14 @@ class Watch:
 
     def __init__(
         self,
-        shop: Workshop,
+        hands: Hands,
         rules: Rules,
         told: Callable[[Decision], None],
         follow: Follow = following,
         retry: tuple[float, float] = _RETRY_SECONDS,
     ) -> None:
-        self._shop, self._rules, self._told, self._follow, self._retry = shop, rules, told, follow, retry
-        self._model = shop.registered.model
+        self._hands, self._rules, self._told, self._follow, self._retry = hands, rules, told, follow, retry
+        self._model = hands.registered.model
         self._said: Decision | None = None
         self._broken = ""
 
@@ -66,7 +66,7 @@ class Watch:
                     return
                 pause = self._retry[0]
             except (RegistryError, PublishError) as error:
-                self._shop.say(f"{error}; next try in {pause:g} s")
+                self._hands.say(f"{error}; next try in {pause:g} s")
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._retry[1])
 
@@ -74,23 +74,23 @@ class Watch:
         """From the beginning of the topics to the next retraining, or the next champion: then all is heard anew. What
         was cut short goes on first.
         """
-        events, everything = self._shop.events, [(topic, None) for topic in _TOPICS]
+        events, everything = self._hands.events, [(topic, None) for topic in _TOPICS]
         async with self._follow(events.bootstrap, events.topic_prefix, everything) as topics:
             known = await self._known(topics)
-            version, looked = known.version, self._shop.tools.seconds()
+            version, looked = known.version, self._hands.tools.seconds()
             left_to_others: datetime | None = None
             beside = ""  # what a retraining could not be rolled out beside
-            for work in await asyncio.to_thread(self._shop.shelf.unfinished, self._model):
-                self._shop.say(f"retraining {work.id} was cut short: it goes on")
+            for work in await asyncio.to_thread(self._hands.shelf.unfinished, self._model):
+                self._hands.say(f"retraining {work.id} was cut short: it goes on")
                 outcome, known = await self._at_work(_without_broken(work, known), topics, known)
                 if outcome is not None:
                     return until(outcome)
             while known.version == version:
                 decision = decide(known, self._rules)
                 wanted = decision.kind == "retrain" and known.heard != left_to_others
-                if (wanted and not beside) or self._shop.tools.seconds() - looked > _MARKS_SECONDS:
-                    looked = self._shop.tools.seconds()
-                    marks = await asyncio.to_thread(self._shop.registered.marks)
+                if (wanted and not beside) or self._hands.tools.seconds() - looked > _MARKS_SECONDS:
+                    looked = self._hands.tools.seconds()
+                    marks = await asyncio.to_thread(self._hands.registered.marks)
                     beside = in_the_way(self._model, marks)
                     if marks.champion != version:  # an alias may be moved without a word
                         break
@@ -126,7 +126,7 @@ class Watch:
                         windows[message.version, message.window_start] = message
                 else:
                     (steps if isinstance(message, ModelEvent) else others).append(message)
-        marks = await asyncio.to_thread(self._shop.registered.marks)
+        marks = await asyncio.to_thread(self._hands.registered.marks)
         if marks.champion is None:
             raise PromotionError(f"{self._model} has no champion to watch: `python -m training promote VERSION`")
         known = _hear(Known(model=self._model, version=marks.champion), steps)
@@ -136,12 +136,12 @@ class Watch:
     async def _at_work(self, work: Work, topics: Following, known: Known) -> tuple[Outcome | None, Known]:
         """Listening meanwhile."""
         self._broken = broken_words(known)
-        going = asyncio.create_task(asyncio.to_thread(go_on, self._shop, work, lambda: self._broken))
+        going = asyncio.create_task(asyncio.to_thread(go_on, self._hands, work, lambda: self._broken))
         while not going.done():
             try:
                 known = await self._heard(topics, known)
             except PublishError as error:  # what the data is like is not known any more: it stays as it was
-                self._shop.say(f"{error}; the retraining goes on")
+                self._hands.say(f"{error}; the retraining goes on")
                 break
             self._broken = broken_words(known)
         return await going, known

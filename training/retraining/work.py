@@ -16,13 +16,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from contracts.errors import ContractError
+from contracts.model_events import ModelEvent, ModelEventKind
 from training.collecting.told import collected_event
 from training.data.span import Span, span_text
 from training.errors import PublishError, RegistryError, TrainingError
 from training.promotion.change import Details
 from training.reports.gate_words import summary
+from training.retraining.hands import Hands
 from training.retraining.shelf import Outcome, Work
-from training.retraining.workshop import Workshop
 from training.rollout.acts import last_of
 
 ATTEMPTS = 3
@@ -39,43 +40,43 @@ def new_work(
     )
 
 
-def go_on(shop: Workshop, work: Work, broken: Broken = lambda: "") -> Outcome | None:
+def go_on(hands: Hands, work: Work, broken: Broken = lambda: "") -> Outcome | None:
     """Do what is left of it, and say how it ended. Blocks for as long as the rollout takes. None: another process is at
     it, or has ended it. broken: what is wrong with the data now, "" for nothing; the rollout waits meanwhile.
 
     What cannot be done (an error of a step) ends it, and is told; a registry or a broker that is away raises
     RegistryError or PublishError, and it can be gone on with.
     """
-    with shop.shelf.held(work.id) as mine:
-        found = shop.shelf.taken_up(work) if mine else None
+    with hands.shelf.held(work.id) as mine:
+        found = hands.shelf.taken_up(work) if mine else None
         if found is None:
-            shop.say(f"retraining {work.id}: another process {'has ended it' if mine else 'is at it'}")
+            hands.say(f"retraining {work.id}: another process {'has ended it' if mine else 'is at it'}")
             return None
-        shop.tell("retraining-decided", found, found.champion, found.reason, _decided(found))
+        _tell(hands, "retraining-decided", found, found.champion, found.reason, _decided(found))
         if found.outcome is None:
-            found = _done(shop, found, broken)
-        return _ended(shop, found)
+            found = _done(hands, found, broken)
+        return _ended(hands, found)
 
 
-def _done(shop: Workshop, work: Work, broken: Broken) -> Work:
+def _done(hands: Hands, work: Work, broken: Broken) -> Work:
     try:
-        outcome = _steps(shop, work, broken)
+        outcome = _steps(hands, work, broken)
     except (RegistryError, PublishError):
         raise
     except (TrainingError, ContractError) as error:
         outcome = Outcome("failed", str(error))
     except Exception as error:  # a bug would come back with each restart, so it ends here, where people see it
         outcome = Outcome("failed", _unexpected(error))
-    work = shop.shelf.now(work)
+    work = hands.shelf.now(work)
     if outcome.how in ("failed", "abandoned") and work.version is not None:
-        shop.hands.take_out(work.version, outcome.reason)
-    return shop.shelf.put(replace(work, outcome=outcome))
+        hands.take_out(work.version, outcome.reason)
+    return hands.shelf.put(replace(work, outcome=outcome))
 
 
-def _steps(shop: Workshop, work: Work, broken: Broken) -> Outcome:
-    if (other := _overtaken(shop, work)) is not None:
+def _steps(hands: Hands, work: Work, broken: Broken) -> Outcome:
+    if (other := _overtaken(hands, work)) is not None:
         return other
-    data = shop.shelf.data(work)
+    data = hands.shelf.data(work)
     for step, is_done, do in (
         ("collect", work.data is not None, _collected),
         ("train", work.version is not None, _trained),
@@ -90,22 +91,22 @@ def _steps(shop: Workshop, work: Work, broken: Broken) -> Outcome:
             )
         # counted before it begins: who is killed cannot count
         attempts = work.attempts + 1 if work.step == step else 1
-        begun = shop.shelf.put(replace(work, step=step, attempts=attempts))
+        begun = hands.shelf.put(replace(work, step=step, attempts=attempts))
         try:
-            after = do(shop, begun, data)
+            after = do(hands, begun, data)
         except (RegistryError, PublishError):  # an outage is no fault of the step: it counts as not begun
-            shop.shelf.put(work)
+            hands.shelf.put(work)
             raise
         if isinstance(after, Outcome):
             return after
-        work = shop.shelf.put(after)
-    ended = shop.hands.roll_out(str(work.version), broken)
+        work = hands.shelf.put(after)
+    ended = hands.roll_out(str(work.version), broken)
     return Outcome(ended.how, ended.reason)
 
 
-def _overtaken(shop: Workshop, work: Work) -> Outcome | None:
+def _overtaken(hands: Hands, work: Work) -> Outcome | None:
     """What happened while nobody was at it."""
-    marks = shop.registered.marks()
+    marks = hands.registered.marks()
     rollout = marks.rollout
     if work.version is not None and marks.champion == work.version:
         if work.gated and rollout is not None and rollout.version == work.version:  # its drive tidies up
@@ -115,7 +116,7 @@ def _overtaken(shop: Workshop, work: Work) -> Outcome | None:
         return Outcome("abandoned", f"the champion is {marks.champion or 'none'} now, it was {work.champion}")
     if work.version is None:
         return None
-    last = last_of(shop.events.read(work.model), work.version)
+    last = last_of(hands.events.read(work.model), work.version)
     if last is not None and last.kind == "promoted":
         return Outcome("abandoned", f"{last.by} made {work.version} the champion, and {work.champion} is it again")
     if rollout is not None and rollout.version == work.version:
@@ -123,50 +124,67 @@ def _overtaken(shop: Workshop, work: Work) -> Outcome | None:
     return Outcome("ended", last.reason) if last is not None and last.kind == "rollout-ended" else None
 
 
-def _collected(shop: Workshop, work: Work, data: Path) -> Work:
-    shop.say(f"collect: predictions of {work.model} with their labels, up to {work.heard:%Y-%m-%dT%H:%M:%SZ}")
-    found = shop.hands.collect(work, data)
-    shop.say(
+def _collected(hands: Hands, work: Work, data: Path) -> Work:
+    hands.say(f"collect: predictions of {work.model} with their labels, up to {work.heard:%Y-%m-%dT%H:%M:%SZ}")
+    found = hands.collect(work, data)
+    hands.say(
         f"collected {found.labelled:,} labelled predictions of {found.predictions:,}, {found.left_out:,} left out, "
         f"{found.incomplete:,} in windows whose labels are not complete; {found.rows:,} rows"
     )
     # told before it is put down: after a crash in between, what is collected anew is told anew, if it is something else
-    shop.events.write(
+    hands.events.write(
         collected_event(
             found,
             id_=f"collected/{work.id}/{found.digest}",
-            at=shop.tools.now(),
+            at=hands.tools.now(),
             champion=work.champion,
-            by=shop.by,
+            by=hands.by,
             work=work.id,
         )
     )
     return replace(work, data=found.digest, first=found.first)
 
 
-def _trained(shop: Workshop, work: Work, data: Path) -> Work:
-    shop.say(f"train: {work.model} on {data}")
-    version = shop.hands.train(work, data)
-    shop.say(f"trained {work.model}/{version}")
+def _trained(hands: Hands, work: Work, data: Path) -> Work:
+    hands.say(f"train: {work.model} on {data}")
+    version = hands.train(work, data)
+    hands.say(f"trained {work.model}/{version}")
     return replace(work, version=version)
 
 
-def _gated(shop: Workshop, work: Work, _: Path) -> Work | Outcome:
-    shop.say(f"gates: {work.model}/{work.version}")
-    report = shop.hands.gate(str(work.version))
-    shop.say(summary(report))
+def _gated(hands: Hands, work: Work, _: Path) -> Work | Outcome:
+    hands.say(f"gates: {work.model}/{work.version}")
+    report = hands.gate(str(work.version))
+    hands.say(summary(report))
     return replace(work, gated=True) if report.may_go_on else Outcome("refused", summary(report))
 
 
-def _ended(shop: Workshop, work: Work) -> Outcome:
+def _ended(hands: Hands, work: Work) -> Outcome:
     outcome = work.outcome
     if outcome is None:
         raise TrainingError(f"retraining {work.id} has not ended")
     details: Details = {"work": work.id, "outcome": outcome.how, "data": work.data}
-    shop.tell("retraining-ended", work, work.version or work.champion, outcome.reason, details)
-    shop.shelf.finish(work)
-    shop.say(f"retraining {work.id} {outcome.how}: {outcome.reason}")
+    _tell(hands, "retraining-ended", work, work.version or work.champion, outcome.reason, details)
+    hands.shelf.finish(work)
+    hands.say(f"retraining {work.id} {outcome.how}: {outcome.reason}")
     return outcome
+
+
+def _tell(hands: Hands, kind: ModelEventKind, work: Work, version: str, reason: str, details: Details) -> None:
+    """The same id when it is said again after a crash, by which readers know it."""
+    hands.events.write(
+        ModelEvent(
+            id=f"{kind}/{work.id}",
+            kind=kind,
+            at=hands.tools.now(),
+            model=work.model,
+            version=version,
+            by=hands.by,
+            reason=reason,
+            previous=work.champion,
+            details=details,
+        )
+    )
 
 
 def _unexpected(error: Exception) -> str:

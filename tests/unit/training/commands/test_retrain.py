@@ -6,26 +6,29 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from contracts.rollout import Rollout
 from tests.builders import NOON
 from tests.heard import HOUR
 from tests.interrupted import Cuts, Killed
-from tests.workshops import World
+from tests.retrainings import World
 from training.__main__ import app
 from training.commands.watch import retrained
 from training.data.span import Span
 from training.errors import PromotionError, TrainingError
+from training.retraining.work import go_on
 
 LEAVE_OUT = (Span(NOON, NOON + HOUR),)
+OTHERS = (*LEAVE_OUT, Span(NOON + 5 * HOUR, NOON + 6 * HOUR))
 STEPS = ["collect", "train", "gate", "rollout"]
 
 
 def asked(world: World, reason: str = "a new season", leave_out: tuple[Span, ...] = LEAVE_OUT) -> int:
     """The command at a minute of its own: a new retraining has another id."""
     world.clock.go_on(60)
-    return retrained(world.shop, reason, world.clock.now(), leave_out)
+    return retrained(world.hands, reason, world.clock.now(), leave_out)
 
 
 def test_status_0_is_a_new_champion_that_learnt_what_was_asked_for(tmp_path: Path) -> None:
@@ -62,7 +65,18 @@ def test_the_same_command_goes_on_with_what_it_could_not_end(step: str, tmp_path
     assert sum(world.cuts.calls[each] for each in STEPS) == 5
 
 
-@pytest.mark.parametrize(("reason", "leave_out"), [("another reason", LEAVE_OUT), ("a new season", ())])
+def test_what_watch_has_gone_on_with_meanwhile_is_the_same_though_it_leaves_out_more_now(tmp_path: Path) -> None:
+    world = World(tmp_path, Cuts({("collect", 1): (Killed, False), ("collect", 2): (Killed, False)}))
+    with pytest.raises(Killed):
+        asked(world)
+    [left] = world.shelf.unfinished("flights")
+    with pytest.raises(Killed):
+        go_on(world.hands, replace(left, leave_out=OTHERS))
+    assert asked(world) == 0
+    assert world.cuts.calls["train"] == 1
+
+
+@pytest.mark.parametrize(("reason", "leave_out"), [("another reason", LEAVE_OUT), ("a new season", OTHERS)])
 def test_another_command_is_refused_with_what_is_left_and_how_to_give_it_up(
     reason: str, leave_out: tuple[Span, ...], tmp_path: Path
 ) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as with_
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,7 +21,7 @@ from training.making.train import train
 from training.promotion.change import Tools
 from training.registry.registered import Registered
 from training.retraining.hands import Hands
-from training.retraining.shelf import Work
+from training.retraining.shelf import Shelf, Work
 from training.rollout.policy import Limits, Steps
 from training.rollout.wishes import Wishes
 
@@ -57,12 +58,12 @@ def notes(tmp_path: Path) -> Notebook:
     return made
 
 
-def hands(folder: Path, notes: Notebook) -> Hands:
+def hands(folder: Path, notes: Notebook, say: Callable[[str], None] = lambda line: None) -> Hands:
     tools = Tools(lambda: datetime.now(UTC), lambda: 0.0, lambda: "id")
-    wishes = Wishes(Steps(), Limits(), "watch", "auto", lambda line: None)
+    wishes = Wishes(Steps(), Limits(), "watch", "auto", say)
     config, registered = folder / "training.yaml", Registered(notes, "loans")  # type: ignore[arg-type]
-    ports: tuple[Notebook, Notebook] = notes, notes
-    return Hands(registered, *ports, tools, config, Rules(), wishes, None, "r", lambda line: None)  # type: ignore[arg-type]
+    ports: Any = notes, notes
+    return Hands(registered, *ports, tools, Shelf(folder), config, Rules(), wishes, None, "r")
 
 
 @pytest.mark.parametrize("away", ["publish", "event", "alias challenger"])
@@ -109,7 +110,7 @@ def test_a_retraining_counts_its_baseline_of_rows_that_the_champion_has_not_seen
     (tmp_path / "both").mkdir()
     data = described(tmp_path / "both", pd.concat([old, new]), replace(DESCRIPTION, time="at"))
     said: list[str] = []
-    at_work = with_(hands(tmp_path, notes), say=said.append)
+    at_work = hands(tmp_path, notes, said.append)
     version = at_work.train(WORK, data)
     assert at_work.registered.baseline(at_work.registered.find(version)).rows == 300
     assert any("the others judge, and make the baseline" in line for line in said)

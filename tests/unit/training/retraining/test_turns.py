@@ -23,15 +23,11 @@ from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, LABELS, PERFORMANCE, P
 from tests.builders import NOON, a_schema
 from tests.heard import HOUR, UNIT, alert, performance
 from tests.memory_topics import MemoryTopics
-from tests.workshops import World
+from tests.retrainings import World
 from training.collecting.collect import ROWS
-from training.gates.rules import Rules as GateRules
-from training.retraining.hands import Hands
 from training.retraining.policy import Rules
 from training.retraining.shelf import Outcome
 from training.retraining.watch import Watch
-from training.rollout.policy import Limits, Steps
-from training.rollout.wishes import Wishes
 
 RULES = Rules(minimum_labelled=40, minimum_moved=20)
 IN_WINDOW = 20
@@ -47,19 +43,7 @@ class Loop:
         self.topics, self.outcomes = MemoryTopics(self.world.events), list[Outcome]()
         schema = a_schema()
         self.world.registered.baseline = lambda version: SimpleNamespace(schema=schema)  # type: ignore[attr-defined]
-        ports: Any = {"registered": self.world.registered, "events": self.world.events, "publisher": None}
-        real = Hands(
-            **ports,
-            tools=self.world.clock.tools,
-            config=Path("training.yaml"),
-            gates=GateRules(),
-            rollout=Wishes(Steps(), Limits(), "watch", "auto", self.world.said.append),
-            base=None,
-            code_revision="test",
-            say=self.world.said.append,
-            follow=self.topics.follow,
-        )
-        self.world.hands.collect = real.collect  # type: ignore[method-assign]
+        self.world.hands.collect = self.world.real_hands(self.topics.follow).collect
 
     def window(self, number: int, version: str, status: str = "well", broken: bool = False) -> None:
         """Its predictions, their labels, and how it was."""
@@ -96,7 +80,7 @@ class Loop:
                     between()
             return len(self.outcomes) == turns
 
-        watch = Watch(self.world.shop, RULES, lambda _: None, self.topics.follow, retry=(0, 0))
+        watch = Watch(self.world.hands, RULES, lambda _: None, self.topics.follow, retry=(0, 0))
         await asyncio.wait_for(watch.run(asked), 30)
 
     def learnt(self) -> list[tuple[set[int], float]]:

@@ -22,7 +22,7 @@ from contracts.topics import DRIFT_ALERTS, DRIFT_REPORTS, MODEL_EVENTS, PERFORMA
 from tests.builders import NOON
 from tests.heard import HOUR, SHIFT, UNIT, alert, performance
 from tests.interrupted import Cuts, Killed
-from tests.workshops import World
+from tests.retrainings import World
 from training.collecting.collect import Collected
 from training.data.span import Span
 from training.errors import PromotionError, PublishError, RegistryError
@@ -101,7 +101,7 @@ class Watching:
             self.outcomes.append(outcome)
             return until(outcome)
 
-        watch = Watch(self.world.shop, RULES, self.decisions.append, self.topics.follow, retry=(0, 0))
+        watch = Watch(self.world.hands, RULES, self.decisions.append, self.topics.follow, retry=(0, 0))
         await asyncio.wait_for(watch.run(asked), 30)
 
 
@@ -141,7 +141,7 @@ async def test_each_batch_that_comes_is_heard_whole_before_it_decides(tmp_path: 
 async def test_what_was_cut_short_goes_on_first(tmp_path: Path) -> None:
     world = World(tmp_path, Cuts({("gate", 1): (Killed, False)}))
     with pytest.raises(Killed):
-        go_on(world.shop, world.decided())
+        go_on(world.hands, world.decided())
     seen = watching(world)
     assert await seen.until_ended() == PROMOTED
     assert seen.decisions == []
@@ -153,7 +153,7 @@ async def test_what_was_found_to_be_broken_since_it_was_decided_is_not_collected
 ) -> None:
     world, left_out = World(tmp_path, Cuts({("collect", 1): (Killed, False)})), list[tuple[Span, ...]]()
     with pytest.raises(Killed):
-        go_on(world.shop, world.decided())
+        go_on(world.hands, world.decided())
     collect = world.hands.collect
 
     def collecting(work: Work, folder: Path) -> Collected:
@@ -205,7 +205,7 @@ async def test_data_that_breaks_during_a_rollout_holds_it_up_until_it_is_repaire
             assert seen.topics.taken < LIMIT - 1, stages
         return Ended("promoted", "fine")
 
-    world.hands.roll_out = rolling_out  # type: ignore[method-assign]
+    world.hands.roll_out = rolling_out
     assert await seen.until_ended() == Outcome("promoted", "fine")
     assert stages == ["", f"distance: {UNIT.sentence}", ""]
 

@@ -1,4 +1,4 @@
-"""A retraining's world in memory: hands that do each step at once, a shelf, MLflow and the topic."""
+"""A retraining's world in memory: hands that do each step at once, MLflow and the topic."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from tests.builders import NOON
 from tests.interrupted import Clock, Cuts, FakeEvents, FakeRegistered
 from training.collecting.collect import Collected
 from training.gate import decode_gate_report
+from training.gates.rules import Rules
+from training.promotion.change import Tools
 from training.reports.gate_files import JSON_FILE
+from training.retraining.hands import Hands
 from training.retraining.shelf import Outcome, Shelf, Work
 from training.retraining.work import go_on, new_work
-from training.retraining.workshop import Workshop
 from training.rollout.acts import Ended
+from training.rollout.policy import Limits, Steps
+from training.rollout.wishes import Wishes
+from training.topics.following import Follow, following
 
 
 class CutShelf(Shelf):
@@ -34,8 +39,11 @@ class CutShelf(Shelf):
 class FakeHands:
     """Each step does at once what the real one takes hours for."""
 
-    def __init__(self, registered: FakeRegistered, events: FakeEvents, cuts: Cuts) -> None:
-        self._registered, self._events, self._cuts = registered, events, cuts
+    def __init__(
+        self, registered: FakeRegistered, events: FakeEvents, tools: Tools, shelf: Shelf, say: Callable[[str], None]
+    ) -> None:
+        self.registered, self.events, self.tools, self.shelf = registered, events, tools, shelf
+        self.by, self.say, self._cuts = "watch", say, registered.cuts
         self.trained, self.taken_out = 1, list[tuple[str, str]]()
         self.meanwhile: Callable[[], object] = lambda: None
         self.broken = ""
@@ -66,13 +74,13 @@ class FakeHands:
 
     def gate(self, version: str) -> Any:
         with self._cuts.around("gate"):
-            report = self._registered.fetch(self._registered.find(version), JSON_FILE)
+            report = self.registered.fetch(self.registered.find(version), JSON_FILE)
             return decode_gate_report(report or b"")
 
     def roll_out(self, version: str, broken: Callable[[], str]) -> Ended:
         with self._cuts.around("rollout"):
             self.broken = broken()
-            self._registered.aliases["champion"] = version
+            self.registered.aliases["champion"] = version
         return Ended("promoted", "nothing worse than the champion")
 
     def take_out(self, version: str, reason: str) -> None:
@@ -85,13 +93,24 @@ class World:
     def __init__(self, folder: Path, cuts: Cuts | None = None) -> None:
         self.cuts, self.clock, self.said = cuts or Cuts(), Clock(), list[str]()
         self.registered, self.events = FakeRegistered(self.cuts), FakeEvents(self.cuts, self.clock)
-        self.hands = FakeHands(self.registered, self.events, self.cuts)
         self.shelf = CutShelf(folder, self.cuts)
+        ports = self.registered, self.events, self.clock.tools, self.shelf, self.said.append
+        self.hands: Any = FakeHands(*ports)
 
-    @property
-    def shop(self) -> Workshop:
-        ports: Any = (self.registered, self.events, self.clock.tools, self.shelf, self.hands)
-        return Workshop(*ports, "watch", self.said.append)
+    def real_hands(self, follow: Follow = following) -> Hands:
+        """Of the same world; without a training.yaml, so they cannot train."""
+        ports: Any = {"registered": self.registered, "events": self.events, "publisher": None}
+        return Hands(
+            **ports,
+            tools=self.clock.tools,
+            shelf=self.shelf,
+            config=Path("training.yaml"),
+            gates=Rules(),
+            rollout=Wishes(Steps(), Limits(), "watch", "auto", self.said.append),
+            base=None,
+            code_revision="test",
+            follow=follow,
+        )
 
     def decided(self) -> Work:
         return new_work("flights", self.registered.champion or "", "drift", "the season", NOON)
@@ -99,4 +118,4 @@ class World:
     def restarted(self) -> Outcome | None:
         """As `watch` does when it is started again."""
         left = self.shelf.unfinished("flights")
-        return go_on(self.shop, left[0]) if left else None
+        return go_on(self.hands, left[0]) if left else None
