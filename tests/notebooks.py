@@ -28,6 +28,7 @@ class Notebook:
     def __init__(self, away: str = "") -> None:
         self.away, self.done = away, list[str]()
         self.bootstrap = self.topic = self.tracking_uri = "here"
+        self.topic_prefix = ""
         self.aliases: dict[str, str] = {}
         self.runs: list[Run] = []
         self.files: dict[tuple[str, str], bytes] = {}

@@ -21,13 +21,13 @@ from contracts.labels import decode_label
 from contracts.performance import decode_performance
 from contracts.schema import FeatureSchema
 from contracts.topics import LABELS, PERFORMANCE, PREDICTIONS
+from training.collecting.base import old_rows
 from training.collecting.complete import Complete
 from training.collecting.joined import ENTITY, EVENT_TIME, TRUTH, Joined, Wanted, column
-from training.data.description import FILE_NAME, Description, read_description
+from training.data.description import FILE_NAME, Description
 from training.data.samples import load
 from training.data.span import Span
-from training.data.tables import read_table
-from training.errors import CollectError, DataError
+from training.errors import CollectError
 from training.topics.following import Follow, following
 
 ROWS, SUMMARY = "rows.parquet", "collected.json"
@@ -96,6 +96,11 @@ async def collect(wish: Wish, folder: Path, bootstrap: str, prefix: str, follow:
     return _written(wish, joined, folder, unreadable)
 
 
+def check_base(base: Path, model: str, schema: FeatureSchema) -> None:
+    """Whether what is collected can be put behind it. schema: of the columns. Raises DataError."""
+    old_rows(base, _described(model, schema))
+
+
 async def _read(wish: Wish, bootstrap: str, prefix: str, follow: Follow) -> tuple[Joined, int]:
     """Reports before labels, and labels before predictions, so that nothing is kept that is not wanted."""
     complete, unreadable = Complete(wish.model), 0
@@ -123,21 +128,14 @@ async def _read(wish: Wish, bootstrap: str, prefix: str, follow: Follow) -> tupl
 
 def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Collected:
     rows = pd.DataFrame(joined.columns())
-    time, label = column(EVENT_TIME, wish.schema), column(TRUTH, wish.schema)
-    description = Description(
-        name=f"{wish.model}-collected",
-        file=ROWS,
-        features=wish.schema.features,
-        label=label,
-        time=time,
-        entity=column(ENTITY, wish.schema),
-    )
+    description = _described(wish.model, wish.schema)
+    time, label = str(description.time), str(description.label)
     rows[time] = pd.to_datetime(rows[time], utc=True)
     rows[label] = rows[label].astype("int64") if rows[label].isin([0, 1]).all() else rows[label]
     first, last = rows[time].iloc[0].to_pydatetime(), rows[time].iloc[-1].to_pydatetime()
     base_rows = 0
     if wish.base is not None:
-        old = _old_rows(wish.base, description)
+        old = old_rows(wish.base, description)
         base_rows = len(old)
         rows = pd.concat([old, rows], ignore_index=True)
     made = folder.with_name(f".{folder.name}-unfinished")  # one that was cut short is never taken for a data set
@@ -169,27 +167,17 @@ def _written(wish: Wish, joined: Joined, folder: Path, unreadable: int) -> Colle
     return collected
 
 
+def _described(model: str, schema: FeatureSchema) -> Description:
+    return Description(
+        name=f"{model}-collected",
+        file=ROWS,
+        features=schema.features,
+        label=column(TRUTH, schema),
+        time=column(EVENT_TIME, schema),
+        entity=column(ENTITY, schema),
+    )
+
+
 def _check_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CollectError(f"{folder} is there already: choose another folder, or remove it")
-
-
-def _old_rows(base: Path, new: Description) -> pd.DataFrame:
-    """The base's rows under the new names. Raises DataError where it lacks a feature."""
-    old, file = read_description(base)
-    missing = [name for name in new.schema.names if name not in old.schema.names]
-    if missing or old.label is None:
-        lack = f"no feature {missing[0]!r}" if missing else "no label"
-        raise DataError(
-            f"{base}: {lack}: a base must have all that the model {new.name.removesuffix('-collected')} has"
-        )
-    if old.time is None:
-        raise DataError(f'{base}: a base needs times, by which its rows are told from new ones: add time = "COLUMN"')
-    text = [feature.name for feature in old.schema.features if feature.kind != "numeric"]
-    table = read_table(file, [*text, old.label])
-    renamed: dict[str, pd.Series] = {name: table[name] for name in new.schema.names}
-    renamed[str(new.label)] = table[old.label]
-    renamed[str(new.time)] = pd.to_datetime(table[old.time], utc=True)
-    if old.entity is not None:
-        renamed[str(new.entity)] = table[old.entity]
-    return pd.DataFrame(renamed)

@@ -114,6 +114,7 @@ def _hands(
     config: Path, model: str | None, loop: Path | None, gates: Path | None, base: Path | None, by: str | None
 ) -> tuple[Hands, Loop]:
     """What is wrong with any of it is said now, and not in the middle of the night."""
+    from training.collecting.base import read_base
     from training.loop import loop_from
     from training.making.asked import asked_by_config
     from training.making.revision import code_revision
@@ -126,6 +127,8 @@ def _hands(
     wanted, rules = loop_from(loop), rules_from(gates, RULES_FILE)
     revision = code_revision(settings.code_revision, Path(__file__).parent)
     asked_by_config(config, None, model, None, None, {}, revision, datetime.now(UTC))
+    if base is not None:
+        read_base(base)
     events, publisher = model_events_of(settings), publisher_of(settings)
     if events is None or publisher is None:
         raise SettingsError("predictions, labels and alerts are on Kafka: set TRAINING_BOOTSTRAP=host:port")
@@ -144,4 +147,5 @@ def _hands(
         base=base,
         code_revision=revision,
     )
+    hands.check()
     return hands, wanted

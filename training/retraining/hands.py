@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.errors import InvalidMessage
-from training.collecting.collect import Collected, Wish, collect
+from contracts.schema import FeatureSchema
+from training.collecting.collect import Collected, Wish, check_base, collect
 from training.errors import PromotionError, TrainingError
 from training.evaluation.record import EVALUATION_FILE, Evaluation
 from training.gate import GateReport
@@ -36,8 +37,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Hands:
-    """config: a training.yaml. base: a data set whose rows come first, None: none.
-    follow: opens the topics.
+    """config: a training.yaml. base: a data set whose rows come first, None: none. follow: opens the topics.
 
     Every step raises TrainingError and ContractError; RegistryError and PublishError where it may be tried again.
     """
@@ -64,11 +64,15 @@ class Hands:
         """Told of each step, and of what is odd, one line."""
         return self.rollout.say
 
+    def check(self) -> None:
+        """Whether the base is one for the champion, before there is anything to collect."""
+        if self.base is not None and (champion := self.registered.marks().champion) is not None:
+            check_base(self.base, self.registered.model, self._schema(champion))
+
     def collect(self, work: Work, folder: Path) -> Collected:
         """Write a data set of what was predicted and labelled until it was decided."""
         shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was cut short
-        schema = self.registered.baseline(self.registered.find(work.champion)).schema
-        wish = Wish(work.model, schema, _BEGINNING, work.heard, work.leave_out, self.base)
+        wish = Wish(work.model, self._schema(work.champion), _BEGINNING, work.heard, work.leave_out, self.base)
         return asyncio.run(collect(wish, folder, self.events.bootstrap, self.events.topic_prefix, self.follow))
 
     def train(self, work: Work, data: Path) -> str:
@@ -107,9 +111,12 @@ class Hands:
         config, said = asked_of(
             plan.config,
             None if record is None else Evaluation.from_bytes(record),
-            self.registered.baseline(champion).schema.names,
+            self._schema(work.champion).names,
             None if self.base is None else work.first,
         )
         for line in said:
             self.say(line)
         return replace(plan, config=config)
+
+    def _schema(self, version: str) -> FeatureSchema:
+        return self.registered.baseline(self.registered.find(version)).schema

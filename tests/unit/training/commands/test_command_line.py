@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
 from contracts.baseline import Baseline
-from tests.unit.training.rows import described, some_loans
+from tests.unit.training.rows import DESCRIPTION, described, some_loans
 from training.__main__ import app
 from training.errors import SettingsError
 from training.making.asked import asked_by_config
@@ -68,6 +69,18 @@ def test_an_unknown_estimator_is_refused_before_anything_is_registered(run: Run,
     result = run("train", "--data", folder, "--model", "m", "--estimator", "xgb")
     refused(result, "no estimator 'xgb': choose one of hgb, logistic, forest")
     assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("command", [("watch",), ("retrain", "--reason", "r")])
+@pytest.mark.parametrize(("absent", "says"), [("time", "a base needs times"), ("label", "a base needs labels")])
+def test_a_base_without_times_or_labels_is_refused_when_watch_starts(
+    run: Run, tmp_path: Path, command: tuple[str, ...], absent: str, says: str
+) -> None:
+    (tmp_path / "training.yaml").write_text("model: loans\ndata: .\n")
+    description = replace(DESCRIPTION, **{"time": "at", absent: None})
+    base = described(tmp_path, some_loans().assign(at="2026-01-01T00:00:00Z"), description)
+    result = run(*command, "--config", tmp_path / "training.yaml", "--base", base, TRAINING_BOOTSTRAP="127.0.0.1:1")
+    refused(result, f"{base}: {says}")
 
 
 def test_a_broker_that_is_away_is_found_out_before_training(run: Run, tmp_path: Path) -> None:
