@@ -74,7 +74,7 @@ def report(window: int, features: dict[str, Cause | None] | None = None, **chang
         "window_end": start + HOUR,
         "rows": 1000,
         "compared_rows": 1000,
-        "merged_windows": 1,
+        "merged_windows": 0,
         "status": "alarm" if features else "quiet",
         "preset": "calibrated",
         "alarms": tuple(features or ()),

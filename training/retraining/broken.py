@@ -41,13 +41,16 @@ class Data(msgspec.Struct, frozen=True):
     window of which anything was heard: behind it the version has no rows.
 
     compared: starts of the newest windows that were compared; looks: feature -> end of the newest one in which its data
-    looked broken.
+    looked broken. thin: start of the first window since then that had too few rows, which the next report counts too;
+    merged: start of a window that alarmed -> of the first one that was counted with it.
     """
 
     heard: datetime
     alleged: tuple[Broken, ...] = ()
     compared: tuple[datetime, ...] = ()
     looks: dict[str, datetime] = {}
+    thin: datetime | None = None
+    merged: dict[datetime, datetime] = {}
 
     @property
     def broken(self) -> tuple[Broken, ...]:
@@ -56,7 +59,8 @@ class Data(msgspec.Struct, frozen=True):
 
     def spans(self, answers: bool) -> list[Span]:
         """When any of it was. answers: whether the version gets rows; else what is broken ends where they do."""
-        found = [one.span for one in self.broken]
+        spans = [one.span for one in self.broken]
+        found = [Span(self.merged.get(one.start, one.start), one.end) for one in spans]
         return found if answers else [Span(one.start, one.end or self.heard) for one in found]
 
     def _ended(self, one: Broken) -> Broken:
@@ -98,14 +102,19 @@ def with_alert(data: Data, alert: DriftAlert) -> Data:
 
 
 def with_report(data: Data, report: DriftReport) -> Data:
-    """A drift report that compared anything; one of a window that was heard of changes nothing."""
-    if report.status == "insufficient" or (data.compared and report.window_start <= data.compared[-1]):
+    """A drift report; one of a window that was heard of changes nothing."""
+    if data.compared and report.window_start <= data.compared[-1]:
         return data
+    if report.status == "insufficient":
+        return msgspec.structs.replace(data, thin=data.thin or report.window_start)
+    merged = {report.window_start: data.thin} if data.thin and report.merged_windows and report.alarms else {}
     bad = [verdict.feature for verdict in report.features if verdict.cause is not None and verdict.cause.of_data]
     return msgspec.structs.replace(
         data,
         compared=(*data.compared, report.window_start)[-REPAIRED_WINDOWS:],
         looks={**data.looks, **dict.fromkeys(bad, report.window_end)} if bad else data.looks,
+        thin=None,
+        merged={**data.merged, **merged} if merged else data.merged,
     )
 
 

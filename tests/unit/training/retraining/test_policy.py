@@ -208,6 +208,16 @@ def test_what_is_broken_of_another_version_holds_nothing_and_is_left_out_as_far_
     )
 
 
+def test_thin_windows_that_were_counted_with_the_first_broken_one_are_left_out_with_it() -> None:
+    thin = [report(i, status="insufficient", features=()) for i in (3, 4, 5)]
+    first = report(6, {"distance": UNIT}, merged_windows=3)
+    raised = [alert(7, {"distance": UNIT}), alert(9, {}, "resolve")]
+    assert heard(report(2), *thin, first, *raised).left_out == (Span(NOON + 3 * HOUR, NOON + 9 * HOUR),)
+    assert heard(*raised, report(2), *thin, first).left_out == (Span(NOON + 3 * HOUR, NOON + 9 * HOUR),)
+    alone = msgspec.structs.replace(first, merged_windows=0)
+    assert heard(report(2), *thin, alone, *raised).left_out == (Span(NOON + 6 * HOUR, NOON + 9 * HOUR),)
+
+
 def test_a_champion_that_is_rolled_back_to_while_its_data_is_broken_waits_again() -> None:
     away = heard(alert(3, {"distance": UNIT}), PROMOTED)
     back = heard(event("rolled-back", version="1"), *[performance(i, "degraded") for i in (30, 31)], known=away)
