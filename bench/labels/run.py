@@ -32,6 +32,8 @@ _MANY, _SINGLE = 2, 16
 """Connections, of batches and of single labels."""
 _SINGLES = 5_000
 _ROUNDS, _SECONDS, _PATIENCE = 3, 5, 20.0
+GOAL = 10_000.0
+"""Labels a second that one core of the API takes, until the last is on Kafka; where nobody else uses the machine."""
 
 
 class LabelFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,11 @@ class LabelFigures(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int
     others: float
     exact: bool
+
+    @property
+    def held(self) -> bool:
+        """Each label is on Kafka, and they are taken as fast as they must be."""
+        return self.exact and self.delivered_per_second >= GOAL
 
 
 class _Bodies(NamedTuple):
@@ -162,9 +169,9 @@ def _lines(file: Path, bodies: Iterable[dict[str, Any]]) -> Path:
 
 LABELS_TAKEN = Benchmark(
     "labels",
-    "labels of one process of the API: in batches, alone, with and without receipts; and what a receipt costs",
+    "labels of one process of the API: in batches (at least 10,000/s), alone, without receipts; what a receipt costs",
     run,
     takes=("seconds",),
     lasts="3 minutes; --quick: 1 minute",
-    held=lambda figures: bool(figures.exact),
+    held=lambda figures: bool(figures.held),
 )
