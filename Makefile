@@ -4,7 +4,7 @@ DATA ?= flights
 BENCH ?= quiet
 SEED ?= 1
 VENV := .venv
-# all but `detection`, `dvc` and `shap`, whose evidently wants an older pandas
+# all but `detection` and `shap`, whose evidently wants an older pandas
 EXTRAS := api api-slim stream replay training demo dev
 RUN := $(VENV)/bin/python -m
 # uv takes certificates from the system, as pip and git do; both names, for older and newer uv
@@ -75,8 +75,9 @@ requirements: $(VENV)/ready ## pins pyproject.toml's dependencies anew into requ
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make requirements" --constraint requirements/all.txt \
 	    --extra $$extra -o requirements/$$extra.txt pyproject.toml || exit 1; done
-	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command "make requirements" -o requirements/bootstrap.txt requirements/bootstrap.in
+	@for tool in bootstrap dvc; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make requirements" -o requirements/$$tool.txt requirements/$$tool.in || exit 1; done
 
 clean: ## removes the environment and everything the demo wrote
 	@rm -rf $(VENV) var
