@@ -30,6 +30,13 @@ class Live(msgspec.Struct, frozen=True):
     balanced: bool
     demo_seconds: float
 
+    @property
+    def gain(self) -> float | None:
+        """What the loop was worth, in AUC; None where no row came after the change, or no new version."""
+        if self.outcome != "promoted" or self.auc_before is None or self.auc_after is None:
+            return None
+        return self.auc_after - self.auc_before
+
 
 def live(data: str, seed: int) -> Live:
     """Play the demo, whatever its other promises become. Raises BenchError where it came to no end."""

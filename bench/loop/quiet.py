@@ -1,17 +1,22 @@
 """Quiet data through everything that decides on a retraining, without servers: nothing may come of it.
 
-Each run draws windows of rows that were held out, in random order, with their truth a window later. Drift and
+Each window of a run is drawn anew from rows that were held out; their truth comes a window later. Drift and
 performance reports, alerts, what `watch` knows and what it decides are made by the code that runs live. Where it
 decides to retrain, the version is made, and the gates have the last word.
+
+A run is long: watch retrains only when several windows' labels are of the time since something spoke for it, so in a
+run of few windows nothing could come of anything.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from functools import cached_property
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from msgspec.structs import replace
 
@@ -22,7 +27,6 @@ from bench.versions import Trained, judged, samples_of, trained
 from contracts.baseline import Baseline
 from contracts.performance import PerformanceReport
 from demo.datasets.dataset import Dataset
-from demo.scenario import Plan
 from stream_app.alerting.policy import decide as page
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
@@ -36,13 +40,15 @@ from training.retraining.policy import Rules, decide
 
 
 class QuietRun(msgspec.Struct, frozen=True):
-    """One run. decisions: kind of decision -> windows after which it was taken. degraded: windows called so. reason: of
-    the retraining that was decided, "" where none was. promoted: the gates let it through.
+    """One run. decisions: kind of decision -> windows after which it was taken; held: something spoke for retraining,
+    but not for long enough yet. degraded: windows called so. pages: alerts. reason: of the retraining that was decided,
+    "" where none was. promoted: the gates let it through.
     """
 
     windows: int
     decisions: dict[str, int]
     degraded: int
+    pages: int = 0
     reason: str = ""
     promoted: bool = False
 
@@ -52,6 +58,7 @@ class Champion(OfflineModel):
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
         super().__init__(dataset, seed)
+        self.seed = seed
         self.config = replace(CONFIG, seed=seed)
         self.reference, self.pool = dataset.reference(seed), dataset.quiet(seed)
 
@@ -71,40 +78,47 @@ class Champion(OfflineModel):
         return self.version.baseline
 
 
-def quiet_run(champion: Champion, plan: Plan, seed: list[int]) -> QuietRun:
-    """The champion watched for as many windows as the demo's quiet phase has. Raises BenchError."""
-    size, wanted = plan.rows_per_window, plan.quiet_windows * plan.rows_per_window
-    if len(champion.pool) < wanted:
-        raise BenchError(f"{len(champion.pool)} quiet rows for {wanted}: choose another data set")
-    order = np.random.default_rng(seed).permutation(len(champion.pool))[:wanted]
-    table = champion.pool.iloc[order]
-    rows = champion.rows(table)
-    truths = labels_of(table, str(champion.dataset.description.label))
+def quiet_run(champion: Champion, windows: int, size: int, seed: list[int]) -> QuietRun:
+    """The champion watched for so many windows of `size` rows. Raises BenchError."""
+    if len(champion.pool) < size:
+        raise BenchError(f"{len(champion.pool)} quiet rows for windows of {size}: choose another data set")
+    draw, pool = np.random.default_rng(seed), champion.rows(champion.pool)
+    truths = labels_of(champion.pool, str(champion.dataset.description.label))
     known = Known(model=champion.baseline.model, version=champion.baseline.version)
     policy, state = PolicyConfig(), PolicyState()
     decisions: Counter[str] = Counter()
-    degraded = 0
-    for number in range(plan.quiet_windows):
-        now, before = (slice(at * size, (at + 1) * size) for at in (number, number - 1))
-        drift = champion.report(rows.take(now), number)
+    degraded, pages, drawn = 0, 0, list[npt.NDArray[np.intp]]()
+    for number in range(windows):
+        drawn.append(draw.choice(len(champion.pool), size, replace=False))
+        drift = champion.report(pool.take(drawn[-1]), number)
         state, alerts = page(state, drift, policy)
         known = hear_report(known, drift)
         for alert in alerts:
             known = hear_alert(known, alert)
+        pages += len(alerts)
         if number:  # the truth of the window before
-            report = _performance(champion.baseline, rows.scores[before], truths[before], number - 1)
+            before = drawn[-2]
+            report = _performance(champion.baseline, pool.scores[before], truths[before], number - 1)
             degraded += report.status == "degraded"
             known = hear_performance(known, report)
         decision = decide(known, Rules())
         decisions[decision.kind] += 1
         if decision.kind == "retrain":
-            promoted = _promoted(champion, table.iloc[: number * size])
-            return QuietRun(number + 1, dict(decisions), degraded, decision.reason, promoted)
-    return QuietRun(plan.quiet_windows, dict(decisions), degraded)
+            labelled = champion.pool.iloc[np.unique(np.concatenate(drawn[:-1]))]
+            promoted = _promoted(champion, labelled)
+            return QuietRun(number + 1, dict(decisions), degraded, pages, decision.reason, promoted)
+    return QuietRun(windows, dict(decisions), degraded, pages)
+
+
+def moved(champion: Champion) -> Champion:
+    """The same champion, and rows of the second act as if they were quiet: what must not go unnoticed."""
+    other = copy(champion)
+    other.pool = champion.dataset.second_act(champion.seed).rows
+    return other
 
 
 def _promoted(champion: Champion, labelled: pd.DataFrame) -> bool:
-    """Whether the gates would let a retraining through; the rollout may stop it still."""
+    """Whether the gates would let a retraining through; the rollout may stop it still. labelled: each row once."""
     challenger = retrained(champion.dataset, None, labelled, champion.config)
     return judged(challenger.beside(champion.version)).may_go_on
 

@@ -8,13 +8,12 @@ import msgspec
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.loop.live import Live, live
-from bench.loop.quiet import Champion, QuietRun, quiet_run
+from bench.loop.quiet import Champion, QuietRun, moved, quiet_run
 from bench.loop.seeds import Closed, closed
 from bench.offline import dataset_of
-from demo.scenario import Plan
 
-SEEDS, QUIET_RUNS, GAIN = 10, 20, 0.02
-QUIET_PLAN = Plan(rows_per_window=1_000, quiet_windows=10)
+SEEDS, GAIN = 10, 0.02
+QUIET_RUNS, MOVED_RUNS, WINDOWS, ROWS = 20, 3, 100, 1_000
 PARTS = ("live", "seeds", "quiet")
 
 
@@ -22,7 +21,7 @@ class LoopFigures(msgspec.Struct, frozen=True):
     """auc_before, auc_after, seconds, failed_requests: of the live run, see Live; without one the medians over the
     seeds. seeds_gained: seeds whose challenger passed the gates and is better by GAIN or more. wrong_promotions: quiet
     runs in which a retraining was decided and its version passed the gates. quiet_decisions: those that decided one.
-    None: that part was not run.
+    moved_decisions: runs of rows from after the change, which should. None: that part was not run.
     """
 
     auc_before: float | None
@@ -32,9 +31,22 @@ class LoopFigures(msgspec.Struct, frozen=True):
     failed_requests: int | None
     seeds_gained: int | None
     quiet_decisions: int | None
+    moved_decisions: int | None
     live: Live | None
     seeds: list[Closed]
     quiet: list[QuietRun]
+    moved: list[QuietRun]
+
+    @property
+    def held(self) -> bool:
+        """Every part that was run came out as it must. A loop that does not close, makes things worse, runs without
+        cause, sees no cause or costs requests is none.
+        """
+        live = self.live
+        closed = live is None or (live.gain is not None and live.gain >= GAIN and live.balanced)
+        enough = self.seeds_gained is None or self.seeds_gained >= 0.9 * len(self.seeds)
+        noticed = self.moved_decisions is None or self.moved_decisions == len(self.moved)
+        return closed and enough and noticed and not self.wrong_promotions and not self.failed_requests
 
 
 def run(options: Options, say: Say) -> LoopFigures:
@@ -44,7 +56,7 @@ def run(options: Options, say: Say) -> LoopFigures:
     parts = options.only or (("seeds", "quiet") if options.quick else PARTS)
     played = _live(options, say) if "live" in parts else None
     seeds = _seeds(options, say) if "seeds" in parts else []
-    quiet = _quiet(options, say) if "quiet" in parts else []
+    quiet, changed = _quiet(options, say) if "quiet" in parts else ([], [])
     gained = sum(one.gain >= GAIN for one in seeds)
     return LoopFigures(
         auc_before=played.auc_before if played else _median([one.auc_before for one in seeds]),
@@ -53,10 +65,12 @@ def run(options: Options, say: Say) -> LoopFigures:
         wrong_promotions=sum(one.promoted for one in quiet) if quiet else None,
         failed_requests=played.failed_requests if played else None,
         seeds_gained=gained if seeds else None,
-        quiet_decisions=sum(bool(one.reason) for one in quiet) if quiet else None,
+        quiet_decisions=_decided(quiet) if quiet else None,
+        moved_decisions=_decided(changed) if changed else None,
         live=played,
         seeds=seeds,
         quiet=quiet,
+        moved=changed,
     )
 
 
@@ -81,27 +95,36 @@ def _seeds(options: Options, say: Say) -> list[Closed]:
     return found
 
 
-def _quiet(options: Options, say: Say) -> list[QuietRun]:
-    champion, found = Champion(dataset_of(options.data), options.seed), []
-    for number in range(4 if options.quick else QUIET_RUNS):
-        one = quiet_run(champion, QUIET_PLAN, [options.seed, number])
-        found.append(one)
+def _quiet(options: Options, say: Say) -> tuple[list[QuietRun], list[QuietRun]]:
+    """Runs of quiet rows, and of rows from after the change."""
+    champion = Champion(dataset_of(options.data), options.seed)
+    runs, others = (2, 1) if options.quick else (QUIET_RUNS, MOVED_RUNS)
+    quiet = [quiet_run(champion, WINDOWS, ROWS, [options.seed, number]) for number in range(runs)]
+    _say_runs("quiet", quiet, say)
+    changed = [quiet_run(moved(champion), WINDOWS, ROWS, [options.seed, number]) for number in range(others)]
+    _say_runs("moved", changed, say)
+    return quiet, changed
+
+
+def _say_runs(what: str, runs: list[QuietRun], say: Say) -> None:
+    for number, one in enumerate(runs):
         if one.reason:
-            say(f"quiet run {number}: retraining decided ({one.reason}), {'promoted' if one.promoted else 'stopped'}")
-    windows, low = sum(one.windows for one in found), sum(one.degraded for one in found)
-    decided, promoted = sum(bool(one.reason) for one in found), sum(one.promoted for one in found)
-    say(f"quiet: {len(found)} runs, {windows} windows, {low} degraded; {decided} decisions, {promoted} promotions")
-    return found
+            became = "promoted" if one.promoted else "stopped by the gates"
+            say(f"{what} run {number}: retraining after {one.windows} windows ({one.reason}), {became}")
+    windows, low, pages = (sum(getattr(one, name) for one in runs) for name in ("windows", "degraded", "pages"))
+    held = sum(one.decisions.get("held", 0) for one in runs)
+    say(
+        f"{what}: {len(runs)} runs, {windows:,} windows, {low} degraded, {pages} alerts, {held} with a cause that did "
+        f"not last; {_decided(runs)} decisions, {sum(one.promoted for one in runs)} promotions"
+    )
+
+
+def _decided(runs: list[QuietRun]) -> int:
+    return sum(bool(one.reason) for one in runs)
 
 
 def _median(values: list[float]) -> float | None:
     return round(median(values), 4) if values else None
-
-
-def _held(figures: LoopFigures) -> bool:
-    """A loop that makes things worse, or runs without cause, or costs requests, is none."""
-    enough = figures.seeds_gained is None or figures.seeds_gained >= 0.9 * len(figures.seeds)
-    return enough and not figures.wrong_promotions and not figures.failed_requests
 
 
 LOOP = Benchmark(
@@ -109,6 +132,6 @@ LOOP = Benchmark(
     "what a retraining is worth, over seeds and live, and promotions on quiet data",
     run,
     takes=("data", "only"),
-    held=_held,
+    held=lambda figures: bool(figures.held),
     lasts="10 min; --quick: seeds and quiet data alone, 1 min",
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from copy import copy
+from typing import Any
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from bench.benchmark import BenchError, Options
-from bench.loop.quiet import Champion, quiet_run
-from bench.loop.run import LOOP
+from bench.loop.live import Live
+from bench.loop.quiet import Champion, QuietRun, moved, quiet_run
+from bench.loop.run import GAIN, LOOP, LoopFigures
 from bench.loop.seeds import Closed, closed
 from demo.datasets.dataset import Episode, SecondAct
 from demo.datasets.payments import Payments, World, payments
-from demo.scenario import Plan
 
 
 class Few(Payments):
@@ -53,25 +54,79 @@ def champion() -> Champion:
 
 
 def test_nothing_comes_of_quiet_windows(champion: Champion) -> None:
-    plan = Plan(rows_per_window=500, quiet_windows=6)
-    found = quiet_run(champion, plan, [3, 0])
-    assert found.windows == 6
+    found = quiet_run(champion, 20, 500, [3, 0])
+    assert found.windows == 20
     assert not found.promoted
-    assert found.decisions == {"wait": 6}
+    assert found.decisions == {"wait": 20}
 
 
 def test_windows_of_another_world_are_degraded_and_lead_to_a_decision(champion: Champion) -> None:
-    moved = copy(champion)
-    moved.pool = payments(24_000, [3, 3], World(concept=1.0))  # as if it were quiet
-    found = quiet_run(moved, Plan(rows_per_window=6_000, quiet_windows=4), [3, 0])
-    assert found.degraded == 2
+    found = quiet_run(moved(champion), 20, 3_000, [3, 0])
+    assert found.degraded >= 2
     assert "below the reference" in found.reason
-    assert found.windows == 3
+    assert found.windows < 20
 
 
 def test_too_few_quiet_rows_are_refused(champion: Champion) -> None:
-    with pytest.raises(BenchError, match="4000 quiet rows for 10000"):
-        quiet_run(champion, Plan(rows_per_window=1_000, quiet_windows=10), [3, 0])
+    with pytest.raises(BenchError, match="4000 quiet rows for windows of 5000"):
+        quiet_run(champion, 10, 5_000, [3, 0])
+
+
+QUIET, MOVED = QuietRun(100, {"wait": 100}, 1), QuietRun(7, {"retrain": 1}, 4, reason="it moved")
+GAINED, NOT_GAINED = Closed(1, 100, 0.70, 0.75, ()), Closed(1, 100, 0.70, 0.71, ())
+LIVE = Live("promoted", 0.70, 0.75, 100, 30.0, answered=1_000, failed_requests=0, balanced=True, demo_seconds=150.0)
+
+
+def figures(**told: Any) -> LoopFigures:
+    right: dict[str, Any] = {
+        "auc_before": 0.70,
+        "auc_after": 0.75,
+        "seconds": 30.0,
+        "wrong_promotions": 0,
+        "failed_requests": 0,
+        "seeds_gained": 9,
+        "quiet_decisions": 0,
+        "moved_decisions": 3,
+        "live": LIVE,
+        "seeds": [GAINED] * 9 + [NOT_GAINED],
+        "quiet": [QUIET] * 20,
+        "moved": [MOVED] * 3,
+    }
+    return LoopFigures(**{**right, **told})
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"live": None, "failed_requests": None},
+        {"seeds": [], "seeds_gained": None},
+        {"quiet": [], "wrong_promotions": None, "quiet_decisions": None, "moved": [], "moved_decisions": None},
+        {"quiet_decisions": 1},  # the gates have stopped it
+    ],
+)
+def test_a_loop_that_closes_for_the_better_holds_and_parts_that_were_not_run_are_not_judged(
+    told: dict[str, Any],
+) -> None:
+    assert LOOP.held(figures(**told))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"live": replace(LIVE, outcome=None)},
+        {"live": replace(LIVE, outcome="stopped")},
+        {"live": replace(LIVE, auc_after=None)},
+        {"live": replace(LIVE, auc_after=0.70 + GAIN - 0.001)},
+        {"live": replace(LIVE, balanced=False)},
+        {"failed_requests": 1},
+        {"seeds_gained": 8},
+        {"wrong_promotions": 1},
+        {"moved_decisions": 2},
+    ],
+)
+def test_a_loop_that_does_not_close_or_gains_nothing_or_costs_something_fails(told: dict[str, Any]) -> None:
+    assert not LOOP.held(figures(**told))
 
 
 def test_a_part_that_there_is_not_is_named() -> None:
