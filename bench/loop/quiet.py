@@ -110,10 +110,11 @@ def quiet_run(champion: Champion, windows: int, size: int, seed: list[int]) -> Q
     return QuietRun(windows, dict(decisions), degraded, pages)
 
 
-def moved(champion: Champion) -> Champion:
-    """The same champion, and rows of the second act as if they were quiet: what must not go unnoticed."""
-    other = copy(champion)
-    other.pool = champion.dataset.second_act(champion.seed).rows
+def exchanged(champion: Champion) -> Champion:
+    """The same champion and rows, their truths exchanged among them: what must be noticed, and is worth no version."""
+    label, other = str(champion.dataset.description.label), copy(champion)
+    truths = np.random.default_rng(champion.seed).permutation(champion.pool[label].to_numpy())
+    other.pool = champion.pool.assign(**{label: truths})
     return other
 
 

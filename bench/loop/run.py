@@ -8,20 +8,21 @@ import msgspec
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.loop.live import Live, live
-from bench.loop.quiet import Champion, QuietRun, moved, quiet_run
+from bench.loop.quiet import Champion, QuietRun, exchanged, quiet_run
 from bench.loop.seeds import Closed, closed
 from bench.offline import dataset_of
 
 SEEDS, GAIN = 10, 0.02
-QUIET_RUNS, MOVED_RUNS, WINDOWS, ROWS = 20, 3, 100, 1_000
+QUIET_RUNS, EXCHANGED_RUNS, WINDOWS, ROWS = 20, 3, 100, 1_000
 PARTS = ("live", "seeds", "quiet")
 
 
 class LoopFigures(msgspec.Struct, frozen=True):
     """auc_before, auc_after, seconds, failed_requests: of the live run, see Live; without one the medians over the
-    seeds. seeds_gained: seeds whose challenger passed the gates and is better by GAIN or more. wrong_promotions: quiet
-    runs in which a retraining was decided and its version passed the gates. quiet_decisions: those that decided one.
-    moved_decisions: runs of rows from after the change, which should. None: that part was not run.
+    seeds. seeds_gained: seeds whose challenger passed the gates and is better by GAIN or more. wrong_promotions: runs
+    of quiet and of exchanged truths in which a retraining was decided and its version passed the gates.
+    quiet_decisions: quiet runs that decided one; exchanged_decisions: those of exchanged truths, which should. None:
+    that part was not run.
     """
 
     auc_before: float | None
@@ -31,11 +32,11 @@ class LoopFigures(msgspec.Struct, frozen=True):
     failed_requests: int | None
     seeds_gained: int | None
     quiet_decisions: int | None
-    moved_decisions: int | None
+    exchanged_decisions: int | None
     live: Live | None
     seeds: list[Closed]
     quiet: list[QuietRun]
-    moved: list[QuietRun]
+    exchanged: list[QuietRun]
 
     @property
     def held(self) -> bool:
@@ -45,7 +46,7 @@ class LoopFigures(msgspec.Struct, frozen=True):
         live = self.live
         closed = live is None or (live.gain is not None and live.gain >= GAIN and live.balanced)
         enough = self.seeds_gained is None or self.seeds_gained >= 0.9 * len(self.seeds)
-        noticed = self.moved_decisions is None or self.moved_decisions == len(self.moved)
+        noticed = self.exchanged_decisions is None or self.exchanged_decisions == len(self.exchanged)
         return closed and enough and noticed and not self.wrong_promotions and not self.failed_requests
 
 
@@ -56,21 +57,21 @@ def run(options: Options, say: Say) -> LoopFigures:
     parts = options.only or (("seeds", "quiet") if options.quick else PARTS)
     played = _live(options, say) if "live" in parts else None
     seeds = _seeds(options, say) if "seeds" in parts else []
-    quiet, changed = _quiet(options, say) if "quiet" in parts else ([], [])
+    quiet, others = _quiet(options, say) if "quiet" in parts else ([], [])
     gained = sum(one.gain >= GAIN for one in seeds)
     return LoopFigures(
         auc_before=played.auc_before if played else _median([one.auc_before for one in seeds]),
         auc_after=played.auc_after if played else _median([one.auc_after for one in seeds]),
         seconds=played.seconds if played else None,
-        wrong_promotions=sum(one.promoted for one in quiet) if quiet else None,
+        wrong_promotions=sum(one.promoted for one in quiet + others) if quiet else None,
         failed_requests=played.failed_requests if played else None,
         seeds_gained=gained if seeds else None,
         quiet_decisions=_decided(quiet) if quiet else None,
-        moved_decisions=_decided(changed) if changed else None,
+        exchanged_decisions=_decided(others) if others else None,
         live=played,
         seeds=seeds,
         quiet=quiet,
-        moved=changed,
+        exchanged=others,
     )
 
 
@@ -96,14 +97,15 @@ def _seeds(options: Options, say: Say) -> list[Closed]:
 
 
 def _quiet(options: Options, say: Say) -> tuple[list[QuietRun], list[QuietRun]]:
-    """Runs of quiet rows, and of rows from after the change."""
+    """Runs of quiet rows, and of the same with exchanged truths."""
     champion = Champion(dataset_of(options.data), options.seed)
-    runs, others = (2, 1) if options.quick else (QUIET_RUNS, MOVED_RUNS)
+    runs, more = (2, 1) if options.quick else (QUIET_RUNS, EXCHANGED_RUNS)
     quiet = [quiet_run(champion, WINDOWS, ROWS, [options.seed, number]) for number in range(runs)]
     _say_runs("quiet", quiet, say)
-    changed = [quiet_run(moved(champion), WINDOWS, ROWS, [options.seed, number]) for number in range(others)]
-    _say_runs("moved", changed, say)
-    return quiet, changed
+    other = exchanged(champion)
+    others = [quiet_run(other, WINDOWS, ROWS, [options.seed, number]) for number in range(more)]
+    _say_runs("exchanged truths", others, say)
+    return quiet, others
 
 
 def _say_runs(what: str, runs: list[QuietRun], say: Say) -> None:
@@ -114,8 +116,8 @@ def _say_runs(what: str, runs: list[QuietRun], say: Say) -> None:
     windows, low, pages = (sum(getattr(one, name) for one in runs) for name in ("windows", "degraded", "pages"))
     held = sum(one.decisions.get("held", 0) for one in runs)
     say(
-        f"{what}: {len(runs)} runs, {windows:,} windows, {low} degraded, {pages} alerts, {held} with a cause that did "
-        f"not last; {_decided(runs)} decisions, {sum(one.promoted for one in runs)} promotions"
+        f"{what}: {len(runs)} runs, {windows:,} windows, {low} degraded, {pages} alerts, {held} with a cause that was "
+        f"held back; {_decided(runs)} decisions, {sum(one.promoted for one in runs)} promotions"
     )
 
 

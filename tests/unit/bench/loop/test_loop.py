@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bench.benchmark import BenchError, Options
 from bench.loop.live import Live
-from bench.loop.quiet import Champion, QuietRun, moved, quiet_run
+from bench.loop.quiet import Champion, QuietRun, exchanged, quiet_run
 from bench.loop.run import GAIN, LOOP, LoopFigures
 from bench.loop.seeds import Closed, closed
 from demo.datasets.dataset import Episode, SecondAct
@@ -60,11 +60,13 @@ def test_nothing_comes_of_quiet_windows(champion: Champion) -> None:
     assert found.decisions == {"wait": 20}
 
 
-def test_windows_of_another_world_are_degraded_and_lead_to_a_decision(champion: Champion) -> None:
-    found = quiet_run(moved(champion), 20, 3_000, [3, 0])
+def test_exchanged_truths_are_noticed_and_the_gates_stop_what_was_learnt_of_them(champion: Champion) -> None:
+    found = quiet_run(exchanged(champion), 20, 1_000, [3, 0])
     assert found.degraded >= 2
+    assert found.pages == 0  # no feature moves
     assert "below the reference" in found.reason
-    assert found.windows < 20
+    assert found.windows == 6  # five are labelled: 5,000 rows, as many as there must be
+    assert not found.promoted
 
 
 def test_too_few_quiet_rows_are_refused(champion: Champion) -> None:
@@ -72,7 +74,7 @@ def test_too_few_quiet_rows_are_refused(champion: Champion) -> None:
         quiet_run(champion, 10, 5_000, [3, 0])
 
 
-QUIET, MOVED = QuietRun(100, {"wait": 100}, 1), QuietRun(7, {"retrain": 1}, 4, reason="it moved")
+QUIET, NOTICED = QuietRun(100, {"wait": 100}, 1), QuietRun(7, {"retrain": 1}, 4, reason="it fell")
 GAINED, NOT_GAINED = Closed(1, 100, 0.70, 0.75, ()), Closed(1, 100, 0.70, 0.71, ())
 LIVE = Live("promoted", 0.70, 0.75, 100, 30.0, answered=1_000, failed_requests=0, balanced=True, demo_seconds=150.0)
 
@@ -86,11 +88,11 @@ def figures(**told: Any) -> LoopFigures:
         "failed_requests": 0,
         "seeds_gained": 9,
         "quiet_decisions": 0,
-        "moved_decisions": 3,
+        "exchanged_decisions": 3,
         "live": LIVE,
         "seeds": [GAINED] * 9 + [NOT_GAINED],
         "quiet": [QUIET] * 20,
-        "moved": [MOVED] * 3,
+        "exchanged": [NOTICED] * 3,
     }
     return LoopFigures(**{**right, **told})
 
@@ -101,7 +103,7 @@ def figures(**told: Any) -> LoopFigures:
         {},
         {"live": None, "failed_requests": None},
         {"seeds": [], "seeds_gained": None},
-        {"quiet": [], "wrong_promotions": None, "quiet_decisions": None, "moved": [], "moved_decisions": None},
+        {"quiet": [], "wrong_promotions": None, "quiet_decisions": None, "exchanged": [], "exchanged_decisions": None},
         {"quiet_decisions": 1},  # the gates have stopped it
     ],
 )
@@ -122,7 +124,7 @@ def test_a_loop_that_closes_for_the_better_holds_and_parts_that_were_not_run_are
         {"failed_requests": 1},
         {"seeds_gained": 8},
         {"wrong_promotions": 1},
-        {"moved_decisions": 2},
+        {"exchanged_decisions": 2},
     ],
 )
 def test_a_loop_that_does_not_close_or_gains_nothing_or_costs_something_fails(told: dict[str, Any]) -> None:
