@@ -115,7 +115,8 @@ def test_a_champion_that_is_gone_from_the_registry_is_named_with_the_way_out(
     refused(
         run("promote", version), "version 2 has no gate report: run `python -m training gate 2`; or promote --override"
     )
-    healed = run("rollback", "--to", version, "--reason", "1 was deleted")
+    refused(run("rollback", "--to", version), "nothing on record says that flights/2 has been champion")
+    healed = run("promote", version, "--override", "--reason", "1 was deleted")
     assert healed.exit_code == 0, healed.output
     assert registered.marks().champion == version
 

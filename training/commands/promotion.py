@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
     @app.command()
     def rollback(
         model: Model = None,
-        to: Annotated[str | None, typer.Option(help="This version. Default: the champion before.")] = None,
+        to: Annotated[str | None, typer.Option(help="This former champion. Default: the one before.")] = None,
         reason: Reason = "",
         by: By = None,
     ) -> None:

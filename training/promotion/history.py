@@ -55,6 +55,18 @@ def former(steps: Sequence[Step], champion: str | None) -> Former | None:
     return None
 
 
+def champions(steps: Sequence[Step]) -> set[str]:
+    """Versions that have been champion, as the steps tell it: `previous` of any step was at that moment, whoever had
+    made it so. A claim alone does not tell: nobody knows what became of it.
+    """
+    found = {step.event.previous for step in steps if step.event.previous is not None}
+    for step in steps:
+        event = step.event
+        if event.kind in ("promoted", "rolled-back") or event.details.get("alias") == "champion":
+            found.add(event.version)
+    return found
+
+
 def shown(steps: Sequence[Step], *, every: bool) -> list[Step]:
     """Those that a reader wants to see first."""
     return [step for step in steps if every or step.event.kind not in _ASIDE]

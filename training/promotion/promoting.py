@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from training.errors import GateError, Objected, PromotionError
 from training.gate import GateReport, Override
 from training.promotion.change import Change, Changed, Details, Tools
-from training.promotion.history import Former, former
+from training.promotion.history import Former, champions, former
 from training.promotion.moving import FORMER_TAG, Promotion
 from training.promotion.objection import objection
 from training.registry.registered import Registered
 from training.reports.gate_files import kept_report, record_overrides
 from training.topics.model_events import ModelEvents
+from training.topics.steps import Step
 
 UNGATED = "promotion"
 """What an override of promote is recorded under, as if it were a gate's name."""
@@ -49,36 +52,61 @@ def promote(
 def roll_back(
     registered: Registered, events: ModelEvents | None, tools: Tools, *, to: str | None, by: str, reason: str
 ) -> Changed:
-    """Make the former champion the champion again; to: another version that is to be it.
+    """Make the former champion the champion again; to: another version that has been it. No gate is asked, so one that
+    never was is refused.
 
     Raises PromotionError where there is none, RegistryError and PublishError.
     """
     seen = registered.marks().champion
-    known = Former(registered.find(to).version) if to is not None else _former(registered, events, seen)
+    steps = [] if events is None else events.read(registered.model)
+    known = Former(registered.find(to).version) if to is not None else _former(registered, steps, seen)
     if known is None:
         raise PromotionError(
-            f"nobody was champion of {registered.model} before {seen or 'now'}: name a version with --to VERSION"
+            f"nobody was champion of {registered.model} before {seen or 'now'}: {_way(registered, steps, seen)}"
         )
     if known.version == seen:
         raise PromotionError(f"{registered.model}/{seen} is the champion already")
     if not registered.has(known.version):
-        there = ", ".join(one for one in registered.versions() if one != seen) or "none"
         raise PromotionError(
             f"the former champion {registered.model}/{known.version} is gone from MLflow at {registered.where}: "
-            f"name another with --to VERSION, there are {there}"
+            f"{_way(registered, steps, seen)}"
+        )
+    if to is not None and known.version not in _on_record(registered, steps):
+        raise PromotionError(
+            f"nothing on record says that {registered.model}/{known.version} has been champion, and a roll-back asks "
+            f"no gate: `python -m training promote {known.version}` does (--override --reason TEXT where it must be)"
         )
     why = reason.strip() or f"rolled back from {seen or 'none'}"
     done = Promotion(registered, events, tools).make(Change("rolled-back", known.version, seen, by, why))
     return Changed(done.change, (known.remark, *done.remarks)) if known.remark else done
 
 
-def _former(registered: Registered, events: ModelEvents | None, seen: str | None) -> Former | None:
-    if events is not None and (found := former(events.read(registered.model), seen)) is not None:
+def _former(registered: Registered, steps: Sequence[Step], seen: str | None) -> Former | None:
+    if (found := former(steps, seen)) is not None:
         return found
     if seen is None or not registered.has(seen):
         return None
     tagged = registered.tags(registered.find(seen)).get(FORMER_TAG)
     return Former(tagged, "known from the version's tag: no event tells") if tagged else None
+
+
+def _on_record(registered: Registered, steps: Sequence[Step]) -> set[str]:
+    """Versions that have been champion: by the events, and by the tags, which outlive them and need no Kafka.
+
+    A promoted version has the tag, and the tag names the champion before it. It is set before the alias moves, so of a
+    version that the steps know they alone are asked whether it did.
+    """
+    tagged = {one: tags[FORMER_TAG] for one, tags in registered.version_tags().items() if FORMER_TAG in tags}
+    known = {step.event.version for step in steps if step.event.kind == "claimed"}
+    return champions(steps) | (set(tagged) - known) | set(tagged.values())
+
+
+def _way(registered: Registered, steps: Sequence[Step], seen: str | None) -> str:
+    """Out of there being nobody to go back to."""
+    there = _on_record(registered, steps).intersection(registered.versions()) - {seen}
+    if there:
+        return f"name another with --to VERSION, there are {', '.join(sorted(there, key=int))}"
+    return "promote another with `python -m training promote VERSION`, which asks the gates"
 
 
 def _of(report: GateReport | None) -> Details:

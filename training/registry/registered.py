@@ -109,6 +109,12 @@ class Registered:
             found = self.registry.client.get_model_version(version.model, version.version)
             return {str(name): str(value) for name, value in dict(found.tags).items()}
 
+    def version_tags(self) -> dict[str, dict[str, str]]:
+        """Number -> tags, of all versions."""
+        with self.registry.errors(f"cannot list the versions of {self.model}"):
+            found = self.registry.client.search_model_versions(f"name='{self.model}'")
+            return {str(one.version): {str(k): str(v) for k, v in dict(one.tags).items()} for one in found}
+
     def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
         """Set tags of a version, in order."""
         with self.registry.errors(f"refused a tag of {version.model}/{version.version}"):

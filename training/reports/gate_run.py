@@ -105,7 +105,8 @@ def _champion(registered: Registered, held_out: HeldOut, challenger: Version) ->
     if not registered.has(number):
         raise RegistryError(
             f"the alias champion of {registered.model} points to version {number}, which is gone from MLflow at "
-            f"{registered.where}: move the alias with `python -m training rollback --to VERSION`, then gate again"
+            f"{registered.where}: `python -m training rollback --to VERSION` to a former champion, or `python -m "
+            "training promote VERSION --override --reason TEXT`, then gate again"
         )
     version = registered.find(number)
     baseline = registered.baseline(version)

@@ -179,6 +179,12 @@ def test_a_version_whose_gates_say_nothing_for_it_now_may_not_be_promoted(
     assert says in str(objection(report, "2", champion))
 
 
+def test_a_command_that_is_named_stands_whole_between_its_marks() -> None:
+    said = objection(a_report("failed"), "2", "1")
+    assert said is not None
+    assert said.endswith("or run `python -m training gate 2 --override GATE --reason TEXT`")
+
+
 def test_a_version_that_passed_or_was_overridden_against_this_champion_may() -> None:
     for report in (a_report(), a_report("overridden")):
         assert objection(report, "2", "1") is None
