@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 
 _LOOKS = {
     "status": "partitions, workers, open windows, and what holds time back",
+    "reports": "what the newest windows say of drift and performance",
     "audit": "is every record accounted for?",
     "replay": "count and judge it again, with other thresholds if you like",
 }

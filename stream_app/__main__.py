@@ -1,4 +1,4 @@
-"""`python -m stream_app`: worker, performance, sink, topics, audit, status, replay, mute. Settings: STREAM_*."""
+"""`python -m stream_app`: worker, performance, sink; topics, audit, status, reports, replay, mute. By STREAM_*."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from stream_app.errors import StreamError
 from stream_app.label_telemetry import LabelTelemetry
 from stream_app.muting import command as muting
 from stream_app.replay.command import replay
+from stream_app.reports import command as reports
 from stream_app.settings import StreamSettings, load_settings
 from stream_app.status import table as status_table
 from stream_app.status.counted import labels as counted_labels
@@ -247,6 +248,7 @@ def _say(line: str) -> None:
     print(f"stream_app: {line}", file=sys.stderr)
 
 
+reports.add_to(cli, _ask, _say)
 muting.add_to(cli, _ask, _say)
 
 if __name__ == "__main__":

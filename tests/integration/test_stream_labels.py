@@ -146,6 +146,14 @@ async def test_a_window_is_revised_while_labels_come_and_knows_its_predictions(
     assert audit["balanced"]
     assert (audit["labels"]["balanced"], audit["labels"]["on_topic"]) == (True, len(labels))
     assert "labels balance" in await stream.command("audit")
+    shown = [json.loads(line) for line in (await stream.command("reports", "--json", "--last", "1")).splitlines()]
+    assert [(report["subject"], report.get("revision")) for report in shown] == [
+        ("drift", None),
+        ("performance", one.revision),
+    ]
+    assert shown[1]["summary"] == one.summary
+    told = await stream.command("reports", "--model", "loans", status=2)
+    assert told == "stream_app: no report of loans; there are reports of flights/1\n"
 
 
 async def test_what_cannot_be_counted_is_told_apart_and_kept_and_the_rest_counts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,6 +78,7 @@ def add_to(app: typer.Typer) -> None:
             trained = _run(plan, settings)
             if out is not None:
                 say([write_file(out, trained.version.version.encode())])
+            say([_next_line(trained)])
 
 
 def _run(plan: Plan, settings: Settings) -> Trained:
@@ -100,3 +102,16 @@ def _run(plan: Plan, settings: Settings) -> Trained:
     say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
     say(window_lines([] if time is None else [time], plan.window))
     return trained
+
+
+def _next_line(trained: Trained) -> str:
+    """The command that goes on from here. A version that is no champion answers nobody."""
+    from training.registry.registered import CHAMPION
+
+    model, version = shlex.quote(trained.version.model), trained.version.version
+    if trained.alias == CHAMPION:
+        return f"next        API_MODEL={model} python -m api serves it"
+    return (
+        f"next        no user gets its answers yet: python -m training gate {version} --model {model} "
+        f"&& python -m training promote {version} --model {model}"
+    )
