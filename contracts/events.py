@@ -20,6 +20,9 @@ Role = Literal["champion", "shadow", "canary"]
 FeaturesT = TypeVar("FeaturesT")
 FeatureValue = float | str | bool | None
 
+BATCH_SOURCE = ".b"
+"""Ends the source of what the API answers in batches."""
+
 _ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})\Z")
 
 
@@ -54,6 +57,11 @@ class EventId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.source}-{self.epoch:012x}-{self.sequence:010x}"
+
+    @property
+    def of_batch(self) -> bool:
+        """Whether it is a row's of a batch; these have a source of their own in each process."""
+        return self.source.endswith(BATCH_SOURCE)
 
 
 class EventIds:

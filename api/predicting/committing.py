@@ -79,7 +79,9 @@ class Committer:
         now: datetime,
         next_id: Callable[[], str],
     ) -> Made:
-        """The same where a rollout is under way; see commit_beside."""
+        """The same where a rollout is under way; see commit_beside. The champion's ids come before the canary's, whose
+        latencies are compared by that (training.rollout.latencies).
+        """
         champion, other = lane.champion, lane.served
         rest = (one for i, one in enumerate(drafts) if i not in canary)
         chosen = (one for i, one in enumerate(drafts) if i in canary)

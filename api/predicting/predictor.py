@@ -26,7 +26,7 @@ from api.predicting.lane import Lane, score_beside
 from api.predicting.lanes import Lanes
 from api.requests.schemas import PredictionRequest, encode_answer
 from api.telemetry import Telemetry
-from contracts.events import EventIds
+from contracts.events import BATCH_SOURCE, EventIds
 from contracts.headers import Origin
 
 
@@ -69,7 +69,7 @@ class Predictor:
         self._served: Served | None = None
         self.lanes = Lanes(telemetry, f"{source}-{epoch:012x}", stopwatch)
         self.commits = Committer(outbox, telemetry, next_id=EventIds(source, epoch).next, answer=self.answer, now=now)
-        self.next_row_id = EventIds(f"{source}.b", epoch).next
+        self.next_row_id = EventIds(source + BATCH_SOURCE, epoch).next
         self._batcher: Batcher[Job, Event] = Batcher(self._work, rows, settle)
 
     @property

@@ -89,8 +89,10 @@ class Drive:
 
     def _decided(self, watched: Watched) -> Move:
         seconds = (self._tools.now() - watched.rollout.since).total_seconds()
-        seen, broken = (watched.challenger, watched.champion, seconds), self._broken()
+        broken = self._broken()
         if broken:
             whom = f"{watched.model}/{watched.rollout.version}"
             self._course.say_once(f"{whom} goes no further until the data is repaired: {broken}")
-        return decide(watched.rollout, *seen, self._wishes.steps, self._wishes.limits, watched.performance, broken)
+        seen = (watched.challenger, watched.champion, seconds)
+        wishes, paces = self._wishes, watched.latencies.paces
+        return decide(watched.rollout, *seen, wishes.steps, wishes.limits, watched.performance, broken, paces)

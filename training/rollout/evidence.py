@@ -13,14 +13,13 @@ from stream_app.performance.intervals import wilson
 
 SCORE_BINS = 100
 """Equal bins of the score from 0 to 1; what lies outside falls into the outer ones."""
-_FIRST_MS, _PER_DOUBLING, _LATENCY_BINS = 0.01, 4, 100
 
 
 class Observed(msgspec.Struct):
     """Counted from a version's events. failures: rows that it could not score (they have no event of its own). refused:
     why the api cannot serve it at all, None while it can.
 
-    positives of decided: decisions. scores: by SCORE_BINS. latencies: by logarithmic bins, four to a doubling.
+    positives of decided: decisions. scores: by SCORE_BINS.
     """
 
     events: int = 0
@@ -28,18 +27,15 @@ class Observed(msgspec.Struct):
     decided: int = 0
     positives: int = 0
     scores: list[int] = msgspec.field(default_factory=lambda: [0] * SCORE_BINS)
-    latencies: list[int] = msgspec.field(default_factory=lambda: [0] * _LATENCY_BINS)
     refused: str | None = None
 
-    def add(self, score: float, decision: bool | None, latency_ms: float | None) -> None:
-        """One event. latency_ms None: not measured."""
+    def add(self, score: float, decision: bool | None) -> None:
+        """One event."""
         self.events += 1
         if decision is not None:
             self.decided += 1
             self.positives += decision
         self.scores[min(SCORE_BINS - 1, max(0, int(score * SCORE_BINS)))] += 1
-        if latency_ms is not None:
-            self.latencies[_latency_bin(latency_ms)] += 1
 
     @property
     def positive_rate(self) -> float:
@@ -51,18 +47,6 @@ def failure_rate(seen: Observed) -> float:
     """The least share of rows that cannot be scored: the lower end of Wilson's interval."""
     rows = seen.events + seen.failures
     return wilson(seen.failures, rows).low if rows else 0.0
-
-
-def median_latency(seen: Observed) -> float | None:
-    """In milliseconds, to within 10 %: the middle of the bin that holds it. None without a measured event."""
-    half, below = sum(seen.latencies) / 2, 0
-    if not half:
-        return None
-    for place, count in enumerate(seen.latencies):
-        below += count
-        if below >= half:
-            return float(_FIRST_MS * 2 ** ((place + 0.5) / _PER_DOUBLING))
-    raise AssertionError("half of a sum is reached within it")
 
 
 def positives_apart(one: Observed, other: Observed) -> float:
@@ -89,9 +73,3 @@ def scores_apart(one: Observed, other: Observed) -> float:
         theirs += b / other.events
         distance = max(distance, abs(mine - theirs))
     return max(0.0, distance - 1.358 * math.sqrt(1 / one.events + 1 / other.events))
-
-
-def _latency_bin(milliseconds: float) -> int:
-    if milliseconds <= _FIRST_MS:
-        return 0
-    return min(_LATENCY_BINS - 1, int(_PER_DOUBLING * math.log2(milliseconds / _FIRST_MS)))

@@ -2,16 +2,20 @@
 
 A challenger is held at each step for a time and for a number of its own events; whatever looks worse than the champion
 beyond what chance explains ends it at once. Latency is compared in canary only: in shadow nobody waits for the answer.
+And only at moments at which both answered: a figure of another moment is that of another load.
 """
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Annotated, Literal
 
 import msgspec
 
 from contracts.rollout import Rollout
-from training.rollout.evidence import Observed, failure_rate, median_latency, positives_apart, scores_apart
+from stream_app.performance.intervals import wilson
+from training.rollout.evidence import Observed, failure_rate, positives_apart, scores_apart
+from training.rollout.latencies import MOMENT_MS, Pace
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -19,8 +23,8 @@ Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 ENOUGH = 100
-"""Events (or rows) of a version before anything about it ends a rollout: the policy looks after each one of them, and
-chance has its day among the first.
+"""Events (rows, or measured latencies) of a version before anything about it ends a rollout: the policy looks after
+each one of them, and chance has its day among the first.
 """
 
 
@@ -49,8 +53,9 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ends a rollout. failure_rate: share of its rows that the challenger cannot score. latency_ratio: its median
-    latency over the champion's, once it is above latency_ms. positive_change: of the share of positive decisions.
-    score_distance: KS distance between the two score distributions. All but latency must be exceeded beyond chance.
+    latency over the champion's of the same moment, once it is above latency_ms, at most moments. positive_change: of
+    the share of positive decisions. score_distance: KS distance between the two score distributions. All must be
+    exceeded beyond chance.
     """
 
     failure_rate: Share = 0.01
@@ -103,14 +108,18 @@ def decide(
     limits: Limits,
     performance: tuple[Compared, ...] = (),
     broken: str = "",
+    paces: tuple[Pace, ...] = (),
 ) -> Move:
     """What to do now. challenger: observed since this step began, seconds ago; champion: the same, or before it where
     the champion answers nobody any more. broken: what is wrong with the data both get, "" for nothing: who is the
-    better one on such data says nothing, so nothing goes further, but what is worse on it ends as ever.
+    better one on such data says nothing, so nothing goes further, but what is worse on it ends as ever. paces: their
+    latencies since this step began.
     """
-    if (reason := _trouble(rollout, challenger, champion, limits, performance)) is not None:
+    if (reason := _trouble(challenger, champion, limits, performance)) is not None:
         return Move("end", reason)
     shadow = rollout.stage == "shadow"
+    if not shadow and (reason := next(filter(None, (_slower(pace, limits) for pace in paces)), None)) is not None:
+        return Move("end", reason)
     wanted_seconds, wanted = (steps.shadow_seconds, steps.shadow_events) if shadow else (steps.seconds, steps.events)
     where = "in shadow" if shadow else f"at {rollout.share:g} %"
     if challenger.events < wanted and seconds >= steps.give_up_seconds:
@@ -126,9 +135,7 @@ def decide(
     return Move("promote", passed) if share is None else Move("canary", passed, share)
 
 
-def _trouble(
-    rollout: Rollout, challenger: Observed, champion: Observed, limits: Limits, performance: tuple[Compared, ...]
-) -> str | None:
+def _trouble(challenger: Observed, champion: Observed, limits: Limits, performance: tuple[Compared, ...]) -> str | None:
     if challenger.refused is not None:
         return f"it cannot be served: {challenger.refused}"
     rows = challenger.events + challenger.failures
@@ -136,7 +143,7 @@ def _trouble(
         failed = f"{challenger.failures:,} of {rows:,} rows could not be scored"
         return f"{failed}: the rate is at least {least:.2%}, the limit is {limits.failure_rate:.2%}"
     if min(challenger.events, champion.events) >= ENOUGH:
-        behaviour = _otherwise(rollout, challenger, champion, limits)
+        behaviour = _otherwise(challenger, champion, limits)
         if behaviour is not None:
             return behaviour
     for measure in performance:
@@ -147,12 +154,27 @@ def _trouble(
     return None
 
 
-def _otherwise(rollout: Rollout, challenger: Observed, champion: Observed, limits: Limits) -> str | None:
-    if rollout.stage == "canary":
-        ours, theirs = median_latency(challenger), median_latency(champion)
-        if ours is not None and theirs is not None and ours > max(limits.latency_ms, limits.latency_ratio * theirs):
-            most = f"more than {limits.latency_ratio:g} times as much"
-            return f"median latency {ours:.3g} ms, the champion's {theirs:.3g} ms: {most}"
+def _slower(pace: Pace, limits: Limits) -> str | None:
+    """Why the latency of such requests ends it. A moment is one word for or against, however many answers it has: what
+    holds up a machine holds up all of them at once.
+    """
+    moments = pace.moments
+    if min(sum(one.challenger for one in moments), sum(one.champion for one in moments)) < ENOUGH:
+        return None
+    slow = [
+        one for one in moments if one.challenger_ms > max(limits.latency_ms, limits.latency_ratio * one.champion_ms)
+    ]
+    if wilson(len(slow), len(moments)).low <= 0.5:
+        return None
+    ours, theirs = median(one.challenger_ms for one in slow), median(one.champion_ms for one in slow)
+    at = f"{pace.kind}, {len(slow)} of {len(moments)} moments of {MOMENT_MS // 1000} s"
+    return (
+        f"median latency {ours:.3g} ms, the champion's {theirs:.3g} ms at the same time ({at}): "
+        f"more than {limits.latency_ratio:g} times as much"
+    )
+
+
+def _otherwise(challenger: Observed, champion: Observed, limits: Limits) -> str | None:
     if (change := positives_apart(challenger, champion)) > limits.positive_change:
         rates = f"positive decisions {challenger.positive_rate:.1%}, the champion's {champion.positive_rate:.1%}"
         return f"{rates}: apart by at least {change:.1%}, the limit is {limits.positive_change:.1%}"

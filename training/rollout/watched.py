@@ -13,6 +13,7 @@ from contracts.rollout import Rollout
 from contracts.times import milliseconds
 from contracts.topics import MODEL_EVENTS, PREDICTIONS, Topic
 from training.rollout.evidence import Observed
+from training.rollout.latencies import Latencies
 from training.rollout.policy import ENOUGH, Compared
 
 MEASURES = ("auc", "log_loss", "mae")
@@ -37,7 +38,7 @@ class Watched:
         self._since = milliseconds(rollout.since)
         if self._champion.events >= ENOUGH:
             self._before = self._champion
-        self._champion, self.challenger = Observed(), Observed()
+        self._champion, self.challenger, self.latencies = Observed(), Observed(), Latencies()
 
     @property
     def champion(self) -> Observed:
@@ -66,9 +67,13 @@ class Watched:
         role = self._versions.get(event.model_version)
         if role == "champion" and event.role == "champion":
             seen = self._before if at < self._since else self._champion
-            seen.add(event.score, event.decision, event.latency_ms)
+            seen.add(event.score, event.decision)
         elif role == "challenger" and event.role == self.rollout.stage and at >= self._since:
-            self.challenger.add(event.score, event.decision, event.latency_ms)
+            self.challenger.add(event.score, event.decision)
+        else:
+            return
+        if event.latency_ms is not None and at >= self._since:
+            self.latencies.add(event.id, role == "challenger", event.latency_ms, at)
 
     def add_model_event(self, event: ModelEvent, at: int) -> None:
         """A step of the model; only the api's word of rows that the challenger could not score counts."""

@@ -9,7 +9,8 @@ import pytest
 
 from contracts.rollout import Rollout
 from tests.builders import NOON
-from training.rollout.evidence import Observed, failure_rate, median_latency, positives_apart
+from training.rollout.evidence import Observed, failure_rate, positives_apart
+from training.rollout.latencies import Moment, Pace
 from training.rollout.policy import Compared, Limits, Steps, decide
 
 STEPS = Steps(shadow_seconds=60, shadow_events=500, seconds=60, events=500, give_up_seconds=3600)
@@ -20,11 +21,11 @@ def canary(share: float) -> Rollout:
     return Rollout(version="2", stage="canary", since=NOON, share=share)
 
 
-def seen(events: int = 600, *, seed: int = 0, shift: float = 0.0, latency: float = 1.0, failures: int = 0) -> Observed:
+def seen(events: int = 600, *, seed: int = 0, shift: float = 0.0, failures: int = 0) -> Observed:
     draw, observed = random.Random(seed), Observed(failures=failures)
     for _ in range(events):
         score = min(1.0, draw.betavariate(2, 5) + shift)
-        observed.add(score, score >= 0.5, latency * draw.uniform(0.8, 1.2))
+        observed.add(score, score >= 0.5)
     return observed
 
 
@@ -80,13 +81,17 @@ def test_one_failure_of_few_rows_may_be_chance() -> None:
 
 
 def test_a_slow_canary_ends_and_a_slow_shadow_does_not() -> None:
-    slow, quick = seen(latency=40), seen(seed=1, latency=2)
-    assert "median latency" in decide(canary(5), slow, quick, 1, STEPS, Limits()).reason
-    assert decide(SHADOW, slow, quick, 1, STEPS, Limits()).kind == "hold"
+    both = seen(), seen(seed=1)
+    slow = Pace("batches", [Moment(50, 500, 40.0, 2.0)] * 9 + [Moment(50, 500, 2.1, 2.0)])
+    reason = decide(canary(5), *both, 1, STEPS, Limits(), paces=(slow,)).reason
+    figures = "median latency 40 ms, the champion's 2 ms at the same time (batches, 9 of 10 moments of 10 s)"
+    assert reason == f"{figures}: more than 2 times as much"
+    assert decide(SHADOW, *both, 1, STEPS, Limits(), paces=(slow,)).kind == "hold"
 
 
 def test_a_canary_slower_by_much_and_yet_quick_goes_on() -> None:
-    assert decide(canary(5), seen(latency=3), seen(seed=1, latency=0.3), 1, STEPS, Limits()).kind == "hold"
+    slower = Pace("single requests", [Moment(50, 500, 3.0, 0.3)] * 10)
+    assert decide(canary(5), seen(), seen(seed=1), 1, STEPS, Limits(), paces=(slower,)).kind == "hold"
 
 
 def test_other_decisions_than_the_champions_end_it() -> None:
@@ -120,7 +125,7 @@ def test_the_same_behaviour_is_hardly_ever_ended_by_chance() -> None:
         for _ in range(400):
             for one in (ours, theirs):
                 score = draw.betavariate(2, 3)
-                one.add(score, score >= 0.4, draw.uniform(0.5, 30))
+                one.add(score, score >= 0.4)
             if decide(canary(5), ours, theirs, 1, STEPS, Limits()).kind == "end":
                 ended += 1
                 break
@@ -141,12 +146,3 @@ def test_newcombes_interval_of_a_difference() -> None:
 
 def test_the_failure_rate_is_wilsons_lower_bound() -> None:
     assert failure_rate(Observed(events=90, failures=10)) == pytest.approx(0.0552291, abs=1e-6)
-
-
-@pytest.mark.parametrize("latency", [0.02, 0.5, 7.0, 900.0])
-def test_the_median_latency_is_right_to_a_tenth(latency: float) -> None:
-    assert median_latency(seen(latency=latency)) == pytest.approx(latency, rel=0.1)
-
-
-def test_the_median_latency_of_nothing_is_not_known() -> None:
-    assert median_latency(Observed()) is None
