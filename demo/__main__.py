@@ -92,8 +92,8 @@ def up(
     _guarded(lambda: refuse_if_up(home))
     if why := _guarded(lambda: noted_end(home)):
         typer.echo(f"the last one ended by itself, {why}", err=True)
-    typer.echo("starting Kafka, Redis, training, the API, two workers and the webhook sink ...")
-    kept = _guarded(lambda: start(data, home, window_seconds))
+    typer.echo("starting Kafka, Redis, training, the API, two workers and the webhook sink: 40 s to 3 minutes ...")
+    kept = _guarded(lambda: start(data, home, window_seconds, lambda line: typer.echo(f"  {line}")))
     for what, where in kept.urls.items():
         typer.echo(f"  {what:18} {where}")
     load = f"{_python()} -m demo load --data {data} --url {kept.urls['predictions'].removesuffix('/predict')}"

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,8 +131,11 @@ def _kept(launch: Launch) -> Kept:
     )
 
 
-def up(data: str, directory: Path, window_seconds: int) -> Kept:
-    """Start the supervisor and wait for it. Raises DemoError with the end of its log when it fails."""
+def up(data: str, directory: Path, window_seconds: int, tell: Callable[[str], None]) -> Kept:
+    """Start the supervisor and wait for it. tell: hears each line of its log meanwhile, what has been reached.
+
+    Raises DemoError with the end of its log when it fails.
+    """
     refuse_if_up(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     log = log_file(directory)
@@ -146,8 +150,13 @@ def up(data: str, directory: Path, window_seconds: int) -> Kept:
             start_new_session=True,
         )
     deadline = time.monotonic() + _START_SECONDS
+    told = 0
     try:
         while (kept := running(directory)) is None or kept.pid != supervisor.pid:
+            whole = log.read_text(errors="replace").split("\n")[:-1]
+            for line in whole[told:]:
+                tell(line)
+            told = len(whole)
             if supervisor.poll() is not None:
                 tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-12:])
                 raise DemoError(f"it did not start; {log} ends with\n    {tail}")

@@ -45,7 +45,7 @@ def add_to(cli: typer.Typer, ask: Ask, say: Say) -> None:
             if (why := newest.without()) is not None:
                 say(why)
             if left_out:
-                say(f"note: {left_out:,} records are left out: reports of another STREAM_APP_ID, or no reports")
+                say(f"note: left out: {left_out:,} of another STREAM_APP_ID, or no report")
             return 2 if newest.mistaken else 0
 
         ask(show)

@@ -78,7 +78,7 @@ def add_to(app: typer.Typer) -> None:
             trained = _run(plan, settings)
             if out is not None:
                 say([write_file(out, trained.version.version.encode())])
-            say([_next_line(trained)])
+            say([next_line(trained.version.model, trained.version.version, trained.alias)])
 
 
 def _run(plan: Plan, settings: Settings) -> Trained:
@@ -104,12 +104,12 @@ def _run(plan: Plan, settings: Settings) -> Trained:
     return trained
 
 
-def _next_line(trained: Trained) -> str:
+def next_line(model: str, version: str, alias: str) -> str:
     """The command that goes on from here. A version that is no champion answers nobody."""
     from training.registry.registered import CHAMPION
 
-    model, version = shlex.quote(trained.version.model), trained.version.version
-    if trained.alias == CHAMPION:
+    model = shlex.quote(model)
+    if alias == CHAMPION:
         return f"next        API_MODEL={model} python -m api serves it"
     return (
         f"next        no user gets its answers yet: python -m training gate {version} --model {model} "

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from contracts.baseline import Baseline
 from tests.unit.training.rows import DESCRIPTION, described, some_loans
 from training.__main__ import app
+from training.commands.train import next_line
 from training.errors import SettingsError
 from training.making.asked import asked_by_config
 from training.making.revision import UNKNOWN, code_revision
@@ -52,6 +53,13 @@ def test_help_tells_a_newcomer_what_there_is(run: Run) -> None:
     assert "train" in run("--help").output
     assert "--estimator" in run("train", "--help").output
     assert "--score-column" in run("baseline", "--help").output
+
+
+def test_the_last_line_of_train_is_the_command_that_goes_on_from_there() -> None:
+    assert next_line("churn", "1", "champion") == "next        API_MODEL=churn python -m api serves it"
+    assert next_line("my model", "3", "challenger").endswith(
+        ": python -m training gate 3 --model 'my model' && python -m training promote 3 --model 'my model'"
+    )
 
 
 def test_data_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
