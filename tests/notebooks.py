@@ -34,7 +34,7 @@ class Notebook:
         self.files: dict[tuple[str, str], bytes] = {}
         self.events: list[ModelEvent] = []
 
-    def open(self) -> None:
+    def open(self, *, to_register: bool = False) -> None:
         self._do("open")
 
     def check(self) -> None:

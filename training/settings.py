@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.addresses import kafka_addresses
 from training.errors import SettingsError
+
+_BARE = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+|[\w-]+(?=:\d)|\[[\da-fA-F:]+\])(:\d+)?(/.*)?")
+"""A server's address without a scheme, which MLflow takes for a scheme, or for a folder to make."""
 
 
 class Settings(BaseSettings):
@@ -36,6 +40,13 @@ class Settings(BaseSettings):
     code_revision: str | None = None
     approve: Literal["auto", "manual"] = "auto"
     work: Path = Path("var/retraining")
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _scheme(cls, value: str) -> str:
+        if _BARE.fullmatch(value):
+            raise ValueError(f"add http://, as in http://{value} (a local file is sqlite:///FILE)")
+        return value
 
     @field_validator("bootstrap")
     @classmethod

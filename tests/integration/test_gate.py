@@ -122,7 +122,7 @@ def test_a_champion_that_is_gone_from_the_registry_is_named_with_the_way_out(
 
 
 def test_what_is_missing_is_said_in_one_line(uri: str, run: Run, tmp_path: Path) -> None:
-    refused(run("gate", "1"), "has no model: train one")
+    refused(run("gate", "1"), f"MLflow at {uri}: there is no file")
     plain = a_model_version(uri, alias=None)
     refused(run("gate", plain), "flights/1 has no evaluation/evaluation.json: train it with `python -m training train")
     refused(run("gate", "9"), "flights has no version '9': there are 1")

@@ -110,7 +110,9 @@ def train(
     watch.lap("read")
     prepared = None if config is None else prepare(samples, config, watch)
     watch.begin("open the registry")
-    registry.open()  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
+    registry.open(
+        to_register=True
+    )  # not in a thread beside the fit: both wait for the interpreter, and lose more than they win
     registered = Registered(registry, plan.model)
     alias_for(plan.alias, registered)
     watch.lap("open the registry")

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -23,9 +24,9 @@ from contracts.errors import InvalidBaseline
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE, SKOPS_TRUSTED_TYPES
 from contracts.schema import FeatureSchema
 from training.errors import RegistryError
+from training.registry.address import check_there, sqlite_file
 from training.registry.records import Run, Version
 
-_SQLITE = "sqlite:///"
 _LOGGED_MODEL = "models:/m-"
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for a version that is not there, and for one that is no number."""
@@ -59,14 +60,16 @@ class Registry:
         self._experiment = experiment
         self._experiment_id: str | None = None
 
-    def open(self) -> None:
-        """Connect; a new SQLite file gets its tables (3-6 s). Raises RegistryError."""
+    def open(self, *, to_register: bool = False) -> None:
+        """Connect. to_register: make what is not there: the experiment, and a SQLite file with its tables (3-6 s); else
+        nothing is made. Raises RegistryError.
+        """
+        check_there(self.tracking_uri, may_create=to_register)
         with self.errors("cannot be opened"):
-            if self.tracking_uri.startswith(_SQLITE):
-                Path(self.tracking_uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
             _mlflow().set_tracking_uri(self.tracking_uri)
             found = self.client.get_experiment_by_name(self._experiment)
-            self._experiment_id = found.experiment_id if found else self._create_experiment()
+            if to_register:
+                self._experiment_id = found.experiment_id if found else self._create_experiment()
 
     def log_version(self, model: str, run: Run) -> Version:
         """Log the run with its model and register that as a new version of `model`. Raises RegistryError."""
@@ -183,8 +186,7 @@ class Registry:
         return _mlflow().MlflowClient(self.tracking_uri)
 
     def _create_experiment(self) -> str:
-        local = self.tracking_uri.startswith(_SQLITE)
-        location = self._artifacts.resolve().as_uri() if local else None
+        location = None if sqlite_file(self.tracking_uri) is None else self._artifacts.resolve().as_uri()
         return str(self.client.create_experiment(self._experiment, artifact_location=location))
 
     def _ensure_model(self, model: str) -> None:
@@ -254,5 +256,5 @@ class Registry:
         try:
             yield
         except (MlflowException, SQLAlchemyError, UntrustedTypesFoundException, OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = textwrap.shorten(str(error), 300, placeholder=" ...")
             raise RegistryError(f"MLflow at {self.tracking_uri} {what}: {reason} (TRAINING_TRACKING_URI)") from error

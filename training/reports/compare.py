@@ -46,10 +46,10 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 def compared(registered: Registered, wanted: Sequence[str], last: int) -> list[Side]:
     """wanted: numbers or aliases; none: the newest `last`. Raises RegistryError."""
+    aliases = registered.marks().aliases
     names = list(wanted) or registered.versions()[-last:]
     if not names:
-        raise RegistryError(f"{registered.model} has no version: train one")
-    aliases = registered.marks().aliases
+        raise RegistryError(f"MLflow at {registered.where}: {registered.model} has no version: train one")
     versions = list(dict.fromkeys(registered.find(name) for name in names))
     sides = [_side(registered, version, aliases) for version in versions]
     alike = {

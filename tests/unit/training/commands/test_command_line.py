@@ -19,7 +19,7 @@ from training.commands.train import next_line
 from training.errors import SettingsError
 from training.making.asked import asked_by_config
 from training.making.revision import UNKNOWN, code_revision
-from training.settings import read_settings
+from training.settings import Settings, read_settings
 
 Run = Callable[..., Result]
 
@@ -102,6 +102,40 @@ def test_a_broker_that_is_away_is_found_out_before_training(run: Run, tmp_path: 
 def test_a_bootstrap_that_is_no_address_is_refused(run: Run, tmp_path: Path) -> None:
     folder = described(tmp_path, some_loans())
     refused(run("train", "--data", folder, "--model", "m", TRAINING_BOOTSTRAP="localhost:kafka"), "localhost:kafka")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("gate", "1"), ("compare",), ("card", "1"), ("promote", "1"), ("rollback",), ("alias", "green", "1")],
+    ids=lambda command: command[0],
+)
+def test_a_command_that_reads_a_registry_makes_none_of_a_mistyped_file(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    uri = f"sqlite:///{tmp_path}/nowhere/mlfow.db"
+    said = f"MLflow at {uri}: there is no file {tmp_path}/nowhere/mlfow.db: correct TRAINING_TRACKING_URI"
+    refused(run(*command, "--model", "noshow", TRAINING_TRACKING_URI=uri), said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_registry_server_that_is_not_there_is_said_at_once_in_a_whole_line(run: Run) -> None:
+    uri = f"http://127.0.0.1:{a_closed_port()}"
+    said = f"error: MLflow at {uri} cannot be opened: Connection refused: start it, or correct TRAINING_TRACKING_URI\n"
+    assert run("gate", "1", TRAINING_TRACKING_URI=uri).stderr == said
+
+
+@pytest.mark.parametrize("uri", ["mlflow.example.com:5000", "localhost:5000", "mlflow:5000/path", "mlflow.example.com"])
+def test_a_registrys_address_without_a_scheme_is_told_to_add_it(run: Run, uri: str) -> None:
+    refused(
+        run("gate", "1", TRAINING_TRACKING_URI=uri), f"TRAINING_TRACKING_URI='{uri}': add http://, as in http://{uri} "
+    )
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite:///var/mlflow.db", "https://m.example.com/x", "./mlruns", "postgresql://u@h/db"]
+)
+def test_an_address_with_a_scheme_or_a_path_is_taken_as_it_is(uri: str) -> None:
+    assert Settings(tracking_uri=uri).tracking_uri == uri
 
 
 def test_a_setting_out_of_range_is_named() -> None:
