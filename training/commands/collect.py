@@ -65,7 +65,7 @@ def add_to(app: typer.Typer) -> None:
                     f"{found.labelled:,} labelled predictions of {found.predictions:,} ({found.coverage:.1%}), "
                     f"{found.left_out:,} left out, {found.incomplete:,} in windows whose labels are not complete, "
                     f"{found.outside:,} outside, {found.shadow:,} in shadow",
-                    f"{out}: {found.rows:,} rows, {found.base_rows:,} of them from {base or 'no base'}",
+                    f"{out}: {found.rows:,} rows" + (f", {found.base_rows:,} of them from {base}" if base else ""),
                     f"digest {found.digest}",
                 ]
             )

@@ -45,23 +45,41 @@ def trained_lines(trained: Trained, plan: Plan, registry: str, published: str | 
 def _tuned_lines(evaluation: Evaluation) -> list[str]:
     """What was searched and how it varies."""
     lines = [f"warning     {said}" for said in evaluation.warnings]
-    if (found := evaluation.search) is not None:
-        kept = "the best is used" if found.default is None or found.score > found.default else "those stay"
-        own = "" if found.default is None else f", the configuration's own parameters {found.default:.4f}: {kept}"
-        lines.append(f"search      {found.candidates} candidates, best {found.scoring} {found.score:.4f}{own}")
-        lines.append(f"            {', '.join(f'{name} {_shown(value)}' for name, value in found.params.items())}")
+    lines += search_lines(evaluation)
     folds = [fold["auc"] for fold in evaluation.folds]
     mean = sum(folds) / len(folds)
     lines.append(f"folds       {len(folds)}: AUC {mean:.4f}, standard deviation {evaluation.spread('auc'):.4f}")
     return lines
 
 
+def search_lines(evaluation: Evaluation) -> list[str]:
+    """What was searched, and the parameters that the model has: of the best candidate, or those that stayed."""
+    found = evaluation.search
+    if found is None:
+        return []
+    best = ", ".join(f"{name} {_shown(value)}" for name, value in found.params.items())
+    first = f"search      {found.candidates} candidates, best {found.scoring} {found.score:.4f}"
+    if found.default is None:
+        return [first, f"            {best}"]
+    first += f", the configuration's own parameters {found.default:.4f}: "
+    if found.score > found.default:
+        return [f"{first}the best is used", f"            {best}"]
+    own = ", ".join(f"{name} {evaluation.params.get(name, '?')}" for name in found.params)
+    return [f"{first}those stay", f"            {own} (the best candidate: {best})"]
+
+
+def calibrated_line(evaluation: Evaluation) -> str:
+    """How scores were made probabilities, and what a row costs."""
+    found, cost = evaluation.calibration, f"cost of a row {evaluation.metrics['cost']:.4f}"
+    if found.method == "none":
+        return f"calibrated  not (calibration: none): error {found.error_after:.4f}; {cost}"
+    return f"calibrated  {found.method}: error {found.error_before:.4f} before, {found.error_after:.4f} after; {cost}"
+
+
 def _test_lines(evaluation: Evaluation) -> list[str]:
-    found = evaluation.calibration
     return [
         *_judged_lines("test", evaluation.rows["test"].rows, evaluation.metrics),
-        f"calibrated  {found.method}: error {found.error_before:.4f} before, {found.error_after:.4f} after; cost of a "
-        f"row {evaluation.metrics['cost']:.4f}",
+        calibrated_line(evaluation),
         f"scorer      {evaluation.scorer.kind}: {evaluation.scorer.bytes:,} bytes, {evaluation.scorer.one_row:.0f} us "
         f"for one row, {evaluation.scorer.batch_row:.1f} us a row of many",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import socket
 import sys
@@ -88,6 +89,7 @@ def say(lines: list[str]) -> None:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """An error that is meant for the user becomes one line on stderr and exit status 2."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # or it says the same before, in words of its own
     try:
         yield
     except (TrainingError, ContractError) as error:

@@ -8,6 +8,7 @@ from contracts.reports import FeatureVerdict
 from contracts.window import WindowCounts
 from stream_app.drift.report import compare
 from training.data.columns import countable
+from training.evaluation.record import Evaluation
 from training.gates.evidence import NO_CHAMPION, Champion, Evidence, Verdict, failed, verdict
 from training.gates.resampling import resampled
 from training.gates.rules import Rules
@@ -44,6 +45,10 @@ def no_degradation(evidence: Evidence, rules: Rules) -> Verdict:
         if gain.low < -margin:
             wrong.append(f"{text}: it may be worse by more than {margin:.3g}")
         figures |= {name: own, f"{name}_gain": gain.value, f"{name}_low": gain.low, f"{name}_high": gain.high}
+    if champion.fitted_on:
+        favours = f"version {champion.version} was fitted on rows of this test, which favours it: {champion.fitted_on}"
+        said.append(favours)
+        wrong += [favours] if wrong else []
     return verdict(wrong, "; ".join(said), **figures)
 
 
@@ -74,6 +79,27 @@ def training_data(evidence: Evidence, rules: Rules) -> Verdict:
         wrong.append(f"{moved}: {share:.0%}, at most {rule.drifted:.0%} may")
     names = f": {_some([one.feature for one in drifted])}" if drifted else ""
     return verdict(wrong, moved + names, drifted=share, broken=len(broken))
+
+
+def fitted_on_the_test(digest: str, champion: Evaluation | None, challenger: Evaluation) -> str:
+    """Why the champion was fitted on rows of the challenger's test; "" where no record says so (other data may hold the
+    same rows: its digest does not tell). digest: of the champion's data. champion: None: it has no evaluation.
+    """
+    if digest != challenger.data_digest:
+        return ""
+    if champion is None:
+        return "the same data, of which it held no test back"
+    its, here = champion.rows["test"].rows, challenger.rows["test"].rows
+    if champion.split == challenger.split == "time":
+        return "" if its >= here else f"the same data, of which it held back the last {its:,} rows, here {here:,}"
+    if champion.split != challenger.split:
+        return f"the same data, split by {champion.split} there and by {challenger.split} here"
+    if champion.seed != challenger.seed:
+        return (
+            f"the same data, split with seed {champion.seed} there and {challenger.seed} here: train with seed "
+            f"{champion.seed}, and the test rows are those that it has not seen"
+        )
+    return "" if its == here else f"the same data, of which it held back {its:,} other rows, here {here:,}"
 
 
 def _verdicts(evidence: Evidence, champion: Champion) -> Sequence[FeatureVerdict]:

@@ -19,7 +19,7 @@ Status = Literal["passed", "failed", "overridden"]
 class Champion:
     """The version that answers now. scores: its own, of the challenger's test rows; None: it could not score them, and
     refused says why. strongest: the AUC of the one feature that alone told most of its own test rows, None where those
-    are not known.
+    are not known. fitted_on: why it was fitted on some of these rows, "" where nothing on record says so.
     """
 
     version: str
@@ -27,6 +27,7 @@ class Champion:
     scores: Scores | None
     refused: str = ""
     strongest: float | None = None
+    fitted_on: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,6 +92,11 @@ def table(sides: Sequence[Side]) -> list[str]:
             "These were judged by different rows, so metrics of one column say little about another: "
             "`python -m training gate VERSION` compares with the champion on the same rows."
         )
+    if any(a.data_digest == b.data_digest and a.test_set != b.test_set for a in sides for b in sides):
+        lines.append(
+            "Where the data is the same and the test set is not, a version was fitted on rows of the other's test, "
+            "which favours it there: the same seed and split give the same test rows."
+        )
     return lines
 
 

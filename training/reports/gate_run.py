@@ -19,6 +19,7 @@ from training.evaluation.held_out import HeldOut
 from training.evaluation.record import EVALUATION_FILE, TEST_FILE, Evaluation
 from training.fitting.pipeline import scores_of
 from training.gate import GateReport, Override, check_names, judge
+from training.gates.beside_champion import fitted_on_the_test
 from training.gates.evidence import Champion, Evidence
 from training.gates.rules import Rules
 from training.registry.records import Version
@@ -78,10 +79,7 @@ def gather(registered: Registered, version: Version) -> Evidence:
     if (absent := next((path for path, data in found.items() if data is None), None)) is not None:
         raise GateError(f"{whose} has no {absent}: train it with `python -m training train --config training.yaml`")
     baseline = registered.baseline(version)
-    try:
-        evaluation = Evaluation.from_bytes(found[EVALUATION_FILE] or b"")
-    except ContractError as error:
-        raise GateError(f"{whose}: {EVALUATION_FILE}: {error}: train the version again") from error
+    evaluation = _evaluation(version, found[EVALUATION_FILE] or b"")
     held_out = HeldOut.from_parquet(found[TEST_FILE] or b"", baseline.schema)
     if not 0 < held_out.labels.sum() < held_out.labels.size:
         raise GateError(f"{whose}: the test rows hold one class only: train it with a test part that has both")
@@ -94,11 +92,13 @@ def gather(registered: Registered, version: Version) -> Evidence:
         labels=held_out.labels,
         scores=held_out.scores,
         segments=held_out.segments,
-        champion=_champion(registered, held_out, version),
+        champion=_champion(registered, held_out, version, evaluation),
     )
 
 
-def _champion(registered: Registered, held_out: HeldOut, challenger: Version) -> Champion | None:
+def _champion(
+    registered: Registered, held_out: HeldOut, challenger: Version, evaluation: Evaluation
+) -> Champion | None:
     number = registered.marks().champion
     if number is None or number == challenger.version:
         return None
@@ -121,7 +121,16 @@ def _champion(registered: Registered, held_out: HeldOut, challenger: Version) ->
         return Champion(number, baseline, None, " ".join(str(error).split())[:200])
     if not np.isfinite(scores).all():
         return Champion(number, baseline, None, "it gives some of them no score")
-    return Champion(number, baseline, scores, strongest=_strongest(registered, version, baseline))
+    known = registered.fetch(version, EVALUATION_FILE)
+    its_own = None if known is None else _evaluation(version, known)
+    digest = registered.tags(version).get("data_digest", "") if its_own is None else its_own.data_digest
+    return Champion(
+        number,
+        baseline,
+        scores,
+        strongest=_strongest(registered, version, baseline),
+        fitted_on=fitted_on_the_test(digest, its_own, evaluation),
+    )
 
 
 def _strongest(registered: Registered, version: Version, baseline: Baseline) -> float | None:
@@ -131,6 +140,14 @@ def _strongest(registered: Registered, version: Version, baseline: Baseline) -> 
         return None
     rows = HeldOut.from_parquet(data, baseline.schema)
     return strongest(rows.features, rows.labels)
+
+
+def _evaluation(version: Version, data: bytes) -> Evaluation:
+    try:
+        return Evaluation.from_bytes(data)
+    except ContractError as error:
+        whose = f"{version.model}/{version.version}"
+        raise GateError(f"{whose}: {EVALUATION_FILE}: {error}: train the version again") from error
 
 
 def _frame(table: pd.DataFrame, baseline: Baseline) -> pd.DataFrame:

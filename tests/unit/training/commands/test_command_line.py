@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +99,17 @@ def test_a_broker_that_is_away_is_found_out_before_training(run: Run, tmp_path: 
     result = run("train", "--data", folder, "--model", "m", TRAINING_BOOTSTRAP=bootstrap)
     refused(result, f"Kafka at {bootstrap}")
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_broker_that_is_away_is_told_in_one_line_alone() -> None:
+    """In a process of its own: pytest's handlers would take what the library says."""
+    ask = (
+        "from training.commands.shell import one_line_errors\n"
+        "from training.topics.model_events import ModelEvents\n"
+        f"with one_line_errors(): ModelEvents('127.0.0.1:{a_closed_port()}', '', 15.0).check()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.startswith("error: Kafka at 127.0.0.1:")
 
 
 def test_a_bootstrap_that_is_no_address_is_refused(run: Run, tmp_path: Path) -> None:

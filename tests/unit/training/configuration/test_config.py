@@ -44,6 +44,10 @@ def test_a_span_is_told_from_a_list(tmp_path: Path) -> None:
     ("lines", "says"),
     [
         ("splits: {}", "unknown field `splits`"),
+        ("calibrate: none", "unknown field `calibrate`: did you mean calibration? there are model, data, seed"),
+        ("split: {zzz: 1}", "split: object contains unknown field `zzz`: there are by, validation, test, train_only"),
+        ("search: {spaces: {}}", "unknown field `spaces`: did you mean space? there are space, candidates"),
+        ("checks: {ranges: {age: {minimal: 1}}}", "`minimal`: did you mean minimum? there are minimum, maximum"),
         ("split: {by: month}", "split.by: invalid enum value 'month'"),
         ("split: {test: 0}", "split: test is 0"),
         ("split: {test: 0.5, validation: 0.5}", "split: validation and test are 1 of the rows"),

@@ -55,7 +55,10 @@ def test_the_best_of_each_metric_is_marked() -> None:
 def test_nothing_is_marked_where_the_test_rows_differ_and_that_is_said() -> None:
     lines = table([side("1"), side("2", test_set="22222222", metrics={"auc": 0.9, "log_loss": 0.5})])
     assert not any("*" in line for line in lines)
-    assert "judged by different rows" in lines[-1]
+    assert "judged by different rows" in lines[-2]
+    assert "fitted on rows of the other's test" in lines[-1]
+    other = table([side("1"), side("2", test_set="22222222", data_digest="e" * 64)])
+    assert "judged by different rows" in other[-1]  # of other data nobody knows
 
 
 def test_a_version_without_a_test_set_says_so() -> None:
