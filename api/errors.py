@@ -27,7 +27,8 @@ ApiError
 ├── LookupsAway          Redis does not answer, or not so many at a time: recent predictions cannot be looked up
 ├── NoSuchPrediction     not in Redis: never made, or older than the look-ups keep
 ├── ModelRefused         a registered version that cannot be served, and why
-├── RegistryAway         MLflow cannot be reached, or has no such model or alias
+├── RegistryAway         MLflow cannot be reached, or has nothing to serve
+│   └── NothingToServe   it answers: there is no such model, or none of its versions has the alias
 ├── BaselineRefused      Kafka does not take a version's baseline: it is larger than the topic allows
 └── OutboxUnusable       the outbox directory cannot be used: at the start, or for a version's baseline
 """
@@ -225,7 +226,11 @@ class ModelRefused(ApiError):
 
 
 class RegistryAway(ApiError):
-    """MLflow cannot be reached, or has no such model or alias."""
+    """MLflow cannot be reached, or has nothing to serve."""
+
+
+class NothingToServe(RegistryAway):
+    """MLflow answers: there is no such model, or none of its versions has the alias. Its text says what to do."""
 
 
 class OutboxUnusable(ApiError):

@@ -128,10 +128,12 @@ def services(app: Edge) -> Any:
 
 
 class FakeVersions:
-    """A registry in memory. champion: what the alias points to, None: it is away. versions: an error is raised."""
+    """A registry in memory. champion: what the alias points to, None: it is away. An error in it or in versions
+    is raised.
+    """
 
     def __init__(self) -> None:
-        self.champion: str | None = None
+        self.champion: str | RegistryAway | None = None
         self.rollout: Rollout | None = None
         self.challenger: str | None = None
         self.versions: dict[str, ModelVersion | Exception] = {}
@@ -144,6 +146,8 @@ class FakeVersions:
     def pointers(self) -> Pointers:
         if self.champion is None:
             raise RegistryAway("the registry is away")
+        if isinstance(self.champion, RegistryAway):
+            raise self.champion
         return Pointers(self.champion, self.rollout, self.challenger)
 
     def listed(self, most: int) -> tuple[RegisteredVersion, ...]:

@@ -16,6 +16,7 @@ _QUIET = (
     ("aiokafka", logging.CRITICAL),
     ("mlflow", logging.ERROR),
     ("alembic", logging.ERROR),
+    ("urllib3", logging.ERROR),  # MLflow's: each attempt
     ("uvicorn", logging.WARNING),
 )
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+from collections.abc import Container
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from api.errors import ModelRefused, RegistryAway
+from api.errors import ModelRefused, NothingToServe, RegistryAway
 from api.models.pointers import CHALLENGER, CHAMPION, Pointers
 from api.models.registered import RegisteredVersion
 from contracts.errors import InvalidMessage
@@ -50,15 +53,15 @@ class Registry:
 
     def pointers(self) -> Pointers:
         """What the aliases and the tag of the rollout say now, in one call. Raises RegistryAway."""
-        self._check_file()
+        self._check_uri()
         try:
             found = self._connection().get_registered_model(self._name)
             aliases = {alias: str(version) for alias, version in found.aliases.items()}
             tag = found.tags.get(ROLLOUT_TAG)
         except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
-            raise RegistryAway(f"{self._name}@{self._alias}: {first_line(error)}") from error
+            raise self._away(error, f"{self._name}@{self._alias}") from error
         if self._alias not in aliases:
-            raise RegistryAway(f"{self._name}@{self._alias}: no version has this alias")
+            raise NothingToServe(_without_alias(self._name, self._alias, aliases))
         if self._alias != CHAMPION:  # a deployment of its own, such as the green one: rollouts are the champion's
             return Pointers(aliases[self._alias])
         rollout, wrong = None, ""
@@ -70,7 +73,7 @@ class Registry:
 
     def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
         """The newest versions and those with an alias, newest first. Raises RegistryAway."""
-        self._check_file()
+        self._check_uri()
         try:
             client = self._connection()
             aliases: dict[str, str] = client.get_registered_model(self._name).aliases
@@ -81,8 +84,8 @@ class Registry:
             for version in set(map(str, aliases.values())) - set(known):
                 known[version] = client.get_model_version(self._name, version)
             return tuple(self._facts(known[version], aliases) for version in sorted(known, key=int, reverse=True))
-        except Exception as error:  # as in resolve()
-            raise RegistryAway(f"{self._name}: {first_line(error)}") from error
+        except Exception as error:  # as in pointers()
+            raise self._away(error, self._name) from error
 
     def download(self, version: str, folder: Path) -> Path:
         """Fetch a version's files into a folder; returns where in it they are. Raises RegistryAway."""
@@ -92,8 +95,8 @@ class Registry:
             files = _mlflow().artifacts.download_artifacts(
                 artifact_uri=location, dst_path=str(folder), tracking_uri=self._uri, registry_uri=self._uri
             )
-        except Exception as error:  # as in resolve()
-            raise RegistryAway(f"{self._name}/{version} cannot be fetched: {first_line(error)}") from error
+        except Exception as error:  # as in pointers()
+            raise self._away(error, f"{self._name}/{version} cannot be fetched") from error
         if not self._settled:
             gc.freeze()  # MLflow is all there now: a collection that looks through it holds every thread for .15 s
             self._settled = True
@@ -118,8 +121,24 @@ class Registry:
             description=found.description or "",
         )
 
-    def _check_file(self) -> None:
-        """MLflow would make an empty registry of a mistyped file name."""
+    def _away(self, error: Exception, what: str) -> RegistryAway:
+        """In our words, for MLflow's may be a page of its HTTP client's, with the password of the address in it."""
+        parts = urlsplit(self._uri)
+        uri = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else self._uri
+        code = getattr(error, "error_code", "")
+        if type(error.__context__).__module__.startswith("requests."):
+            return RegistryAway(f"API_TRACKING_URI: MLflow at {uri} does not answer ({_why_not(error)})")
+        if code == "ENDPOINT_NOT_FOUND":
+            return RegistryAway(f"API_TRACKING_URI: what answers at {uri} is not MLflow")
+        if code == "RESOURCE_DOES_NOT_EXIST" and what == f"{self._name}@{self._alias}":
+            train = "`python -m training train` makes it, and API_MODEL says which is served"
+            return NothingToServe(f"MLflow at {uri} has no model {self._name!r}: {train}")
+        return RegistryAway(f"{what}: {first_line(error).replace(self._uri, uri)}")
+
+    def _check_uri(self) -> None:
+        """MLflow would make an empty registry of a mistyped file name, and take an address without http:// for one."""
+        if re.match(r"[\w.-]+:\d+(/|$)", self._uri):
+            raise RegistryAway(f"API_TRACKING_URI: {self._uri} has no scheme: is it http://{self._uri}?")
         if self._uri.startswith(_SQLITE) and not Path(self._uri.removeprefix(_SQLITE)).is_file():
             raise RegistryAway(f"API_TRACKING_URI: there is no file {self._uri.removeprefix(_SQLITE)}")
 
@@ -133,6 +152,19 @@ def flavor_of(folder: Path, key: str) -> dict[str, Any]:
     if flavor is None:
         raise ModelRefused(f"{key} has no scikit-learn flavour: log it with mlflow.sklearn.log_model")
     return flavor
+
+
+def _without_alias(name: str, alias: str, aliases: Container[str]) -> str:
+    if alias != CHAMPION:
+        return f"no version of {name} has the alias {alias!r} (API_MODEL_ALIAS): give it to one in MLflow"
+    version = CHALLENGER if CHALLENGER in aliases else "VERSION"
+    return f"no version of {name} has the alias {CHAMPION!r}: run `python -m training promote {version} --model {name}`"
+
+
+def _why_not(error: Exception) -> str:
+    """Why there is no connection, in a few words."""
+    signs = (("NameResolution", "no such host"), ("refused", "connection refused"), ("imed out", "no answer in time"))
+    return next((words for sign, words in signs if sign in str(error)), type(error.__context__).__name__)
 
 
 def first_line(error: Exception) -> str:

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from api.errors import ModelRefused, OutboxUnusable, RegistryAway
+from api.errors import ModelRefused, NothingToServe, OutboxUnusable, RegistryAway
 from api.health import Health
 from api.models.pointers import Pointers
 from api.models.served import Served
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _ASK_AGAIN_SECONDS = 0.25
 """After a question that somebody asked for and that found nothing new: the word may be faster than the deed."""
+
+_SAY_AGAIN = timedelta(minutes=10)
 
 
 class Rollouts(Protocol):
@@ -76,6 +78,7 @@ class ChampionFollower:
         self._poll_seconds = poll_seconds
         self._refused: dict[str, int] = {}
         self._no_copy = ""
+        self._said = now()
         self._asked_again = False
         self._ended = ended
         self._rollouts = rollouts
@@ -117,6 +120,7 @@ class ChampionFollower:
         """Look the alias up once, and act on it."""
         try:
             pointers = await self._in_thread(self._versions.pointers)
+            self._predictor.lacking = ""
             version = pointers.champion
             if self._rollouts is not None:
                 self._rollouts.want(pointers)
@@ -127,6 +131,7 @@ class ChampionFollower:
             self._refused.clear()
             self._well(f"the alias points to version {version}")
         except RegistryAway as error:
+            self._predictor.lacking = str(error) if isinstance(error, NothingToServe) else ""
             self._away(str(error))
             await self._make_do()
         except ModelRefused as error:
@@ -224,7 +229,9 @@ class ChampionFollower:
         self._telemetry.registry_up.set(1)
 
     def _away(self, detail: str) -> None:
-        if self.health != Health(False, detail):
+        now = self._now()
+        if self.health != Health(False, detail) or now - self._said >= _SAY_AGAIN:
             log.warning("models: %s", detail)
+            self._said = now
         self.health = Health(False, detail)
         self._telemetry.registry_up.set(0)

@@ -67,6 +67,8 @@ class Predictor:
         self.sign = sign
         self._stopwatch = stopwatch
         self._served: Served | None = None
+        self.lacking = ""
+        """Why there is nothing to load, and what to do, as the registry's follower knows it."""
         self.lanes = Lanes(telemetry, f"{source}-{epoch:012x}", stopwatch)
         self.commits = Committer(outbox, telemetry, next_id=EventIds(source, epoch).next, answer=self.answer, now=now)
         self.next_row_id = EventIds(source + BATCH_SOURCE, epoch).next
@@ -81,7 +83,7 @@ class Predictor:
     def health(self) -> Health:
         """Whether there is a model to answer with."""
         if self._served is None:
-            return Health(False, "no version is loaded")
+            return Health(False, f"no version is loaded: {self.lacking}" if self.lacking else "no version is loaded")
         origin = "from the local copy" if self._served.cached else "from the registry"
         return Health(True, f"{self._served.key}, {origin}")
 
@@ -93,7 +95,7 @@ class Predictor:
     def current(self) -> Served:
         """The version to read the next request with. Raises NoModel."""
         if self._served is None:
-            raise NoModel("No model is loaded yet.")
+            raise NoModel(f"No model is loaded: {self.lacking}." if self.lacking else "No model is loaded yet.")
         return self._served
 
     def swap(self, served: Served) -> None:

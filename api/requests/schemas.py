@@ -55,7 +55,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """The version that answers. since: when this process began to answer with it. cached: from the local copy, because
     the registry was away. baseline: digest of the reference that drift is measured against. scorer: `compiled-trees`,
     `compiled-linear`, or the model's own `predict_proba` or `predict`; scorer_note: why that one.
-    rollout: the version on its way, null where none is.
+    baseline_rows: of that reference. rollout: the version on its way, null where none is.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     cached: bool
     threshold: float | None
     baseline: str
-    trained_rows: int
+    baseline_rows: int
     data_digest: str
     code_revision: str
     performance: dict[str, float]
@@ -110,7 +110,7 @@ def model_info(
         cached=cached,
         threshold=baseline.threshold,
         baseline=baseline.digest,
-        trained_rows=baseline.rows,
+        baseline_rows=baseline.rows,
         data_digest=baseline.data_digest,
         code_revision=baseline.code_revision,
         performance=baseline.performance,

@@ -167,3 +167,12 @@ def test_a_person_gets_text_and_a_collector_json(form: Any, out: io.StringIO, is
         assert loggers == ["api", "uvicorn.error", "py.warnings"]
     else:
         assert "INFO api: hello" in lines[0]
+
+
+def test_what_mlflows_http_client_tries_again_is_not_said_each_time():
+    out = io.StringIO()
+    with own_logging():
+        start_logging("info", "text", out)
+        logging.getLogger("urllib3.connectionpool").warning("Retrying (Retry(total=0)) after connection broken")
+        logging.getLogger("api.predicting.champion").warning("models: MLflow does not answer")
+    assert [line.split(": ", 1)[1] for line in out.getvalue().splitlines()] == ["models: MLflow does not answer"]

@@ -1,10 +1,11 @@
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.errors import ModelRefused
+from api.errors import ModelRefused, NoModel, NothingToServe, RegistryAway
 from api.models.proof import Proof
 from api.models.served import Served
 from api.models.version import ModelVersion
@@ -26,6 +27,7 @@ class Follower:
         self.versions = FakeVersions()
         self.versions.versions = {version: a_version(version) for version in "123"}
         self.predictor = a_predictor(an_outbox(directory))
+        self.now = NOON
         self.order: list[str] = []
         self.unservable = ""
         self.follower = ChampionFollower(
@@ -35,7 +37,7 @@ class Follower:
             prepare=self._prepare,
             adopt=lambda served: self.order.append(f"adopt {served.baseline.version} before {self.answers}"),
             swapped=lambda served: self.order.append(f"swapped to {self.answers}"),
-            now=lambda: NOON,
+            now=lambda: self.now,
             poll_seconds=60,
         )
 
@@ -49,7 +51,7 @@ class Follower:
         served = self.predictor.served
         return None if served is None else served.baseline.version
 
-    async def poll(self, champion: str | None = None, times: int = 1) -> Any:
+    async def poll(self, champion: str | RegistryAway | None = None, times: int = 1) -> Any:
         self.versions.champion = champion
         for _ in range(times):
             await self.follower.poll()
@@ -162,6 +164,31 @@ async def test_without_registry_and_copy_there_is_no_model_until_the_registry_is
     await follower.poll("2")
 
     assert follower.answers == "2"
+
+
+async def test_without_the_alias_ready_and_503_say_what_to_do_and_no_longer_when_it_is_not_known(follower: Follower):
+    todo = "no version of flights has the alias 'champion': run `python -m training promote challenger`"
+
+    await follower.poll(NothingToServe(todo))
+
+    assert follower.predictor.health == (False, f"no version is loaded: {todo}")
+    with pytest.raises(NoModel, match=f"^No model is loaded: {todo}.$"):
+        follower.predictor.current()
+    await follower.poll(None)
+    with pytest.raises(NoModel, match=r"^No model is loaded yet\.$"):
+        follower.predictor.current()
+
+
+async def test_that_the_registry_is_away_is_said_once_and_again_after_ten_minutes(
+    follower: Follower, caplog: pytest.LogCaptureFixture
+):
+    said = list[int]()
+    for minutes in (0, 1, 9, 10, 11, 19, 20):
+        follower.now = NOON + timedelta(minutes=minutes)
+        await follower.poll(None, times=3)
+        said.append(sum(record.getMessage() == "models: the registry is away" for record in caplog.records))
+
+    assert said == [1, 1, 1, 2, 2, 2, 3]
 
 
 def proved(version: str) -> ModelVersion:

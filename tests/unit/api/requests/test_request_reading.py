@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import FieldError, InvalidRequest, RequestRefused, Unreadable
-from api.requests.schemas import RequestReader, encode_answer, example_features, request_schemas
+from api.requests.schemas import RequestReader, encode_answer, example_features, model_info, request_schemas
 from contracts.schema import Feature, FeatureSchema
 from tests.builders import NOON, a_baseline, an_event
 from tests.serving import FUTURE
@@ -249,3 +249,11 @@ def test_the_answer_is_the_event_without_its_features_and_with_its_receipt():
         "role": "champion",
         "receipt": "receipt of it",
     }
+
+
+def test_what_is_told_of_a_model_calls_the_rows_of_its_reference_so():
+    """It is fitted to other rows than these: no field says how many."""
+    told = msgspec.to_builtins(model_info(a_baseline(rows=1_234), "champion", "constant", NOON, cached=False))
+
+    assert told["baseline_rows"] == 1_234
+    assert "trained_rows" not in told
