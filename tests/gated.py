@@ -131,7 +131,7 @@ def a_candidate(
     if shuffled:
         labels = draw.permutation(labels)
     held_out = HeldOut(features, labels, calm, None, pd.DataFrame(index=features.index))
-    evaluation = an_evaluation(labels, calm, model=model, version=version)
+    evaluation = an_evaluation(labels, calm, model=model, version=version, seed=seed)
     files = {"evaluation.json": evaluation.to_bytes(), "test.parquet": held_out.to_parquet()}
     registered.attach(there, EVALUATION_FOLDER, files)
     return version

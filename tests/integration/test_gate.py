@@ -59,6 +59,9 @@ async def test_a_version_is_gated_on_the_record_and_the_report_travels_with_it(
     assert done.exit_code == 0, done.output
     assert "all 12 gates passed" in done.output
     assert "against champion 1" in done.output
+    assert (
+        "version 1 was fitted on rows of this test, which favours it: the same data, split with seed 0" in done.output
+    )
     registered = registered_at(uri)
     there = registered.find(version)
     kept = registered.fetch(there, JSON_FILE)
