@@ -2,18 +2,23 @@
 
 The order that makes it exact: what the report is made of is written -> report acknowledged -> alerts acknowledged ->
 the version's record written, by which the window is closed, and its parts deleted. A crash in between repeats reports
-and alerts, under the same ids, and they say the same: what came for the window since is late.
+and alerts, under the same ids, and they say the same: what came for the window since is late. Windows of different
+versions take these steps together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from contracts.alerts import DriftAlert
+from contracts.mutes import Mute
 from contracts.partials import PartialAggregate, decode_partial
+from contracts.reports import DriftReport
 from contracts.times import moment
 from stream_app.agents.patience import Clock
 from stream_app.agents.ports import KnownAlerts, KnownBaselines, Source, Store
@@ -31,6 +36,19 @@ from stream_app.windowing.merger import Merger, MergerConfig, Records
 log = logging.getLogger(__name__)
 _HELD_SECONDS = 30.0
 """A version whose window cannot be compared is tried again after this; the other versions go on meanwhile."""
+_AT_A_TIME, _JUDGE_SECONDS = 100, 0.05
+"""Windows closed together; for so long more are compared before they go out, for nothing else is done meanwhile."""
+
+
+class _Judged(NamedTuple):
+    """A window that is compared and judged, to be reported and closed. state: the alert policy's. began: clock."""
+
+    closing: Closing
+    found: DriftReport
+    state: PolicyState
+    alerts: Sequence[DriftAlert]
+    mutes: tuple[Mute, ...]
+    began: float
 
 
 class MergingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,8 +98,8 @@ class Merging(Stage2Agent[Merger]):
     async def _act(self, merger: Merger, number: int, epoch: int) -> None:
         await self._forget_lost_baselines(merger)
         closed: list[Awaitable[object]] = []
-        for closing in merger.due(self._is_held):
-            closed += await self._close(merger, closing, epoch)
+        while together := self._judged(merger):
+            closed += await self._close(merger, together, epoch)
         await asyncio.gather(*closed)
         self._telemetry.pending_windows.labels(str(number)).set(merger.pending)
 
@@ -92,40 +110,71 @@ class Merging(Stage2Agent[Merger]):
                 log.error("baseline %s is not on its topic any more: what was counted with it is not compared", digest)
                 merger.give_up(digest)
 
-    async def _close(self, merger: Merger, closing: Closing, epoch: int) -> list[Awaitable[object]]:
-        """Report a window and close it; what is to be awaited before the batch is done."""
+    def _judged(self, merger: Merger) -> list[_Judged]:
+        """The next window of each version, of as many as are closed together; none when nothing is due."""
+        together: list[_Judged] = []
+        began = self._clock.seconds()
+        for closing in merger.due(self._is_held, of_each=1):
+            version = closing.model, closing.version
+            try:
+                together.append(self._judge(merger, closing))
+            except Exception:
+                # A fault of ours with this version's windows. They wait; those behind it wait too; all others go on.
+                log.exception("%s/%s: its window cannot be compared, next try in %g s", *version, _HELD_SECONDS)
+                self._telemetry.retries.labels("compare").inc()
+                self._held[version] = self._clock.seconds() + _HELD_SECONDS
+                continue
+            self._held.pop(version, None)
+            if len(together) == _AT_A_TIME or self._clock.seconds() - began > _JUDGE_SECONDS:
+                break
+        return together
+
+    def _judge(self, merger: Merger, closing: Closing) -> _Judged:
         version, began = (closing.model, closing.version), self._clock.seconds()
-        try:
-            known = merger.policy(*version)
-            before = PolicyState.from_bytes(known) if known else self._alerts.state(*version)
-            # What was announced may be out: its repeat says the same, though somebody has muted it since.
-            if (mutes := merger.announced_mutes(closing)) is None:
-                mutes = self._alerts.mutes(*version, moment(closing.window_end))
-            found, state, alerts = judged(closing, before, self._config.rule, self._config.policy, mutes)
-        except Exception:
-            # A fault of ours with this version's windows. They wait; those behind it wait too; all others go on.
-            log.exception("%s/%s: its window cannot be compared, next try in %g s", *version, _HELD_SECONDS)
-            self._telemetry.retries.labels("compare").inc()
-            self._held[version] = began + _HELD_SECONDS
-            return []
-        self._held.pop(version, None)
-        await self._write(merger.number, epoch, merger.announce(closing, mutes))
+        known = merger.policy(*version)
+        before = PolicyState.from_bytes(known) if known else self._alerts.state(*version)
+        # What was announced may be out: its repeat says the same, though somebody has muted it since.
+        if (mutes := merger.announced_mutes(closing)) is None:
+            mutes = self._alerts.mutes(*version, moment(closing.window_end))
+        found, state, alerts = judged(closing, before, self._config.rule, self._config.policy, mutes)
+        return _Judged(closing, found, state, alerts, mutes, began)
+
+    async def _close(self, merger: Merger, together: Sequence[_Judged], epoch: int) -> list[Awaitable[object]]:
+        """Report windows of different versions and close them; what is to be awaited before the batch is done.
+
+        Together: one by one each would wait for acknowledgements of its own, and a hundred models for seconds.
+        """
+        announced = [record for one in together for record in merger.announce(one.closing, one.mutes)]
+        await self._write(merger.number, epoch, announced)
         self._check(epoch)  # its acknowledgement may have come when the partition was another worker's
-        await self._publisher.report(found)
-        self._telemetry.report_delay.observe((self._clock.wall_ms() - closing.window_end) / 1000)
-        for alert in alerts:
+        await asyncio.gather(*[self._publisher.report(one.found) for one in together])
+        for one in together:
+            self._telemetry.report_delay.observe((self._clock.wall_ms() - one.closing.window_end) / 1000)
+        sending = [self._alert(one, epoch) for one in together if one.alerts]
+        for failed in await asyncio.gather(*sending, return_exceptions=True):  # all of them: none goes on behind a retry
+            if failed is not None:
+                raise failed
+        written: list[Awaitable[object]] = []
+        for one in together:
+            written += self._put(merger.number, epoch, merger.close(one.closing, one.state.to_bytes()))
+            self._told(one)
+        return written
+
+    async def _alert(self, one: _Judged, epoch: int) -> None:
+        for alert in one.alerts:
             self._check(epoch)
             await self._publisher.alert(alert)
-        written = self._put(merger.number, epoch, merger.close(closing, state.to_bytes()))
-        self._telemetry.close_seconds.observe(self._clock.seconds() - began)
-        self._telemetry.reports.labels(found.status).inc()
-        self._telemetry.not_compared.inc(closing.other_rows)
-        for alert in alerts:
+
+    def _told(self, one: _Judged) -> None:
+        """A closed window, in the metrics and the log."""
+        self._telemetry.close_seconds.observe(self._clock.seconds() - one.began)
+        self._telemetry.reports.labels(one.found.status).inc()
+        self._telemetry.not_compared.inc(one.closing.other_rows)
+        for alert in one.alerts:
             self._telemetry.alerts.labels(alert.transition).inc()
-        named = f": {', '.join(found.alarms)}" if found.alarms else ""
-        named += f"; muted: {', '.join(mute.subject for mute in mutes)}" if mutes else ""
-        log.info("%s: %s, %s rows%s", found.id, found.status, found.rows, named)
-        return written
+        named = f": {', '.join(one.found.alarms)}" if one.found.alarms else ""
+        named += f"; muted: {', '.join(mute.subject for mute in one.mutes)}" if one.mutes else ""
+        log.info("%s: %s, %s rows%s", one.found.id, one.found.status, one.found.rows, named)
 
     def _is_held(self, model: str, version: str) -> bool:
         return self._clock.seconds() < self._held.get((model, version), 0.0)

@@ -132,18 +132,20 @@ class Merger:
         """The alert policy's state as close() was given it last; empty before the first."""
         return self.version(model, version).policy
 
-    def due(self, held: Callable[[str, str], bool] = lambda model, version: False) -> Iterator[Closing]:
+    def due(
+        self, held: Callable[[str, str], bool] = lambda model, version: False, *, of_each: int | None = None
+    ) -> Iterator[Closing]:
         """Windows to close now: for each version in order of start, each as it is once those before it are closed.
 
         Each is put together when it is asked for: report it, and close() it when its report is acknowledged. held:
-        whether a version's windows are left alone for now; asked before each.
+        whether a version's windows are left alone for now; asked before each. of_each: at most so many of a version.
         """
         reached = self._frontier.reached()
         for (model, version), windows in sorted(self._versions.items()):
             if not windows.pending or not _over(windows, windows.pending[0], reached):
                 continue
             thin = windows.record.thin
-            for start in list(windows.pending):
+            for start in windows.pending[:of_each]:
                 if (
                     held(model, version)
                     or not _over(windows, start, reached)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from stream_app.windowing.merged_state import (
 from stream_app.windowing.merger import MergerConfig
 from tests.builders import NOON, NOON_MS, a_baseline, an_event
 from tests.unit.stream_app.agents.stand import FakeBatch, Record, Stand
+from tests.waiting import eventually
 
 WINDOW = 10_000
 CONFIG = MergingConfig(merger=MergerConfig(minimum_rows=200), rule=CALIBRATED, policy=PolicyConfig(page_after=1))
@@ -274,6 +276,40 @@ async def test_a_version_that_cannot_be_judged_waits_and_holds_no_other_up(stand
     stand.time.now += 60
     await agent.handle(batch(beats(1), first=7))
     assert stand.value("retries_total", stage="compare") == 2
+
+
+async def test_windows_of_different_versions_wait_for_their_acknowledgements_together(stand: Stand) -> None:
+    others = [a_baseline(model=name) for name in ("second", "third")]
+    for other in others:
+        stand.baselines.learn(other)
+    own = stand.baselines.by_version["flights", "1"]
+    parts = [a_partial(baseline, 0, 300, window) for window in (0, 1) for baseline in (own, *others)]
+    stand.outlet.slow.add("drift-reports")
+    handling = asyncio.create_task(merging(stand).handle(batch([*parts, *beats(2)])))
+    for window in range(2):  # of one version one after the other
+        await eventually(lambda: len(stand.outlet.waiting) == 3, 5, "all three reports are sent")
+        sent = [decode_report(sent.value) for sent in stand.outlet.sent if sent.topic == "drift-reports"][-3:]
+        assert sorted(report.model for report in sent) == ["flights", "second", "third"]
+        assert {report.window_start for report in sent} == {NOON + timedelta(milliseconds=window * WINDOW)}
+        assert stand.value("reports_total", status="alarm") == 3 * window
+        for ack in stand.outlet.waiting:
+            ack.set_result(None)
+        stand.outlet.waiting.clear()
+    await handling
+    assert stand.value("reports_total", status="alarm") == 6
+
+
+async def test_an_alert_that_cannot_be_sent_lets_no_other_go_on_behind_the_retry(stand: Stand) -> None:
+    stand.baselines.learn(a_baseline(model="second"))
+    second = stand.baselines.by_version["second", "1"]
+    stand.outlet.refusals["drift-alerts"] = 1
+    agent = merging(stand)
+    await agent.handle(batch([a_partial(second, 0, 300), *one_window(stand)]))
+    await agent.handle(batch(beats(1), first=5))
+    alerts = [decode_alert(sent.value) for sent in stand.outlet.sent if sent.topic == "drift-alerts"]
+    assert sorted({alert.model for alert in alerts}) == ["flights", "second"]
+    assert stand.value("reports_total", status="alarm") == 2
+    assert stand.value("alerts_total", transition="raise") == 2
 
 
 async def test_a_gap_in_deliveries_is_read_again(stand: Stand) -> None:
