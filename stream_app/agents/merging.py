@@ -151,7 +151,7 @@ class Merging(Stage2Agent[Merger]):
         for one in together:
             self._telemetry.report_delay.observe((self._clock.wall_ms() - one.closing.window_end) / 1000)
         sending = [self._alert(one, epoch) for one in together if one.alerts]
-        for failed in await asyncio.gather(*sending, return_exceptions=True):  # all of them: none goes on behind a retry
+        for failed in await asyncio.gather(*sending, return_exceptions=True):  # none goes on behind a retry
             if failed is not None:
                 raise failed
         written: list[Awaitable[object]] = []
