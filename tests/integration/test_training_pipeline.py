@@ -263,7 +263,8 @@ def test_versions_are_compared_with_what_differs_between_them(place: Place, run:
     assert refused.stderr.startswith("error: loans/3 has no evaluation/evaluation.json: train it with")
     lines = run("compare").output.splitlines()
     assert lines[0].split() == ["version", "1", "2", "3"]
-    assert "judged by different rows" in lines[-1]
+    assert "judged by different rows" in lines[-2]
+    assert "fitted on rows of the other's test" in lines[-1]
 
     another = run(*plain)  # beside a champion it is a challenger, for the gates to judge
     assert "loans/4 in" in another.stdout
