@@ -21,9 +21,9 @@ from contracts.labels import decode_label
 from contracts.performance import decode_performance
 from contracts.schema import FeatureSchema
 from contracts.topics import LABELS, PERFORMANCE, PREDICTIONS
-from training.collecting.base import old_rows
 from training.collecting.complete import Complete
 from training.collecting.joined import ENTITY, EVENT_TIME, TRUTH, Joined, Wanted, column
+from training.collecting.old_rows import old_rows
 from training.data.description import FILE_NAME, Description
 from training.data.samples import load
 from training.data.span import Span

@@ -114,7 +114,7 @@ def _hands(
     config: Path, model: str | None, loop: Path | None, gates: Path | None, base: Path | None, by: str | None
 ) -> tuple[Hands, Loop]:
     """What is wrong with any of it is said now, and not in the middle of the night."""
-    from training.collecting.base import read_base
+    from training.collecting.old_rows import read_base
     from training.loop import loop_from
     from training.making.asked import asked_by_config
     from training.making.revision import code_revision

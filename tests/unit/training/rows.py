@@ -21,6 +21,16 @@ DESCRIPTION = Description(
     ),
 )
 
+CONFIG = """\
+model: loans
+data: .
+jobs: 1
+folds: 2
+estimator: {name: logistic, params: {max_iter: 300}}
+pictures: {curves: false, importance: 0}
+"""
+"""A training.yaml that takes a second."""
+
 
 def some_loans(rows: int = 400, seed: int = 1) -> pd.DataFrame:
     """Loans whose default follows income and region; a tenth of incomes, regions and owners is missing."""

@@ -10,20 +10,12 @@ import pytest
 
 from contracts.baseline import Baseline
 from tests.notebooks import Notebook
-from tests.unit.training.rows import described, some_loans
+from tests.unit.training.rows import CONFIG, described, some_loans
 from training.errors import PromotionError, PublishError, RegistryError
 from training.making.asked import asked, asked_by_config
 from training.making.train import Plan, train
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-CONFIG = """\
-model: loans
-data: .
-jobs: 1
-folds: 2
-estimator: {name: logistic, params: {max_iter: 300}}
-pictures: {curves: false, importance: 0}
-"""
 
 
 STEPS = ["check", "open", "log_version", "attach_baseline", "attach_compiled", "publish"]

@@ -20,7 +20,7 @@ from tests.heard import performance
 from tests.interrupted import Clock, Cuts, FakeEvents
 from tests.memory_topics import MemoryTopics
 from tests.notebooks import Notebook
-from tests.unit.training.rows import DESCRIPTION, described, some_loans
+from tests.unit.training.rows import CONFIG, DESCRIPTION, described, some_loans
 from training.errors import DataError
 from training.evaluation.record import EVALUATION_FILE
 from training.gates.rules import Rules
@@ -36,14 +36,6 @@ from training.rollout.wishes import Wishes
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ROWS = 300
 NEW = NOON + DAY
-CONFIG = """\
-model: loans
-data: .
-jobs: 1
-folds: 2
-estimator: {name: logistic, params: {max_iter: 300}}
-pictures: {curves: false, importance: 0}
-"""
 WORK = Work(id="loans-1-x", model="loans", champion="1", trigger="rows", reason="so", heard=NOON + 9 * DAY)
 
 

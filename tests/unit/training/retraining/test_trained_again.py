@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tests.builders import NOON
 from tests.notebooks import Notebook
-from tests.unit.training.rows import DESCRIPTION, described, some_loans
+from tests.unit.training.rows import CONFIG, DESCRIPTION, described, some_loans
 from training.errors import PublishError, RegistryError
 from training.gates.rules import Rules
 from training.making.asked import asked_by_config
@@ -26,14 +26,6 @@ from training.rollout.policy import Limits, Steps
 from training.rollout.wishes import Wishes
 
 HOUR = timedelta(hours=1)
-CONFIG = """\
-model: loans
-data: .
-jobs: 1
-folds: 2
-estimator: {name: logistic, params: {max_iter: 300}}
-pictures: {curves: false, importance: 0}
-"""
 WORK = Work(
     id="loans-1-20260103T120000", model="loans", champion="1", trigger="rows", reason="so", heard=NOON + 48 * HOUR
 )

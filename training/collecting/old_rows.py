@@ -1,5 +1,5 @@
-"""Base: an older data set whose rows come before what is collected, so that a model learns the new without forgetting
-the old.
+"""Old rows: those of a base, an older data set, which come before what is collected, so that a model learns the new
+without forgetting the old.
 """
 
 from __future__ import annotations

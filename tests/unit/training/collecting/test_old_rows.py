@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from contracts.schema import Feature, FeatureSchema
 from tests.unit.training.rows import DESCRIPTION, described, some_loans
-from training.collecting.base import old_rows
 from training.collecting.collect import check_base
+from training.collecting.old_rows import old_rows
 from training.data.description import Description
 from training.errors import DataError
 
