@@ -26,10 +26,11 @@ class Fetching(msgspec.Struct, frozen=True, kw_only=True):
 class RecordBatch:
     """Records of one partition in order; to Faust it looks like one record whose offset is that of the last.
 
-    records: none any more when it is handled. writes: what was put into the changelog for it; see `durable`.
+    records: none any more when it is handled. bytes: of their values. writes: what was put into the changelog for it;
+    see `durable`.
     """
 
-    __slots__ = ("epoch", "first_offset", "offset", "partition", "records", "topic", "writes")
+    __slots__ = ("bytes", "epoch", "first_offset", "offset", "partition", "records", "topic", "writes")
     key, headers = None, ()
     timestamp_type = checksum = None
     timestamp = serialized_key_size = serialized_value_size = 0  # 0: a size of None makes Faust measure the batch
@@ -37,6 +38,8 @@ class RecordBatch:
     def __init__(self, tp: TP, records: Sequence[Any]) -> None:
         self.topic, self.partition, self.records = tp.topic, tp.partition, records
         self.first_offset, self.offset = records[0].offset, records[-1].offset
+        values = records.values if type(records) is Records else [record.value for record in records]
+        self.bytes = sum(map(len, filter(None, values)))
         self.epoch = 0
         self.writes: list[asyncio.Future[object]] = []
 

@@ -25,8 +25,10 @@ from stream_app.delivery.batches import BatchScheduler, RecordBatch
 from stream_app.delivery.eager import begin
 from stream_app.delivery.parsing import FetchResults, keep_bytes_of_fetches
 
-WAITING = 32
-"""Batches of a topic that may wait to be handled, of up to a megabyte each; then no more of it is taken.
+WAITING, WAITING_BYTES = 32, 16 << 20
+"""Batches of a topic that may wait to be handled, and bytes of their values; then no more of it is taken.
+
+Both: a megabyte that was fetched is five when a state of many zeros is decompressed.
 
 Faust's own bound is 4,096: millions of events behind a backlog. A smaller one would hold partitions back with callbacks
 that a rebalance does not know of, and a full queue that is cleared by one never wakes who waits to put into it.
@@ -174,11 +176,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     message.value.records = ()
 
     def _topics_with_enough(self) -> set[str]:
-        """Topics of which WAITING batches were delivered and are not handled yet."""
-        waiting: Counter[str] = Counter()
+        """Topics of which WAITING batches, or WAITING_BYTES, were delivered and are not handled yet."""
+        number: Counter[str] = Counter()
+        size: Counter[str] = Counter()
         for tp, messages in self._delivered.items():
-            waiting[tp.topic] += sum(not message.acked for message in messages)
-        return {topic for topic, number in waiting.items() if number >= WAITING}
+            waiting = [message.value.bytes for message in messages if not message.acked]
+            number[tp.topic] += len(waiting)
+            size[tp.topic] += sum(waiting)
+        return {topic for topic in number if number[topic] >= WAITING or size[topic] >= WAITING_BYTES}
 
     async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109  # mode's signature
         """Faust's delivery of a message, against the end of the flow: what does not wait needs no tasks for waiting.

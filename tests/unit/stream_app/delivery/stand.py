@@ -10,6 +10,7 @@ from faust.types import TP
 
 class Record(NamedTuple):
     offset: int
+    value: bytes | None = b"{}"
 
 
 class FakeThread:

@@ -10,7 +10,7 @@ import pytest
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
-from stream_app.delivery.consumer import WAITING, Consumer, View
+from stream_app.delivery.consumer import WAITING, WAITING_BYTES, Consumer, View
 from stream_app.delivery.framework import App
 from stream_app.delivery.tables import StateTable
 from stream_app.windowing.records import Records
@@ -219,6 +219,23 @@ async def test_no_more_of_a_topic_is_taken_while_enough_of_it_waits_to_be_handle
     assert [tp in held for tp in (A, B, LOG)] == [False, False, True]  # a changelog is never held back
     assert soon <= 0.02  # or the queue would run dry meanwhile
     assert [tp in free for tp in (A, B, LOG)] == [True, True, True]
+
+
+async def test_few_records_that_are_large_are_enough_as_well(consumer: Consumer) -> None:
+    large = Record(0, b" " * (WAITING_BYTES // 2))
+    first = consumer._to_message(A, RecordBatch(A, [large]))
+    await consumer._getmany({A, B}, 1.0)
+    consumer._to_message(B, RecordBatch(B, [large, Record(1, None)]))
+    await consumer._getmany({A, B}, 1.0)
+    finish(first)
+    await consumer._getmany({A, B}, 1.0)
+    assert [A in view for view, _ in consumer._thread.fetches] == [True, False, True]
+
+
+async def test_a_batch_knows_the_bytes_of_its_values() -> None:
+    columns = np.arange(2), np.zeros(2, np.int64), [b"key", None], [b"12345", None]
+    assert RecordBatch(A, Records(*A, *columns)).bytes == 5
+    assert RecordBatch(A, [Record(0, b"123"), Record(1, None)]).bytes == 3
 
 
 async def test_what_was_taken_before_a_rebalance_holds_nothing_back_after_it(consumer: Consumer) -> None:
