@@ -76,8 +76,9 @@ async def answering(
             super().data_received(data)
 
         def on_message_complete(self) -> None:
+            before = self.cycle
             super().on_message_complete()
-            found[0].light += isinstance(self.cycle, LightRequest)
+            found[0].light += self.cycle is not before and isinstance(self.cycle, LightRequest)
 
     listener = socket.create_server(("127.0.0.1", 0))
     if buffer is not None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from api.http.no_upgrade import NoUpgrade
 
 
-class OneWrite(HttpToolsProtocol):
+class OneWrite(NoUpgrade):
     """For uvicorn's setting `http`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

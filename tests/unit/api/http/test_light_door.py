@@ -67,6 +67,9 @@ TAKEN = {
     "no JSON": (ask(b"distance=1"), 400),
     "nothing": (ask(b""), 400),
     "bad UTF-8": (ask(b'{"features": {"carrier": "\xff"}}'), 400),
+    "an offer of HTTP/2": (ask(GOOD, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"), 200),
+    "an offer of a web socket": (ask(GOOD, "Connection: upgrade", "Upgrade: websocket"), 200),
+    "an offer with chunks": (chunked(GOOD).replace(b"Host: api", b"Connection: upgrade\r\nUpgrade: h2c"), 200),
     "a form": (ask(b"a=1", kind="application/x-www-form-urlencoded"), 415),
     "no content type": (ask(kind=None), 415),
     "the model fails": (ask(features('"distance": -1')), 500),
@@ -83,7 +86,15 @@ LEFT = {
     "another method": (b"GET /predict HTTP/1.1\r\nHost: api\r\n\r\n", 405),
     "its head alone": (b"HEAD /predict HTTP/1.1\r\nHost: api\r\n\r\n", 405),
     "a wish to go on": (ask(GOOD, "Expect: 100-continue"), 100),
-    "an upgrade": (ask(GOOD, "Connection: upgrade", "Upgrade: h2c"), 400),
+    "an offer of an old client": (
+        ask(GOOD, "Connection: keep-alive, upgrade", "Upgrade: h2c").replace(b"HTTP/1.1", b"HTTP/1.0"),
+        200,
+    ),
+    "an offer without a body": (
+        b"GET /health/live HTTP/1.1\r\nHost: api\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+        200,
+    ),
+    "a way through": (b"CONNECT api:80 HTTP/1.1\r\nHost: api\r\n\r\n", 400),
     "an old client": (ask().replace(b"HTTP/1.1", b"HTTP/1.0"), 200),
     "an old client that stays": (ask(GOOD, "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0"), 200),
     "its last": (ask(last=True), 200),
@@ -159,6 +170,15 @@ async def test_many_requests_in_one_packet_are_answered_in_their_order(tmp_path:
     assert re.findall(rb"x-request-id: (r-\d+)", light[0]) == [b"r-%d" % number for number in range(20)]
 
 
+async def test_a_packet_of_nothing_but_offers_is_answered_offer_by_offer(tmp_path: Path):
+    offers = [ask(GOOD, "Connection: upgrade", "Upgrade: h2c", f"X-Request-Id: r-{number}") for number in range(600)]
+    async with answering(an_app(tmp_path, served=a_served())) as to:
+        answers = await to.talk(b"".join(offers) + LAST)
+
+    assert statuses(answers) == [200] * 601
+    assert re.findall(rb"x-request-id: (r-\d+)", answers) == [b"r-%d" % number for number in range(600)]
+
+
 async def test_who_is_not_let_in_hears_the_same_at_each_door(tmp_path: Path):
     keys = write_keys(
         tmp_path / "keys.json", [an_entry(1, rate=1.0, burst=1), an_entry(2, scopes=("read",)), an_entry(3)]
@@ -179,7 +199,13 @@ async def test_without_a_model_each_door_says_so(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "request_", [ask(GOOD, "X-Request-Id: r-1"), chunked(GOOD[:9], GOOD[9:])], ids=["whole", "chunked"]
+    "request_",
+    [
+        ask(GOOD, "X-Request-Id: r-1"),
+        chunked(GOOD[:9], GOOD[9:]),
+        ask(GOOD, "Connection: Upgrade", "Upgrade: h2c"),
+    ],
+    ids=["whole", "chunked", "offering HTTP/2"],
 )
 async def test_a_request_in_two_pieces_gets_the_same_answer_wherever_it_is_cut(tmp_path: Path, request_: bytes):
     app = an_app(tmp_path, served=a_served())
