@@ -46,7 +46,9 @@ def _in_one_line() -> Iterator[None]:
 def add(
     file: _File,
     name: Annotated[str, typer.Option(help="Of the client, as logs show it: letters, digits, . _ -")],
-    scope: Annotated[list[str], typer.Option(help="predict, label, read or admin; may be repeated.")],
+    scope: Annotated[
+        list[str], typer.Option(help="predict, label, read or admin (which opens nothing yet); may be repeated.")
+    ],
     expires: Annotated[str | None, typer.Option(help="90d, 12h, a date or a time with zone. Default: never.")] = None,
     rate: Annotated[float | None, typer.Option(help="Rows a second, for each worker process.")] = None,
     burst: Annotated[int | None, typer.Option(help="Rows at once. Default: twice the rate.")] = None,

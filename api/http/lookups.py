@@ -47,7 +47,7 @@ One request reads at most 2,000 predictions: with `model` or `decision` a page m
 `next_cursor`. A cursor is good with other filters too, and for as long as predictions are kept.
 
 **What is kept.** The last API_MIRROR_CAP predictions, of each entity the last API_MIRROR_ENTITY_CAP, none for longer
-than API_MIRROR_TTL_SECONDS. A prediction is here some 50 ms after its answer, unless Redis was away then."""
+than API_MIRROR_TTL_SECONDS. A prediction is here some 20 to 50 ms after its answer, unless Redis was away then."""
 
 
 def lookup_routes(mirror: Mirror) -> APIRouter:

@@ -20,12 +20,12 @@ class NoUpgrade(HttpToolsProtocol):
     _parsed = _left = b""
 
     def data_received(self, data: bytes) -> None:
-        """In turns, not in one another: a packet may hold thousands of offers."""
-        self._left = data
+        """Offers in turns, not in one another: a packet may hold thousands of them."""
+        self._parsed = data
+        HttpToolsProtocol.data_received(self, data)  # super() would cost every request .2 us more
         while self._left:
             self._parsed, self._left = self._left, b""
-            super().data_received(self._parsed)
-        self._parsed = b""
+            HttpToolsProtocol.data_received(self, self._parsed)
 
     def _should_upgrade(self) -> bool:
         """Asked where the parser would stop. True: uvicorn does nothing but call `handle_websocket_upgrade`. The
