@@ -19,11 +19,15 @@ from urllib.parse import urlsplit
 from api.errors import ModelRefused, NothingToServe, RegistryAway
 from api.models.pointers import CHALLENGER, CHAMPION, Pointers
 from api.models.registered import RegisteredVersion
+from api.models.unchanged import SqliteFile, Stamp
 from contracts.errors import InvalidMessage
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE
 from contracts.rollout import ROLLOUT_TAG, decode_rollout
 
 _SQLITE = "sqlite:///"
+
+Aliases = tuple[dict[str, str], str | None]
+"""The version of each alias, and the rollout's tag."""
 
 
 @cache
@@ -50,16 +54,14 @@ class Registry:
         self._alias = alias
         self._client: Any = None
         self._settled = False
+        file = Path(tracking_uri.removeprefix(_SQLITE)) if tracking_uri.startswith(_SQLITE) else None
+        self._file = None if file is None else SqliteFile(file)
+        self._asked: tuple[Stamp, Aliases] | None = None
 
     def pointers(self) -> Pointers:
         """What the aliases and the tag of the rollout say now, in one call. Raises RegistryAway."""
         self._check_uri()
-        try:
-            found = self._connection().get_registered_model(self._name)
-            aliases = {alias: str(version) for alias, version in found.aliases.items()}
-            tag = found.tags.get(ROLLOUT_TAG)
-        except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
-            raise self._away(error, f"{self._name}@{self._alias}") from error
+        aliases, tag = self._aliases()
         if self._alias not in aliases:
             raise NothingToServe(_without_alias(self._name, self._alias, aliases))
         if self._alias != CHAMPION:  # a deployment of its own, such as the green one: rollouts are the champion's
@@ -70,6 +72,18 @@ class Registry:
         except InvalidMessage as error:
             wrong = str(error)
         return Pointers(aliases[self._alias], rollout, aliases.get(CHALLENGER), wrong)
+
+    def _aliases(self) -> Aliases:
+        stamp = None if self._file is None else self._file.stamp()
+        if stamp is not None and self._asked is not None and self._asked[0] == stamp:
+            return self._asked[1]
+        try:
+            found = self._connection().get_registered_model(self._name)
+            said = {alias: str(version) for alias, version in found.aliases.items()}, found.tags.get(ROLLOUT_TAG)
+        except Exception as error:  # whatever its store's driver raises: SQLAlchemy's, requests', MLflow's own
+            raise self._away(error, f"{self._name}@{self._alias}") from error
+        self._asked = None if stamp is None else (stamp, said)
+        return said
 
     def listed(self, most: int) -> tuple[RegisteredVersion, ...]:
         """The newest versions and those with an alias, newest first. Raises RegistryAway."""
