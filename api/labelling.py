@@ -15,6 +15,7 @@ from api.health import Health
 from api.idempotency.ledger import Ledger
 from api.labels.desk import LabelDesk
 from api.outbox.log import Outbox
+from api.outbox.removal import Removal
 from api.outbox.segments import Record
 from api.outbox.settler import Settler
 from api.outbox.slots import LABELS, Slot
@@ -92,6 +93,7 @@ def take_labels(
         each_group=each_group,
         what="labels",
         bound="API_LABEL_OUTBOX_MAX_BYTES",
+        removal=Removal(),
     )
     telemetry.watch_label_outbox(
         lambda: outbox.backlog.pending_bytes, lambda: age(outbox), settings.label_outbox_max_bytes

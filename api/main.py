@@ -42,6 +42,7 @@ from api.lifespan import running
 from api.models.catalogue import Catalogue
 from api.outbox.backlog import Backlog
 from api.outbox.log import Outbox
+from api.outbox.removal import Removal
 from api.outbox.settler import Settler
 from api.outbox.slots import LABELS, Slot, claim
 from api.outbox.sources import Source, Sources
@@ -189,6 +190,7 @@ def _outbox(settings: ApiSettings, telemetry: Telemetry, now: Callable[[], datet
             max_bytes=settings.outbox_max_bytes,
             on_torn=telemetry.torn.inc,
             each_group=settings.outbox_sync == "group",
+            removal=Removal(),
         )
     except OSError as error:
         slot.release()

@@ -36,13 +36,17 @@ class Slice(NamedTuple):
 
 class Backlog:
     """The files of one slot, oldest first. Offsets count the bytes after a file's header. on_torn is told of bytes
-    that had to be skipped because no whole group lies there.
+    that had to be skipped because no whole group lies there. remove: of a file that is acknowledged; it may still be
+    there for a while.
     """
 
-    def __init__(self, directory: Path, on_torn: Callable[[int], None]) -> None:
+    def __init__(
+        self, directory: Path, on_torn: Callable[[int], None], remove: Callable[[Path], None] | None = None
+    ) -> None:
         """Raises OutboxUnusable for a file of a format that this version cannot read."""
         self._directory = directory
         self._on_torn = on_torn
+        self._remove = remove or _unlink
         self.problem = ""
         """Why it cannot be read just now; whoever reads it says so."""
         self._oldest: int | None = None
@@ -208,10 +212,14 @@ class Backlog:
 
     def _drop(self, name: str) -> None:
         self._close_reader()
-        (self._directory / name).unlink(missing_ok=True)
+        self._remove(self._directory / name)
         self._files.popleft()
         del self._sizes[name]
         self._at = 0
+
+
+def _unlink(file: Path) -> None:
+    file.unlink(missing_ok=True)
 
 
 def _checksum(position: str) -> int:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from api.errors import OutboxClosed
 from api.outbox.backlog import Backlog
 from api.outbox.durability import Durability, OpenFile
+from api.outbox.removal import Removal
 from api.outbox.segments import FILE_HEADER, Group, file_header, frame
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class Outbox:
 
     sync() belongs to threads, everything else to the event loop; api.outbox.settler brings them together. each_group:
     no group is answered before it is synced, so the backlog, and with it Kafka, has none before; and none is taken
-    while that fails. what: it holds, and bound: the setting of max_bytes, for the log.
+    while that fails. what: it holds, and bound: the setting of max_bytes, for the log. removal: of acknowledged files,
+    closed with it; None: the backlog's read() does it.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class Outbox:
         each_group: bool = False,
         what: str = "predictions",
         bound: str = "API_OUTBOX_MAX_BYTES",
+        removal: Removal | None = None,
     ) -> None:
         """Raises OutboxUnusable for a backlog that cannot be read."""
         self._what = what
         self._bound = bound
-        self.backlog = Backlog(directory, on_torn)
+        self.backlog = Backlog(directory, on_torn, None if removal is None else removal.remove)
+        self._removal = removal
         self.problem: str | None = None
         self._directory = directory
         self._epoch = epoch
@@ -177,6 +181,9 @@ class Outbox:
         except OSError:
             self.cut()
             raise
+        finally:
+            if self._removal is not None:
+                self._removal.close()
         self.settled(mark)
         self.backlog.close()
 
