@@ -1,7 +1,9 @@
 """CompiledScorer: rows to scores through a compiled model, and how far those are from what they should be.
 
 Training runs it before it writes a compiled form and the api before it serves one, so what was checked is what answers.
-Trees run on onnxruntime, on one thread: several would wait for one another longer than a batch lasts.
+A few rows walk the trees on onnxruntime, on one thread: several would wait for one another longer than a batch lasts.
+Many rows are scored by contracts.tree_bits, to the same bits, where the trees are small enough. (Measured with 200
+trees of 15 leaves: 3.2 us a row against 5.2 in batches of 256, 3.8 : 5.9 of 64, 6.8 : 7.9 of 16, 56 : 21 of one.)
 """
 
 from __future__ import annotations
@@ -16,8 +18,12 @@ from contracts.compiled import Compiled, Forest, Isotonic, Linear, Sigmoid
 from contracts.encoder import Encoder, Matrix, Row
 from contracts.errors import InvalidCompiled, RuntimeAbsent, Unscorable
 from contracts.onnx_bytes import tree_model
+from contracts.tree_bits import tree_bits
 
 Scores = npt.NDArray[np.float64]
+
+MANY = 16
+"""Rows from which on a batch is scored by tree_bits."""
 
 
 class CompiledScorer:
@@ -53,12 +59,15 @@ def largest_difference(
     scorer: Callable[[Sequence[Row]], Scores], rows: Sequence[Row], expected: Sequence[float | None]
 ) -> float:
     """Between the scores of rows and the expected ones, of the score where that is above 1: a regressor's may be large.
+    The rows are scored both ways, as many and as few, and the larger difference counts.
 
     Infinite where one side refuses a row that the other scores.
     """
     answered = [i for i, score in enumerate(expected) if score is not None]
+    asked = [rows[i] for i in answered]
+    few = [asked[i : i + MANY - 1] for i in range(0, len(asked), MANY - 1)]
     try:
-        scores = scorer([rows[i] for i in answered]) if answered else np.zeros(0)
+        scores = np.array([_as_many(scorer, asked), np.concatenate([np.zeros(0), *map(scorer, few)])])
     except Unscorable:
         return float("inf")
     if not all(_refused(scorer, row) for row, score in zip(rows, expected, strict=True) if score is None):
@@ -66,6 +75,11 @@ def largest_difference(
     right = np.array([expected[i] for i in answered], dtype=np.float64)
     differences = np.abs(scores - right) / np.maximum(1.0, np.abs(right))
     return float("inf") if np.isnan(differences).any() else float(differences.max(initial=0.0))
+
+
+def _as_many(scorer: Callable[[Sequence[Row]], Scores], rows: Sequence[Row]) -> Scores:
+    """The scores of rows, which are repeated until they are many."""
+    return scorer([*rows] * -(-MANY // len(rows)))[: len(rows)] if rows else np.zeros(0)
 
 
 def _finish(compiled: Compiled) -> Callable[[Scores], Scores]:
@@ -96,10 +110,13 @@ def _refused(scorer: Callable[[Sequence[Row]], Scores], row: Row) -> bool:
 def _forest(forest: Forest, width: int) -> Callable[[Matrix], Scores]:
     if not (np.isfinite(forest.base) and np.isfinite(forest.divisor) and forest.divisor > 0):
         raise InvalidCompiled(f"trees: base {forest.base}, divisor {forest.divisor}")
-    session = _session(tree_model(forest.trees.arrays(width), width))
+    trees = forest.trees.arrays(width)
+    session, bits = _session(tree_model(trees, width)), tree_bits(trees, width)
     base, divisor, outputs = forest.base, forest.divisor, ["sum"]
 
     def value(encoded: Matrix) -> Scores:
+        if bits is not None and len(encoded) >= MANY:
+            return (bits.sums(encoded) + base) / divisor
         try:
             found: Scores = session.run(outputs, {"x": encoded})[0][:, 0]
         except Exception as error:  # its own types, which are made in C++
