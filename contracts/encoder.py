@@ -6,6 +6,7 @@ of one block; blocks follow one another. Training reads them from a fitted pipel
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -103,13 +104,12 @@ class Encoder:
     def encode(self, rows: Sequence[Row]) -> Matrix:
         """rows: values in schema order, None where missing; at least one. float64, C order, shape (rows, width)."""
         columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True))
-        numbers = np.array(
-            [
-                columns[i] if codes is None else [codes.get(level, unknown) for level in columns[i]]
-                for i, codes, unknown in self._sources
-            ],
-            dtype=np.float64,  # None becomes NaN
-        ).T
+        pack = struct.Struct(f"{len(rows)}d").pack
+        packed = [
+            _packed(pack, columns[i] if codes is None else [codes.get(level, unknown) for level in columns[i]])
+            for i, codes, unknown in self._sources
+        ]
+        numbers = np.frombuffer(b"".join(packed)).reshape(len(packed), len(rows)).T
         if self._plain:
             return np.ascontiguousarray(numbers)
         encoded = np.zeros((len(rows), self.width))
@@ -146,6 +146,14 @@ class Encoder:
     def _check_feature(self, position: int) -> None:
         if not 0 <= position < self._features:
             raise InvalidCompiled(f"the encoding reads feature {position} of {self._features}")
+
+
+def _packed(pack: Callable[..., bytes], numbers: Sequence[Any]) -> bytes:
+    """A column of doubles, a fifth of np.array's work where nothing is missing. None becomes NaN."""
+    try:
+        return pack(*numbers)
+    except struct.error:
+        return np.array(numbers, dtype=np.float64).tobytes()
 
 
 def _codes(block: Codes) -> dict[str | None, float]:
