@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,7 +33,9 @@ from api.requests.schemas import PredictionAnswer, PredictionRequest, answer_of
 from api.telemetry import Telemetry
 
 _SLICE_SECONDS = 0.001
-"""What goes row by row, as answers do, goes on for so long before others are served."""
+"""What goes bit by bit, as answers do, goes on for so long before others are served."""
+_ANSWERS = 64
+"""Are made at a time: some .1 ms."""
 
 Item = TypeVar("Item")
 
@@ -45,6 +48,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 Read = PredictionRequest | Refused
+Answer = PredictionAnswer | msgspec.Raw
+"""Raw: a RowRefused, JSON already."""
 
 
 class RowRefused(msgspec.Struct, frozen=True):
@@ -109,11 +114,11 @@ class BatchEndpoint:
         keep = None if call.ticket is None else Keep(call.ticket, self._render_of(read))
         committed = await self._rows.submit(served, good, call.received, read_origin(call.headers), keep)
         self._count(read, committed)
-        answers = await self._in_turns(_answers(read, committed, self._predictor.sign))
-        return Reply(200, _whole(answers))
+        answers = await self._in_turns(_answers(committed, self._predictor.sign))
+        return Reply(200, _whole(read, answers))
 
     def _render_of(self, read: Sequence[Read]) -> Callable[[Sequence[Committed]], bytes]:
-        return lambda committed: _render(read, committed, self._predictor.sign)
+        return lambda committed: _whole(read, _answers(committed, self._predictor.sign))
 
     def _reader_of(self, served: Served) -> RowsReader:
         if self._reader is None or self._reader[0] is not served:
@@ -165,24 +170,23 @@ def _told(error: ApiError) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(RowRefused(problem_of(error))))
 
 
-def _render(read: Sequence[Read], committed: Sequence[Committed], sign: Callable[[Event], str]) -> bytes:
-    """BatchAnswer, JSON."""
-    return _whole(list(_answers(read, committed, sign)))
+def _answers(committed: Sequence[Committed], sign: Callable[[Event], str]) -> Iterator[list[Answer]]:
+    """Of the rows that were read, some at a time."""
+    failures = dict[str, msgspec.Raw]()
+
+    def failed(error: ScoringFailed) -> msgspec.Raw:  # a model that fails on one row may fail on all of them
+        return failures.get(str(error)) or failures.setdefault(str(error), _told(error))
+
+    for start in range(0, len(committed), _ANSWERS):
+        yield [
+            failed(found) if isinstance(found, ScoringFailed) else answer_of(found, sign(found))
+            for found in committed[start : start + _ANSWERS]
+        ]
 
 
-def _answers(
-    read: Sequence[Read], committed: Sequence[Committed], sign: Callable[[Event], str]
-) -> Iterator[PredictionAnswer | msgspec.Raw]:
-    """Of each row; RowRefused is JSON already."""
-    events, failures = iter(committed), dict[str, msgspec.Raw]()
-    for row in read:
-        found = row.told if isinstance(row, Refused) else next(events)
-        if isinstance(found, ScoringFailed):  # a model that fails on one row may fail on all of them
-            found = failures.get(str(found)) or failures.setdefault(str(found), _told(found))
-        yield found if isinstance(found, msgspec.Raw) else answer_of(found, sign(found))
-
-
-def _whole(answers: list[PredictionAnswer | msgspec.Raw]) -> bytes:
-    refused = sum(isinstance(answer, msgspec.Raw) for answer in answers)
-    listed: list[Any] = answers  # Raw stands for RowRefused
-    return msgspec.json.encode(BatchAnswer(len(answers) - refused, refused, listed))
+def _whole(read: Sequence[Read], parts: Iterable[list[Answer]]) -> bytes:
+    """BatchAnswer, JSON. parts: of the rows that were read."""
+    answers = chain.from_iterable(parts)
+    listed: list[Any] = [row.told if isinstance(row, Refused) else next(answers) for row in read]
+    refused = sum(isinstance(answer, msgspec.Raw) for answer in listed)
+    return msgspec.json.encode(BatchAnswer(len(listed) - refused, refused, listed))

@@ -82,6 +82,7 @@ class Receipts:
         self._first = self.keys[0].id
         self._signing: dict[tuple[str, str], tuple[bytes, Any]] = {}
         self._read: dict[bytes, _Head] = {}
+        self._time, self._ms = EPOCH, 0
 
     def sign(self, event: PredictionEvent[Any]) -> str:
         """The receipt of an answered prediction; the same whenever it is asked for."""
@@ -90,13 +91,11 @@ class Receipts:
         if found is None:
             found = self._begin(version)
         head, hashed = found
+        if event.event_time is not self._time:  # events of a group often share one
+            self._time = event.event_time
+            self._ms = (self._time - EPOCH) // MILLISECOND  # event_time_ms without a call: on every prediction's way
         id_, decision = event.id.encode(), event.decision
-        fact = _FACT.pack(
-            (event.event_time - EPOCH) // MILLISECOND,  # event_time_ms without a call: on every prediction's way
-            event.score,
-            _NO_DECISION if decision is None else decision,
-            zlib.crc32(id_),
-        )
+        fact = _FACT.pack(self._ms, event.score, _NO_DECISION if decision is None else decision, zlib.crc32(id_))
         state = hashed.copy()
         state.update(fact + id_)
         whole = binascii.b2a_base64(head + fact + state.digest(), newline=False)
