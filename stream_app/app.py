@@ -67,7 +67,7 @@ def create_app(
         *(predictions, limits(settings), owned, baselines, telemetry),
         cannot_go_on=lambda words: fail(failure, words),
     )
-    silence = Silence(predictions, settings.idle_seconds, owned, telemetry)
+    silence = Silence(predictions, settings.idle_seconds, owned, telemetry, lambda words: fail(failure, words))
 
     partials_source = TopicSource(app, partials, layout.partials)
     merged = app.state_table(

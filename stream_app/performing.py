@@ -77,7 +77,7 @@ class Performance:
             *(labels, label_limits(settings), config.size_ms, owned, baselines, telemetry),
             cannot_go_on=lambda words: fail(failure, words),
         )
-        silence = Silence(labels, settings.idle_seconds, owned, telemetry)
+        silence = Silence(labels, settings.idle_seconds, owned, telemetry, lambda words: fail(failure, words))
 
         partials_source = TopicSource(app, partials, layout.partials)
         revisions = app.state_table(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from stream_app.agents.owned import Owning
@@ -19,13 +20,25 @@ from stream_app.telemetry import Telemetry
 log = logging.getLogger(__name__)
 _STOPPED_SECONDS = 3.0
 """A timer that is late by so much says that the process was stopped: its idea of silence is worth nothing."""
+_SHORTER_SECONDS = 10.0
+"""A log may end before what was read of it for a moment, while a new leader finds its end; not for so long."""
 
 
 class Silence:
-    """The timer of stage 1. idle_seconds: without an event for so long, a partition may be silent."""
+    """The timer of stage 1. idle_seconds: without an event for so long, a partition may be silent. cannot_go_on: ends
+    the worker; with what to do."""
 
-    def __init__(self, topic: str, idle_seconds: float, owned: Owning[Any], telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        topic: str,
+        idle_seconds: float,
+        owned: Owning[Any],
+        telemetry: Telemetry,
+        cannot_go_on: Callable[[str], None] = lambda words: None,
+    ) -> None:
         self._topic, self._idle_seconds, self._owned, self._telemetry = topic, idle_seconds, owned, telemetry
+        self._cannot_go_on = cannot_go_on
+        self._shorter: dict[int, float] = {}  # since when a log ends before what was read of it
         self._ticked = owned.clock.seconds()
         self._reread: dict[int, tuple[int, int, int]] = {}
         # When the last answer about each partition was taken in, and the one before it: milliseconds UTC.
@@ -62,6 +75,7 @@ class Silence:
         owned = self._owned
         owned.check(epoch)
         proven = self._proven(number)
+        self._check_length(number, now, known=proven is not None)
         if proven is None:
             owned.heard[number], proven = now, owned.clock.wall_ms()
         # Silence has lasted for as long as it is proven, not until now, and time passes up to there: a short stop of
@@ -79,6 +93,18 @@ class Silence:
             owned.check(epoch)
         self._show(number, silent)
         await owned.hand_on(number, epoch, silent=silent)
+
+    def _check_length(self, number: int, now: float, *, known: bool) -> None:
+        """What is written now has offsets that were counted: it would be skipped as read again, and nobody would know."""
+        end, following = self._owned.source.end(number), self._owned.partition(number).next_offset or 0
+        if not known or end is None or end >= following:
+            self._shorter.pop(number, None)
+        elif now - self._shorter.setdefault(number, now) >= _SHORTER_SECONDS:
+            self._cannot_go_on(
+                f"{self._topic}/{number} ends at offset {end} and was read to {following}: the topic was made anew, or "
+                "its log was cut. Choose another STREAM_APP_ID, which counts everything that it holds, and create its "
+                "topics with `python -m stream_app topics`"
+            )
 
     def _note_answers(self, numbers: list[int]) -> None:
         """An answer's time is when this process came to it; it may have lain here since long before, while the process

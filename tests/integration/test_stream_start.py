@@ -253,3 +253,29 @@ async def test_another_app_id_counts_everything_anew(kafka: Broker, namespace: s
             return version is not None and (version.counted, version.reported_rows) == (500, 500)
 
         await eventually(accounted, 40, "both windows counted and closed by the new group")
+
+
+async def test_a_topic_that_was_made_anew_ends_the_worker_with_one_line_and_another_app_id_counts_it(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with at(kafka, namespace, tmp_path) as stream, admin.connected(stream.settings, print) as client:
+        await stream.publish_baseline(a_baseline())
+        await stream.send(random_events(200, stream.fresh_hour(), per_second=100))
+        await stream.ready(worker := stream.worker())
+        await stream.reported(200)
+        await asyncio.to_thread(worker.terminate, 20)
+        await client.delete_topics([stream.topic(PREDICTIONS)])
+
+        async def gone() -> bool:
+            return stream.topic(PREDICTIONS) not in await admin.partitions(client)
+
+        await eventually(gone, 20, "the topic is gone")
+        await admin.create(client, stream.settings)
+        await stream.ready(worker := stream.worker())
+        await stream.send(more := random_events(80, stream.fresh_hour(), per_second=100))
+        assert await asyncio.to_thread(worker.wait, 40) == 2
+        (line,) = [line for line in worker.tail(100) if line.startswith("stream_app: ")]
+        assert "ends at offset 10 and was read to 25: the topic was made anew" in line
+    async with at(kafka, namespace, tmp_path, app_id="anew") as stream:
+        await stream.ready(stream.worker())
+        await stream.reported(200 + len(more))

@@ -31,8 +31,10 @@ async def stand() -> Stand:
     return stand
 
 
-def silence(stand: Stand) -> Silence:
-    return Silence("predictions", IDLE, stand.owned, stand.telemetry)
+def silence(stand: Stand, said: list[str] | None = None) -> Silence:
+    """said: gets what the worker ends with."""
+    words = [] if said is None else said
+    return Silence("predictions", IDLE, stand.owned, stand.telemetry, words.append)
 
 
 async def after(stand: Stand, timer: Silence, seconds: float) -> None:
@@ -258,3 +260,33 @@ async def test_a_partition_that_never_had_an_event_holds_nobody_back(start: int,
     last = stand.outlet.partials()[-1]
     assert isinstance(last, Heartbeat)
     assert (last.idle, last.watermark) == (idle, None)
+
+
+async def test_a_log_that_ends_before_what_was_read_of_it_ends_the_worker_with_one_line(stand: Stand) -> None:
+    said: list[str] = []
+    stand.source.append(30)
+    timer = silence(stand, said)
+    await after(stand, timer, 9)
+    assert said == []  # it may be a new leader that looks for the end of its log
+    await after(stand, timer, 3)
+    assert said[0].startswith("predictions/0 ends at offset 30 and was read to 50: the topic was made anew")
+    assert "STREAM_APP_ID" in said[0]
+
+
+async def test_a_log_that_was_too_short_for_a_moment_ends_nobody(stand: Stand) -> None:
+    said: list[str] = []
+    timer = silence(stand, said)
+    for end in (30, 50, 30, 50):
+        stand.source.append(end)
+        await after(stand, timer, 6)
+    assert said == []
+
+
+async def test_while_the_broker_does_not_answer_a_log_is_not_called_too_short(stand: Stand) -> None:
+    said: list[str] = []
+    stand.source.append(30)
+    timer = silence(stand, said)
+    await after(stand, timer, 3)
+    stand.source.reachable = False
+    await after(stand, timer, 30)
+    assert said == []
