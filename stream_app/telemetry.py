@@ -57,7 +57,7 @@ class Telemetry:
         self.holes = self._counter("holes", "Offsets missing in the log itself.", "why")
         # By reason; each record is on the topic dead-letters with its origin. Page when it rises.
         self.dead_letters = self._counter("dead_letters", "Records refused.", "reason")
-        # By stage (count, merge, compare): a batch failed and is tried again. Page when it keeps rising: a fault of
+        # By stage (count, hand-on, merge, compare): it failed and is tried again. Page when it keeps rising: a fault of
         # this program or of Kafka; the log has it.
         self.retries = self._counter(
             "retries", "What failed and was tried again: batches, handing ended windows on, comparing.", "stage"
@@ -107,7 +107,7 @@ class Telemetry:
         )
         # By status: quiet, alarm, insufficient. Only `insufficient`: windows are too short for the traffic.
         self.reports = self._counter("reports", "Windows closed, by status.", "status")
-        # By transition: raise, escalate, resolve.
+        # By transition: raise, escalate, remind, resolve.
         self.alerts = self._counter("alerts", "Alerts written, by transition.", "transition")
 
         # Several an hour: workers come and go, or are killed; every rebalance stops all of them for seconds.

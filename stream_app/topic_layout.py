@@ -94,7 +94,10 @@ def wanted(settings: StreamSettings, existing: Mapping[str, int], predictions: i
 def check_layout(settings: StreamSettings, existing: Mapping[str, int], process: Process = "worker") -> Layout:
     """Whether a process may start. Raises TopicsError, one line that says what to do."""
     if missing := [name for name in used(settings, process) if name not in existing]:
-        raise TopicsError(f"missing topics: {', '.join(missing)}; create them with `python -m stream_app topics`")
+        raise TopicsError(
+            f"missing topics: {', '.join(missing)}; create them with `python -m stream_app topics`, or correct "
+            "STREAM_TOPIC_PREFIX and STREAM_APP_ID"
+        )
     for source, state in _states(settings, process):
         if existing[state] != existing[settings.topic(source)]:
             raise TopicsError(

@@ -95,7 +95,7 @@ class Silence:
         await owned.hand_on(number, epoch, silent=silent)
 
     def _check_length(self, number: int, now: float, *, known: bool) -> None:
-        """What is written now has offsets that were counted: it would be skipped as read again, and nobody would know."""
+        """What comes behind such an end has offsets that were counted: it would be skipped in silence as read again."""
         end, following = self._owned.source.end(number), self._owned.partition(number).next_offset or 0
         if not known or end is None or end >= following:
             self._shorter.pop(number, None)

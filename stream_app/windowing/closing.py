@@ -19,8 +19,8 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     rows: events of this window alone; shadow_rows: those of them that a shadow scored; other_rows: those not compared,
     because they were counted against another baseline than most. counts: this window's and, where their baseline is the
     same, those of the thin windows before it (merged_windows of them); counts.rows are the rows compared. sufficient:
-    whether they are enough; if not, the report says `insufficient` and compares nothing. partitions: source partition
-    -> last offset counted.
+    whether they are enough; if not, the report says `insufficient` and compares nothing, and counts are of this window
+    alone. partitions: source partition -> last offset counted.
     """
 
     model: str
@@ -59,12 +59,11 @@ def closing_of(
         return None
     counts = summed(window.decoded(baseline.digest), baseline)
     rows, compared = window.rows, counts.rows
-    merged = 0
-    for earlier in thin:
-        more = summed(earlier.decoded(baseline.digest), baseline)
-        if more.rows:
-            counts.merge(more)
-            merged += 1
+    before = [earlier for earlier in thin if earlier.rows_by_baseline().get(baseline.digest)]
+    sufficient = compared + sum(earlier.rows_by_baseline()[baseline.digest] for earlier in before) >= minimum_rows
+    if sufficient:  # else nobody looks at them, and to add them up at each thin window would take most of its close
+        for earlier in before:
+            counts.merge(summed(earlier.decoded(baseline.digest), baseline))
     return Closing(
         model=version[0],
         version=version[1],
@@ -75,8 +74,8 @@ def closing_of(
         shadow_rows=window.shadow_rows,
         other_rows=rows - compared,
         counts=counts,
-        merged_windows=merged,
-        sufficient=counts.rows >= minimum_rows,
+        merged_windows=len(before),
+        sufficient=sufficient and counts.rows >= minimum_rows,
         partitions={partition: part.offset for partition, part in sorted(window.parts.items())},
     )
 

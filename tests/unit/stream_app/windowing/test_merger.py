@@ -324,7 +324,7 @@ def test_a_thin_window_is_reported_insufficient_and_merged_into_the_next() -> No
     stage.take(a_partial(0, 2), a_partial(100, 3), a_partial(200, 6))
     stage.beat(300)
     found = [(c.window_start, c.rows, c.counts.rows, c.merged_windows, c.sufficient) for c in stage.merger.due()]
-    assert found == [(0, 2, 2, 0, False), (100, 3, 5, 1, False), (200, 6, 11, 2, True)]
+    assert found == [(0, 2, 2, 0, False), (100, 3, 3, 1, False), (200, 6, 11, 2, True)]
     stage.close()
     assert (stage.record.thin, stage.record.reports, stage.record.reported_rows) == ((), 3, 11)
     assert not [key for key in folded(stage.written) if isinstance(parse_merged_key(key), PartKey)]
