@@ -50,6 +50,7 @@ class LightDoor(OneWrite):
         self.headers = []
 
     def on_headers_complete(self) -> None:
+        self.unread = 0
         before, parser = self.cycle, self.parser
         if (
             self.url == self.url_path

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from api.http.no_upgrade import NoUpgrade
+from api.http.http_protocol import HttpProtocol
 
 
-class OneWrite(NoUpgrade):
+class OneWrite(HttpProtocol):
     """For uvicorn's setting `http`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
