@@ -80,14 +80,16 @@ class Merging(Stage2Agent[Merger]):
         self._held: dict[tuple[str, str], float] = {}
 
     def _restored(self, number: int) -> Merger:
-        return Merger.restore(number, self._config.merger, self._store.stored(), self._baselines.by_digest)
+        merger = Merger.restore(number, self._config.merger, self._store.stored(), self._baselines.by_digest)
+        self._telemetry.late_rows.inc(merger.found_late)
+        return merger
 
     def _taken(self, merger: Merger, record: SourceRecord) -> Records:
         message = decode_partial(record.value or b"")
         if not isinstance(message, PartialAggregate):
             if not merger.on_heartbeat(message):
                 self._telemetry.fenced.inc()
-            return []
+            return merger.unwritten()
         late = merger.version(message.model, message.version).late_rows
         taken = merger.on_partial(message, record.offset, record.value)
         self._telemetry.late_rows.inc(merger.version(message.model, message.version).late_rows - late)

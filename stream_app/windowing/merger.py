@@ -53,7 +53,8 @@ class MergerConfig(msgspec.Struct, frozen=True):
 class Merger:
     """Stage 2 state of one partition of `window-partials`; see the module's head.
 
-    baselines: by digest; looked up at each use, so the shell may keep adding to it.
+    baselines: by digest; looked up at each use, so the shell may keep adding to it. found_late: rows that restoring
+    found to be late; see VersionWindows.make_late.
     """
 
     def __init__(self, number: int, config: MergerConfig, baselines: Mapping[str, Baseline]) -> None:
@@ -63,6 +64,8 @@ class Merger:
         self._frontier = Frontier()
         self._versions: dict[tuple[str, str], VersionWindows] = {}
         self._given_up: set[str] = set()
+        self.found_late = 0
+        self._unwritten: Records = []
 
     @classmethod
     def restore(
@@ -92,7 +95,24 @@ class Merger:
             merger._windows(part.model, part.version).keep(part, value)
         for closed, value in memories:
             merger._windows(closed.model, closed.version).remember(closed.window_start, value)
+        merger._make_late()
         return merger
+
+    def _make_late(self) -> None:
+        """What was put back for closed windows and is in no report; what to write of it waits for unwritten()."""
+        for windows in self._versions.values():
+            known = windows.record.late_rows
+            if late := windows.make_late(self._config.closed_windows):
+                self.found_late += windows.record.late_rows - known
+                self._unwritten.append(self._version_record(windows))
+                self._unwritten += [
+                    (self._part_key(windows.record, part.window_start, part.partition), None) for part in late
+                ]
+
+    def unwritten(self) -> Records:
+        """What restoring left to write, in this order; nothing when asked again. A crash before it is harmless."""
+        found, self._unwritten = self._unwritten, []
+        return found
 
     def on_partial(self, partial: PartialAggregate, offset: int, encoded: bytes | None = None) -> Records:
         """Take a part in. offset: of its record on `window-partials`. encoded: the record's value, which is then stored

@@ -21,6 +21,7 @@ from stream_app.windowing.merged_state import (
     encode_closed,
     rows_closed,
 )
+from stream_app.windowing.state import decode_part
 from stream_app.windowing.waiting_window import WaitingWindow
 
 Rows = dict[int, dict[int, int]]
@@ -86,6 +87,22 @@ class VersionWindows:
             announced = decode_closed(memory)
             if announced.length == window.end - start and announced.rows == _rows(window):
                 self.announced.add(start)
+
+    def make_late(self, capacity: int) -> list[PartialAggregate]:
+        """Once all is put back: parts of closed windows that no report has, which are taken out and counted as late.
+
+        Another worker took them in, who did not know that one who had lost this partition was closing their window.
+        """
+        found = [
+            decode_part(part.encoded)
+            for start, window in sorted(self._windows.items())
+            if self._is_closed(start) and start in self._closed
+            for part in window.parts.values()
+        ]
+        late = [part for part in found if self._add_late(part, capacity)]
+        for part in late:
+            del self._windows[part.window_start].parts[part.partition]
+        return late
 
     def announced_as(self, start: int) -> ClosedWindow | None:
         """What the report of an announced window is made of; None where it is not announced."""

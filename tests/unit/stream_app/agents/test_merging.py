@@ -23,11 +23,13 @@ from stream_app.alerting.policy_state import PolicyState
 from stream_app.drift.rule import CALIBRATED
 from stream_app.windowing.merged_state import (
     ClosedKey,
+    PartKey,
     VersionKey,
     VersionRecord,
     decode_version,
     encode_version,
     parse_merged_key,
+    part_key,
     version_key,
 )
 from stream_app.windowing.merger import MergerConfig
@@ -170,6 +172,25 @@ async def test_a_repeated_report_says_the_same_though_an_idle_partition_woke_up_
     assert first == second
     record = decode_version(stand.store.values[version_key(VersionKey(0, "flights", "1"))])
     assert (record.reported_rows, record.late_rows) == (300, 50)
+
+
+async def test_a_part_that_was_stored_for_a_window_that_is_closed_without_it_is_late_after_the_next_restore(
+    stand: Stand,
+) -> None:
+    baseline = stand.baselines.by_version["flights", "1"]
+    await merging(stand).handle(batch(one_window(stand)))
+    missed = a_partial(baseline, 1, 200)  # 50 more; another worker took it in, and did not know of the close
+    key = part_key(PartKey(0, "flights", "1", NOON_MS, 1))
+    stand.store.values[key] = encode_partial(missed)
+    before = decode_version(stand.store.values[version_key(VersionKey(0, "flights", "1"))])
+    agent = merging(stand)
+    assert stand.value("late_rows_total") == 50
+    await agent.handle(batch(beats(1), first=4))
+    assert key not in stand.store.values
+    after = decode_version(stand.store.values[version_key(VersionKey(0, "flights", "1"))])
+    assert (after.reported_rows, after.late_rows - before.late_rows) == (before.reported_rows, 50)
+    merging(stand)
+    assert stand.value("late_rows_total") == 50
 
 
 async def test_a_report_that_was_not_announced_has_what_came_before_it(stand: Stand) -> None:

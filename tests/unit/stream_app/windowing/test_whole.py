@@ -439,6 +439,23 @@ def test_the_rule_of_a_merger_killed_behind_a_report_reaches_a_thin_window_befor
     assert sorted(len(told) for told in machine.world.told.values()) == [2]
 
 
+def test_a_part_that_a_successor_took_in_while_its_window_was_closed_without_it_is_late_and_not_lost() -> None:
+    machine = Thin()
+    machine.build(size=10 * SECONDS, lateness=0, origin=-10 * SECONDS)
+    killed = machine.a_merger_is_killed_between_a_report_and_its_close_and_a_part_of_an_earlier_window_comes
+    killed(number=1, steps=[100], early=[0], reported=1)
+    machine.produce(0, [0, 0], 0, "second", UTC, 0, None)
+    machine.change_owner(0, 0.0, 0.0, killed=False)
+    killed(number=0, steps=[100], early=[0], reported=1)
+    machine.change_merge_owner(1.0, 0.0, killed=False)
+    machine.change_merge_owner(0.0, 0.0, killed=False)
+    machine.haunt_merger(4, 0.0)  # it closes a window of which its successor then takes in another part, and dies
+    killed(number=0, steps=[100], early=[0], reported=1)
+    machine.a_merger_freezes_and_closes_windows_of_which_its_successor_had_late_parts(0, [0, 0], [0], 0.0)
+    machine.teardown()
+    assert [version.late_rows for version in machine.world.accounts().versions] == [2, 0]
+
+
 def test_the_model_shares_no_code_with_what_it_judges() -> None:
     tree = ast.parse(inspect.getsource(naive))
     imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -210,6 +210,7 @@ class World:
             message = self.topic[offset]
             if isinstance(message, Heartbeat):
                 owner.merger.on_heartbeat(message)
+                owner.buffer.write(owner.merger.unwritten())
             else:
                 owner.buffer.write(owner.merger.on_partial(message, offset))
             owner.marks.append((offset, owner.buffer.written))
