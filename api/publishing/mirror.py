@@ -24,7 +24,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from api.errors import LookupsAway, NoSuchPrediction, SettingsError
 from api.health import Health
 from api.outbox.segments import Record
-from api.publishing.mirror_layout import WRITE, Layout, pack
+from api.publishing.mirror_layout import WRITE, Layout, even_parts, pack
 from api.publishing.recent import Page, Query, read_page
 from api.telemetry import Telemetry
 
@@ -34,7 +34,7 @@ LIMIT_SECONDS = 0.5
 PAUSE_SECONDS = 1.0
 _AWAY = Health(False, "does not answer")
 _FULL = Health(False, "is full: what is predicted now cannot be looked up")
-_EVENTS_A_CALL = 250  # Redis does nothing else meanwhile: some 2 ms
+_EVENTS_A_CALL = 250  # at most: Redis does nothing else meanwhile, some 2 ms
 _READERS = 16  # commands of look-ups that are under way at a time; the others wait for their turn
 
 
@@ -77,8 +77,7 @@ class Mirror:
         written = 0
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                while written < len(records):
-                    part = records[written : written + _EVENTS_A_CALL]
+                for part in even_parts(records, _EVENTS_A_CALL):
                     await self._script(keys=[self._layout.recent], args=[*self._arguments, pack(part)])
                     written += len(part)
         except (RedisError, OSError, TimeoutError) as error:

@@ -92,6 +92,21 @@ def pack(records: Sequence[Record]) -> bytes:
     return b"".join(parts)
 
 
+def even_parts(records: Sequence[Record], most: int) -> list[Sequence[Record]]:
+    """As few parts of at most so many as there must be, none much longer than another: a slice of the outbox has some
+    300 events, and 150 twice hold the event loop, and Redis, for less long than 250 and then 50.
+
+    >>> a = Record(b"N1", "a", "", b"{}")
+    >>> [len(part) for part in even_parts([a] * 300, 250)], [len(part) for part in even_parts([a] * 7, 3)]
+    ([150, 150], [2, 2, 3])
+    >>> even_parts([], 250)
+    []
+    """
+    parts = -(-len(records) // most)
+    ends = [len(records) * (part + 1) // parts for part in range(parts)]
+    return [records[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
 def listed(answer: Sequence[bytes]) -> list[Listed]:
     """The entries of a list.
 

@@ -21,7 +21,8 @@ from contracts.headers import BASELINE_PUBLISHED, LABEL_GIVEN, PREDICTION_MADE, 
 from contracts.topics import BASELINES, LABELS, PREDICTIONS, Topic, partition_of
 
 _SOURCE = "/tidemark/api"
-_TURN = 100
+_TURN = 50
+"""Events that are put into batches before others have their turn: some .15 ms."""
 _REQUEST_MS = 10_000
 _LARGEST = 64 << 20
 """Bytes of one message: far beyond what the topics are made with, for the topic decides; a broker takes 100 MB."""

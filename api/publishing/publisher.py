@@ -205,7 +205,7 @@ class Publisher:
             await self._remember(outcomes)
         async with self._patience():
             # look-ups are of answers: what a shadow said is on the topic alone
-            await asyncio.gather(link.send(records), self._mirror.write(answered))
+            await asyncio.gather(self._mirror.write(answered), _a_turn_later(link.send, records))
         source.backlog.ack(slice_)
         self._telemetry.published.inc(len(records))
         self._telemetry.publish_lag.observe(max(0.0, self._now() - slice_.groups[0].written) / 1000)
@@ -243,6 +243,12 @@ class Publisher:
         said = [f"refuses the baseline of {refused}: see the log"] if refused else []
         said += [f"answers, but {unread}"] if unread else []
         self.health = Health(not said, "; ".join(said) or "answers")
+
+
+async def _a_turn_later(work: Callable[[Sequence[Record]], Awaitable[None]], records: Sequence[Record]) -> None:
+    """Two such works that began in one turn of the event loop would hold it for the sum of both."""
+    await asyncio.sleep(0)
+    await work(records)
 
 
 @asynccontextmanager

@@ -1,20 +1,20 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from api.outbox.log import Outbox
-from api.outbox.segments import file_header, frame
+from api.outbox.segments import Record, file_header, frame
 from api.outbox.slots import Slot, claim
 from api.outbox.sources import Source, Sources
 from api.publishing.giving_way import GivingWay
-from api.publishing.publisher import Pace, Publisher
+from api.publishing.publisher import Link, Pace, Publisher, Sink
 from api.telemetry import Telemetry
 from tests.builders import NOON_MS, a_baseline
-from tests.serving import FakeKafka, RecordingMirror, a_group, an_outbox
+from tests.serving import FakeKafka, FakeLink, RecordingMirror, a_group, an_outbox
 from tests.waiting import eventually
 
 QUICK = Pace(linger=0.001, warn=0.05, limit=0.2, adopt=0.01, retry=0.005, check=0.005)
@@ -42,16 +42,20 @@ class Post:
         self.outbox: Outbox = an_outbox(self.slot.directory, self.slot.next_epoch(NOON_MS))
         for version in "12":
             self.slot.keep_baseline(f"flights/{version}", a_baseline(version=version, rows=500).to_bytes())
-        telemetry = Telemetry()
-        self.telemetry = telemetry
-        self.publisher = Publisher(
-            Sources(Source(self.slot, self.outbox.backlog), root, telemetry, lambda _: None),
-            self.kafka.connect,
-            self.mirror,
-            telemetry,
+        self.telemetry = Telemetry()
+        self.giving_way = giving_way
+        self.publisher = self.a_publisher(self.kafka.connect, self.mirror)
+
+    def a_publisher(self, connect: Callable[[], Awaitable[Link]], mirror: Sink) -> Publisher:
+        """Over this slot, with another way to Kafka or another mirror."""
+        return Publisher(
+            Sources(Source(self.slot, self.outbox.backlog), self.root, self.telemetry, lambda _: None),
+            connect,
+            mirror,
+            self.telemetry,
             QUICK,
             now=lambda: float(NOON_MS),
-            giving_way=giving_way,
+            giving_way=self.giving_way,
         )
 
     @asynccontextmanager
@@ -81,6 +85,36 @@ async def test_events_reach_kafka_in_order_and_are_forgotten(tmp_path: Path):
 
     assert post.outbox.backlog.pending_bytes == 0
     assert post.mirror.ids == ["1", "2", "3"]
+
+
+async def test_the_copy_and_the_sending_begin_in_turns_of_the_event_loop_of_their_own(tmp_path: Path):
+    post = Post(tmp_path)
+    loop, turn, copied, sent = asyncio.get_running_loop(), 0, list[int](), list[int]()
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        loop.call_soon(count)
+
+    class CountedMirror(BreakingMirror):
+        async def write(self, records: Sequence[Record]) -> None:
+            copied.append(turn)
+
+    class CountedLink(FakeLink):
+        async def send(self, records: Sequence[Record]) -> None:
+            sent.append(turn)
+            await super().send(records)
+
+    async def connect() -> CountedLink:
+        return CountedLink(post.kafka)
+
+    post.publisher = post.a_publisher(connect, CountedMirror())
+    post.outbox.append(a_group(1, 2))
+    count()
+    async with post.running():
+        await post.until("1", "2")
+    assert len(copied) == len(sent) == 1
+    assert copied[0] < sent[0]
 
 
 async def test_a_versions_baseline_is_on_kafka_before_its_first_event_and_once(tmp_path: Path):
