@@ -21,6 +21,7 @@ from stream_app.replay.lines import ComparisonLine, CutLine, Line, SummaryLine, 
 from stream_app.replay.refusals import Place, Refusals
 from stream_app.replay.spelling import spelt
 from stream_app.windowing.closing import Closing
+from stream_app.windowing.typed import Version
 
 _AMPLE = 1.5
 """Rows that a window should have on average, in multiples of those it needs."""
@@ -55,6 +56,7 @@ class Outcome:
         self._replay, self._judges, self._plan = replay, judges, plan
         self.judged = tuple(Findings(name) for name in names)
         self.refusals = Refusals(place)
+        self._versions: set[Version] = set()
 
     def lines(self, verdicts: Iterable[Verdict]) -> list[Line]:
         """What came of the last step: refused records, then windows."""
@@ -62,6 +64,7 @@ class Outcome:
         self._replay.refused.clear()
         for verdict in verdicts:
             self.judged[verdict.judge].add(verdict)
+            self._versions.add((verdict.report.model, verdict.report.version))
             found += lines_of(verdict)
         return found
 
@@ -85,6 +88,8 @@ class Outcome:
         """The accounts. Ends the replay: what is still open is closed to be counted."""
         totals, judged, rule = self._replay.totals, self.judged[0], self._plan.judgements[0].rule
         rest, late_at_merge, figures = self._replay.rest(), self._judges.late_rows, judged.figures
+        self._versions |= {(closing.model, closing.version) for closing in rest}
+        self._versions |= {(model, version) for model, version, _ in self._judges.cut}
         cut_rows, open_rows = sum(self._judges.cut.values()), sum(closing.rows for closing in rest)
         explained = judged.rows + late_at_merge + cut_rows + open_rows
         read = totals.counted + totals.late + totals.repeats + totals.refused.total()
@@ -111,6 +116,14 @@ class Outcome:
             preset=rule.name,
             n_min=rule.n_min,
         )
+
+    def without_events(self, baselines: Iterable[Version]) -> list[str]:
+        """Baselines that were given and judged nothing. To be asked behind summary()."""
+        counted = ", ".join("/".join(version) for version in sorted(self._versions)) or "none"
+        return [
+            f"--baseline for {'/'.join(version)}: no event of that version was counted; counted were {counted}"
+            for version in sorted(set(baselines) - self._versions)
+        ]
 
 
 def summary_text(summary: SummaryLine) -> list[str]:

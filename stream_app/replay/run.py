@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from stream_app.replay.judging import Verdict
 from stream_app.replay.lines import Line, encode_line
 from stream_app.replay.outcome import Outcome, summary_text
 from stream_app.replay.request import Request
+from stream_app.windowing.typed import Version
 
 Say = Callable[[str], None]
 _SAY_SECONDS = 5.0
@@ -93,13 +94,14 @@ class _Run(NamedTuple):
     output: Output
     progress: Progress
     stop: Stop
+    given: Collection[Version]
 
     @classmethod
     def of(
         cls, source: FileSource | TopicSource, request: Request, output: Output, progress: Progress, stop: Stop
     ) -> _Run:
         outcome = Outcome(source.replay, source.judges, request.names, request.plan, source.place)
-        return cls(source, outcome, output, progress, stop)
+        return cls(source, outcome, output, progress, stop, request.baselines.keys())
 
     def take(self, verdicts: list[Verdict]) -> bool:
         """Write what a step found; whether to go on."""
@@ -112,8 +114,10 @@ class _Run(NamedTuple):
         summary, comparison = self.outcome.summary(complete=self.source.at_end), self.outcome.comparison()
         self.output.write([*self.outcome.cut(), *([] if comparison is None else [comparison]), summary])
         compared = [] if comparison is None else [*comparison_text(comparison), ""]
-        for line in [*compared, *self.outcome.refusals.text(), *summary_text(summary)]:
-            say(line)
+        idle = self.outcome.without_events(self.given) if summary.counted else []
+        if summary.read:
+            for line in [*compared, *self.outcome.refusals.text(), *idle, *summary_text(summary)]:
+                say(line)
         if self.stop.signal is not None and summary.complete:
             say("interrupted when everything had been read and judged: nothing is missing")
         if self.stop.signal is not None:

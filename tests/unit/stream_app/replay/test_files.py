@@ -662,7 +662,8 @@ def test_a_file_without_events_says_so(tmp_path: Path, baseline: Callable[..., l
         (write_csv if name.endswith("csv") else write_parquet)(file, rows(0))
     result = replay("--file", file, *baseline())
     assert result.status == 2
-    assert f"nothing to replay: {file} holds no event" in result.said.splitlines()[-1]
+    (line,) = result.said.splitlines()
+    assert f"nothing to replay: {file} holds no event" in line
 
 
 def test_when_not_one_event_can_be_counted_the_first_reason_is_said(
@@ -674,6 +675,14 @@ def test_when_not_one_event_can_be_counted_the_first_reason_is_said(
     said = result.said.splitlines()
     assert said[-1] == "not one of 9 events could be counted: see the first of each reason above"
     assert said[0].startswith("refused  9 unknown-version, first line 1: no baseline for model version")
+
+
+def test_a_baseline_of_a_version_that_no_event_has_is_named(tmp_path: Path, baseline: Callable[..., list[str]]) -> None:
+    file = write_lines(tmp_path / "events.jsonl", random_events(9, NOON, per_second=1))
+    result = replay("--file", file, *baseline(ONE, a_baseline(rows=300, version="7", schema=SCHEMA)))
+    assert result.status == 0
+    [line] = [line for line in result.said.splitlines() if line.startswith("--baseline")]
+    assert line == "--baseline for flights/7: no event of that version was counted; counted were flights/1"
 
 
 def test_a_baseline_that_does_not_fit_the_events_at_all_is_named(
