@@ -29,6 +29,7 @@ _TOP = ("features", "entity_id", "event_time")
 BYTE_ORDER_MARK = "\ufeff"
 MARKED = "The body begins with a byte order mark: leave it out."
 _WORDS: dict[Kind, str] = {"numeric": "a number", "categorical": "a text", "boolean": "true or false"}
+_HALF = "holds half of a surrogate pair, which is no character: send the whole character"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FORM = "an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z"
 
@@ -117,8 +118,7 @@ def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check]) -> Iter
 
 def _entity_faults(value: Any) -> Iterator[FieldError]:
     if isinstance(value, str) and not encodable(value):
-        detail = "holds half of a surrogate pair, which is no character: send the whole character, or leave it out"
-        yield FieldError("/entity_id", detail, "entity-id")
+        yield FieldError("/entity_id", f"{_HALF}, or leave it out", "entity-id")
     elif not isinstance(value, str) or not 1 <= len(value) <= 200:
         yield FieldError("/entity_id", "must be a text of 1 to 200 characters: mend it or leave it out", "entity-id")
 
@@ -175,6 +175,8 @@ def _value_fault(value: Any, feature: Feature) -> tuple[str, Any] | None:
         right = isinstance(value, int | float) and not isinstance(value, bool)
     if right:
         return None
+    if feature.kind == "categorical" and isinstance(value, str):
+        return _HALF, "wrong-type"
     hint = ", without quotes" if feature.kind != "categorical" and isinstance(value, str) else ""
     return f"must be {words}{hint}", "wrong-type"
 

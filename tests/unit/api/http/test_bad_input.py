@@ -208,6 +208,11 @@ SAID: dict[str, tuple[str, Bad, str]] = {
         Bad(rb'{"features": {"distance": 70}, "entity_id": "\ud800"}', 422, "entity-id"),
         "holds half of a surrogate pair",
     ),
+    "half of a pair in a feature": (
+        "fast",
+        Bad(features('"carrier": "\\ud800"'), 422, "wrong-type"),
+        "holds half of a surrogate pair",
+    ),
 }
 
 
