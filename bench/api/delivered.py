@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -12,6 +12,7 @@ from contracts.events import EventId, parse_id
 from stream_app.present import present
 
 _ID = "ce_id"
+_LOOKS = 10
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -61,6 +62,20 @@ async def tally(bootstrap: str, topic: str, answered: Iterable[str]) -> Tally:
     return Tally(
         sum(now.ends.values()) - sum(now.first.values()), len(marks), sum(id_ not in marks for id_ in answered)
     )
+
+
+def settled(counted: Callable[[], int], drained: Callable[[], object], there: Callable[[], Tally]) -> tuple[int, Tally]:
+    """What a server has counted and what is on the topic, of one moment. Raises BenchError where it never settles.
+
+    What the load tool had under way when its time was up is worked on still, on a busy machine for seconds.
+    """
+    for _ in range(_LOOKS):
+        before = counted()
+        drained()  # of all that was counted before
+        found = there()
+        if counted() == before:
+            return before, found
+    raise BenchError(f"the server goes on counting although nothing is sent: {before:,}, then {counted():,}")
 
 
 def _parsed(text: str) -> EventId:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.api import memory, pressure
-from bench.api.delivered import tally
+from bench.api.delivered import settled, tally
 from bench.api.figures import (
     GOAL,
     MANY,
@@ -203,9 +203,11 @@ class Measurement:
         return found
 
     def _delivery(self, ours: Ours, stack: LocalStack) -> Delivery:
-        ours.drained()
-        answered = ours.answered()
-        found = asyncio.run(tally(stack.kafka.bootstrap, PREDICTIONS.name, ours.ids))
+        answered, found = settled(
+            ours.answered,
+            ours.drained,
+            lambda: asyncio.run(tally(stack.kafka.bootstrap, PREDICTIONS.name, ours.ids)),
+        )
         return Delivery(
             answered=answered,
             seen=self._seen,

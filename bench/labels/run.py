@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bench.api.delivered import tally
+from bench.api.delivered import settled, tally
 from bench.api.material import BATCH_ROWS, ROOT, make
 from bench.api.measurement import create_topics
 from bench.api.pinned import cores, kept_to
@@ -122,8 +122,10 @@ def _measured(
     many = runs("with receipts, 1,000 a request", bodies.many, _MANY, BATCH_ROWS)
     single = runs("one a request, 16 connections", bodies.single, _SINGLE, 1)
     sign_us, read_us = costs()
-    accepted, refused = server.accepted(), server.refused()
-    there = asyncio.run(tally(stack.kafka.bootstrap, LABELS.name, ()))
+    accepted, there = settled(
+        server.accepted, server.drained, lambda: asyncio.run(tally(stack.kafka.bootstrap, LABELS.name, ()))
+    )
+    refused = server.refused()
     say(f"accepted {accepted:,}, on Kafka {there.distinct:,}, repeats {there.repeats:,}; a receipt {sign_us:.2f} us")
     return LabelFigures(
         labels_per_second=round(many.rate * BATCH_ROWS),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
-from bench.api.delivered import Marks
+from bench.api.delivered import Marks, Tally, settled
 from bench.benchmark import BenchError
 from contracts.events import EventId
 
@@ -35,3 +37,21 @@ def test_the_same_number_of_another_start_or_source_is_another_id() -> None:
 def test_an_id_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(BenchError, match="not ours: 6f1c"):
         Marks().add("6f1c")
+
+
+def test_what_is_counted_while_the_topic_is_read_is_waited_for() -> None:
+    counts = iter([5, 7, 7, 7])
+    looks: list[str] = []
+
+    def there() -> Tally:
+        looks.append("read")
+        return Tally(len(looks), len(looks), 0)
+
+    assert settled(lambda: next(counts), lambda: looks.append("drained"), there) == (7, Tally(4, 4, 0))
+    assert looks == ["drained", "read", "drained", "read"]
+
+
+def test_a_server_that_never_settles_is_an_error() -> None:
+    counts = count()
+    with pytest.raises(BenchError, match="goes on counting"):
+        settled(lambda: next(counts), lambda: None, lambda: Tally(0, 0, 0))
