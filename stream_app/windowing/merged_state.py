@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from contracts.mutes import Mute
-from contracts.partials import PartialAggregate
+from contracts.partials import PartialAggregate, partial_offset
 from stream_app.windowing.state import SHORT_ARRAY, decode_part, read_stored
 
 
@@ -178,6 +178,6 @@ def age_of_merged(key: bytes, value: bytes) -> tuple[int, int]:
     """
     parsed = parse_merged_key(key)
     if isinstance(parsed, PartKey):
-        return decode_part(value).offset, 0
+        return partial_offset(value), 0
     record = decode_version(value) if isinstance(parsed, VersionKey) else decode_closed(value)
     return record.reports, record.offset

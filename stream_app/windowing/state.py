@@ -12,7 +12,7 @@ import msgspec
 
 from contracts.errors import InvalidMessage
 from contracts.formats import refuse_newer
-from contracts.partials import PartialAggregate, decode_partial
+from contracts.partials import PartialAggregate, decode_partial, partial_offset
 from stream_app.windowing.forever import NEVER
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def age_of(key: bytes, value: bytes) -> tuple[int, int]:
     if isinstance(parse_key(key), MetaKey):
         meta = decode_meta(value)
         return meta.last_offset, NEVER if meta.watermark is None else meta.watermark
-    return decode_part(value).offset, NEVER
+    return partial_offset(value), NEVER  # a recovery asks this of both values, for every record that it reads
 
 
 class TooLarge(Exception):

@@ -116,6 +116,17 @@ def test_a_heartbeat_where_a_window_should_be_is_named() -> None:
         decode_part(encode_partial(Heartbeat(partition=0, partitions=1, generation=1, watermark=1)))
 
 
+def test_the_age_of_what_is_no_partial_or_of_a_newer_format_is_an_error_that_a_recovery_knows() -> None:
+    key = window_key(WindowKey(0, "flights", "1", 0))
+    with pytest.raises(InvalidMessage, match="not a partial"):
+        age_of(key, encode_partial(Heartbeat(partition=0, partitions=1, generation=1, watermark=1)))
+    with pytest.raises(InvalidMessage, match="not a partial"):
+        age_of(key, b"\xff")
+    newer = msgspec.msgpack.encode({**msgspec.msgpack.decode(encode_partial(a_partial(offset=9))), "v": 2})
+    with pytest.raises(NewerFormat, match="a partial is of format 2 and this version reads 1"):
+        age_of(key, newer)
+
+
 def test_a_former_owners_late_write_is_older_than_the_new_owners() -> None:
     key = window_key(WindowKey(0, "flights", "1", 0))
     assert age_of(key, encode_partial(a_partial(offset=9))) < age_of(key, encode_partial(a_partial(offset=10)))
