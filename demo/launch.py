@@ -16,6 +16,7 @@ from demo.errors import ServiceFailed
 from demo.loop_files import write_loop_files
 from demo.scenario import Plan
 from demo.services import Installation, answers, finished
+from demo.stack.kafka import LASTING_SESSION_SECONDS
 from demo.stack.ports import choose_port
 from demo.stack.processes import ServiceProcess
 from demo.stack.stack import LocalStack
@@ -44,7 +45,9 @@ class Launch:
         ports = random.SystemRandom()
         # chosen here, so that training can start before Kafka runs and still knows where to publish the baseline
         kafka, redis = choose_port(ports), choose_port(ports)
-        self.stack = LocalStack(home / "stack", kafka_port=kafka, redis_port=redis)
+        self.stack = LocalStack(
+            home / "stack", kafka_port=kafka, redis_port=redis, kafka_session_seconds=LASTING_SESSION_SECONDS
+        )
         self.installation = Installation(
             directory=home,
             model=dataset.description.name,

@@ -36,6 +36,7 @@ from bench.api.trial import Run, Trial
 from bench.api.wrk import Load, Said, Target
 from bench.benchmark import BenchError, Say
 from contracts.topics import PREDICTIONS
+from demo.stack.kafka import LASTING_SESSION_SECONDS
 from demo.stack.processes import ServiceProcess
 from demo.stack.stack import LocalStack
 
@@ -73,7 +74,7 @@ class Measurement:
         self._say(f"server on core {core}; wrk, Kafka and Redis on {', '.join(map(str, sorted(self._cores.load)))}")
         material = make(directory, seed)
         with kept_to(self._cores.load), ExitStack() as ending:
-            stack = LocalStack(directory / "stack")
+            stack = LocalStack(directory / "stack", kafka_session_seconds=LASTING_SESSION_SECONDS)
             ending.callback(stack.stop)
             stack.start()
             create_topics(stack.kafka.bootstrap, directory)

@@ -25,6 +25,7 @@ from bench.labels.cost import costs
 from bench.labels.server import LabelServer, Predicted
 from contracts.topics import LABELS
 from demo.stack.errors import StackError
+from demo.stack.kafka import LASTING_SESSION_SECONDS
 from demo.stack.stack import LocalStack
 
 _PATH = "/labels"
@@ -83,7 +84,7 @@ def run(options: Options, say: Say) -> LabelFigures:
             directory = Path(name)
             material = make(directory, options.seed)
             ending.enter_context(kept_to(where.load))
-            stack = LocalStack(directory / "stack")
+            stack = LocalStack(directory / "stack", kafka_session_seconds=LASTING_SESSION_SECONDS)
             ending.callback(stack.stop)
             stack.start()
             create_topics(stack.kafka.bootstrap, directory)

@@ -8,12 +8,15 @@ from pathlib import Path
 from demo.stack.kafka import KafkaServer
 from demo.stack.ports import choose_port
 
+_SESSION_SECONDS = 3.0
+"""It is killed often, and its start waits for the rest of this: Kafka's own 9 s would make outages of most of a run."""
+
 
 class ProxiedKafka(KafkaServer):
     """advertised: the proxy's port of each worker. `inner` has the ports that those proxies lead to."""
 
     def __init__(self, directory: Path, advertised: list[int]) -> None:
-        super().__init__(directory)
+        super().__init__(directory, session_seconds=_SESSION_SECONDS)
         rng = random.SystemRandom()
         self._advertised = advertised
         self.inner: list[int] = []

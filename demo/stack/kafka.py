@@ -18,6 +18,13 @@ from demo.stack.readiness import kafka_answers
 from demo.stack.server import Server
 
 _FORMAT_SECONDS = 60.0
+SESSION_SECONDS = 9.0
+"""Kafka's own default. Short of processor time for so long, a broker is fenced: until its next heartbeat it leads no
+partition and no topic can be made. After SIGKILL its next start waits for the rest of it, for until then the controller
+refuses a second broker of this id; the rest of a start is 2 s. With 3 s a starved machine fenced it in healthy runs.
+"""
+LASTING_SESSION_SECONDS = 60.0
+"""For a broker that is not started again after SIGKILL: in a directory that lives as long as it does."""
 
 
 def prefetch() -> list[Path]:
@@ -45,9 +52,13 @@ class KafkaServer(Server):
     name = "kafka"
     stop_seconds = 20.0
 
-    def __init__(self, directory: Path, port: int | None = None, *, heap: str = "512m") -> None:
+    def __init__(
+        self, directory: Path, port: int | None = None, *, heap: str = "512m", session_seconds: float = SESSION_SECONDS
+    ) -> None:
+        """session_seconds: without a heartbeat for so long the broker is fenced; see SESSION_SECONDS."""
         super().__init__(directory, port)
         self._heap = heap
+        self._session_seconds = session_seconds
         self._classpath = ""
 
     @property
@@ -65,13 +76,13 @@ class KafkaServer(Server):
         )  # known to the broker alone, so it may change with every start
         if not (directory / "data").exists():
             self._format(directory, port, controller_port)
-        (directory / "server.properties").write_text(server_properties(port, controller_port, "data"))
+        (directory / "server.properties").write_text(self._properties(port, controller_port, "data"))
 
     def _format(self, directory: Path, port: int, controller_port: int) -> None:
         """Formatted under another name and renamed: an interrupted format leaves nothing that looks like data."""
         fresh = directory / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        (directory / "format.properties").write_text(server_properties(port, controller_port, fresh.name))
+        (directory / "format.properties").write_text(self._properties(port, controller_port, fresh.name))
         command = self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "format.properties")
         tool = self._child("kafka's format", command)
         tool.start()
@@ -84,6 +95,9 @@ class KafkaServer(Server):
         if status != 0:
             raise ServerEnded(tool.name, status, directory, self.log, tool.tail())
         fresh.rename(directory / "data")
+
+    def _properties(self, port: int, controller_port: int, log_dirs: str) -> str:
+        return server_properties(port, controller_port, log_dirs, self._session_seconds)
 
     def _command(self, port: int) -> Sequence[str]:
         return self._java("kafka.Kafka", "server.properties")

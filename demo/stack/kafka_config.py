@@ -16,8 +16,8 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
-def server_properties(port: int, controller_port: int, log_dirs: str) -> str:
-    """One broker that is its own controller (KRaft), sized for a laptop."""
+def server_properties(port: int, controller_port: int, log_dirs: str, session_seconds: float) -> str:
+    """One broker that is its own controller (KRaft), sized for a laptop. session_seconds: see KafkaServer."""
     return f"""\
 process.roles=broker,controller
 node.id=1
@@ -46,8 +46,7 @@ share.coordinator.state.topic.num.partitions=4
 
 # A group starts at once instead of waiting 3 s for more members.
 group.initial.rebalance.delay.ms=0
-# A killed broker is back after 3 s at most: until its session ends the controller refuses a second one with its id.
-broker.session.timeout.ms=3000
+broker.session.timeout.ms={round(session_seconds * 1000)}
 broker.heartbeat.interval.ms=500
 # Compaction that a demo of minutes gets to see, in a heap of 512 MB (the default buffer is 128 MB).
 log.cleaner.backoff.ms=2000

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from demo.stack.kafka import KafkaServer
+from demo.stack.kafka import SESSION_SECONDS, KafkaServer
 from demo.stack.redis import RedisServer
 from demo.stack.server import Server
 from demo.stack.side_by_side import run_side_by_side
@@ -27,9 +27,12 @@ class LocalStack:
         kafka_port: int | None = None,
         redis_port: int | None = None,
         kafka_heap: str = "512m",
+        kafka_session_seconds: float = SESSION_SECONDS,
     ) -> None:
         self.directory = directory.resolve()
-        self.kafka = KafkaServer(self.directory / "kafka", kafka_port, heap=kafka_heap)
+        self.kafka = KafkaServer(
+            self.directory / "kafka", kafka_port, heap=kafka_heap, session_seconds=kafka_session_seconds
+        )
         self.redis = RedisServer(self.directory / "redis", redis_port)
         self._servers: tuple[Server, ...] = (self.kafka, self.redis)
 

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from demo.stack.processes import ServiceProcess
 from tests.servers.choice import chosen
-from tests.servers.verbs import Broker, NoServers, RedisLike, Source
+from tests.servers.verbs import KILLED_SESSION_SECONDS, LASTING_SESSION_SECONDS, Broker, NoServers, RedisLike, Source
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def servers() -> Source:
 @pytest.fixture(scope="session")
 def kafka(servers: Source) -> Iterator[Broker]:
     """The shared broker. Automatic creation of topics is off: see `fresh_topic`."""
-    with _or_fail(), servers.kafka() as broker:
+    with _or_fail(), servers.kafka(LASTING_SESSION_SECONDS) as broker:
         yield broker
 
 
@@ -60,7 +60,7 @@ def redis_server(servers: Source) -> Iterator[RedisLike]:
 def own_kafka(servers: Source) -> Iterator[Callable[[], Broker]]:
     """Call it for a started broker that this test may stop, kill and freeze."""
     with _or_fail(), ExitStack() as stack:
-        yield lambda: stack.enter_context(servers.kafka())
+        yield lambda: stack.enter_context(servers.kafka(KILLED_SESSION_SECONDS))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from api.outbox.segments import FILE_HEADER, FRAME_HEADER
 from contracts.topics import PREDICTIONS
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry, skipping_repeats
 from tests.registered import a_compiled_version
-from tests.servers.verbs import Broker, Source
+from tests.servers.verbs import LASTING_SESSION_SECONDS, Broker, Source
 from tests.waiting import eventually
 
 OUTAGE_SECONDS = 60
@@ -117,7 +117,7 @@ async def full(api: Api, seen: Minute) -> None:
 
 @pytest.fixture(scope="module")
 async def minute(servers: Source, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Minute]:
-    with servers.kafka() as kafka:
+    with servers.kafka(LASTING_SESSION_SECONDS) as kafka:
         names = ("busy", "small", "ended")
         apis = {}
         for name in names:

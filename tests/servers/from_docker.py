@@ -76,9 +76,9 @@ class _Container:
 
 
 class KafkaContainer(_Container):
-    """One combined KRaft node of the official image."""
+    """One combined KRaft node of the official image. session_seconds: see verbs.Source."""
 
-    def __init__(self) -> None:
+    def __init__(self, session_seconds: float) -> None:
         super().__init__(KAFKA_IMAGE, 9092)
         self._container.with_envs(
             # as soon as one KAFKA_ setting is given the image's own defaults are off: all that is needed stands here
@@ -101,8 +101,7 @@ class KafkaContainer(_Container):
             KAFKA_TRANSACTION_STATE_LOG_MIN_ISR="1",
             KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS="4",
             KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS="0",
-            # a killed broker may come back only when its old session has ended: 3 s instead of 9
-            KAFKA_BROKER_SESSION_TIMEOUT_MS="3000",
+            KAFKA_BROKER_SESSION_TIMEOUT_MS=str(round(session_seconds * 1000)),
             KAFKA_BROKER_HEARTBEAT_INTERVAL_MS="500",
             KAFKA_HEAP_OPTS="-Xms256m -Xmx512m",
             # most brokers of the suite live for seconds: what is compiled once more for speed costs more than it brings
@@ -156,8 +155,8 @@ class DockerSource:
         testcontainers_config.ryuk_disabled = not reaper
 
     @contextmanager
-    def kafka(self) -> Iterator[KafkaContainer]:
-        yield from _running(KafkaContainer())
+    def kafka(self, session_seconds: float) -> Iterator[KafkaContainer]:
+        yield from _running(KafkaContainer(session_seconds))
 
     @contextmanager
     def redis(self) -> Iterator[RedisContainer]:

@@ -21,8 +21,8 @@ class StackSource:
     name = "local stack"
 
     @contextmanager
-    def kafka(self) -> Iterator[KafkaServer]:
-        yield from _running(KafkaServer)
+    def kafka(self, session_seconds: float) -> Iterator[KafkaServer]:
+        yield from _running(lambda directory: KafkaServer(directory, session_seconds=session_seconds))
 
     @contextmanager
     def redis(self) -> Iterator[RedisServer]:

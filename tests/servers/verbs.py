@@ -7,6 +7,11 @@ through an outage finds the same server again.
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+LASTING_SESSION_SECONDS = 60.0
+"""For a broker that is never killed: a starved machine does not fence it, and nothing waits for its end."""
+KILLED_SESSION_SECONDS = 6.0
+"""For one that is: two thirds of Kafka's own. Each start after kill() takes it and 2 s; 3 s fenced healthy brokers."""
+
 
 class NoServers(Exception):
     """A server cannot be had; the message says why, and what to do."""
@@ -52,6 +57,9 @@ class Source(Protocol):
 
     name: str
 
-    def kafka(self) -> AbstractContextManager[Broker]: ...
+    def kafka(self, session_seconds: float) -> AbstractContextManager[Broker]:
+        """session_seconds: a broker that gets no processor for so long is fenced by its controller, and for so long its
+        start after kill() takes at least; see the two constants above.
+        """
 
     def redis(self) -> AbstractContextManager[RedisLike]: ...
