@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Literal
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 
 from stream_app.errors import BrokerError
+from stream_app.readiness import Waiting
 from stream_app.settings import StreamSettings
 from stream_app.topic_layout import Process, Wanted, differing, told_to_be_larger, too_small, used, wanted
 
@@ -45,23 +47,42 @@ class Once:
             self._say(self._line)
 
 
+class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
+    """An admin client. waiting: how long a broker that answers and is not ready is waited for."""
+
+    def __init__(self, settings: StreamSettings, waiting: Waiting) -> None:
+        super().__init__(bootstrap_servers=settings.bootstrap, client_id=f"{settings.group}-admin")
+        self.waiting = waiting
+
+    async def controller_known(self) -> None:
+        """Raises NodeNotReadyError. Without a controller, as long as every broker is fenced, aiokafka's own requests
+        end with an AttributeError.
+        """
+        if self._client.cluster.controller is None and not (
+            await self._client.force_metadata_update() and self._client.cluster.controller
+        ):
+            raise NodeNotReadyError("it names no broker that is ready")
+
+
 @asynccontextmanager
 async def connected(
     settings: StreamSettings, say: Callable[[str], None], patience: float | None = None
-) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client, waited for while the broker does not answer. Raises BrokerError after broker_wait_seconds.
+) -> AsyncIterator[Admin]:
+    """An admin client, waited for while no broker answers or none is ready. Raises BrokerError after
+    broker_wait_seconds.
 
     patience: seconds to wait instead, for somebody who looks on: one line says so, not one for each try.
     """
     loop, nobody = asyncio.get_running_loop(), f"no Kafka answers at {settings.bootstrap}"
     wait = settings.broker_wait_seconds if patience is None else patience
     deadline, pause = loop.time() + wait, 0.5
+    waiting = Waiting(settings.bootstrap, wait, say, seldom=patience is not None)
     # said in good time even where the first try itself takes all the time that there is: an address that swallows it
     told = Once(say, f"{nobody}: start it, or correct STREAM_BOOTSTRAP; trying for {wait:g} s")
     telling = None if patience is None else loop.call_later(_SAY_SECONDS, told)
     try:
         while True:
-            admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, client_id=f"{settings.group}-admin")
+            admin = Admin(settings, waiting)
             try:
                 async with asyncio.timeout(min(_ANSWER_SECONDS, max(1.0, deadline - loop.time()))):
                     await admin.start()
@@ -83,6 +104,7 @@ async def connected(
         if telling is not None:
             telling.cancel()
     try:
+        await waiting.until_ready(admin.controller_known)
         yield admin
     except KafkaError as error:
         raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
@@ -90,18 +112,19 @@ async def connected(
         await admin.close()
 
 
-async def partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
+async def partitions(admin: Admin) -> dict[str, int]:
     """Number of partitions of every topic. (Asking for all creates none, where the broker creates on demand.)"""
-    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+    topics = await admin.waiting.until_ready(admin.describe_topics)
+    return {topic["topic"]: len(topic["partitions"]) for topic in topics}
 
 
-async def create(admin: AIOKafkaAdminClient, settings: StreamSettings, predictions: int | None = None) -> list[Outcome]:
+async def create(admin: Admin, settings: StreamSettings, predictions: int | None = None) -> list[Outcome]:
     """Create what is missing; existing topics are compared, not changed. Raises BrokerError when Kafka refuses one."""
     existing = await partitions(admin)
     outcomes = []
     for topic in wanted(settings, existing, predictions):
         if topic.name not in existing:
-            if await _create(admin, topic, settings.replication):
+            if await admin.waiting.until_ready(partial(_create, admin, topic, settings.replication)):
                 outcomes.append(Outcome(topic.name, topic.partitions, "created"))
                 continue
             existing = await _once_known(admin, topic.name)  # somebody else was faster
@@ -111,7 +134,7 @@ async def create(admin: AIOKafkaAdminClient, settings: StreamSettings, predictio
     return outcomes
 
 
-async def _until_visible(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+async def _until_visible(admin: Admin, names: set[str]) -> None:
     """A broker learns of a new topic a moment after it was created: a worker started at once would miss it."""
     for _ in range(_VISIBLE_TRIES):
         if names <= (await partitions(admin)).keys():
@@ -120,7 +143,7 @@ async def _until_visible(admin: AIOKafkaAdminClient, names: set[str]) -> None:
     raise BrokerError("the topics are created, but the broker does not show all of them yet: try again")
 
 
-async def _once_known(admin: AIOKafkaAdminClient, name: str) -> dict[str, int]:
+async def _once_known(admin: Admin, name: str) -> dict[str, int]:
     """Number of partitions of every topic, when this one is among them. Just created, it may not be for a moment."""
     for _ in range(_KNOWN_TRIES):
         if name in (existing := await partitions(admin)):
@@ -129,7 +152,8 @@ async def _once_known(admin: AIOKafkaAdminClient, name: str) -> dict[str, int]:
     raise BrokerError(f"Kafka says that topic {name} exists, and does not show it: wait a moment and try again")
 
 
-async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -> bool:
+async def _create(admin: Admin, topic: Wanted, replication: int) -> bool:
+    await admin.controller_known()
     answer = await admin.create_topics(
         [NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.config)], timeout_ms=15_000
     )
@@ -137,7 +161,8 @@ async def _create(admin: AIOKafkaAdminClient, topic: Wanted, replication: int) -
         if code == TopicAlreadyExistsError.errno:
             return False
         if code != 0:
-            raise BrokerError(f"Kafka does not create topic {name}: {message or for_code(code).__name__}")
+            why = for_code(code)
+            raise BrokerError(f"Kafka does not create topic {name}: {message or why.__name__}") from why(message)
     return True
 
 
@@ -152,21 +177,26 @@ def _compared(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: s
 
 
 async def used_configs(
-    admin: AIOKafkaAdminClient, settings: StreamSettings, process: Process = "worker"
+    admin: Admin, settings: StreamSettings, process: Process = "worker"
 ) -> dict[str, dict[str, str]]:
     """The settings of the topics that a process needs, by full name. Raises BrokerError when Kafka does not tell."""
     return await _configs(admin, used(settings, process))
 
 
-async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+async def _configs(admin: Admin, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    return await admin.waiting.until_ready(partial(_described, admin, names))
+
+
+async def _described(admin: Admin, names: Sequence[str]) -> dict[str, dict[str, str]]:
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     found = {}
     for answer in answers:
         for code, message, _, name, entries in answer.resources:  # as ever, aiokafka raises nothing
             if code != 0:
+                why = for_code(code)
                 raise BrokerError(
-                    f"Kafka does not tell the settings of topic {name} ({message or for_code(code).__name__}): allow "
+                    f"Kafka does not tell the settings of topic {name} ({message or why.__name__}): allow "
                     "DescribeConfigs on it"
-                )
+                ) from why(message)
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found

@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
-
 from stream_app import admin
 from stream_app.settings import StreamSettings
 
@@ -29,7 +27,7 @@ Insist = Callable[[float, int], None]
 
 
 @asynccontextmanager
-async def connected(settings: StreamSettings, say: Callable[[str], None]) -> AsyncIterator[AIOKafkaAdminClient]:
+async def connected(settings: StreamSettings, say: Callable[[str], None]) -> AsyncIterator[admin.Admin]:
     """An admin client, waited for a few seconds at most. Raises BrokerError.
 
     aiokafka's own lines about each try are kept back until it is connected: ours has said it, and what to do.

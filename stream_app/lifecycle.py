@@ -19,6 +19,7 @@ from stream_app.app import create_app
 from stream_app.baselines import Baselines
 from stream_app.delivery.framework import App
 from stream_app.errors import BrokerError, StreamError
+from stream_app.readiness import Waiting
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 from stream_app.topic_layout import Process, check_kinds, check_layout
@@ -37,8 +38,11 @@ class Job(Protocol):
 
     process: Process
 
-    async def follow(self) -> None:
-        """Read what has to be known from the start, then follow it. Raises StreamError."""
+    async def follow(self, waiting: Waiting) -> None:
+        """Read what has to be known from the start, waiting while Kafka is not ready; then follow it.
+
+        Raises StreamError.
+        """
 
     async def unfollow(self) -> None:
         """Stop following."""
@@ -59,9 +63,9 @@ class Worker:
         topics = settings.topic(DRIFT_ALERTS), settings.topic(ALERT_MUTES)
         self._alerts = Alerts(settings.bootstrap, *topics, self._config.policy.page_after)
 
-    async def follow(self) -> None:
+    async def follow(self, waiting: Waiting) -> None:
         """Baselines, alerts and mutes."""
-        await asyncio.gather(self._baselines.start(), self._alerts.start())
+        await asyncio.gather(*(waiting.until_ready(one.start) for one in (self._baselines, self._alerts)))
 
     async def unfollow(self) -> None:
         """See Job."""
@@ -128,7 +132,7 @@ async def _prepare(settings: StreamSettings, job: Job) -> dict[str, int]:
         existing = await admin.partitions(client)
         check_layout(settings, existing, job.process)
         check_kinds(settings, await admin.used_configs(client, settings, job.process))
-    await job.follow()
+        await job.follow(client.waiting)
     return existing
 
 

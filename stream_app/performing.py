@@ -24,6 +24,7 @@ from stream_app.errors import StreamError
 from stream_app.label_telemetry import LabelTelemetry
 from stream_app.labelling.revised_state import age_of_revised
 from stream_app.labelling.state import age_of_labels
+from stream_app.readiness import Waiting
 from stream_app.settings import StreamSettings
 from stream_app.topic_layout import Process, check_layout
 
@@ -47,9 +48,10 @@ class Performance:
             settings.bootstrap, settings.topic(DRIFT_REPORTS), settings.source, CLOCK.wall_ms() - keep, keep
         )
 
-    async def follow(self) -> None:
+    async def follow(self, waiting: Waiting) -> None:
         """Baselines, alerts, mutes and how many predictions windows have."""
-        await asyncio.gather(self._baselines.start(), self._alerts.start(), self._coverage.start())
+        followed = self._baselines, self._alerts, self._coverage
+        await asyncio.gather(*(waiting.until_ready(one.start) for one in followed))
 
     async def unfollow(self) -> None:
         """See Job."""

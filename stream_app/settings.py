@@ -99,7 +99,9 @@ class StreamSettings(BaseSettings):
     batch_records: int = Field(4096, ge=1, description="Events counted at a time, at most.")
     replication: int = Field(1, ge=1, description="Copies of each topic that `topics` creates.")
     broker_wait_seconds: float = Field(
-        300.0, ge=0, description="How long a worker waits for a broker that does not answer. Commands: 10 s at most."
+        300.0,
+        ge=0,
+        description="A worker waits this long for a broker that is away or not ready. Commands: 10 s at most.",
     )
 
     _addresses = field_validator("bootstrap")(kafka_addresses)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NodeNotReadyError
 
 from contracts.dead_letters import DeadLetter, encode_dead_letter
 from contracts.headers import DEAD_LETTERED, cloud_event
@@ -17,6 +17,7 @@ from contracts.topics import DEAD_LETTERS
 from stream_app.alerting.errors import NotAcknowledged
 from stream_app.alerting.progress import read_beyond
 from stream_app.alerting.settings import SinkSettings
+from stream_app.readiness import check_ready
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT, _GREATEST_WAIT = 0.2, 5.0
@@ -90,16 +91,20 @@ class KafkaDeadLetters:
 async def started(
     make: Callable[[], AIOKafkaConsumer | AIOKafkaProducer], address: str, pause: Callable[[float], Awaitable[bool]]
 ) -> AIOKafkaConsumer | AIOKafkaProducer | None:
-    """A started client, as soon as the broker answers; None when the pause says to stop. Says once that it waits."""
+    """A started client, as soon as the broker answers and is ready; None when the pause says to stop. Says once that it
+    waits.
+    """
     wait, said = _FIRST_WAIT, False
     while True:
         client = make()
         try:
             await client.start()
+            check_ready(client)
         except (KafkaError, OSError) as error:
             await stop(client)
             if not said:
-                _log.warning("Kafka at %s does not answer (%s); waiting for it", address, type(error).__name__)
+                what = "is not ready" if isinstance(error, NodeNotReadyError) else "does not answer"
+                _log.warning("Kafka at %s %s (%s); waiting for it", address, what, type(error).__name__)
                 said = True
             if await pause(wait):
                 return None

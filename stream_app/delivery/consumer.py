@@ -24,6 +24,7 @@ from faust.types import TP
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
 from stream_app.delivery.eager import begin
 from stream_app.delivery.parsing import FetchResults, keep_bytes_of_fetches
+from stream_app.readiness import until_a_broker_is_ready
 
 WAITING, WAITING_BYTES = 32, 16 << 20
 """Batches of a topic that may wait to be handled, and bytes of their values; then no more of it is taken.
@@ -60,6 +61,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         if self._consumer._max_poll_records is None:  # as configuration.py has it: see WholeFetch
             keep_bytes_of_fetches()
             self._consumer._fetcher._records = FetchResults(self.app.fetching.batched)
+        await until_a_broker_is_ready(self._consumer, lambda: self.should_stop)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

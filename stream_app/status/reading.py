@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, NotCoordinatorForGroupError, for_code
+from aiokafka.errors import KafkaError, for_code
 
 from contracts.errors import InvalidMessage
 from contracts.partials import Heartbeat
+from stream_app.admin import Admin
 from stream_app.errors import BrokerError, StateError
 from stream_app.present import fetched
 from stream_app.settings import StreamSettings
@@ -22,8 +21,6 @@ from stream_app.status.counted import Counted
 from stream_app.status.picture import Heard, Member, Seen
 from stream_app.windowing.newest import Newest
 
-T = TypeVar("T")
-_TRIES, _PAUSE_SECONDS = 40, 0.25
 _BACK_MS = 60_000
 """Heartbeats older than this are not looked for: there are two a second for each partition."""
 
@@ -31,9 +28,7 @@ _BACK_MS = 60_000
 class Reader:
     """Follows an installation. Use `reading()`; each read() is one moment. counted: what it counts."""
 
-    def __init__(
-        self, settings: StreamSettings, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, counted: Counted
-    ) -> None:
+    def __init__(self, settings: StreamSettings, admin: Admin, consumer: AIOKafkaConsumer, counted: Counted) -> None:
         self._settings, self._admin, self._consumer, self._counted = settings, admin, consumer, counted
         self._source, self._partials = settings.topic(counted.source), settings.topic(counted.partials)
         self._counts, self._windows = Newest(counted.ages[0]), Newest(counted.ages[1])
@@ -68,7 +63,9 @@ class Reader:
             state, members = await self._group()
             stage1 = self._counted.stage1(self._counts.values.items())
             stage2 = self._counted.stage2(self._windows.values.items())
-            committed = await _asked(lambda: self._admin.list_consumer_group_offsets(self._counted.group))
+            committed = await self._admin.waiting.until_ready(
+                lambda: self._admin.list_consumer_group_offsets(self._counted.group)
+            )
             return Seen(
                 now=_now(),
                 group=self._counted.group,
@@ -123,7 +120,7 @@ class Reader:
         return {tp.partition: (starts[tp], ends[tp]) for tp in partitions}
 
     async def _group(self) -> tuple[str, tuple[Member, ...]]:
-        state, members = await _asked(self._described)
+        state, members = await self._admin.waiting.until_ready(self._described)  # the first group takes a moment
         if state in ("", "Dead"):  # as Kafka calls a group that nobody ever joined, or that it has forgotten
             state = "Empty"
         return state, tuple(self._member(*member) for member in members)
@@ -145,7 +142,7 @@ class Reader:
 
 @asynccontextmanager
 async def reading(
-    settings: StreamSettings, admin: AIOKafkaAdminClient, partitions: dict[str, int], counted: Counted
+    settings: StreamSettings, admin: Admin, partitions: dict[str, int], counted: Counted
 ) -> AsyncIterator[Reader]:
     """A reader of this installation's topics, which must be there. Raises BrokerError."""
     consumer = AIOKafkaConsumer(
@@ -160,16 +157,6 @@ async def reading(
         raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
     finally:
         await consumer.stop()
-
-
-async def _asked(question: Callable[[], Awaitable[T]]) -> T:
-    """The coordinator's answer. On a broker that never had a group it takes a moment until there is one."""
-    for _ in range(_TRIES):
-        try:
-            return await question()
-        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
-            await asyncio.sleep(_PAUSE_SECONDS)
-    return await question()
 
 
 def _now() -> int:

@@ -1,0 +1,99 @@
+"""A broker that answers and is not ready yet is waited for: just started, fenced by its controller, electing leaders.
+
+aiokafka says of each error whether it passes (`retriable`), and is right about all that a start can meet. Added here:
+what it calls neither, and passes all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import InvalidReplicationFactorError, KafkaError, KafkaTimeoutError, NodeNotReadyError
+
+from stream_app.errors import BrokerError
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+_KNOWN_PAUSE = 0.5
+_FIRST_PAUSE, _GREATEST_PAUSE = 0.25, 2.0
+_QUIET_SECONDS = 1.5
+"""Somebody who looks on is told after this; an election takes less, and a line of it would only worry."""
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the same question may be answered a moment later. A BrokerError: what its cause says.
+
+    >>> passes(InvalidReplicationFactorError("All brokers are currently fenced."))
+    True
+    >>> passes(InvalidReplicationFactorError("only 1 broker(s) are registered"))
+    False
+    """
+    if isinstance(error, BrokerError):
+        return error.__cause__ is not None and passes(error.__cause__)
+    if isinstance(error, InvalidReplicationFactorError):  # one code for a mistake and for a broker's bad moment
+        return "fenced" in str(error)
+    if isinstance(error, KafkaError):
+        # aiokafka repeats what passes and at its limit says KafkaTimeoutError; the bare class: it knows no broker yet
+        return bool(error.retriable) or isinstance(error, KafkaTimeoutError) or type(error) is KafkaError
+    return isinstance(error, TimeoutError)
+
+
+def check_ready(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Raises NodeNotReadyError. While every broker is fenced, a client starts and knows none. The coordinator of its
+    group is then looked for once and never again: an AssertionError in a task of aiokafka's, and no partition comes.
+    """
+    if not (client.client if isinstance(client, AIOKafkaProducer) else client._client).cluster.brokers():
+        raise NodeNotReadyError("it names no broker that is ready")
+
+
+async def until_a_broker_is_ready(consumer: AIOKafkaConsumer, stopping: Callable[[], bool]) -> None:
+    """Between the start of a consumer and its joining a group; see check_ready. Returns early when it is stopping."""
+    while not stopping():
+        try:
+            check_ready(consumer)
+            return
+        except NodeNotReadyError as error:
+            _log.warning("Kafka is not ready: %s; next try in %g s", error, _KNOWN_PAUSE)
+            await asyncio.sleep(_KNOWN_PAUSE)
+            await consumer._client.force_metadata_update()
+
+
+class Waiting:
+    """seconds: that each question may take until its answer, beyond the first. say: hears what is waited for.
+
+    seldom: one line for each question, not one for each try.
+    """
+
+    def __init__(self, address: str, seconds: float, say: Callable[[str], None], *, seldom: bool = False) -> None:
+        self._address, self._seconds, self._say, self._seldom = address, seconds, say, seldom
+
+    async def until_ready(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer. ask: may be called again after it raised. Raises BrokerError when the time is over, and at once
+        what does not pass.
+        """
+        loop = asyncio.get_running_loop()
+        began, pause, told = loop.time(), _FIRST_PAUSE, False
+        while True:
+            try:
+                return await ask()
+            except (KafkaError, TimeoutError, BrokerError) as error:
+                if not passes(error):
+                    raise
+                line = self._told(error)
+                waited = loop.time() - began
+                if waited + pause > self._seconds:
+                    raise BrokerError(f"{line}; waited for {waited:.0f} s") from error
+                if not self._seldom:
+                    self._say(f"{line}; next try in {pause:g} s")
+                elif not told and waited > _QUIET_SECONDS:
+                    told = True
+                    self._say(f"{line}; trying for {self._seconds:g} s")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 1.0 if self._seldom else _GREATEST_PAUSE)
+
+    def _told(self, error: BaseException) -> str:
+        return str(error) if isinstance(error, BrokerError) else f"Kafka at {self._address} is not ready: {error!r}"

@@ -1,0 +1,55 @@
+"""A broker that answers and is fenced: whatever starts meanwhile says so, waits, and works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from contracts.topics import PREDICTIONS
+from stream_app import admin
+from stream_app.readiness import until_a_broker_is_ready
+from stream_app.settings import StreamSettings
+from tests.servers.fenced import FencedKafka
+from tests.waiting import eventually
+
+NOT_READY = r"Kafka( at [\d.:]+)? is not ready: "
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FencedKafka]:
+    server = FencedKafka(tmp_path_factory.mktemp("fenced"))
+    server.start()
+    yield server
+    server.kill()
+
+
+async def test_a_connection_and_new_topics_wait_for_it(kafka: FencedKafka, namespace: str) -> None:
+    said: list[str] = []
+    settings = StreamSettings(bootstrap=kafka.bootstrap, topic_prefix=namespace)
+    await eventually(kafka.fenced, 30, "the broker to be fenced")
+    async with admin.connected(settings, said.append) as client:
+        assert re.match(f"{NOT_READY}.*it names no broker that is ready.*; next try in 0.25 s", said[0])
+        await eventually(kafka.fenced, 30, "the broker to be fenced again")
+        outcomes = await admin.create(client, settings)
+        assert any("All brokers are currently fenced.; next try in" in line for line in said), said
+        # one of them may be there from a try whose answer was late
+        assert {outcome.state for outcome in outcomes} <= {"created", "exists"}
+        assert {outcome.name for outcome in outcomes} <= (await admin.partitions(client)).keys()
+
+
+async def test_a_member_of_a_group_that_starts_meanwhile_gets_partitions(kafka: FencedKafka, namespace: str) -> None:
+    settings = StreamSettings(bootstrap=kafka.bootstrap, topic_prefix=namespace)
+    async with admin.connected(settings, print) as client:
+        await admin.create(client, settings)
+    await eventually(kafka.fenced, 30, "the broker to be fenced")
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=settings.group)
+    await consumer.start()
+    try:
+        await until_a_broker_is_ready(consumer, lambda: False)
+        consumer.subscribe([settings.topic(PREDICTIONS)])
+        await eventually(lambda: len(consumer.assignment()) == PREDICTIONS.partitions, 60, "all partitions")
+    finally:
+        await consumer.stop()

@@ -1,0 +1,95 @@
+"""What passes is waited for with a line, what does not ends the waiting at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiokafka import errors
+
+from stream_app.errors import BrokerError
+from stream_app.readiness import Waiting, passes
+
+FENCED = errors.InvalidReplicationFactorError("Unable to replicate the partition 1 time(s): All brokers are fenced.")
+PASSING = [
+    errors.NodeNotReadyError("node id None"),
+    errors.StaleMetadata("Broker id None not in current metadata"),
+    errors.LeaderNotAvailableError(),
+    errors.NotLeaderForPartitionError(),
+    errors.GroupCoordinatorNotAvailableError(),
+    errors.GroupLoadInProgressError(),
+    errors.NotCoordinatorForGroupError(),
+    errors.KafkaConnectionError(),
+    errors.RequestTimedOutError(),
+    errors.KafkaTimeoutError("Failed to get offsets by times in 40000 ms"),
+    errors.KafkaError("Unable to get cluster metadata over all known brokers"),
+    TimeoutError(),
+    FENCED,
+]
+LASTING = [
+    errors.TopicAuthorizationFailedError(),
+    errors.AuthenticationFailedError(),
+    errors.InvalidReplicationFactorError("only 1 broker(s) are registered"),
+    errors.PolicyViolationError(),
+    errors.UnsupportedVersionError(),
+    ValueError(),
+    BrokerError("for a reason of our own"),
+]
+
+
+def caused_by(error: Exception) -> BrokerError:
+    told = BrokerError("Kafka does not create topic t")
+    told.__cause__ = error
+    return told
+
+
+def answers(*results: Exception | str) -> Callable[[], Awaitable[str]]:
+    left = list(results)
+
+    async def ask() -> str:
+        result = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return ask
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_what_a_broker_that_is_not_ready_says_passes(error: Exception) -> None:
+    assert passes(error)
+    assert passes(caused_by(error))
+
+
+@pytest.mark.parametrize("error", LASTING, ids=repr)
+def test_what_a_later_answer_cannot_mend_does_not(error: Exception) -> None:
+    assert not passes(error)
+    assert not passes(caused_by(error))
+
+
+async def test_each_try_is_said_and_the_answer_comes_in_the_end() -> None:
+    said: list[str] = []
+    found = await Waiting("a:1", 10, said.append).until_ready(answers(PASSING[0], caused_by(FENCED), "well"))
+    assert found == "well"
+    assert said == [
+        "Kafka at a:1 is not ready: NodeNotReadyError('node id None'); next try in 0.25 s",
+        "Kafka does not create topic t; next try in 0.5 s",
+    ]
+
+
+async def test_what_lasts_is_raised_at_once_and_nothing_is_said() -> None:
+    said: list[str] = []
+    with pytest.raises(errors.TopicAuthorizationFailedError):
+        await Waiting("a:1", 10, said.append).until_ready(answers(errors.TopicAuthorizationFailedError(), "well"))
+    assert said == []
+
+
+async def test_in_the_end_the_line_says_how_long_it_was_waited_for() -> None:
+    with pytest.raises(BrokerError, match=r"Kafka at a:1 is not ready: LeaderNotAvailableError\(\); waited for \d s"):
+        await Waiting("a:1", 0.5, print).until_ready(answers(errors.LeaderNotAvailableError()))
+
+
+async def test_somebody_who_looks_on_is_not_told_of_a_moment() -> None:
+    said: list[str] = []
+    await Waiting("a:1", 10, said.append, seldom=True).until_ready(answers(PASSING[0], "well"))
+    assert said == []
