@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import functools
 import json
+import os
 import random
 import shutil
 import sys
@@ -29,6 +30,7 @@ from stream_app import present
 from tests.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[1]
+_SLIM = str(REPOSITORY / "tests" / "slim")
 START_SECONDS = 180  # its imports take some seconds; on a machine where everything runs at once, minutes
 GOOD = {"distance": 101.5, "seats": None, "carrier": "a"}
 
@@ -79,7 +81,9 @@ def header(record: ConsumerRecord, name: str) -> str:
 class Api:
     """`python -m api` on a port of its own, the same at every start. settings: API_* by their field's name.
 
-    command: what runs it instead, for a machine that is not as it should be.
+    command: what runs it instead, for a machine that is not as it should be. slim: as in the slim image, where versions
+    with a compiled form alone are served: for tests of anything but models, as a start then takes half the processor's
+    time (the model is neither loaded nor asked).
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Api:
         port: int | None = None,
         *,
         command: Sequence[str] = (sys.executable, "-m", "api"),
+        slim: bool = False,
         **settings: Any,
     ) -> None:
         self.port = choose_port(random.SystemRandom()) if port is None else port
@@ -104,6 +109,8 @@ class Api:
             **settings,
         }
         env = {f"API_{key.upper()}": str(value) for key, value in settings.items()}
+        if slim:
+            env["PYTHONPATH"] = os.pathsep.join([_SLIM, *filter(None, [os.environ.get("PYTHONPATH")])])
         self.process = ServiceProcess(name, command, directory / f"{name}.log", env=env, cwd=REPOSITORY)
 
     async def start(self, *, ready: bool = True) -> None:

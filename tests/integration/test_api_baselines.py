@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from contracts.topics import BASELINES, PREDICTIONS
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry
-from tests.builders import a_model_version
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 MODEL = "refused"
@@ -32,8 +32,15 @@ async def test_a_refused_baseline_is_said_and_holds_no_event_back_and_is_publish
     """Events of the version before, of the version whose baseline is refused, and of the version before again."""
     await create_topics(kafka.bootstrap, namespace)
     topic = BASELINES.named(namespace)
-    first = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
-    api = Api(tmp_path, model=MODEL, tracking_uri=shared_registry(), bootstrap=kafka.bootstrap, topic_prefix=namespace)
+    first = await asyncio.to_thread(a_compiled_version, shared_registry(), model=MODEL)
+    api = Api(
+        tmp_path,
+        slim=True,
+        model=MODEL,
+        tracking_uri=shared_registry(),
+        bootstrap=kafka.bootstrap,
+        topic_prefix=namespace,
+    )
     load = Load(api.url, BODIES, connections=2, pause=0.005)
     async with running(api):
         await api.until("ready")
@@ -44,7 +51,7 @@ async def test_a_refused_baseline_is_said_and_holds_no_event_back_and_is_publish
         await eventually(published, 20, "the first baseline")
         await allow(kafka.bootstrap, topic, 1_000)
         async with load.on():
-            second = await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
+            second = await asyncio.to_thread(a_compiled_version, shared_registry(), model=MODEL)
             await eventually(lambda: load.answers[-1].version == second, 60, "answers of the second version")
             state = await api.until("degraded")
             assert state["dependencies"]["kafka"] == {

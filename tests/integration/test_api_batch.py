@@ -9,15 +9,16 @@ import httpx
 from contracts.events import decode_event
 from contracts.topics import PREDICTIONS, partition_of
 from tests.apis import GOOD, Api, create_topics, header, records, running, shared_registry
-from tests.builders import a_model_version
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 
 async def an_api(kafka: Any, namespace: str, directory: Path, **settings: Any) -> Api:
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="batch")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="batch")
     return Api(
         directory,
+        slim=True,
         model="batch",
         tracking_uri=shared_registry(),
         bootstrap=kafka.bootstrap,

@@ -26,12 +26,12 @@ async def test_every_answered_prediction_reaches_kafka_although_the_api_is_kille
     await create_topics(kafka.bootstrap, namespace)
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="crashes")
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
-    one = Api(tmp_path, "one", model="crashes", **settings)
+    one = Api(tmp_path, "one", model="crashes", slim=True, **settings)
     lives = [
         one,
-        Api(tmp_path, "two", one.port, model="crashes", outbox_sync="group", **settings),
-        Api(tmp_path, "three", one.port, model="crashes", **settings),
-        Api(tmp_path, "four", one.port, model="crashes", **settings),
+        Api(tmp_path, "two", one.port, model="crashes", slim=True, outbox_sync="group", **settings),
+        Api(tmp_path, "three", one.port, model="crashes", slim=True, **settings),
+        Api(tmp_path, "four", one.port, model="crashes", slim=True, **settings),
     ]
     load = Load(one.url, BODIES)
     torn: list[float] = []
@@ -39,7 +39,9 @@ async def test_every_answered_prediction_reaches_kafka_although_the_api_is_kille
         for number, api in enumerate(lives):
             async with running(api):
                 await load.more(150)
-                assert (await api.get("/model")).json()["scorer"] == "compiled-trees"
+                said = (await api.get("/model")).json()
+                assert said["scorer"] == "compiled-trees"
+                assert said["scorer_note"].endswith("scikit-learn is not installed here")  # it is slim
                 torn.append(await api.metric("tidemark_api_outbox_torn_bytes_total"))
                 if api is lives[-1]:
                     assert await api.stop() == 0
@@ -68,8 +70,8 @@ async def test_what_a_process_left_that_never_comes_back_is_sent_by_another(
     await create_topics(kafka.bootstrap, namespace)
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="adopted")
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
-    one = Api(tmp_path, "one", model="adopted", **settings)
-    other = Api(tmp_path, "other", model="adopted", **settings)
+    one = Api(tmp_path, "one", model="adopted", slim=True, **settings)
+    other = Api(tmp_path, "other", model="adopted", slim=True, **settings)
     async with running(one), running(other):
         await asyncio.to_thread(kafka.stop)
         left = {(await one.predict()).json()["prediction_id"] for _ in range(20)}
@@ -112,6 +114,7 @@ async def test_an_orderly_end_sends_what_waits_and_has_status_0(kafka, namespace
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="ends")
     api = Api(
         tmp_path,
+        slim=True,
         model="ends",
         tracking_uri=shared_registry(),
         bootstrap=kafka.bootstrap,

@@ -9,8 +9,8 @@ from typing import Any
 
 from contracts.topics import PREDICTIONS
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry, skipping_repeats
-from tests.builders import a_model_version
 from tests.kafka_proxy import KafkaProxy
+from tests.registered import a_compiled_version
 from tests.small_disk import small_disk
 from tests.waiting import eventually
 
@@ -33,12 +33,13 @@ async def test_on_a_full_disk_predictions_get_503_and_what_was_answered_is_not_l
     does, with Kafka away. Each time it goes on by itself.
     """
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="disk")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="disk")
     with small_disk(tmp_path / "disk", mib=3) as disk:
         async with KafkaProxy(kafka.bootstrap).running() as proxy:
             api = Api(
                 tmp_path,
                 command=[*disk.inside, sys.executable, "-m", "api"],
+                slim=True,
                 model="disk",
                 tracking_uri=shared_registry(),
                 bootstrap=proxy.bootstrap,
@@ -92,13 +93,14 @@ async def test_a_disk_that_does_not_sync_stops_answers_where_each_group_must_be_
     is no event: whoever tries it again makes one, not two.
     """
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="failing")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="failing")
     fails = tmp_path / "fails"
     apis = [
         Api(
             tmp_path / sync,
             sync,
             command=[sys.executable, "-m", "tests.failing_disk", str(fails)],
+            slim=True,
             model="failing",
             tracking_uri=shared_registry(),
             bootstrap=kafka.bootstrap,
@@ -162,9 +164,10 @@ def entities(body: dict[str, Any]) -> list[str]:
 async def test_an_api_that_stood_still_for_seconds_goes_on_where_it_was(kafka, namespace: str, tmp_path: Path):
     """For its clock the time has jumped: every deadline of its own has passed when it wakes up."""
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="still")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="still")
     api = Api(
         tmp_path,
+        slim=True,
         model="still",
         tracking_uri=shared_registry(),
         bootstrap=kafka.bootstrap,

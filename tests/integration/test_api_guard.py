@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from tests.apis import GOOD, REPOSITORY, Api, Load, running, shared_registry
-from tests.builders import a_model_version
 from tests.keys import a_key, an_entry, bearer, write_keys
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 MODEL = "guarded"
@@ -25,7 +25,7 @@ BODY = json.dumps({"features": GOOD}).encode()
 
 @pytest.fixture(scope="module")
 async def model() -> str:
-    await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model=MODEL)
     return MODEL
 
 
@@ -47,7 +47,7 @@ async def keyed(model: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 
 
 def an_api(folder: Path, **settings: Any) -> Api:
-    return Api(folder, model=MODEL, tracking_uri=shared_registry(), bootstrap=NOWHERE, **settings)
+    return Api(folder, slim=True, model=MODEL, tracking_uri=shared_registry(), bootstrap=NOWHERE, **settings)
 
 
 async def post(api: Api, headers: dict[str, str], path: str = "/predict", body: Any = None) -> httpx.Response:

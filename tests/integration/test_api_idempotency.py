@@ -11,7 +11,7 @@ import httpx
 
 from contracts.topics import PREDICTIONS
 from tests.apis import GOOD, Api, create_topics, header, records, running, shared_registry
-from tests.builders import a_model_version
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 MODEL = "once"
@@ -19,7 +19,7 @@ MODEL = "once"
 
 async def some_apis(kafka: Any, namespace: str, directory: Path, count: int, **settings: Any) -> list[Api]:
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model=MODEL)
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model=MODEL)
     settings = {
         "model": MODEL,
         "tracking_uri": shared_registry(),
@@ -27,7 +27,7 @@ async def some_apis(kafka: Any, namespace: str, directory: Path, count: int, **s
         "topic_prefix": namespace,
         **settings,
     }
-    return [Api(directory, f"api-{n}", **settings) for n in range(count)]
+    return [Api(directory, f"api-{n}", slim=True, **settings) for n in range(count)]
 
 
 class Retrying:

@@ -101,11 +101,11 @@ async def test_every_accepted_label_reaches_kafka_although_the_api_is_killed_and
     await create_topics(kafka.bootstrap, namespace, TOPICS)
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="labelled")
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
-    first = Api(tmp_path, "one", model="labelled", **settings)
+    first = Api(tmp_path, "one", model="labelled", slim=True, **settings)
     lives = [
         first,
-        Api(tmp_path, "two", first.port, model="labelled", outbox_sync="group", **settings),
-        Api(tmp_path, "three", first.port, model="labelled", **settings),
+        Api(tmp_path, "two", first.port, model="labelled", slim=True, outbox_sync="group", **settings),
+        Api(tmp_path, "three", first.port, model="labelled", slim=True, **settings),
     ]
     load: Labelling | None = None
     for number, api in enumerate(lives):
@@ -152,8 +152,8 @@ async def test_labels_wait_while_kafka_is_away_and_those_of_a_dead_process_are_s
     await create_topics(kafka.bootstrap, namespace, TOPICS)
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="waits")
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
-    one = Api(tmp_path, "one", model="waits", **settings)
-    other = Api(tmp_path, "other", model="waits", **settings)
+    one = Api(tmp_path, "one", model="waits", slim=True, **settings)
+    other = Api(tmp_path, "other", model="waits", slim=True, **settings)
     async with running(one), running(other):
         answers = await predictions(one, 40)
         assert (await post(other, "/labels", label_of(answers[0]))).status_code == 202  # a receipt is good for all
@@ -188,6 +188,7 @@ async def test_without_a_receipt_a_label_is_joined_while_redis_keeps_the_predict
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="mirrored")
     api = Api(
         tmp_path,
+        slim=True,
         model="mirrored",
         tracking_uri=shared_registry(),
         bootstrap=kafka.bootstrap,
@@ -235,7 +236,7 @@ async def test_hosts_share_receipts_by_a_file_and_a_key_is_changed_while_they_ru
         return (await asyncio.to_thread(subprocess.run, run, cwd=REPOSITORY, capture_output=True, check=True)).stdout
 
     await command("new-key")
-    shared = {"model": "rotated", "tracking_uri": shared_registry(), "bootstrap": NOWHERE}
+    shared: dict[str, Any] = {"slim": True, "model": "rotated", "tracking_uri": shared_registry(), "bootstrap": NOWHERE}
     one = Api(tmp_path / "one", "one", receipt_keys_file=file, **shared)
     other = Api(tmp_path / "other", "other", receipt_keys_file=file, workers=2, **shared)
     stranger = Api(tmp_path / "stranger", "stranger", **shared)
@@ -272,7 +273,13 @@ async def test_hosts_share_receipts_by_a_file_and_a_key_is_changed_while_they_ru
 
 async def test_what_is_no_label_is_refused_and_a_key_made_at_the_first_start_is_kept(tmp_path: Path):
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="kept")
-    settings = {"model": "kept", "tracking_uri": shared_registry(), "bootstrap": NOWHERE, "workers": 2}
+    settings: dict[str, Any] = {
+        "slim": True,
+        "model": "kept",
+        "tracking_uri": shared_registry(),
+        "bootstrap": NOWHERE,
+        "workers": 2,
+    }
     first = Api(tmp_path, "first", **settings)
     async with running(first):
         (said,) = await predictions(first, 1)
@@ -285,7 +292,7 @@ async def test_what_is_no_label_is_refused_and_a_key_made_at_the_first_start_is_
         assert await first.stop() == 0
     assert (tmp_path / "outbox" / "receipt-keys").stat().st_mode & 0o777 == 0o600
 
-    second = Api(tmp_path, "second", first.port, **settings)
+    second = Api(tmp_path, "second", first.port, slim=True, **settings)
     async with running(second):
         assert (await post(second, "/labels", label_of(said))).status_code == 202
         twice = {"labels": [label_of(said, 0), label_of(said, 1)]}  # both are records; the last one counts
@@ -298,7 +305,12 @@ async def test_a_broker_without_the_topic_of_labels_costs_no_prediction_and_is_s
     await create_topics(kafka.bootstrap, namespace)
     await asyncio.to_thread(a_compiled_version, shared_registry(), model="older")
     api = Api(
-        tmp_path, model="older", tracking_uri=shared_registry(), bootstrap=kafka.bootstrap, topic_prefix=namespace
+        tmp_path,
+        slim=True,
+        model="older",
+        tracking_uri=shared_registry(),
+        bootstrap=kafka.bootstrap,
+        topic_prefix=namespace,
     )
     async with running(api):
         await api.until("ready")

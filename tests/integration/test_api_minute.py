@@ -127,6 +127,7 @@ async def minute(servers: Source, tmp_path_factory: pytest.TempPathFactory) -> A
             apis[name] = Api(
                 tmp_path_factory.mktemp(name),
                 name,
+                slim=True,
                 model=f"minute-{name}",
                 tracking_uri=shared_registry(),
                 bootstrap=kafka.bootstrap,

@@ -12,6 +12,7 @@ from api.models.store import ModelStore
 from contracts.topics import PREDICTIONS
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry
 from tests.builders import a_model_version
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 BODIES = [{"features": GOOD, "entity_id": f"card-{n}"} for n in range(40)]
@@ -27,10 +28,10 @@ async def test_kafka_may_be_away_at_the_start_and_be_restarted_under_load(
 ):
     kafka = own_kafka()
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="outage")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="outage")
     await asyncio.to_thread(kafka.stop)
     settings = {"tracking_uri": shared_registry(), "bootstrap": kafka.bootstrap, "topic_prefix": namespace}
-    api = Api(tmp_path, model="outage", ack_limit_seconds=2, **settings)
+    api = Api(tmp_path, model="outage", slim=True, ack_limit_seconds=2, **settings)
     load = Load(api.url, BODIES)
     async with running(api), load.on():
         state = await api.until("degraded")
@@ -60,9 +61,10 @@ async def test_redis_may_go_hang_fill_up_and_come_back(
 ):
     server = own_redis()
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="lookups")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="lookups")
     api = Api(
         tmp_path,
+        slim=True,
         model="lookups",
         tracking_uri=shared_registry(),
         bootstrap=kafka.bootstrap,

@@ -381,6 +381,7 @@ async def test_without_the_topic_the_poll_follows_the_alias_and_health_says_so(k
     first = await asyncio.to_thread(a_compiled_version, shared_registry(), model=model)
     api = Api(
         tmp_path,
+        slim=True,
         model=model,
         tracking_uri=shared_registry(),
         bootstrap=kafka.bootstrap,
@@ -407,7 +408,7 @@ async def test_while_kafka_is_away_the_poll_goes_on_and_then_the_word_is_heard_a
     kafka, model = own_kafka(), "unheard"
     await create_topics(kafka.bootstrap, "", (PREDICTIONS, BASELINES, MODEL_EVENTS))
     await asyncio.to_thread(a_compiled_version, shared_registry(), model=model)
-    api = Api(tmp_path, model=model, tracking_uri=shared_registry(), bootstrap=kafka.bootstrap)
+    api = Api(tmp_path, slim=True, model=model, tracking_uri=shared_registry(), bootstrap=kafka.bootstrap)
 
     async def heard(wanted: float) -> None:
         async def shown() -> bool:

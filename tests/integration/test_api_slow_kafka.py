@@ -5,8 +5,8 @@ from pathlib import Path
 
 from contracts.topics import PREDICTIONS
 from tests.apis import GOOD, Api, Load, create_topics, header, records, running, shared_registry, skipping_repeats
-from tests.builders import a_model_version
 from tests.kafka_proxy import KafkaProxy
+from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
 BODIES = [{"features": GOOD, "entity_id": f"card-{n}"} for n in range(40)]
@@ -16,10 +16,11 @@ LAG = "tidemark_api_publish_lag_seconds"
 
 async def test_a_broker_that_takes_seconds_to_answer_slows_nothing_but_its_lag(kafka, namespace: str, tmp_path: Path):
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="slow")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="slow")
     async with KafkaProxy(kafka.bootstrap).running() as proxy:
         api = Api(
             tmp_path,
+            slim=True,
             model="slow",
             tracking_uri=shared_registry(),
             bootstrap=proxy.bootstrap,
@@ -57,11 +58,12 @@ async def test_a_broker_that_takes_connections_and_never_answers_is_as_good_as_a
 ):
     """At the start, under load, and when the API is to end; a start after that sends what was left."""
     await create_topics(kafka.bootstrap, namespace)
-    await asyncio.to_thread(a_model_version, shared_registry(), model="mute")
+    await asyncio.to_thread(a_compiled_version, shared_registry(), model="mute")
     async with KafkaProxy(kafka.bootstrap).running() as proxy:
         proxy.mute()
         api = Api(
             tmp_path,
+            slim=True,
             model="mute",
             tracking_uri=shared_registry(),
             bootstrap=proxy.bootstrap,

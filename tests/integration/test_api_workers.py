@@ -33,10 +33,11 @@ ANSWERED = re.compile(r'^tidemark_api_predictions_total\{worker="(\d+)",.*\} (\S
 async def three(directory: Path, kafka, namespace: str, model: str, **settings: object) -> Api:
     await create_topics(kafka.bootstrap, namespace)
     version = await asyncio.to_thread(a_compiled_version, shared_registry(), model=model)
-    # they answer with it at once, and ask the model meanwhile
+    # they answer with it at once
     await asyncio.to_thread(a_local_copy, shared_registry(), directory / "cache", model, version)
     return Api(
         directory,
+        slim=True,
         workers=3,
         model=model,
         tracking_uri=shared_registry(),
