@@ -18,7 +18,7 @@ from api.http.light_request import LightRequest
 from api.http.one_write import OneWrite
 from api.http.problems import Reply
 from tests.serving import a_served, an_app, services
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 class Answering:
@@ -37,7 +37,7 @@ class Answering:
             self.received.clear()
             writer.write(piece)
             await self.received.wait()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(30 * PATIENCE):
             answer = await reader.read()
         writer.close()
         return answer
@@ -46,7 +46,7 @@ class Answering:
         """The same; each request but the first is sent after the answer to the one before it."""
         reader, writer = await self.connect()
         answers = b""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(30 * PATIENCE):
             for request in requests[:-1]:
                 writer.write(request)
                 head = await reader.readuntil(b"\r\n\r\n")

@@ -183,7 +183,7 @@ class Measurement:
         """Explanations are no predictions."""
         rows = {"batches": BATCH_ROWS, "explanations": 0}.get(what, 1)
         self._seen += (said.requests - said.refused) * rows
-        self._most_cut_off += connections * rows
+        self._most_cut_off += connections * rows * said.runs
 
     def _run(
         self,
@@ -200,7 +200,7 @@ class Measurement:
         self._say(line_of(found))
         if isinstance(server, Ours):
             self._seen += found.said.requests * rows
-            self._most_cut_off += connections * rows
+            self._most_cut_off += connections * rows * found.said.runs
         return found
 
     def _delivery(self, ours: Ours, stack: LocalStack) -> Delivery:

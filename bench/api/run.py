@@ -45,7 +45,7 @@ def run(options: Options, say: Say) -> ApiFigures:
     try:
         with tempfile.TemporaryDirectory(prefix="bench-api-", dir=var) as name:
             directory = Path(name)
-            measurement = Measurement(parts, extent, where, Load(tool, directory), directory, say)
+            measurement = Measurement(parts, extent, where, Load(tool, directory, say), directory, say)
             figures = measurement.take(options.seed)
     except StackError as error:
         raise BenchError(str(error)) from error

@@ -17,6 +17,7 @@ from demo.stack.processes import ServiceProcess
 
 _SCRIPT = Path(__file__).with_name("load.lua")
 _TIMEOUT_SECONDS, _PATIENCE_SECONDS = 10, 30.0
+_MOST_RUNS = 3
 
 
 class Target(NamedTuple):
@@ -31,6 +32,7 @@ class Said(msgspec.Struct, frozen=True):
     """What wrk counted: answers of any status, and how long they took, in milliseconds. refused: of status 400 and up.
 
     connect, read, write, timeout: errors of these kinds. What is under way when the time is up is in none of them.
+    runs: this one, and those before it that had no answer in their time; each has left requests under way.
     """
 
     requests: int
@@ -44,6 +46,7 @@ class Said(msgspec.Struct, frozen=True):
     read: int
     write: int
     timeout: int
+    runs: int = 1
 
     @property
     def errors(self) -> int:
@@ -57,10 +60,10 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Load:
-    """directory: for logs, one for each run. Runs may be under way at the same time."""
+    """directory: for logs, one for each run. Runs may be under way at the same time. say: hears what is run again."""
 
-    def __init__(self, tool: Wrk, directory: Path) -> None:
-        self._tool, self._directory, self._runs = tool, directory, itertools.count(1)
+    def __init__(self, tool: Wrk, directory: Path, say: Callable[[str], None]) -> None:
+        self._tool, self._directory, self._say, self._runs = tool, directory, say, itertools.count(1)
 
     def run(
         self,
@@ -74,8 +77,20 @@ class Load:
         """Returns when it is over. think_ms: mean pause of a connection between an answer and its next request.
 
         One thread: it makes three times the requests that a server on one core answers. watch: called with wrk's
-        process id some times a second. Raises BenchError.
+        process id some times a second. Without any answer it is run again, twice at most and each time for twice as
+        long: a server that gets no processor answers a second late. Raises BenchError.
         """
+        for run in range(1, _MOST_RUNS + 1):
+            said = self._once(target, connections, seconds, think_ms, watch)
+            if said.requests or said.errors or run == _MOST_RUNS:
+                break
+            self._say(f"no answer in {seconds:g} s on {connections} connections: run again for {2 * seconds:g} s")
+            seconds *= 2
+        return msgspec.structs.replace(said, runs=run)
+
+    def _once(
+        self, target: Target, connections: int, seconds: float, think_ms: float, watch: Callable[[int], None] | None
+    ) -> Said:
         name = f"wrk-{next(self._runs)}"
         words = [f"-t1 -c{connections} -d{seconds:g}s --timeout {_TIMEOUT_SECONDS}s".split(), ["-s", str(_SCRIPT)]]
         env = {

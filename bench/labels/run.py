@@ -92,7 +92,7 @@ def run(options: Options, say: Say) -> LabelFigures:
             ending.callback(server.stop)
             server.start()
             server.settle()
-            trial = Trial(Load(tool, directory), where, patience)
+            trial = Trial(Load(tool, directory, say), where, patience)
             return _measured(server, trial, material.batches, stack, rounds, seconds, directory, say)
     except StackError as error:
         raise BenchError(str(error)) from error

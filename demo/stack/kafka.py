@@ -15,7 +15,7 @@ from demo.stack.errors import RuntimeMissing, ServerEnded, StartTimeout
 from demo.stack.kafka_config import CLUSTER_ID, LOG4J2, server_properties
 from demo.stack.ports import choose_port
 from demo.stack.readiness import kafka_answers
-from demo.stack.server import Server
+from demo.stack.server import START_SECONDS, Server
 
 _FORMAT_SECONDS = 60.0
 SESSION_SECONDS = 9.0
@@ -65,7 +65,7 @@ class KafkaServer(Server):
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = START_SECONDS) -> None:
         self._classpath = os.pathsep.join(map(str, prefetch()))
         super().start(timeout)
 

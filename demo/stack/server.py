@@ -17,6 +17,8 @@ from demo.stack.errors import DirectoryUnusable, NotRunning, PortTaken, ServerEn
 from demo.stack.ports import choose_port, is_free
 from demo.stack.processes import ServiceProcess
 
+START_SECONDS = 120.0
+"""Until a server that answers nothing is given up; it takes 2 to 4, short of processor time more than 30."""
 _NEED_BYTES = 200_000_000
 _PATIENCE_SECONDS = 3.0  # for the server of a stack that was killed a moment ago
 _PORT_TRIES = 3
@@ -71,7 +73,7 @@ class Server(ABC):
     def alive(self) -> bool:
         return self._process is not None and self._process.alive()
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = START_SECONDS) -> None:
         """Returns when the server answers; does nothing while it runs. After a StackError nothing is left running.
 
         `timeout` (s) is for the start alone; a download of the server's files before it is not counted.

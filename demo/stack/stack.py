@@ -7,7 +7,7 @@ from typing import Self
 
 from demo.stack.kafka import SESSION_SECONDS, KafkaServer
 from demo.stack.redis import RedisServer
-from demo.stack.server import Server
+from demo.stack.server import START_SECONDS, Server
 from demo.stack.side_by_side import run_side_by_side
 
 DEFAULT_DIRECTORY = Path(__file__).parents[2] / "var" / "stack"
@@ -36,7 +36,7 @@ class LocalStack:
         self.redis = RedisServer(self.directory / "redis", redis_port)
         self._servers: tuple[Server, ...] = (self.kafka, self.redis)
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = START_SECONDS) -> None:
         """Returns when both answer. When one fails the other is stopped, and the first error is raised."""
         try:
             run_side_by_side([partial(server.start, timeout) for server in self._servers], len(self._servers))

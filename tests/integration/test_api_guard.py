@@ -16,7 +16,7 @@ import pytest
 from tests.apis import GOOD, REPOSITORY, Api, Load, running, shared_registry
 from tests.keys import a_key, an_entry, bearer, write_keys
 from tests.registered import a_compiled_version
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 MODEL = "guarded"
 NOWHERE = "127.0.0.1:1"
@@ -87,14 +87,14 @@ class Wire:
         return await self.answer()
 
     async def answer(self) -> tuple[int, dict[str, str], Any]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(30 * PATIENCE):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))
         return int(head[0].split()[1]), headers, json.loads(body) if body else None
 
     async def closed(self) -> bool:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(30 * PATIENCE):
             return await self.reader.read() == b""
 
 

@@ -12,7 +12,7 @@ import httpx
 from contracts.topics import PREDICTIONS
 from tests.apis import GOOD, Api, create_topics, header, records, running, shared_registry
 from tests.registered import a_compiled_version
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 MODEL = "once"
 
@@ -125,7 +125,7 @@ async def test_a_retry_is_answered_from_the_dead_processs_outbox_while_kafka_is_
         await eventually(lambda: load.seen["lost"] > 0, 20, "a lost answer")
         load._urls[:] = [other.url]
         load.stop()
-        await asyncio.wait_for(clients, 60)
+        await asyncio.wait_for(clients, 60 * PATIENCE)
 
         async with httpx.AsyncClient(base_url=other.url, timeout=20) as http:
             for key, content in load.answers.items():

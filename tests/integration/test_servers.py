@@ -13,12 +13,12 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from demo.stack.processes import ServiceProcess
 from tests.servers.verbs import Broker, RedisLike
-from tests.waiting import eventually_sync
+from tests.waiting import PATIENCE, eventually_sync
 
 
 async def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
     async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
-        return [(await asyncio.wait_for(consumer.getone(), 30)).value for _ in range(count)]
+        return [(await asyncio.wait_for(consumer.getone(), 30 * PATIENCE)).value for _ in range(count)]
 
 
 async def test_the_shared_broker_keeps_records_in_order(
@@ -87,7 +87,7 @@ async def test_a_frozen_broker_acknowledges_nothing_until_it_resumes(own_kafka: 
         done, _ = await asyncio.wait({sent}, timeout=1)
         assert not done
         broker.resume()
-        await asyncio.wait_for(sent, 30)
+        await asyncio.wait_for(sent, 30 * PATIENCE)
     assert await read(broker.bootstrap, "frozen", 2) == [b"warm", b"late"]
 
 

@@ -25,6 +25,7 @@ from contracts.model_files import BASELINE_FILE
 from contracts.topics import BASELINES
 from demo.datasets.payments import DESCRIPTION, payments
 from tests.servers.verbs import Broker
+from tests.waiting import PATIENCE
 from training.compiled.poison import rows_of
 from training.data.description import FILE_NAME
 from training.errors import PublishError, RegistryError
@@ -267,7 +268,7 @@ async def test_a_baseline_is_published_once_the_topic_is_there(
     publisher.check()  # asks for nothing: the topic may come later
     publishing = asyncio.create_task(asyncio.to_thread(publisher.publish, first.baseline))
     topic = await fresh_topic(BASELINES.name)
-    await asyncio.wait_for(publishing, 60)
+    await asyncio.wait_for(publishing, 60 * PATIENCE)
     assert [value for _, value, _ in await read_all(kafka.bootstrap, topic)] == [first.baseline.to_bytes()]
 
 

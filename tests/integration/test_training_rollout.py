@@ -19,7 +19,7 @@ from demo.stack.processes import ServiceProcess
 from tests.gated import FEW, a_candidate, registered_at
 from tests.played_api import answering
 from tests.servers.verbs import Broker
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from training.__main__ import app
 from training.errors import PromotionError
 from training.promotion.change import Tools
@@ -132,7 +132,7 @@ async def test_with_manual_approval_a_person_comes_before_the_last_step(place: P
         assert (place.registered.marks().champion, driving.done()) == ("1", False)
         changed = lambda: promote(place.registered, place.events, TOOLS, "2", by="ada", reason="", override=False)  # noqa: E731
         await asyncio.to_thread(changed)
-        ended = await asyncio.wait_for(driving, 60)
+        ended = await asyncio.wait_for(driving, 60 * PATIENCE)
     assert (ended.how, ended.reason) == ("promoted", "somebody promoted it")
     assert (place.registered.marks().champion, place.tag) == ("2", "")
 
@@ -141,7 +141,7 @@ async def test_a_champion_that_somebody_moved_meanwhile_ends_it(place: Place) ->
     driving = asyncio.create_task(place.drive().run("2"))  # nobody answers: it would stay in shadow
     await eventually(lambda: place.tag, 60, "the shadow")
     other = await asyncio.to_thread(a_candidate, place.uri, alias="champion", seed=3)
-    ended = await asyncio.wait_for(driving, 60)
+    ended = await asyncio.wait_for(driving, 60 * PATIENCE)
     assert (ended.how, ended.reason) == ("overtaken", f"the champion is {other} now, it was 1: somebody else moved it")
     assert place.tag == ""
     assert (await asyncio.to_thread(place.kinds))[-1] == "rollout-ended"
@@ -182,7 +182,7 @@ async def test_end_takes_it_out_and_a_tag_that_is_no_rollout(
     command = ("training", "rollout", "2", "--end", "--reason", "we changed our minds")
     process = await asyncio.to_thread(run_service, "end", *command, **place.settings)
     assert await asyncio.to_thread(process.wait, 60) == 0, process.tail(20)
-    ended = await asyncio.wait_for(driving, 60)
+    ended = await asyncio.wait_for(driving, 60 * PATIENCE)
     assert (ended.how, ended.reason) == ("overtaken", "somebody else ended the rollout")
     assert "flights/2 is out: we changed our minds" in process.log.read_text()
     place.registered.set_model_tag(ROLLOUT_TAG, "version 2, please")  # nobody can read it

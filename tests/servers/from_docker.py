@@ -17,10 +17,11 @@ from testcontainers.core.container import DockerContainer
 
 from demo.stack.ports import choose_port
 from tests.servers.verbs import NoServers
+from tests.waiting import PATIENCE
 
 KAFKA_IMAGE = "apache/kafka:4.1.0"
 REDIS_IMAGE = "redis:7.4-alpine"
-_START_LIMIT_SECONDS = 90
+_START_LIMIT_SECONDS = 60 * PATIENCE
 _BROKER_STARTED = b"Kafka Server started"
 
 

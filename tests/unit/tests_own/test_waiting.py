@@ -40,9 +40,9 @@ async def test_it_asks_until_the_condition_holds() -> None:
 
 
 async def test_the_failure_names_what_was_awaited_and_what_was_seen_last() -> None:
-    with pytest.raises(AssertionError, match=r"waited 0.1 s in vain for: two windows; last seen: the value \[\]"):
+    with pytest.raises(AssertionError, match=r"waited 0.4 s in vain for: two windows; last seen: the value \[\]"):
         await eventually(lambda: [], 0.1, "two windows")
-    with pytest.raises(AssertionError, match=r"waited 0.1 s in vain for: two windows; last seen: the value \[\]"):
+    with pytest.raises(AssertionError, match=r"waited 0.4 s in vain for: two windows; last seen: the value \[\]"):
         eventually_sync(lambda: [], 0.1, "two windows")
 
 

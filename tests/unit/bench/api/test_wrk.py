@@ -67,9 +67,33 @@ def test_a_run_tells_wrk_the_connections_seconds_bodies_key_and_pause(tmp_path: 
         f'echo "$@" "$LOAD_BODIES" "$LOAD_KEY" "$LOAD_THINK_MS" > {told}',
         f"echo '{json.dumps(SAID)}'",
     )
-    load = Load(Wrk(tool, {}), tmp_path)
+    load = Load(Wrk(tool, {}), tmp_path, print)
     said = load.run(Target("http://127.0.0.1:1/predict", Path("bodies"), "a-key"), 16, 2, think_ms=1.5)
     assert said.requests == 120
     words = told.read_text().split()
     assert words[:3] == ["-t1", "-c16", "-d2s"]
     assert words[-4:] == ["http://127.0.0.1:1/predict", "bodies", "a-key", "1.500"]
+
+
+@pytest.mark.parametrize(("silent_runs", "runs", "requests"), [(0, 1, 120), (2, 3, 120), (9, 3, 0)])
+def test_without_any_answer_it_is_run_again_twice_as_long_and_twice_at_most(
+    tmp_path: Path, silent_runs: int, runs: int, requests: int
+) -> None:
+    told, silent = tmp_path / "told", json.dumps({**SAID, "requests": 0})
+    tool = script(
+        tmp_path / "wrk",
+        f'echo "$3" >> {told}',
+        f"if [ $(wc -l < {told}) -le {silent_runs} ]; then echo '{silent}'; else echo '{json.dumps(SAID)}'; fi",
+    )
+    said: list[str] = []
+    found = Load(Wrk(tool, {}), tmp_path, said.append).run(Target("http://127.0.0.1:1", Path("bodies")), 16, 1)
+    assert (found.requests, found.runs) == (requests, runs)
+    assert told.read_text().split() == ["-d1s", "-d2s", "-d4s"][:runs]
+    again = [f"no answer in {s} s on 16 connections: run again for {2 * s} s" for s in (1, 2)]
+    assert said == again[: runs - 1]
+
+
+def test_an_error_is_an_answer_and_is_not_asked_for_again(tmp_path: Path) -> None:
+    tool = script(tmp_path / "wrk", f"echo '{json.dumps({**SAID, 'requests': 0, 'connect': 1})}'")
+    found = Load(Wrk(tool, {}), tmp_path, print).run(Target("http://127.0.0.1:1", Path("bodies")), 1, 1)
+    assert (found.errors, found.runs) == (1, 1)
