@@ -131,6 +131,7 @@ def create_app(
         limit=settings.batch_body_limit_bytes,
         most=settings.batch_limit_rows,
         room=Room(settings.max_batches),
+        sign=receipts.sign_all,
         charge=guard.charge,
         bustle=bustle.note,
         now=now,
@@ -175,7 +176,7 @@ def create_app(
         settings.model_alias,
     )
     app = _fastapi(services, slot, settings, worker, keys)
-    return with_cors(Edge(app, exchange, predict, telemetry, (labels,)), settings.cors_origins)
+    return with_cors(Edge(app, exchange, predict, telemetry, (batch, labels)), settings.cors_origins)
 
 
 def _outbox(settings: ApiSettings, telemetry: Telemetry, now: Callable[[], datetime]) -> tuple[Slot, Outbox, int]:

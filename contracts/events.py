@@ -23,16 +23,19 @@ FeatureValue = float | str | bool | None
 BATCH_SOURCE = ".b"
 """Ends the source of what the API answers in batches."""
 
+_ENDS = tuple(f"{number:02x}" for number in range(256))
 _ID = re.compile(r"^(.{1,200})-([0-9a-f]{12})-([0-9a-f]{10})\Z")
 
 
-class PredictionEvent(msgspec.Struct, Generic[FeaturesT], frozen=True, kw_only=True, gc=False):
+class PredictionEvent(msgspec.Struct, Generic[FeaturesT], frozen=True, gc=False):
     """One answered prediction.
 
     id: unique; `source-epoch-sequence` when the Tidemark API made it, any text otherwise.
     event_time: when the predicted thing happened, with a zone. score: probability of the positive class, or the
     regression's value. decision: score >= threshold, None where there is none. latency_ms: receipt to score;
     of a shadow, the scoring alone.
+
+    By position it is made in a third of the time: ten names are compared otherwise. That is for api.predicting alone.
     """
 
     id: str
@@ -80,6 +83,23 @@ class EventIds:
         number = self._sequence
         self._sequence = number + 1
         return f"{self._shared}{number:010x}"
+
+    def take(self, count: int) -> list[str]:
+        """So many that were not given before, in order: what 256 of them share is written once.
+
+        >>> ids = EventIds("a.b", 1734942503876)
+        >>> ids.take(255)[-1], ids.take(2)
+        ('a.b-0193f2a1b3c4-00000000fe', ['a.b-0193f2a1b3c4-00000000ff', 'a.b-0193f2a1b3c4-0000000100'])
+        """
+        taken = list[str]()
+        while count:
+            block, at = divmod(self._sequence, len(_ENDS))
+            begin = f"{self._shared}{block:08x}"
+            taken += [begin + end for end in _ENDS[at : at + count]]
+            given = min(count, len(_ENDS) - at)
+            self._sequence += given
+            count -= given
+        return taken
 
 
 def parse_id(text: str) -> EventId | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,7 +30,7 @@ from api.predicting.rows import RowsPredictor
 from api.requests.cutting import Cutting
 from api.requests.origin import read_origin
 from api.requests.rows import RowsReader
-from api.requests.schemas import PredictionAnswer, PredictionRequest, answer_of
+from api.requests.schemas import PredictionAnswer, PredictionRequest, answers_of
 from api.telemetry import Telemetry
 
 _SLICE_SECONDS = 0.001
@@ -38,6 +39,7 @@ _ANSWERS = 64
 """Are made at a time: some .1 ms."""
 
 Item = TypeVar("Item")
+Sign = Callable[[Sequence[Event]], list[str]]
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -47,7 +49,17 @@ class Refused(msgspec.Struct, frozen=True):
     told: msgspec.Raw
 
 
-Read = PredictionRequest | Refused
+class Read(NamedTuple):
+    """A body. good: the rows that can be scored, in order. refused: the others, by their places."""
+
+    good: Sequence[PredictionRequest]
+    refused: Mapping[int, Refused] = MappingProxyType({})
+
+    @property
+    def rows(self) -> int:
+        return len(self.good) + len(self.refused)
+
+
 Answer = PredictionAnswer | msgspec.Raw
 """Raw: a RowRefused, JSON already."""
 
@@ -71,7 +83,8 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 class BatchEndpoint:
     """limit: longest body in bytes. most: rows in it. room: for the requests that are worked on.
 
-    charge: takes rows of a client's rate. bustle: told how many are about to be answered. now: the wall clock.
+    sign: makes the receipts of events. charge: takes rows of a client's rate. bustle: told how many are about to be
+    answered. now: the wall clock.
     """
 
     path = "/predict/batch"
@@ -88,6 +101,7 @@ class BatchEndpoint:
         limit: int,
         most: int,
         room: Room,
+        sign: Sign,
         charge: Callable[[str, int], None],
         bustle: Callable[[int], None],
         now: Callable[[], datetime],
@@ -99,6 +113,7 @@ class BatchEndpoint:
         self._predictor = predictor
         self._rows = rows
         self._telemetry = telemetry
+        self._sign = sign
         self._charge = charge
         self._bustle = bustle
         self._now = now
@@ -109,33 +124,36 @@ class BatchEndpoint:
         """Raises RequestRefused or NotServing."""
         served = self._predictor.current()
         read = await self._read(self._reader_of(served), call)
-        self._bustle(len(read))
-        good = [row for row in read if not isinstance(row, Refused)]
+        self._bustle(read.rows)
         keep = None if call.ticket is None else Keep(call.ticket, self._render_of(read))
-        committed = await self._rows.submit(served, good, call.received, read_origin(call.headers), keep)
+        committed = await self._rows.submit(served, read.good, call.received, read_origin(call.headers), keep)
         self._count(read, committed)
-        answers = await self._in_turns(_answers(committed, self._predictor.sign))
+        answers = await self._in_turns(_answers(committed, self._sign))
         return Reply(200, _whole(read, answers))
 
-    def _render_of(self, read: Sequence[Read]) -> Callable[[Sequence[Committed]], bytes]:
-        return lambda committed: _whole(read, _answers(committed, self._predictor.sign))
+    def _render_of(self, read: Read) -> Callable[[Sequence[Committed]], bytes]:
+        return lambda committed: _whole(read, _answers(committed, self._sign))
 
     def _reader_of(self, served: Served) -> RowsReader:
         if self._reader is None or self._reader[0] is not served:
             self._reader = served, RowsReader(served.reader, self._most)
         return self._reader[1]
 
-    async def _read(self, reader: RowsReader, call: Call) -> Sequence[Read]:
+    async def _read(self, reader: RowsReader, call: Call) -> Read:
         async with self._rows.turn:
             rows = reader.read_all(call.body, self._now())
             await asyncio.sleep(0)
         if rows is not None:
             self._charge(call.client, len(rows))
-            return rows
+            return Read(rows)
         cutting = Cutting(call.body, self._most)
         await self._in_turns(cutting.steps())
         self._charge(call.client, len(cutting.rows))  # before what is slow
-        return await self._in_turns(map(_read_or_told, reader.read_each(cutting.rows, self._now())))
+        each = await self._in_turns(map(_read_or_told, reader.read_each(cutting.rows, self._now())))
+        return Read(
+            [row for row in each if not isinstance(row, Refused)],
+            {place: row for place, row in enumerate(each) if isinstance(row, Refused)},
+        )
 
     async def _in_turns(self, each: Iterator[Item]) -> list[Item]:
         found = list[Item]()
@@ -154,15 +172,16 @@ class BatchEndpoint:
                 return False
         return True
 
-    def _count(self, read: Sequence[Read], committed: Sequence[Committed]) -> None:
-        self._telemetry.batch_request_rows.observe(len(read))
-        for category, rows in Counter(row.category for row in read if isinstance(row, Refused)).items():
+    def _count(self, read: Read, committed: Sequence[Committed]) -> None:
+        self._telemetry.batch_request_rows.observe(read.rows)
+        for category, rows in Counter(row.category for row in read.refused.values()).items():
             self._telemetry.refused.labels(category).inc(rows)
-        for name, rows in Counter(why(event) for event in committed if isinstance(event, ScoringFailed)).items():
-            self._telemetry.failed.labels(name).inc(rows)
+        if _any_failed(committed):
+            for name, rows in Counter(why(event) for event in committed if isinstance(event, ScoringFailed)).items():
+                self._telemetry.failed.labels(name).inc(rows)
 
 
-def _read_or_told(row: PredictionRequest | RequestRefused) -> Read:
+def _read_or_told(row: PredictionRequest | RequestRefused) -> PredictionRequest | Refused:
     return Refused(row.category, _told(row)) if isinstance(row, RequestRefused) else row
 
 
@@ -170,7 +189,11 @@ def _told(error: ApiError) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(RowRefused(problem_of(error))))
 
 
-def _answers(committed: Sequence[Committed], sign: Callable[[Event], str]) -> Iterator[list[Answer]]:
+def _any_failed(committed: Sequence[Committed]) -> bool:
+    return ScoringFailed in map(type, committed)
+
+
+def _answers(committed: Sequence[Committed], sign: Sign) -> Iterator[list[Answer]]:
     """Of the rows that were read, some at a time."""
     failures = dict[str, msgspec.Raw]()
 
@@ -178,15 +201,20 @@ def _answers(committed: Sequence[Committed], sign: Callable[[Event], str]) -> It
         return failures.get(str(error)) or failures.setdefault(str(error), _told(error))
 
     for start in range(0, len(committed), _ANSWERS):
-        yield [
-            failed(found) if isinstance(found, ScoringFailed) else answer_of(found, sign(found))
-            for found in committed[start : start + _ANSWERS]
-        ]
+        part = committed[start : start + _ANSWERS]
+        events = [found for found in part if not isinstance(found, ScoringFailed)]
+        answers: list[Any] = answers_of(events, sign(events))
+        if len(events) < len(part):
+            given = iter(answers)
+            answers = [failed(found) if isinstance(found, ScoringFailed) else next(given) for found in part]
+        yield answers
 
 
-def _whole(read: Sequence[Read], parts: Iterable[list[Answer]]) -> bytes:
+def _whole(read: Read, parts: Iterable[list[Answer]]) -> bytes:
     """BatchAnswer, JSON. parts: of the rows that were read."""
-    answers = chain.from_iterable(parts)
-    listed: list[Any] = [row.told if isinstance(row, Refused) else next(answers) for row in read]
-    refused = sum(isinstance(answer, msgspec.Raw) for answer in listed)
+    listed: list[Any] = list(chain.from_iterable(parts))
+    if read.refused:
+        given = iter(listed)
+        listed = [read.refused[n].told if n in read.refused else next(given) for n in range(read.rows)]
+    refused = list(map(type, listed)).count(msgspec.Raw)
     return msgspec.json.encode(BatchAnswer(len(listed) - refused, refused, listed))

@@ -1,4 +1,4 @@
-"""The fast path: an ASGI callable in front of FastAPI that answers exactly POST /predict and POST /labels.
+"""The fast path: an ASGI callable in front of FastAPI that answers exactly POST /predict, /predict/batch and /labels.
 
 Routing, dependencies and response objects of an empty FastAPI endpoint cost more (146 us a request) than the whole
 prediction with its durable event (72 us). Everything else falls through to FastAPI, which has the same route too: for

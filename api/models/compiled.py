@@ -42,7 +42,7 @@ class CompiledRows:
     def score(self, rows: Sequence[msgspec.Struct]) -> Scores:
         """Raises ScoringFailed where the model would refuse a row."""
         try:
-            return self._score([msgspec.structs.astuple(row) for row in rows])
+            return self._score(list(map(msgspec.structs.astuple, rows)))
         except (Unscorable, TypeError, ValueError) as error:
             raise ScoringFailed(f"The model failed: {type(error).__name__}: {error}") from error
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from api.errors import ModelRefused, ScoringFailed
 from api.models.compiled import Ask, choose_scorer
@@ -71,7 +72,7 @@ def prepare(model: ModelVersion, now: datetime, future: timedelta, ask: Ask = la
 def score_each(scorer: Scorer, rows: Sequence[msgspec.Struct]) -> list[float | ScoringFailed]:
     """One score or error a row. A row that the model chokes on is found by halving: it must not cost its neighbours."""
     try:
-        scores: list[float] = scorer.score(rows).tolist()
+        found = scorer.score(rows)
     except ScoringFailed as error:
         if len(rows) == 1:
             # the type alone: the text often quotes the row, and rows are private
@@ -79,7 +80,7 @@ def score_each(scorer: Scorer, rows: Sequence[msgspec.Struct]) -> list[float | S
             return [error]
         half = len(rows) // 2
         return [*score_each(scorer, rows[:half]), *score_each(scorer, rows[half:])]
-    return [
-        score if math.isfinite(score) else ScoringFailed("The model's score is not a finite number.")
-        for score in scores
-    ]
+    scores: list[float | ScoringFailed] = found.tolist()
+    for place in np.flatnonzero(~np.isfinite(found)):
+        scores[place] = ScoringFailed("The model's score is not a finite number.")
+    return scores

@@ -234,7 +234,7 @@ class Outbox:
         else:
             self.backlog.started(name)
 
-    def _write(self, block: bytes) -> None:
+    def _write(self, block: bytes | bytearray) -> None:
         """Whole or not at all: what a full disk let in of a group is cut off again."""
         at = FILE_HEADER.size + self._size
         try:
@@ -244,7 +244,7 @@ class Outbox:
             raise
 
 
-def _write_whole(descriptor: int, data: bytes, at: int) -> None:
-    written = 0
+def _write_whole(descriptor: int, block: bytes | bytearray, at: int) -> None:
+    data, written = memoryview(block), 0
     while written < len(data):  # a short write says that the disk is full; the next one says it with an error
         written += os.pwrite(descriptor, data[written:], at + written)

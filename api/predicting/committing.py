@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 from prometheus_client import Counter
@@ -13,9 +13,12 @@ from api.errors import ScoringFailed
 from api.models.served import Served
 from api.outbox.log import Outbox
 from api.outbox.segments import Group, baseline_keys
-from api.predicting.drafts import Draft, Event, Finished, Keep, finish, joined
+from api.predicting.drafts import Draft, Event, Finished, Keep, draft, finish, finish_rows, joined
 from api.predicting.lane import Lane
+from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
+from contracts.events import EventIds
+from contracts.headers import Origin
 
 Committed = Event | ScoringFailed
 Shadowed = Callable[[Sequence[Committed]], None]
@@ -70,6 +73,27 @@ class Committer:
         """The events of scored rows. next_id: as they are put, ids of one source have to rise."""
         finished = finish(drafts, next_id, served.baseline, now, self._answer)
         return Made(finished, ((served, len(finished.records)),))
+
+    def make_rows(
+        self,
+        served: Served,
+        requests: Sequence[PredictionRequest],
+        scores: Sequence[float | ScoringFailed],
+        latency_ms: float,
+        origin: Origin | None,
+        now: datetime,
+        ids: EventIds,
+    ) -> Made:
+        """The same of a part of a batch, whose rows have more in common."""
+        if ScoringFailed in map(type, scores):
+            drafts = [
+                score if isinstance(score, ScoringFailed) else draft(request, score, latency_ms, origin)
+                for request, score in zip(requests, scores, strict=True)
+            ]
+            return self.make(served, drafts, now, ids.next)
+        numbers = cast(Sequence[float], scores)
+        finished = finish_rows(requests, numbers, latency_ms, origin, ids, served.baseline, now)
+        return Made(finished, ((served, len(requests)),))
 
     def make_beside(
         self,

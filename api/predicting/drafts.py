@@ -18,7 +18,7 @@ from api.idempotency.ticket import Ticket
 from api.outbox.segments import Outcome, Record
 from api.requests.schemas import PredictionRequest
 from contracts.baseline import Baseline
-from contracts.events import PredictionEvent, Role, encode_event
+from contracts.events import EventIds, PredictionEvent, Role, encode_event
 from contracts.headers import Origin
 
 Committed = TypeVar("Committed")
@@ -99,17 +99,18 @@ def finish(
         given, entity_id, score = draft.event_time, draft.entity_id, draft.score
         event_time = now if given is None else given.astimezone(UTC)
         id_ = next_id()
+        decision = None if threshold is None else score >= threshold
         event = PredictionEvent(
-            id=id_,
-            event_time=event_time,
-            model=model,
-            model_version=version,
-            score=score,
-            decision=None if threshold is None else score >= threshold,
-            features=draft.features,
-            entity_id=entity_id,
-            role=role,
-            latency_ms=draft.latency_ms,
+            id_,
+            event_time,
+            model,
+            version,
+            score,
+            draft.features,
+            entity_id,
+            role,
+            decision,
+            draft.latency_ms,
         )
         committed.append(event)
         outcome: Outcome | None = None
@@ -120,6 +121,43 @@ def finish(
         key = id_ if entity_id is None else entity_id
         records.append(Record(key.encode(), id_, time, encode_event(event), outcome, draft.origin))
     return Finished(committed, records, tickets)
+
+
+def finish_rows(
+    requests: Sequence[PredictionRequest],
+    scores: Sequence[float],
+    latency_ms: float,
+    origin: Origin | None,
+    ids: EventIds,
+    baseline: Baseline,
+    now: datetime,
+) -> Finished:
+    """What finish makes of the drafts of a batch's rows, without any draft: all have a score, and none has a ticket."""
+    model, version, threshold = baseline.model, baseline.version, baseline.threshold
+    committed: list[Event | ScoringFailed] = []
+    records: list[Record] = []
+    written = now.isoformat()
+    for id_, request, score in zip(ids.take(len(requests)), requests, scores, strict=True):
+        given, entity_id = request.event_time, request.entity_id
+        event_time = now if given is None else given.astimezone(UTC)
+        decision = None if threshold is None else score >= threshold
+        event = PredictionEvent(
+            id_,
+            event_time,
+            model,
+            version,
+            score,
+            request.features,
+            entity_id,
+            "champion",
+            decision,
+            latency_ms,
+        )
+        committed.append(event)
+        time = written if given is None else event_time.isoformat()
+        key = id_ if entity_id is None else entity_id
+        records.append(Record(key.encode(), id_, time, _encode(event), None, origin))
+    return Finished(committed, records, [])
 
 
 def joined(parts: Sequence[Finished]) -> Finished:

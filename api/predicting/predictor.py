@@ -71,7 +71,7 @@ class Predictor:
         """Why there is nothing to load, and what to do, as the registry's follower knows it."""
         self.lanes = Lanes(telemetry, f"{source}-{epoch:012x}", stopwatch)
         self.commits = Committer(outbox, telemetry, next_id=EventIds(source, epoch).next, answer=self.answer, now=now)
-        self.next_row_id = EventIds(source + BATCH_SOURCE, epoch).next
+        self.row_ids = EventIds(source + BATCH_SOURCE, epoch)
         self._batcher: Batcher[Job, Event] = Batcher(self._work, rows, settle)
 
     @property

@@ -71,11 +71,11 @@ class RowsPredictor:
                 async with self.turn:
                     part = requests[start : start + self._rows]
                     if lane is None:
-                        drafts = self._score(served, part, received, origin)
-                        made.append(commits.make(served, drafts, now, predictor.next_row_id))
+                        scores, latency_ms = self._score(served, part, received)
+                        made.append(commits.make_rows(served, part, scores, latency_ms, origin, now, predictor.row_ids))
                     else:
                         drafts, canary = self._score_beside(lane, part, received, origin)
-                        made.append(commits.make_beside(lane, drafts, canary, now, predictor.next_row_id))
+                        made.append(commits.make_beside(lane, drafts, canary, now, predictor.row_ids.next))
                     await asyncio.sleep(0)
             async with self.turn:
                 committed = commits.put(made, keep, shadowed)
@@ -86,17 +86,14 @@ class RowsPredictor:
         return committed
 
     def _score(
-        self, served: Served, requests: Sequence[PredictionRequest], received: float, origin: Origin | None
-    ) -> list[Draft | ScoringFailed]:
+        self, served: Served, requests: Sequence[PredictionRequest], received: float
+    ) -> tuple[list[float | ScoringFailed], float]:
+        """Of each row, and the latency of all, milliseconds."""
         begun = self._stopwatch()
         scores = score_each(served.scorer, [request.features for request in requests])
         scored = self._stopwatch()
         self._telemetry.score_seconds.observe(scored - begun)
-        latency_ms = round((scored - received) * 1000, 3)
-        return [
-            score if isinstance(score, ScoringFailed) else draft(request, score, latency_ms, origin)
-            for request, score in zip(requests, scores, strict=True)
-        ]
+        return scores, round((scored - received) * 1000, 3)
 
     def _score_beside(
         self, lane: Lane, requests: Sequence[PredictionRequest], received: float, origin: Origin | None

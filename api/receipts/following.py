@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ class ReceiptKeeper:
     def sign(self, event: PredictionEvent[Any]) -> str:
         """See Receipts."""
         return self._receipts.sign(event)
+
+    def sign_all(self, events: Sequence[PredictionEvent[Any]]) -> list[str]:
+        """See Receipts."""
+        return self._receipts.sign_all(events)
 
     def read(self, receipt: str, prediction_id: str) -> Fact:
         """See Receipts. For a key that is not known the file is looked at: another worker may have been quicker."""

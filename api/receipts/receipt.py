@@ -86,11 +86,7 @@ class Receipts:
 
     def sign(self, event: PredictionEvent[Any]) -> str:
         """The receipt of an answered prediction; the same whenever it is asked for."""
-        version = event.model, event.model_version
-        found = self._signing.get(version)
-        if found is None:
-            found = self._begin(version)
-        head, hashed = found
+        head, hashed = self._signer(event)
         if event.event_time is not self._time:  # events of a group often share one
             self._time = event.event_time
             self._ms = (self._time - EPOCH) // MILLISECOND  # event_time_ms without a call: on every prediction's way
@@ -100,6 +96,28 @@ class Receipts:
         state.update(fact + id_)
         whole = binascii.b2a_base64(head + fact + state.digest(), newline=False)
         return whole.translate(_TO_URL, b"=").decode()
+
+    def sign_all(self, events: Sequence[PredictionEvent[Any]]) -> list[str]:
+        """The same receipts, of many events: of one version they are equally long, and become text in one piece."""
+        if len({event.model_version for event in events}) != 1 or len({event.model for event in events}) != 1:
+            return [self.sign(event) for event in events]
+        head, hashed = self._signer(events[0])
+        pack, crc32, copied, raw = _FACT.pack, zlib.crc32, hashed.copy, list[bytes]()
+        time, ms = EPOCH, 0
+        for event in events:
+            if event.event_time is not time:
+                time = event.event_time
+                ms = (time - EPOCH) // MILLISECOND
+            id_, decision = event.id.encode(), event.decision
+            fact = pack(ms, event.score, _NO_DECISION if decision is None else decision, crc32(id_))
+            state = copied()
+            state.update(fact + id_)
+            raw.append(head + fact + state.digest())
+        size = len(raw[0])
+        gap = -size % 3  # each but the last is filled up with zeros, to end where four characters do
+        text = binascii.b2a_base64(bytes(gap).join(raw), newline=False).translate(_TO_URL, b"=").decode()
+        step, length = (size + gap) // 3 * 4, (size * 4 + 2) // 3
+        return [text[at : at + length] for at in range(0, step * len(raw), step)]
 
     def read(self, receipt: str, prediction_id: str) -> Fact:
         """Raises ReceiptRefused: it was altered or forged, another key signed it, or it is another prediction's."""
@@ -117,6 +135,11 @@ class Receipts:
         if len(self._read) < _MOST_VERSIONS:  # only what is right is remembered
             self._read[head] = known
         return Fact(known.model, known.version, ms, score, None if decision == _NO_DECISION else decision == 1)
+
+    def _signer(self, event: PredictionEvent[Any]) -> tuple[bytes, Any]:
+        """The head of receipts of the event's version, and the state of the tag after it."""
+        version = event.model, event.model_version
+        return self._signing.get(version) or self._begin(version)
 
     def _begin(self, version: tuple[str, str]) -> tuple[bytes, Any]:
         texts = [text.encode() for text in version]

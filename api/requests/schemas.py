@@ -5,7 +5,7 @@ The decoder and the page at /docs come from the same struct type, so they cannot
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, cast
 
@@ -83,6 +83,14 @@ def answer_of(event: PredictionEvent[Any], receipt: str) -> PredictionAnswer:
     return PredictionAnswer(
         event.id, event.score, event.decision, event.model, event.model_version, event.event_time, event.role, receipt
     )
+
+
+def answers_of(events: Sequence[PredictionEvent[Any]], receipts: Sequence[str]) -> list[PredictionAnswer]:
+    """The answers that belong to events: without a call for each."""
+    return [
+        PredictionAnswer(e.id, e.score, e.decision, e.model, e.model_version, e.event_time, e.role, receipt)
+        for e, receipt in zip(events, receipts, strict=True)
+    ]
 
 
 def encode_answer(event: PredictionEvent[Any], receipt: str) -> bytes:
