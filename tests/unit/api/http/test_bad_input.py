@@ -171,7 +171,7 @@ BATCHES: dict[str, Bad] = {
     "no rows": Bad(b"{}", 422, "missing-field", "/rows"),
     "rows that are no list": Bad(b'{"rows": {}}', 422, "wrong-type", "/rows"),
     "an unknown field": Bad(b'{"rows": [], "x": 1}', 422, "unknown-field", "/x"),
-    "100,000 levels": Bad(b'{"rows": ' + b"[" * 100_000, 400, "not-json"),
+    "100,000 levels": Bad(b'{"rows": ' + b"[" * 100_000, 422, "wrong-type", "/rows/0"),
     "60,000 levels of no batch": Bad(BAD["60,000 levels"].body, 422, "wrong-type", ""),
 }
 

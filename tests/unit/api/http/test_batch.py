@@ -115,7 +115,7 @@ async def test_good_rows_are_answered_although_others_are_bad(tmp_path: Path):
         (b'{"rows": [', 400, "not-json", None),
         (b'{"rows": [{]}', 400, "not-json", None),
         (b'{"rows": ["\xff"]}', 400, "not-utf-8", None),
-        (b'{"rows":' + b"[" * 100_000, 400, "not-json", None),
+        (b'{"rows":' + b"[" * 100_000, 422, "wrong-type", "/rows/0"),
         (b" " * 3_000_000, 413, "too-large", None),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+from itertools import count
 from typing import Any
 
 import pytest
@@ -102,12 +103,18 @@ def test_whatever_is_sent_is_cut_or_refused_and_what_is_json_is_cut_right(text: 
         assert [json.loads(row, strict=False) for row in found] == rows
 
 
-LONG = ['"' + "a" * 40_000 + '"', '"' + "\\\\" * 40_000 + '"', "[" * 20_000 + "]" * 20_000, " " * 40_000]
+LONG = {
+    "text": '"' + "a" * 40_000 + '"',
+    "backslashes": '"' + "\\\\" * 40_000 + '"',
+    "list": "[" + "0," * 20_000 + "0]",
+    "texts": "[" + '"]",' * 20_000 + '"{"]',
+    "blanks": " " * 40_000,
+}
 
 
-@pytest.mark.parametrize("row", LONG, ids=["text", "backslashes", "brackets", "blanks"])
-def test_a_row_longer_than_a_look_is_one_row(row: str):
-    assert cut(f'{{"rows": [{row},1]}}'.encode()) == [row.encode(), b"1"]
+@pytest.mark.parametrize("name", LONG)
+def test_a_row_longer_than_a_look_is_one_row(name: str):
+    assert cut(f'{{"rows": [{LONG[name]},1]}}'.encode()) == [LONG[name].encode(), b"1"]
 
 
 def test_cutting_ends_at_the_first_row_too_many():
@@ -117,6 +124,24 @@ def test_cutting_ends_at_the_first_row_too_many():
 
     assert refused.value.errors[0].detail == "has more than 50 rows: send 1 to 50 in one request"
     assert len(cutting.rows) == 51
+
+
+@pytest.mark.parametrize("row", [b"[" * 1_000_000, b"[" + b"[]," * 600_000], ids=["deep", "flat"])
+def test_a_row_of_brackets_is_not_cut_to_its_end(row: bytes):
+    """That would be two seconds of processor time, for one row of a client's rate."""
+    cutting, looks = Cutting(b'{"rows": [{"features": {}},' + row, 50), count()
+    with pytest.raises(InvalidRequest, match="no batch") as refused:
+        list(zip(cutting.steps(), looks, strict=False))
+
+    assert refused.value.errors[0].pointer == "/rows/1"
+    assert refused.value.errors[0].detail == "has more brackets than requests have: send flat ones"
+    assert next(looks) < 8_200
+
+
+def test_as_many_brackets_as_rows_may_need_are_taken():
+    row = '{"features": {}, "more": [[[[[[]]]]]]}'
+
+    assert len(cut(('{"rows": [' + ",".join([row] * 50) + "]}").encode())) == 50
 
 
 def test_rows_far_too_many_are_not_even_decoded():
