@@ -62,7 +62,7 @@ class Backlog:
             if file.name >= acked:
                 self._sizes[file.name] = self._payload_bytes(file)
             else:
-                file.unlink()  # acknowledged by a process that ended before it could say so here
+                self._remove(file)  # acknowledged by a process that ended before it could say so here
         self._files = deque(self._sizes)
         self._at = min(at, self._sizes[acked]) if acked in self._sizes else 0
 

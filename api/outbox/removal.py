@@ -7,6 +7,7 @@ loop that was a hold for each segment of a backlog. Whoever writes to another fi
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,22 +15,27 @@ log = logging.getLogger(__name__)
 
 
 class Removal:
-    """Its thread begins with the first file."""
+    """Its thread begins with the first file. stuck: directories with files that could not be removed."""
 
     def __init__(self) -> None:
+        self.stuck = set[Path]()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="removal")
 
     def remove(self, file: Path) -> None:
         """Returns at once. What cannot be removed is said in the log, and tried again by the next start."""
-        self._thread.submit(_remove, file)
+        self._thread.submit(self._remove, file)
+
+    def then(self, work: Callable[[], None]) -> None:
+        """To be done, also in the thread, when all files so far are gone."""
+        self._thread.submit(work)
 
     def close(self) -> None:
         """Returns when all are gone, as they have to be before somebody else takes the directory."""
         self._thread.shutdown()
 
-
-def _remove(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        log.error("outbox: %s is acknowledged and cannot be removed: %s", file, error.strerror)
+    def _remove(self, file: Path) -> None:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            self.stuck.add(file.parent)
+            log.error("outbox: %s is acknowledged and cannot be removed: %s", file, error.strerror)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from api.errors import OutboxUnusable
 from api.outbox.backlog import Backlog, Slice
 from api.outbox.reading import SLICE_BYTES
+from api.outbox.removal import Removal
 from api.outbox.slots import Slot, abandoned
 from api.telemetry import Drained
 
@@ -37,6 +38,7 @@ class Sources:
         self._adopted: list[Source] = []
         self._aside: dict[str, str] = {}
         self._recovered = False
+        self._removal = Removal()  # of what was adopted
 
     def __iter__(self) -> Iterator[Source]:
         """This process's own first."""
@@ -52,6 +54,10 @@ class Sources:
         """Take over what dead processes left. What cannot be read is left alone until the next look, and said once."""
         before, self._aside = self._aside, {}
         for slot in abandoned(self._root, self._part):
+            if slot.directory in self._removal.stuck:  # said when that was found
+                self._aside[slot.name] = "has files that cannot be removed"
+                slot.release()
+                continue
             try:
                 backlog = self._readable(slot)
             except (OutboxUnusable, OSError) as error:  # another version's, another user's, or the disk's
@@ -101,9 +107,10 @@ class Sources:
         """Give back what was adopted; the next process goes on with it."""
         for source in tuple(self._adopted):
             self._let_go(source)
+        self._removal.close()
 
     def _readable(self, slot: Slot) -> Backlog:
-        backlog = Backlog(slot.directory, self._on_torn)
+        backlog = Backlog(slot.directory, self._on_torn, self._removal.remove)
         try:
             backlog.read()
         except OSError:
@@ -128,7 +135,7 @@ class Sources:
     def _let_go(self, source: Source) -> None:
         self._adopted.remove(source)
         source.backlog.close()
-        source.slot.release()
+        self._removal.then(source.slot.release)  # nobody takes the directory while files are on their way out
 
 
 def _forget(slot: Slot) -> None:
