@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from stream_app.readiness import until_a_broker_is_ready
 from stream_app.settings import StreamSettings
 from tests.servers.fenced import FencedKafka
 from tests.waiting import eventually
+from training.topics.model_events import ModelEvents
 
 NOT_READY = r"Kafka( at [\d.:]+)? is not ready: "
 
@@ -38,6 +40,20 @@ async def test_a_connection_and_new_topics_wait_for_it(kafka: FencedKafka, names
         # one of them may be there from a try whose answer was late
         assert {outcome.state for outcome in outcomes} <= {"created", "exists"}
         assert {outcome.name for outcome in outcomes} <= (await admin.partitions(client)).keys()
+
+
+async def test_training_waits_for_it_and_says_so(
+    kafka: FencedKafka, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = StreamSettings(bootstrap=kafka.bootstrap, topic_prefix=namespace)
+    async with admin.connected(settings, print) as client:
+        await admin.create(client, settings)
+    events = ModelEvents(kafka.bootstrap, namespace, timeout_seconds=60)
+    await eventually(kafka.fenced, 30, "the broker to be fenced")
+    await asyncio.to_thread(events.check)
+    assert "is not ready" in caplog.text
+    await eventually(kafka.fenced, 30, "the broker to be fenced again")
+    assert await asyncio.to_thread(events.read, "nobody") == []
 
 
 async def test_a_member_of_a_group_that_starts_meanwhile_gets_partitions(kafka: FencedKafka, namespace: str) -> None:

@@ -14,6 +14,7 @@ from contracts.headers import Headers
 from contracts.topics import Topic, partition_of
 from training.errors import PublishError
 from training.topics.following import following
+from training.topics.ready import cluster_of
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Broker:
         )
         try:
             await producer.start()
-            cluster = await producer.client.fetch_all_metadata()
+            cluster = await cluster_of(producer.client, self.bootstrap)
             partitions = self._there(topic, cluster.partitions_for_topic(topic))
             if message is not None:
                 at = partition_of(message.key, len(partitions))

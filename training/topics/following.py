@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from contracts.topics import Topic
 from training.errors import PublishError
+from training.topics.ready import cluster_of
 
 _ANSWER_SECONDS = 15.0
 _HELD_SECONDS = 0.2
@@ -28,7 +29,7 @@ class Following:
     async def begin(self, beginnings: Mapping[str, int | None]) -> None:
         """Go to where reading begins. Raises PublishError where a topic is not there."""
         partitions: dict[TopicPartition, int | None] = {}
-        cluster = await self._consumer._client.fetch_all_metadata()  # the consumer's own is as old as its connection
+        cluster = await cluster_of(self._consumer._client, self._bootstrap)  # its own is as old as its connection
         for name in self._topics:
             numbers = cluster.partitions_for_topic(name)
             if not numbers:
@@ -84,11 +85,12 @@ async def following(bootstrap: str, prefix: str, since: Beginnings) -> AsyncIter
     )
     try:
         try:
-            await asyncio.wait_for(consumer.start(), _ANSWER_SECONDS)
-        except (KafkaError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await consumer.start()
+                follower = Following(consumer, {topic.named(prefix): topic for topic, _ in since}, bootstrap)
+                await follower.begin({topic.named(prefix): at for topic, at in since})
+        except (KafkaError, OSError) as error:  # TimeoutError is one
             raise PublishError(f"Kafka at {bootstrap} does not answer ({error!r}): is it running?") from error
-        follower = Following(consumer, {topic.named(prefix): topic for topic, _ in since}, bootstrap)
-        await follower.begin({topic.named(prefix): at for topic, at in since})
         yield follower
     finally:
         await consumer.stop()
