@@ -27,7 +27,7 @@ def read_origin(headers: RequestHeaders) -> Origin | None:
     """None where the client said nothing.
 
     >>> read_origin(RequestHeaders(request_id=b"r-1", traceparent=b"00-1"))
-    Origin(request_id='r-1', traceparent='', tracestate='')
+    Origin(request_id='r-1', traceparent='', tracestate='', shadow_of='')
     """
     if not (headers.request_id or headers.traceparent):
         return None
