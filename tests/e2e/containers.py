@@ -77,4 +77,4 @@ _SETTINGS = ("API_", "STREAM_", "SINK_", "TRAINING_", "TIDEMARK_", "COMPOSE_")
 def gateway() -> str:
     """This machine's address as containers see it under the name host.docker.internal."""
     command = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout.strip()

@@ -111,5 +111,5 @@ async def test_nothing_that_can_be_sent_makes_it_fail_and_events_are_exactly_the
 
 
 async def _explained(api: Api) -> bool:
-    async with httpx.AsyncClient(base_url=api.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         return (await http.post("/explain", json={"features": GOOD})).status_code == 200

@@ -51,12 +51,12 @@ def an_api(folder: Path, **settings: Any) -> Api:
 
 
 async def post(api: Api, headers: dict[str, str], path: str = "/predict", body: Any = None) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         return await http.post(path, json={"features": GOOD} if body is None else body, headers=headers)
 
 
 async def get(api: Api, path: str, headers: dict[str, str]) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         return await http.get(path, headers=headers)
 
 

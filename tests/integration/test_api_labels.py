@@ -37,7 +37,7 @@ NOWHERE = "127.0.0.1:1"
 
 
 async def post(api: Api, path: str, body: dict[str, Any]) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         return await http.post(path, json=body)
 
 

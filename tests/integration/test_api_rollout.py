@@ -158,7 +158,7 @@ def entities(count: int) -> list[dict[str, Any]]:
 
 
 async def answered(api: Api, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    async with httpx.AsyncClient(base_url=api.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         said = await http.post("/predict/batch", json={"rows": bodies})
     return said.json()["predictions"]
 
@@ -331,7 +331,7 @@ async def test_the_listing_and_explanations_know_the_version_on_its_way(api: Rol
     await api.until_state("active")
 
     models = (await api.get("/models")).json()
-    async with httpx.AsyncClient(base_url=api.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         explained = [
             (await http.post("/explain", json={"features": GOOD, **more})).json()
             for more in ({}, {"version": wider}, {"version": "999"})
@@ -347,7 +347,7 @@ async def test_the_listing_and_explanations_know_the_version_on_its_way(api: Rol
 async def test_a_retry_with_its_key_gets_the_canarys_answer_again(api: Rolled):
     await api.roll(api.others["second"], "canary", 100)
     await api.until_state("active")
-    async with httpx.AsyncClient(base_url=api.url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         body = {"features": GOOD, "entity_id": "N1"}
         said = [await http.post("/predict", json=body, headers={"idempotency-key": "k1"})]
         await api.roll(None)

@@ -63,7 +63,7 @@ async def test_request_id_and_trace_of_the_client_reach_the_headers_of_the_event
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "tracestate": "vendor=1",
     }
-    async with httpx.AsyncClient(base_url=api.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
         told = await http.post("/predict", json={"features": GOOD}, headers=said)
         batch = await http.post("/predict/batch", json={"rows": [{"features": GOOD}] * 2}, headers=said)
         silent = await http.post("/predict", json={"features": GOOD}, headers={"traceparent": "00-not-one"})

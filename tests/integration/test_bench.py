@@ -8,19 +8,22 @@ import sys
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[2]
+_GIVE_UP_SECONDS = 1_800
 
 
-def figures(*words: str, within: float, slow: bool = False) -> dict[str, object]:
+def figures(*words: str, slow: bool = False) -> dict[str, object]:
     """slow: it may also end with status 1, as where other work starves it; the caller looks at the rest itself."""
     command = [sys.executable, "-m", "bench", *words, "--json"]
-    ended = subprocess.run(command, cwd=_REPOSITORY, capture_output=True, text=True, timeout=within, check=False)
+    ended = subprocess.run(
+        command, cwd=_REPOSITORY, capture_output=True, text=True, timeout=_GIVE_UP_SECONDS, check=False
+    )
     assert ended.returncode in (0, 1) if slow else ended.returncode == 0, ended.stdout + ended.stderr
     found: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
     return found
 
 
 def test_stream_measures_a_worker_beside_bare_aiokafka_and_the_ordinary_agent() -> None:
-    found = figures("stream", "--quick", "--events", "100000", "--only", "8p/bare,8p/naive,8p/ours", within=400)
+    found = figures("stream", "--quick", "--events", "100000", "--only", "8p/bare,8p/naive,8p/ours")
     assert found["events_per_second"] > 0  # how fast is for a quiet machine to say: see docs/benchmarks.md
     assert found["events_per_cpu_second"] > 0
     assert found["ratio_to_bare"] > 0
@@ -30,16 +33,17 @@ def test_stream_measures_a_worker_beside_bare_aiokafka_and_the_ordinary_agent() 
 
 
 def test_latency_measures_from_an_event_to_its_count_and_from_a_windows_end_to_the_webhook() -> None:
-    found = figures("latency", "--seconds", "12", "--rate", "500", within=300)
+    found = figures("latency", "--seconds", "12", "--rate", "500")
     assert found["counted_p99_ms"] > 0
-    assert 0 < found["report_p99_ms"] < found["webhook_p99_ms"]
+    assert found["report_p99_ms"] > 0
+    assert found["webhook_p99_ms"] > 0  # of the windows with an alert alone, so it may be the smaller one
     (rate,) = found["rates"]
     assert rate["report"]["number"] == rate["windows"] >= 2
     assert rate["webhook"]["number"] >= 2
 
 
 def test_api_measures_our_server_beside_others_and_finds_every_answer_on_kafka() -> None:
-    found = figures("api", "--quick", "--seconds", "1", "--only", "ours,ordinary,batch", within=600)
+    found = figures("api", "--quick", "--seconds", "1", "--only", "ours,ordinary,batch")
     assert found["exact"]
     assert found["answered"] == found["delivered"] > 0
     assert found["requests_per_second"] > 0
@@ -53,7 +57,7 @@ def test_api_measures_our_server_beside_others_and_finds_every_answer_on_kafka()
 
 
 def test_labels_measures_how_many_are_taken_and_finds_every_one_on_kafka() -> None:
-    found = figures("labels", "--quick", "--seconds", "1", within=600, slow=True)
+    found = figures("labels", "--quick", "--seconds", "1", slow=True)
     assert found["exact"]
     assert found["accepted"] == found["delivered"] > 0
     assert found["refused"] == 0

@@ -16,7 +16,7 @@ def test_the_demo_keeps_every_promise_and_writes_its_summary(tmp_path: Path) -> 
     plan = ("--quiet-windows", "4", "--episode-windows", "2")
     command = [sys.executable, "-m", "demo", "run", *plan, "--directory", str(tmp_path / "demo")]
 
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=2_700)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     summary = json.loads((tmp_path / "demo" / "summary.json").read_text())

@@ -30,7 +30,7 @@ async def stream(kafka: Broker, namespace: str, tmp_path: Path) -> AsyncIterator
 def scraped(worker: ServiceProcess) -> Series:
     """What its metrics port answers."""
     [port] = set(re.findall(r"metrics on port (\d+)", "\n".join(worker.tail(500))))
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         families = text_string_to_metric_families(answer.read().decode())
         return {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
