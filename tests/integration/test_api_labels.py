@@ -292,7 +292,7 @@ async def test_what_is_no_label_is_refused_and_a_key_made_at_the_first_start_is_
         assert await first.stop() == 0
     assert (tmp_path / "outbox" / "receipt-keys").stat().st_mode & 0o777 == 0o600
 
-    second = Api(tmp_path, "second", first.port, slim=True, **settings)
+    second = Api(tmp_path, "second", first.port, **settings)
     async with running(second):
         assert (await post(second, "/labels", label_of(said))).status_code == 202
         twice = {"labels": [label_of(said, 0), label_of(said, 1)]}  # both are records; the last one counts

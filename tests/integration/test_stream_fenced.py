@@ -18,6 +18,8 @@ from tests.waiting import eventually
 from training.topics.model_events import ModelEvents
 
 NOT_READY = r"Kafka( at [\d.:]+)? is not ready: "
+MEETINGS = 20
+"""Tries to be there while it is fenced: two seconds of three, of which a busy machine may take both."""
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +31,24 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FencedKafka]:
 
 
 async def test_a_connection_and_new_topics_wait_for_it(kafka: FencedKafka, namespace: str) -> None:
-    said: list[str] = []
-    settings = StreamSettings(bootstrap=kafka.bootstrap, topic_prefix=namespace)
-    await eventually(kafka.fenced, 30, "the broker to be fenced")
-    async with admin.connected(settings, said.append) as client:
-        assert re.match(f"{NOT_READY}.*it names no broker that is ready.*; next try in 0.25 s", said[0])
-        await eventually(kafka.fenced, 30, "the broker to be fenced again")
-        outcomes = await admin.create(client, settings)
-        assert any("All brokers are currently fenced.; next try in" in line for line in said), said
-        # one of them may be there from a try whose answer was late
-        assert {outcome.state for outcome in outcomes} <= {"created", "exists"}
-        assert {outcome.name for outcome in outcomes} <= (await admin.partitions(client)).keys()
+    connecting, creating = False, False
+    for attempt in range(MEETINGS):
+        said: list[str] = []
+        settings = StreamSettings(bootstrap=kafka.bootstrap, topic_prefix=f"{namespace}{attempt}.")
+        await eventually(kafka.fenced, 30, "the broker to be fenced")
+        async with admin.connected(settings, said.append) as client:
+            connecting |= any(
+                re.search(f"{NOT_READY}.*it names no broker that is ready.*; next try", line) for line in said
+            )
+            await eventually(kafka.fenced, 30, "the broker to be fenced again")
+            outcomes = await admin.create(client, settings)
+            # one of them may be there from a try whose answer was late
+            assert {outcome.state for outcome in outcomes} <= {"created", "exists"}
+            assert {outcome.name for outcome in outcomes} <= (await admin.partitions(client)).keys()
+        creating |= any("All brokers are currently fenced.; next try in" in line for line in said)
+        if connecting and creating:
+            return
+    pytest.fail(f"never met fenced in {MEETINGS} times: connecting {connecting}, creating {creating}")
 
 
 async def test_training_waits_for_it_and_says_so(
@@ -49,8 +58,11 @@ async def test_training_waits_for_it_and_says_so(
     async with admin.connected(settings, print) as client:
         await admin.create(client, settings)
     events = ModelEvents(kafka.bootstrap, namespace, timeout_seconds=60)
-    await eventually(kafka.fenced, 30, "the broker to be fenced")
-    await asyncio.to_thread(events.check)
+    for _ in range(MEETINGS):
+        await eventually(kafka.fenced, 30, "the broker to be fenced")
+        await asyncio.to_thread(events.check)
+        if "is not ready" in caplog.text:
+            break
     assert "is not ready" in caplog.text
     await eventually(kafka.fenced, 30, "the broker to be fenced again")
     assert await asyncio.to_thread(events.read, "nobody") == []

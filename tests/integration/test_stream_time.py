@@ -106,12 +106,13 @@ async def test_a_clock_that_jumps_ahead_costs_the_others_of_its_partition_and_no
     await stream.publish_baseline(a_baseline(model="jumpy"))
     start = stream.fresh_hour()
 
-    def batch(name: str, *seconds: float) -> list[PredictionEvent[Any]]:
-        times = [start + timedelta(seconds=at) for at in seconds]
-        return [an_event(id=f"{name} {i}", model="jumpy", event_time=time) for i, time in enumerate(times)]
-
-    await stream.send(batch("ahead", 0, 1, 2, 1_800, 3, 4, 5), partition=lambda i: 5)
-    await stream.send(batch("even", 0, 1, 2, 3, 4, 5), partition=lambda i: 6)
+    ahead, even = [0, 1, 2, 1_800, 3, 4, 5], [0, 1, 2, 3, 4, 5]
+    events = [
+        an_event(id=f"jumpy {i}", model="jumpy", event_time=start + timedelta(seconds=at))
+        for i, at in enumerate([*even, *ahead])
+    ]
+    # one sending: a partition that is silent for `idle_seconds` while the other jumps holds it back no longer
+    await stream.send(events, partition=lambda i: 6 if i < len(even) else 5)
     reports = await stream.reported(4 + 6, "jumpy")
     assert {report.window_start - start: report.rows for report in reports} == {
         timedelta(0): 9,
