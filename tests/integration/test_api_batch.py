@@ -8,7 +8,7 @@ import httpx
 
 from contracts.events import decode_event
 from contracts.topics import PREDICTIONS, partition_of
-from tests.apis import GOOD, Api, create_topics, header, records, running, shared_registry
+from tests.apis import GOOD, Api, create_topics, header, http_client, records, running, shared_registry
 from tests.registered import a_compiled_version
 from tests.waiting import eventually
 
@@ -36,7 +36,7 @@ async def test_a_thousand_rows_become_a_thousand_events_less_the_bad_ones(kafka,
     body = batch("card", 1000)
     for n in range(0, 1000, 100):
         body["rows"][n] = {"features": {**GOOD, "distance": "far"}}
-    async with running(api), httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with running(api), http_client(api.url) as http:
         said = (await http.post("/predict/batch", json=body)).json()
         await api.drained()
 
@@ -62,7 +62,7 @@ async def test_a_batch_that_is_killed_is_there_whole_or_not_at_all(kafka, namesp
 
     async def send(connection: int) -> None:
         nonlocal sent
-        async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+        async with http_client(api.url) as http:
             while True:
                 name, sent = f"b{sent}", sent + 1
                 try:

@@ -17,7 +17,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.model_files import COMPILED_FILE
-from tests.apis import Api, Load, running, shared_registry
+from tests.apis import Api, Load, http_client, running, shared_registry
 from tests.builders import a_model_version
 from tests.explainers import explainers_of
 from tests.purchases import ROWS, SCHEMA, baseline, compiled, fitted
@@ -67,7 +67,7 @@ async def api(tmp_path: Path, model: str) -> AsyncIterator[Api]:
 
 
 async def explain(api: Api, body: dict[str, Any] | None = None) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         return await http.post("/explain", json=body or BODIES[0])
 
 

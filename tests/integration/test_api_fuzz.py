@@ -15,11 +15,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from contracts.topics import BASELINES, LABELS, PREDICTIONS
-from tests.apis import GOOD, REPOSITORY, Api, create_topics, header, records, running, shared_registry
+from tests.apis import GOOD, REPOSITORY, Api, create_topics, header, http_client, records, running, shared_registry
 from tests.builders import a_model_version
 from tests.waiting import eventually
 
@@ -111,5 +110,5 @@ async def test_nothing_that_can_be_sent_makes_it_fail_and_events_are_exactly_the
 
 
 async def _explained(api: Api) -> bool:
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         return (await http.post("/explain", json={"features": GOOD})).status_code == 200

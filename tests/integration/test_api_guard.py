@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.apis import GOOD, REPOSITORY, Api, Load, running, shared_registry
+from tests.apis import GOOD, REPOSITORY, Api, Load, http_client, running, shared_registry
 from tests.keys import a_key, an_entry, bearer, write_keys
 from tests.registered import a_compiled_version
 from tests.waiting import PATIENCE, eventually
@@ -51,12 +51,12 @@ def an_api(folder: Path, **settings: Any) -> Api:
 
 
 async def post(api: Api, headers: dict[str, str], path: str = "/predict", body: Any = None) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         return await http.post(path, json={"features": GOOD} if body is None else body, headers=headers)
 
 
 async def get(api: Api, path: str, headers: dict[str, str]) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         return await http.get(path, headers=headers)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from contracts.topics import PREDICTIONS
-from tests.apis import GOOD, Api, create_topics, header, records, running, shared_registry
+from tests.apis import GOOD, Api, create_topics, header, http_client, records, running, shared_registry
 from tests.registered import a_compiled_version
 from tests.waiting import PATIENCE, eventually
 
@@ -54,7 +54,7 @@ class Retrying:
 
     async def _client(self, number: int) -> None:
         turn, choice = 0, random.Random(number)
-        async with httpx.AsyncClient(timeout=90) as http:
+        async with http_client() as http:
             while not self._stopping:
                 turn += 1
                 await self._one(http, f"k{number}x{turn}", choice)
@@ -127,7 +127,7 @@ async def test_a_retry_is_answered_from_the_dead_processs_outbox_while_kafka_is_
         load.stop()
         await asyncio.wait_for(clients, 60 * PATIENCE)
 
-        async with httpx.AsyncClient(base_url=other.url, timeout=90) as http:
+        async with http_client(other.url) as http:
             for key, content in load.answers.items():
                 size = len(load.ids[key])
                 rows = [{"features": GOOD, "entity_id": f"{key}-{n}"} for n in range(size)]
@@ -150,7 +150,7 @@ async def test_the_workers_of_one_port_share_their_keys(kafka, namespace: str, t
 
     async def both_answered_it() -> bool:
         """A connection for each request, so that it meets one worker or the other."""
-        async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+        async with http_client(api.url) as http:
             answer = await http.post("/predict", json={"features": GOOD}, headers={"idempotency-key": "same"})
         if answer.status_code == 503:  # the second worker has no model yet
             return False

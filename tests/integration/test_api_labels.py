@@ -24,6 +24,7 @@ from tests.apis import (
     Api,
     create_topics,
     header,
+    http_client,
     records,
     running,
     shared_registry,
@@ -37,7 +38,7 @@ NOWHERE = "127.0.0.1:1"
 
 
 async def post(api: Api, path: str, body: dict[str, Any]) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         return await http.post(path, json=body)
 
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 from mlflow.tracking import MlflowClient
@@ -24,7 +23,18 @@ from contracts.model_events import ModelEvent, ModelEventKind, decode_model_even
 from contracts.rollout import ROLLOUT_TAG, Rollout, encode_rollout
 from contracts.schema import Feature, FeatureSchema
 from contracts.topics import BASELINES, MODEL_EVENTS, PREDICTIONS
-from tests.apis import GOOD, START_SECONDS, Api, Load, create_topics, header, records, running, shared_registry
+from tests.apis import (
+    GOOD,
+    START_SECONDS,
+    Api,
+    Load,
+    create_topics,
+    header,
+    http_client,
+    records,
+    running,
+    shared_registry,
+)
 from tests.builders import a_model_version, a_schema
 from tests.registered import a_compiled_version
 from tests.waiting import eventually
@@ -158,7 +168,7 @@ def entities(count: int) -> list[dict[str, Any]]:
 
 
 async def answered(api: Api, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         said = await http.post("/predict/batch", json={"rows": bodies})
     return said.json()["predictions"]
 
@@ -331,7 +341,7 @@ async def test_the_listing_and_explanations_know_the_version_on_its_way(api: Rol
     await api.until_state("active")
 
     models = (await api.get("/models")).json()
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         explained = [
             (await http.post("/explain", json={"features": GOOD, **more})).json()
             for more in ({}, {"version": wider}, {"version": "999"})
@@ -347,7 +357,7 @@ async def test_the_listing_and_explanations_know_the_version_on_its_way(api: Rol
 async def test_a_retry_with_its_key_gets_the_canarys_answer_again(api: Rolled):
     await api.roll(api.others["second"], "canary", 100)
     await api.until_state("active")
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         body = {"features": GOOD, "entity_id": "N1"}
         said = [await http.post("/predict", json=body, headers={"idempotency-key": "k1"})]
         await api.roll(None)

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
@@ -18,7 +17,7 @@ from contracts.baseline import Baseline
 from contracts.events import decode_event, parse_id
 from contracts.schema import Feature, FeatureSchema
 from contracts.topics import BASELINES, PREDICTIONS, partition_of
-from tests.apis import GOOD, Answer, Api, Load, create_topics, header, records, running, shared_registry
+from tests.apis import GOOD, Answer, Api, Load, create_topics, header, http_client, records, running, shared_registry
 from tests.builders import a_fitted_pipeline, a_model_version, a_schema, reference_columns
 from tests.registered import a_compiled_version
 from tests.waiting import eventually
@@ -63,7 +62,7 @@ async def test_request_id_and_trace_of_the_client_reach_the_headers_of_the_event
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "tracestate": "vendor=1",
     }
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         told = await http.post("/predict", json={"features": GOOD}, headers=said)
         batch = await http.post("/predict/batch", json={"rows": [{"features": GOOD}] * 2}, headers=said)
         silent = await http.post("/predict", json={"features": GOOD}, headers={"traceparent": "00-not-one"})
@@ -170,7 +169,7 @@ async def test_an_unknown_prediction_is_not_found(api: Any):
 async def test_refused_requests_make_no_event(api: Any):
     await api.drained()
     before = await api.metric("tidemark_api_published_total")
-    async with httpx.AsyncClient(base_url=api.url) as http:
+    async with http_client(api.url) as http:
         for body in (b'{"features": {"distance": NaN}}', b'{"features": {"distnce": 1}}', b"{", b"\xff", b" " * 70_000):
             headers = {"content-type": "application/json"}
             assert (await http.post("/predict", content=body, headers=headers)).status_code >= 400
@@ -183,7 +182,7 @@ async def test_refused_requests_make_no_event(api: Any):
 
 
 async def test_a_connection_goes_on_after_a_body_that_was_too_large(api: Any):
-    async with httpx.AsyncClient(base_url=api.url) as http:
+    async with http_client(api.url) as http:
         headers = {"content-type": "application/json"}
         assert (await http.post("/predict", content=b" " * 3_000_000, headers=headers)).status_code == 413
         assert (await http.post("/predict", json={"features": GOOD})).status_code == 200

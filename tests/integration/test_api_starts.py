@@ -3,9 +3,7 @@
 import asyncio
 from pathlib import Path
 
-import httpx
-
-from tests.apis import Api, running, shared_registry
+from tests.apis import Api, http_client, running, shared_registry
 from tests.builders import a_model_version
 from tests.registered import a_compiled_version, a_local_copy
 from tests.waiting import eventually
@@ -38,7 +36,7 @@ async def test_a_free_port_is_taken_and_printed(tmp_path: Path):
 
         url = await eventually(printed, 120, "the address")
         assert not url.endswith(":0")
-        async with httpx.AsyncClient(base_url=url) as http:
+        async with http_client(url) as http:
             assert (await http.get("/health/live")).json() == {"status": "live"}
         await api.until("unavailable", within=120)
         slots = sorted(path.name for path in api.outbox.iterdir() if path.is_dir())

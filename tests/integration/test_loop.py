@@ -7,11 +7,9 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
 from demo.receiver import Receiver
 from demo.stack.processes import ServiceProcess
-from tests.apis import GOOD, Api, running, shared_registry
+from tests.apis import GOOD, Api, http_client, running, shared_registry
 from tests.builders import a_model_version
 from tests.servers.verbs import Broker, RedisLike
 from tests.streams import Stream
@@ -67,7 +65,7 @@ async def test_predictions_over_http_become_reports_and_their_drift_one_signed_w
 async def predicted(api: Api, stream: Stream, windows: int) -> list[str]:
     """Ids of answered predictions, ROWS for each window, all of one and the same flight: that is their drift."""
     start, ids = stream.fresh_hour(), []
-    async with httpx.AsyncClient(base_url=api.url, timeout=90) as http:
+    async with http_client(api.url) as http:
         for number in range(windows * ROWS):
             event_time = start + number * stream.window / ROWS
             answer = await http.post("/predict", json={"features": GOOD, "event_time": event_time.isoformat()})

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -18,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from contracts.alerts import DriftAlert, encode_alert
 from stream_app.alerting.alertmanager import AlertmanagerSettings, AlertmanagerSink
 from stream_app.alerting.errors import Refused, Retry
+from tests.apis import http_client
 from tests.incidents import ESCALATE, HARMLESS, LIFE, RAISE, REMIND, RESOLVE, STORM
 from tests.receivers import HttpReceiver, listening
 from tests.servers.alertmanager import Alertmanager
@@ -85,7 +85,7 @@ async def deliver(sink: AlertmanagerSink, *alerts: DriftAlert) -> None:
 
 async def firing(server: Alertmanager, incident: str) -> list[dict[str, Any]]:
     """What Alertmanager's own API shows of an incident; ended alerts are not shown."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with http_client() as client:
         answer = await client.get(f"{server.url}/api/v2/alerts", params={"filter": f'incident="{incident}"'})
     answer.raise_for_status()
     return list(answer.json())

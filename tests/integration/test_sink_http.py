@@ -19,6 +19,7 @@ from demo.receiver import Receiver
 from stream_app.alerting.errors import DeliveryError, Refused, Retry
 from stream_app.alerting.webhook import WebhookSettings, WebhookSink
 from tests.alerting import an_alert
+from tests.apis import http_client
 
 SECRET = "whsec_" + base64.b64encode(b"a key of twenty-four byte").decode()
 OTHER = "whsec_" + base64.b64encode(b"b" * 32).decode()
@@ -215,7 +216,7 @@ async def test_the_receiver_refuses_what_is_signed_and_no_alert_or_another_one(r
 
 
 async def test_the_receiver_answers_get_and_refuses_posts_that_are_unsigned_or_too_large(receiver: Receiver) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with http_client() as client:
         assert (await client.get(receiver.url + "health")).status_code == 200
         assert (await client.post(receiver.url, content=BODY)).status_code == 401
         headers = {"webhook-id": ALERT.id, "webhook-timestamp": "noon", "webhook-signature": "none"}

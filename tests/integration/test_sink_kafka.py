@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
-import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -23,6 +22,7 @@ from demo.stack.processes import ServiceProcess
 from stream_app.alerting.broker import finished_beyond
 from stream_app.alerting.settings import SinkSettings
 from tests.alerting import an_alert
+from tests.apis import http_client
 from tests.servers.verbs import Broker
 from tests.waiting import eventually
 
@@ -367,7 +367,7 @@ async def test_no_secret_is_logged_and_the_metrics_are_served(
     await post.settled(2)
 
     async def served() -> str:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with http_client() as client:
             return (await client.get(f"http://127.0.0.1:{port}/metrics")).text
 
     page = await served()

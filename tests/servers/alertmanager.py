@@ -74,7 +74,7 @@ class Alertmanager:
 
     def _ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/-/ready", trust_env=False, timeout=1).is_success
+            return httpx.get(f"{self.url}/-/ready", trust_env=False, verify=False, timeout=1).is_success
         except httpx.TransportError:
             return False
 
