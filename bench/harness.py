@@ -19,6 +19,7 @@ from bench.days.run import DAYS
 from bench.detection.causes import CAUSES
 from bench.detection.effects import EFFECTS
 from bench.detection.run import DETECTION
+from bench.drain.run import DRAIN
 from bench.episodes import EPISODES
 from bench.fitting import TRAINING
 from bench.gates import GATES_BENCH
@@ -49,6 +50,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     CLOSING,
     SCORING,
     API,
+    DRAIN,
     LABELS_TAKEN,
     LABELS_STREAM,
     REFERENCES_NEEDED,

@@ -17,6 +17,9 @@ ALERTS_MUTED = "io.tidemark.alerts.muted"
 DEAD_LETTERED = "io.tidemark.record.dead-lettered"
 RESENT = "io.tidemark.record.resent"
 
+ID = "ce_id"
+"""The header that no two records have alike."""
+
 
 class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where the request that made an event comes from, as its client said; "" where it said nothing.
@@ -33,11 +36,11 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class EventHeaders:
     """Headers of JSON records of one kind: what they share is encoded once. kind: the `type` attribute; source: who
-    writes them, a URI reference.
+    writes them, a URI reference. shared: those that come before ID.
     """
 
     def __init__(self, kind: str, source: str) -> None:
-        self._shared: Headers = [
+        self.shared: Headers = [
             ("ce_specversion", b"1.0"),
             ("ce_type", kind.encode()),
             ("ce_source", source.encode()),
@@ -46,17 +49,18 @@ class EventHeaders:
 
     def of(self, id_: str, time: str | None = None, origin: Origin | None = None) -> Headers:
         """Those of one record. time: RFC 3339."""
-        headers = [*self._shared, ("ce_id", id_.encode())]
-        if time is not None:
-            headers.append(("ce_time", time.encode()))
-        if origin is not None:
-            headers += _of_origin(origin)
-        return headers
+        return [*self.shared, (ID, id_.encode()), *after_id(time, origin)]
 
 
 def cloud_event(kind: str, id_: str, source: str, *, time: str | None = None) -> Headers:
     """Headers of one JSON record; see EventHeaders."""
     return EventHeaders(kind, source).of(id_, time)
+
+
+def after_id(time: str | None, origin: Origin | None) -> Headers:
+    """Those of one record that come after ID; records of one request have them in common."""
+    headers: Headers = [] if time is None else [("ce_time", time.encode())]
+    return headers if origin is None else headers + _of_origin(origin)
 
 
 def _of_origin(origin: Origin) -> Headers:

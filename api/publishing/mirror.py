@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis.asyncio
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError
@@ -26,6 +27,7 @@ from api.health import Health
 from api.outbox.segments import Record
 from api.publishing.mirror_layout import WRITE, Layout, even_parts, pack
 from api.publishing.recent import Page, Query, read_page
+from api.publishing.script import Script
 from api.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -55,10 +57,10 @@ class Mirror:
         entity_cap: int,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._writer: Any = None if url is None else _client(url, 1)  # redis-py's types are partial
-        self._reader: Any = None if url is None else _client(url, _READERS)
+        self._writer = None if url is None else Script(_connections(url, 1, None), WRITE)
+        # redis-py's types are partial
+        self._reader: Any = None if url is None else Redis.from_pool(_connections(url, _READERS, LIMIT_SECONDS))
         self._turns = asyncio.Semaphore(_READERS)
-        self._script: Any = None if self._writer is None else self._writer.register_script(WRITE)
         self._telemetry = telemetry
         self._layout = Layout(prefix)
         self._arguments = (ttl_seconds, cap, entity_cap, self._layout.one, self._layout.of_entity)
@@ -78,7 +80,7 @@ class Mirror:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 for part in even_parts(records, _EVENTS_A_CALL):
-                    await self._script(keys=[self._layout.recent], args=[*self._arguments, pack(part)])
+                    await self._writer.run(self._layout.recent, *self._arguments, pack(part))
                     written += len(part)
         except (RedisError, OSError, TimeoutError) as error:
             self._telemetry.mirror_failures.inc(len(records) - written)
@@ -121,7 +123,7 @@ class Mirror:
     async def close(self) -> None:
         """Close the connections."""
         if self._writer is not None:
-            await self._writer.aclose()
+            await self._writer.close()
             await self._reader.aclose()
 
     async def _ask(self, *command: Any) -> Any:
@@ -158,19 +160,18 @@ class Mirror:
         self._telemetry.redis_up.set(1)
 
 
-def _client(url: str, connections: int) -> redis.asyncio.Redis:
+def _connections(url: str, most: int, limit: float | None) -> redis.asyncio.BlockingConnectionPool:
     """Who finds all connections in use waits for one. No retries of its own: they would be spent inside the half
-    second, and the next slice is a retry.
+    second, and the next slice is a retry. limit: of each wait on a connection, seconds.
     """
     try:
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
+        return redis.asyncio.BlockingConnectionPool.from_url(
             url,
-            max_connections=connections,
+            max_connections=most,
             timeout=LIMIT_SECONDS,
-            socket_timeout=LIMIT_SECONDS,
+            socket_timeout=limit,
             socket_connect_timeout=LIMIT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
     except ValueError as error:  # the address may hold a password: it is not repeated
         raise SettingsError(f"API_REDIS_URL: {error}") from error
-    return redis.asyncio.Redis.from_pool(pool)

@@ -12,6 +12,7 @@ import msgspec
 
 from bench.benchmark import BenchError
 from demo.datasets.catalogue import dataset_named
+from demo.datasets.dataset import Dataset
 from demo.datasets.write import write
 from demo.stack.processes import ServiceProcess
 from training.compiled.poison import rows_of
@@ -59,25 +60,31 @@ def make(directory: Path, seed: int) -> Material:
     files = sorted(artifacts.rglob("model.skops"))
     if status != 0 or not files:
         raise BenchError(f"the model could not be trained: {' / '.join(training.tail(3))}")
-    quiet, description = dataset.quiet(seed).head(ROWS), dataset.description
-    entities = quiet[description.entity].tolist()
-    rows = rows_of(feature_frame(quiet, description.schema), description.schema)
-    requests = [
-        {"entity_id": entity, "features": dict(zip(description.schema.names, row, strict=True))}
-        for entity, row in zip(entities, rows, strict=True)
-    ]
+    requests = requests_of(dataset, seed)
     return Material(
         registry,
         files[0],
-        _lines(directory / "single.jsonl", requests),
-        _lines(directory / "records.jsonl", ({"dataframe_records": [request["features"]]} for request in requests)),
-        _lines(
+        lines(directory / "single.jsonl", requests),
+        lines(directory / "records.jsonl", ({"dataframe_records": [request["features"]]} for request in requests)),
+        lines(
             directory / "batches.jsonl",
             ({"rows": requests[i : i + BATCH_ROWS]} for i in range(0, len(requests), BATCH_ROWS)),
         ),
     )
 
 
-def _lines(file: Path, bodies: Iterable[dict[str, Any]]) -> Path:
+def requests_of(dataset: Dataset, seed: int) -> list[dict[str, Any]]:
+    """Bodies for POST /predict, ROWS different ones."""
+    quiet, description = dataset.quiet(seed).head(ROWS), dataset.description
+    entities = quiet[description.entity].tolist()
+    rows = rows_of(feature_frame(quiet, description.schema), description.schema)
+    return [
+        {"entity_id": entity, "features": dict(zip(description.schema.names, row, strict=True))}
+        for entity, row in zip(entities, rows, strict=True)
+    ]
+
+
+def lines(file: Path, bodies: Iterable[dict[str, Any]]) -> Path:
+    """Write them, one a line."""
     file.write_bytes(b"".join(_encode(body) + b"\n" for body in bodies))
     return file

@@ -316,3 +316,55 @@ async def test_with_no_redis_configured_there_are_no_look_ups_and_that_is_no_fau
     with pytest.raises(LookupsAway, match="API_REDIS_URL"):
         await mirror.recent(Query(1))
     await mirror.close()
+
+
+async def test_a_redis_that_has_forgotten_the_script_is_told_it_again(own_redis):
+    server = own_redis()
+    mirror = a_mirror(server.url, "")
+    async with redis.asyncio.from_url(server.url) as client:
+        await mirror.write(records(1))
+        await client.script_flush()
+        await mirror.write(records(2))
+
+        assert ids(await mirror.recent(Query(10))) == [2, 1]
+        assert failed(mirror) == 0
+    await mirror.close()
+
+
+async def test_a_connection_that_redis_has_closed_is_made_anew_and_nothing_is_missed(own_redis):
+    server = own_redis()
+    mirror = a_mirror(server.url, "")
+    async with redis.asyncio.from_url(server.url) as client:
+        await mirror.write(records(1))
+        await client.client_kill_filter(_type="normal", skipme=True)
+        await asyncio.sleep(0.1)  # the end of the connection is on its way
+        await mirror.write(records(2))
+
+        assert ids(await mirror.recent(Query(10))) == [2, 1]
+        assert failed(mirror) == 0
+    await mirror.close()
+
+
+async def test_a_late_answer_is_not_taken_for_that_of_the_next_command(own_redis):
+    server = own_redis()
+    now = [0.0]
+    mirror = Mirror(
+        server.url, Telemetry(), prefix="", ttl_seconds=60, cap=100, entity_cap=10, stopwatch=lambda: now[0]
+    )
+    async with redis.asyncio.from_url(server.url) as client:
+        await mirror.write(records(1))
+        await client.config_set("maxmemory", "1")
+        await client.config_set("maxmemory-policy", "noeviction")
+        server.pause()
+        try:
+            await mirror.write(records(2))  # the answer, once it comes, is that Redis is full
+        finally:
+            server.resume()
+        await client.config_set("maxmemory", "0")
+        now[0] += 10
+        await mirror.write(records(3))
+
+        assert mirror.health.ok
+        assert failed(mirror) == 1
+        assert ids(await mirror.recent(Query(10))) == [3, 1]
+    await mirror.close()
