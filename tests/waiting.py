@@ -7,10 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 _PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.25
 PATIENCE = 4
 """A limit says when to give up, not how fast it must be: it is written for a quiet machine and holds for one that is so
 many times slower. A test that passes is no slower for it. Not for limits that the product promises.
 """
+
+
+def pause(waited: float) -> float:
+    """Seconds until the next look: a twentieth of the wait so far, for a look costs processor time at both ends."""
+    return min(max(waited / 20, _PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
 
 
 async def eventually(
@@ -42,7 +48,7 @@ async def eventually(
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() - began > within:
             raise AssertionError(f"waited {within:g} s in vain for: {what}; last seen: {last}")
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(pause(time.monotonic() - began))
 
 
 def eventually_sync(
@@ -62,4 +68,4 @@ def eventually_sync(
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() - began > within:
             raise AssertionError(f"waited {within:g} s in vain for: {what}; last seen: {last}")
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(pause(time.monotonic() - began))

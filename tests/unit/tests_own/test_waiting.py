@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.waiting import eventually, eventually_sync
+from tests.waiting import eventually, eventually_sync, pause
 
 
 class Counter:
@@ -37,6 +37,10 @@ async def test_it_asks_until_the_condition_holds() -> None:
     assert await eventually(asynchronous.next_async, 5, "one") == 1
     assert eventually_sync(lambda: sync.next() >= 3, 5, "three")
     assert (plain.calls, sync.calls) == (3, 3)
+
+
+def test_the_longer_it_has_waited_the_seldomer_it_asks_but_never_less_than_four_times_a_second() -> None:
+    assert [pause(waited) for waited in (0.0, 1.0, 2.0, 60.0)] == [0.05, 0.05, 0.1, 0.25]
 
 
 async def test_the_failure_names_what_was_awaited_and_what_was_seen_last() -> None:
