@@ -45,9 +45,11 @@ class OfWorld(msgspec.Struct, frozen=True):
     compared: float
 
 
-def worlds(seed: int, rows: int, rows_per_window: int, names: Sequence[str] = tuple(WORLDS)) -> list[OfWorld]:
-    """Each of these worlds, `rows` payments in windows of so many."""
-    model = OfflineModel(Payments(), seed)
+def worlds(
+    seed: int, rows: int, rows_per_window: int, names: Sequence[str] = tuple(WORLDS), learnt: Payments | None = None
+) -> list[OfWorld]:
+    """Each of these worlds, `rows` payments in windows of so many. learnt: whose reference the model has learnt."""
+    model = OfflineModel(learnt or Payments(), seed)
     baseline = with_outcomes(model.baseline, model.fitted.scores, model.fitted.labels)
     found = []
     for number, (name, world) in enumerate(WORLDS.items()):
