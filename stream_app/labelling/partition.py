@@ -176,18 +176,19 @@ class LabelPartition:
         return [window.part() for window in windows if not self._is_final(window)]
 
     def sent(self, parts: Iterable[LabelPartial]) -> list[bytes]:
-        """The broker has these. Forgets the final ones; returns the keys of the records to delete."""
+        """The broker has these. Forgets the final ones; returns the keys of the records to delete.
+
+        A window that has changed since its part was made stays, also when it has become final meanwhile: it is due.
+        """
         gone: list[bytes] = []
         for part in parts:
             name = WindowName(self.number, part.model, part.version, part.window_start)
             window = self._windows.get(name)
-            if window is None:
+            if window is None or window.offset != part.offset:
                 continue
-            if window.offset == part.offset:
-                self._changed.discard(name)
+            self._changed.discard(name)
             if self._is_final(window):
                 del self._windows[name]
-                self._changed.discard(name)
                 self._ends.drop(window.end)
                 self.remembered -= window.labelled
                 gone += window.keys()

@@ -139,6 +139,21 @@ def test_what_was_sent_is_not_sent_again_and_what_was_not_is_also_after_a_crash(
     assert stage.partition.changed() == []
 
 
+def test_a_window_that_grows_and_ends_while_it_is_being_sent_is_sent_as_it_ended() -> None:
+    stage = Stage1()
+    stage.count(records([a_label(1, at=1), a_label(2, at=15)]))
+    on_its_way = stage.partition.changed()
+    behind_the_delay = a_label(9, at=200)
+    stage.count(records([a_label(3, at=1, after=10), behind_the_delay], 2))
+    stage.send(on_its_way)
+    assert stage.partition.heartbeat(1, 1, False).watermark == NOON_MS + 70_000 - 1
+    (first,) = stage.send(stage.partition.due())
+    assert (first.window_start, first.labelled) == (NOON_MS, 2)
+    assert stage.partition.due() == []
+    assert stage.partition.open_windows == 1
+    assert booked(stage) == (4, 0, 0, 0)
+
+
 def test_what_is_stored_is_read_by_the_owner_of_that_partition_alone() -> None:
     stage = Stage1()
     stage.count(records([a_label(1)]))
