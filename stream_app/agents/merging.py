@@ -87,7 +87,7 @@ class Merging(Stage2Agent[Merger]):
     def _taken(self, merger: Merger, record: SourceRecord) -> Records:
         message = decode_partial(record.value or b"")
         if not isinstance(message, PartialAggregate):
-            if not merger.on_heartbeat(message):
+            if not merger.on_heartbeat(message, past=self._is_past(record, message.generation)):
                 self._telemetry.fenced.inc()
             return merger.unwritten()
         late = merger.version(message.model, message.version).late_rows

@@ -90,7 +90,7 @@ class Revising(Stage2Agent[Reviser]):
     def _taken(self, merger: Reviser, record: SourceRecord) -> Records:
         message = decode_label_partial(record.value or b"")
         if not isinstance(message, LabelPartial):
-            if not merger.on_heartbeat(message):
+            if not merger.on_heartbeat(message, past=self._is_past(record, message.generation)):
                 self._series.fenced.inc()
             return []
         before = merger.record(message.model, message.version).late

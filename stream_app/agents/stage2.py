@@ -46,11 +46,13 @@ class Stage2Agent(Generic[M]):
         self._holes = Holes(topic, source, telemetry)
         self._mergers: dict[int, M] = {}
         self._following: dict[int, int] = {}
+        self._known_to: dict[int, int] = {}
 
     def restore(self, partitions: Iterable[int]) -> None:
         """Take up the stored state of these partitions and forget all others. Raises InvalidMessage."""
         self._mergers.clear()
         self._following.clear()
+        self._known_to.clear()
         for number in partitions:
             self._merger(number)
 
@@ -59,6 +61,7 @@ class Stage2Agent(Generic[M]):
 
         def failed(pause: float) -> None:
             self._mergers.pop(batch.partition, None)  # half done, perhaps: taken from the store again
+            self._known_to.pop(batch.partition, None)
             if isinstance(error := sys.exception(), NewerFormat):
                 self._cannot_go_on(f"{self._topic}/{batch.partition}: {error}")
                 return
@@ -81,11 +84,21 @@ class Stage2Agent(Generic[M]):
                 raise Lost
             self._check(batch.epoch)
         merger = self._merger(number)
+        if number not in self._known_to:
+            self._known_to[number] = max(batch.offset + 1, self._source.end(number) or 0)
         records, letters = self._all_taken(merger, batch.records)
         await self._refuse(letters)
         await self._write(number, batch.epoch, records)
         await self._act(merger, number, batch.epoch)
         self._following[number] = batch.offset + 1
+
+    def _is_past(self, record: SourceRecord, generation: int) -> bool:
+        """Whether a heartbeat that lies there may be older than what is restored. generation: the one that it names.
+
+        The state may have parts from anywhere in the log that there was when it was restored: a former owner had read
+        on and not committed. And a worker that was stopped may go on and say what it meant to say long ago.
+        """
+        return record.offset < self._known_to.get(record.partition, 0) or generation < self._source.generation
 
     def _all_taken(self, merger: M, batch: Iterable[SourceRecord]) -> tuple[Records, list[DeadLetter]]:
         records: Records = []

@@ -104,6 +104,7 @@ class Reviser:
         """Take a part in. offset: of its record on `label-partials`. encoded: its value, which is stored as it came.
         What it was, and what to store.
         """
+        self._frontier.part_came()
         of = self._of(part.model, part.version)
         of.seen = max(of.seen, offset)
         value = encode_label_partial(part) if encoded is None else encoded
@@ -113,9 +114,9 @@ class Reviser:
             return "repeat", []
         return "open", [(self._part_key(part.model, part.version, part.window_start, part.partition), value)]
 
-    def on_heartbeat(self, heartbeat: Heartbeat) -> bool:
-        """Take a heartbeat in; False when it is fenced: from a worker that has lost the partition since."""
-        return self._frontier.hear(heartbeat)
+    def on_heartbeat(self, heartbeat: Heartbeat, *, past: bool = False) -> bool:
+        """Take a heartbeat in; see Frontier.hear(). False when it is fenced."""
+        return self._frontier.hear(heartbeat, past=past)
 
     @property
     def open_windows(self) -> int:

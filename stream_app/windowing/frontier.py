@@ -9,6 +9,9 @@ the others are *then*; further only the next one does.
     others     100   110   120   130   140          the least watermark
     p idle        |100|   |110|  (killed)   |120 again: an event was waiting
     reached    100   100   110   110   110   120    without that rule 140, and the event's window would have closed
+
+That all traffic has ended takes one such word of every partition, with nothing in between that says otherwise: neither
+the heartbeat of one that moves, nor counts, which only one that is awake can send.
 """
 
 from __future__ import annotations
@@ -60,30 +63,41 @@ class Least:
 class Frontier:
     """The last heartbeat of each source partition, of the newest generation of the consumer group."""
 
-    __slots__ = ("_generations", "_idle", "_moving", "generation", "partitions")
+    __slots__ = ("_generations", "_idle", "_moving", "_stopped", "generation", "partitions")
 
     def __init__(self) -> None:
         self._generations: dict[int, int] = {}
         self._moving, self._idle = Least(), Least()
+        self._stopped: set[int] = set()  # those that were idle in turn, while nobody moved
         self.generation = -1
         self.partitions = 0
 
-    def hear(self, heartbeat: Heartbeat) -> bool:
-        """Take a heartbeat in; False when it comes from a worker that has lost the partition since."""
+    def hear(self, heartbeat: Heartbeat, *, past: bool = False) -> bool:
+        """Take a heartbeat in; False when it comes from a worker that has lost the partition since.
+
+        past: parts that were sent after it are known already, or the consumer group has a newer generation. How far its
+        partition was holds for ever; that it was idle, only then.
+        """
         number, generation = heartbeat.partition, heartbeat.generation
         if generation < self._generations.get(number, generation):
             return False
         self._generations[number] = generation
         if generation > self.generation:
             self._moving, self._idle = Least(), Least()
+            self._stopped.clear()
         if generation >= self.generation:
             self.generation, self.partitions = generation, heartbeat.partitions
-            self._place(heartbeat)
+            self._place(heartbeat, idle=heartbeat.idle and not past)
         return True
 
-    def _place(self, heartbeat: Heartbeat) -> None:
+    def part_came(self) -> None:
+        """Counts of some partition came: whoever sent them is awake, and others may be whose word is not here yet."""
+        self._stopped.clear()
+
+    def _place(self, heartbeat: Heartbeat, *, idle: bool) -> None:
         number = heartbeat.partition
-        if not heartbeat.idle:
+        if not idle:
+            self._stopped.clear()
             self._idle.drop(number)
             self._moving.put(number, heartbeat.watermark)
             return
@@ -93,6 +107,8 @@ class Frontier:
         if self._all_heard:
             reached.append(self._moving.value())
         self._idle.put(number, max((known for known in reached if known is not None), default=None))
+        if not self._moving.values:
+            self._stopped.add(number)
 
     @property
     def _all_heard(self) -> bool:
@@ -103,13 +119,13 @@ class Frontier:
         """The time that all partitions have passed: no counts will come for a window that ends there or before.
 
         Every partition must have been heard of in the newest generation, for another owner may have to catch up
-        first; None until then, and while one that is not idle has had no event. FOREVER when all are idle.
+        first; None until then, and while one that is not idle has had no event. FOREVER when all traffic has ended.
         """
         if not self._all_heard:
             return None
-        if not self._moving.values:
-            return FOREVER
         moving, idle = self._moving.value(), self._idle.value()
+        if not self._moving.values:
+            return FOREVER if len(self._stopped) == len(self._idle.values) else idle
         if not self._idle.values:
             return moving
         return None if moving is None or idle is None else min(moving, idle)

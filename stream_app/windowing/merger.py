@@ -118,6 +118,7 @@ class Merger:
         """Take a part in. offset: of its record on `window-partials`. encoded: the record's value, which is then stored
         as it came, with what a newer worker may have added. Returns what to store; nothing for a repeat.
         """
+        self._frontier.part_came()
         windows = self._windows(partial.model, partial.version)
         value = encode_partial(partial) if encoded is None else encoded
         taken = windows.take(partial, value, offset, capacity=self._config.closed_windows)
@@ -125,9 +126,9 @@ class Merger:
             return [(self._part_key(windows.record, partial.window_start, partial.partition), value)]
         return [self._version_record(windows)] if taken == "late" else []
 
-    def on_heartbeat(self, heartbeat: Heartbeat) -> bool:
-        """Take a heartbeat in; False when it is fenced: from a worker that has lost the partition since."""
-        return self._frontier.hear(heartbeat)
+    def on_heartbeat(self, heartbeat: Heartbeat, *, past: bool = False) -> bool:
+        """Take a heartbeat in; see Frontier.hear(). False when it is fenced."""
+        return self._frontier.hear(heartbeat, past=past)
 
     @property
     def pending(self) -> int:

@@ -165,13 +165,47 @@ async def test_a_repeated_report_says_the_same_though_an_idle_partition_woke_up_
         Heartbeat(partition=1, partitions=2, generation=7, watermark=None, idle=True),
     ]
     stand.outlet.before_ack["drift-reports"] = crash
-    await merging(stand).handle(batch([a_partial(baseline, 0, 300), *idle]))
+    agent = merging(stand)
+    await agent.handle(batch(beats(0)))
+    await agent.handle(batch([a_partial(baseline, 0, 300), *idle], first=2))
     stand.outlet.before_ack.clear()
-    await merging(stand).handle(batch([a_partial(baseline, 1, 50)], first=3, epoch=1))  # nobody is heard of yet
+    await merging(stand).handle(batch([a_partial(baseline, 1, 50)], first=5, epoch=1))  # nobody is heard of yet
     first, second = [sent.value for sent in stand.outlet.sent if sent.topic == "drift-reports"]
     assert first == second
     record = decode_version(stand.store.values[version_key(VersionKey(0, "flights", "1"))])
     assert (record.reported_rows, record.late_rows) == (300, 50)
+
+
+def all_idle(generation: int = 7) -> list[PartialMessage]:
+    """As often as it takes to say that all traffic has ended."""
+    return 2 * [
+        Heartbeat(partition=i, partitions=2, generation=generation, watermark=None, idle=True) for i in range(2)
+    ]
+
+
+async def test_a_restored_merger_does_not_close_by_an_idleness_from_before_the_parts_that_it_has(stand: Stand) -> None:
+    #   both idle | part of p0 | killed before it was committed: restored with the part, it hears "idle" once more
+    baseline = stand.baselines.by_version["flights", "1"]
+    first, second = a_partial(baseline, 0, 150), a_partial(baseline, 1, 150)
+    await merging(stand).handle(batch([*all_idle(), first]))
+    stand.source.append(5)
+    stand.time.now += 1
+    agent = merging(stand)
+    await agent.handle(batch(all_idle()))
+    assert topics(stand) == []
+    await agent.handle(batch([first], first=4))
+    await agent.handle(batch([second, *beats(1)], first=5))
+    assert [decode_report(sent.value).rows for sent in stand.outlet.sent if sent.topic == "drift-reports"] == [300]
+    assert stand.value("late_rows_total") == 0
+
+
+async def test_what_a_worker_that_was_stopped_says_of_idleness_long_after_closes_nothing(stand: Stand) -> None:
+    agent = merging(stand)
+    await agent.handle(batch([a_partial(stand.baselines.by_version["flights", "1"], 0, 300)]))
+    await agent.handle(batch(all_idle(generation=6), first=1))
+    assert topics(stand) == []
+    await agent.handle(batch(all_idle(), first=5))
+    assert topics(stand) == ["drift-reports", "drift-alerts"]
 
 
 async def test_a_part_that_was_stored_for_a_window_that_is_closed_without_it_is_late_after_the_next_restore(

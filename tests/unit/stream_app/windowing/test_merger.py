@@ -44,7 +44,9 @@ class Stage:
             self.written += records
             self.offset += 1
 
-    def beat(self, *watermarks: int | None, generation: int = 1, idle: tuple[int, ...] = ()) -> None:
+    def beat(
+        self, *watermarks: int | None, generation: int = 1, idle: tuple[int, ...] = (), past: bool = False
+    ) -> None:
         for number, watermark in enumerate(watermarks):
             beat = Heartbeat(
                 partition=number,
@@ -53,7 +55,7 @@ class Stage:
                 watermark=watermark,
                 idle=number in idle,
             )
-            self.merger.on_heartbeat(beat)
+            self.merger.on_heartbeat(beat, past=past)
 
     def close(self, policy: bytes | None = None) -> list[tuple[str, int, int]]:
         """Version, start and rows of what is closed now."""
@@ -153,6 +155,46 @@ def test_when_all_traffic_has_stopped_every_window_closes() -> None:
     stage.take(a_partial(0), a_partial(500, 2, partition=1))
     stage.beat(100, 100, idle=(0, 1))
     assert stage.close() == [("1", 0, 1), ("1", 500, 2)]
+
+
+def test_counts_that_come_when_all_were_idle_wait_for_the_others_that_have_woken_up_too() -> None:
+    #   p0 idle | part [0, 100)     | 100      everybody was idle, then both have events for [0, 100) at once; p0's
+    #   p1 idle |        part [0, 100) | 100   counts are heard before a heartbeat says that anybody is awake
+    stage = Stage()
+    stage.beat(NEVER, NEVER, idle=(0, 1))
+    stage.take(a_partial(0, 3))
+    assert stage.close() == []
+    stage.beat(100)
+    stage.take(a_partial(0, 4, partition=1))
+    stage.beat(100, 100)
+    assert (stage.close(), stage.record.late_rows) == ([("1", 0, 7)], 0)
+
+
+def test_the_last_partition_that_falls_silent_does_not_end_a_window_of_one_that_has_woken_up() -> None:
+    #   p0 idle |  event   | 0    part  100    p0's word is of when p1 was at 50, and has an event for [0, 100) since
+    #   p1   50 |     part | idle
+    stage = Stage()
+    stage.beat(NEVER, 50, idle=(0,))
+    stage.take(a_partial(0, 3, partition=1))
+    stage.merger.on_heartbeat(Heartbeat(partition=1, partitions=2, generation=1, watermark=100, idle=True))
+    assert stage.close() == []
+    stage.beat(0)
+    stage.take(a_partial(0, 4))
+    stage.beat(100, 100, idle=(1,))
+    assert (stage.close(), stage.record.late_rows) == ([("1", 0, 7)], 0)
+
+
+def test_a_restored_merger_does_not_close_by_an_idleness_that_was_over_before_its_state_was_stored() -> None:
+    #   all idle | part of p0 ... killed before it was committed: the state has the part, and the idle words come again
+    stage = Stage()
+    stage.beat(NEVER, NEVER, idle=(0, 1))
+    stage.take(a_partial(0, 3))
+    stage.crash()
+    stage.beat(NEVER, NEVER, idle=(0, 1), past=True)
+    assert stage.close() == []
+    stage.take(a_partial(0, 3), a_partial(0, 4, partition=1))
+    stage.beat(100, 100)
+    assert (stage.close(), stage.record.late_rows) == ([("1", 0, 7)], 0)
 
 
 def test_a_heartbeat_of_an_older_generation_is_fenced() -> None:

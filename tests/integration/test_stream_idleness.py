@@ -1,0 +1,91 @@
+"""Stage 2 on a real broker: that everybody was idle closes no window whose counts come behind it, over a restart too.
+
+Counts and heartbeats are written by hand, with a generation above the worker's own: so it is known what is heard when.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from contracts.events import encode_event, event_decoder
+from contracts.partials import Heartbeat, PartialAggregate, PartialMessage, encode_partial
+from contracts.topics import WINDOW_PARTIALS, partition_of
+from contracts.window import WindowCounts
+from tests.builders import a_baseline
+from tests.servers.verbs import Broker
+from tests.streams import Stream, random_events
+from tests.waiting import eventually
+
+SOURCES = 8
+BASELINE = a_baseline()
+LOG = partition_of(BASELINE.model.encode(), WINDOW_PARTIALS.partitions)
+
+
+def heard(watermark: int | None, *, idle: bool = False) -> list[PartialMessage]:
+    return [
+        Heartbeat(partition=i, partitions=SOURCES, generation=1000, watermark=watermark, idle=idle)
+        for i in range(SOURCES)
+    ]
+
+
+def a_part(start: datetime, partition: int, rows: int) -> PartialAggregate:
+    """Of a window of 10 s."""
+    decoder, counts = event_decoder(BASELINE.schema), WindowCounts(BASELINE)
+    counts.add_events([decoder.decode(encode_event(event)) for event in random_events(rows, start, rows)])
+    begins = round(start.timestamp() * 1000)
+    return counts.partial(window_start=begins, window_end=begins + 10_000, partition=partition, offset=rows - 1)
+
+
+async def say(stream: Stream, *messages: PartialMessage) -> int:
+    """On the log that this model's counts go to; the offset behind them."""
+    name = stream.topic(WINDOW_PARTIALS)
+    for message in messages:
+        at = await stream.producer.send_and_wait(name, encode_partial(message), partition=LOG)
+    following: int = at.offset + 1
+    return following
+
+
+async def merged(stream: Stream, offset: int) -> None:
+    """Until the worker has finished what lies before it, and committed."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=stream.bootstrap)
+    await admin.start()
+
+    async def committed() -> bool:
+        found = await admin.list_consumer_group_offsets(stream.settings.group)
+        at = found.get(TopicPartition(stream.topic(WINDOW_PARTIALS), LOG))
+        return at is not None and at.offset >= offset
+
+    try:
+        await eventually(committed, 60, f"offset {offset} of {WINDOW_PARTIALS.name}/{LOG} is committed")
+    finally:
+        await admin.close()
+
+
+async def test_counts_behind_the_end_of_all_traffic_wait_for_those_of_the_others(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with Stream(kafka.bootstrap, namespace, tmp_path) as stream:
+        await stream.publish_baseline(BASELINE)
+        worker = stream.worker()
+        await stream.ready(worker, SOURCES)
+        idle, start = heard(None, idle=True) * 2, stream.fresh_hour()
+        await merged(stream, await say(stream, *idle))
+        await merged(stream, await say(stream, *idle))  # it has caught up: they are believed
+        await merged(stream, await say(stream, a_part(start, 0, 150)))
+        assert await stream.reports() == []
+        over = round((start + stream.window).timestamp() * 1000)
+        await say(stream, a_part(start, 1, 200), *heard(over))
+        assert [report.rows for report in await stream.reported(350)] == [350]
+
+        worker.kill()
+        second = start + stream.window
+        behind = await say(stream, *idle, a_part(second, 0, 150))
+        await stream.ready(stream.worker(), SOURCES, within=60)
+        await merged(stream, behind)
+        assert len(await stream.reports()) == 1
+        await say(stream, a_part(second, 1, 200), *heard(over + 10_000))
+        assert [report.rows for report in await stream.reported(700)] == [350, 350]
