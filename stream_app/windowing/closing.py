@@ -60,10 +60,15 @@ def closing_of(
     counts = summed(window.decoded(baseline.digest), baseline)
     rows, compared = window.rows, counts.rows
     before = [earlier for earlier in thin if earlier.rows_by_baseline().get(baseline.digest)]
+    merged = len(before)
     sufficient = compared + sum(earlier.rows_by_baseline()[baseline.digest] for earlier in before) >= minimum_rows
     if sufficient:  # else nobody looks at them, and to add them up at each thin window would take most of its close
-        for earlier in before:
-            counts.merge(summed(earlier.decoded(baseline.digest), baseline))
+        added = [summed(earlier.decoded(baseline.digest), baseline) for earlier in before]
+        # Fewer than they say they are, where the bins of a part are not the baseline's.
+        merged = sum(earlier.rows > 0 for earlier in added)
+        sufficient = compared + sum(earlier.rows for earlier in added) >= minimum_rows
+        for earlier in added if sufficient else ():
+            counts.merge(earlier)
     return Closing(
         model=version[0],
         version=version[1],
@@ -74,8 +79,8 @@ def closing_of(
         shadow_rows=window.shadow_rows,
         other_rows=rows - compared,
         counts=counts,
-        merged_windows=len(before),
-        sufficient=sufficient and counts.rows >= minimum_rows,
+        merged_windows=merged,
+        sufficient=sufficient,
         partitions={partition: part.offset for partition, part in sorted(window.parts.items())},
     )
 
