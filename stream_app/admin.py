@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 
 from stream_app.errors import BrokerError
-from stream_app.readiness import Waiting
+from stream_app.readiness import Waiting, in_the_middle
 from stream_app.settings import StreamSettings
 from stream_app.topic_layout import Process, Wanted, differing, told_to_be_larger, too_small, used, wanted
 
@@ -107,7 +107,7 @@ async def connected(
         await waiting.until_ready(admin.controller_known)
         yield admin
     except KafkaError as error:
-        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+        raise in_the_middle(settings.bootstrap, error) from error
     finally:
         await admin.close()
 

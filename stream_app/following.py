@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream_app.errors import BrokerError
+from stream_app.readiness import not_fetching
 
 _RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class Follower:
         """Return when all that is on the topic now has been read. Raises KafkaError while no broker answers."""
         if self._consumer is None:
             raise BrokerError(f"the topic {self._topic} is not followed: call start() first")
-        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        with not_fetching(self._consumer):
+            ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
         async with self._moved:
             await self._moved.wait_for(lambda: all(self._applied.get(tp, 0) >= end for tp, end in ends.items()))
 
@@ -85,7 +87,8 @@ class Follower:
 
 
 async def _seek(consumer: AIOKafkaConsumer, since_ms: int) -> None:
-    found = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), since_ms))
-    ends = await consumer.end_offsets(list(found))
+    with not_fetching(consumer):
+        found = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), since_ms))
+        ends = await consumer.end_offsets(list(found))
     for tp, at in found.items():
         consumer.seek(tp, ends[tp] if at is None else at.offset)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from stream_app.readiness import not_fetching
+
 
 class Present(NamedTuple):
     """By partition the first offset that its log has, and the one behind its last; and the records in between, in lists
@@ -34,7 +36,8 @@ async def present(bootstrap: str, topic: str, starts: Mapping[int, int] | None =
         consumer.pause(*(consumer.assignment() - set(partitions)))
         for number, offset in (starts or {}).items():
             consumer.seek(TopicPartition(topic, number), offset)
-        first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        with not_fetching(consumer):
+            first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         yield Present(_by_number(first), _by_number(ends), _before(consumer, ends))
     finally:
         await consumer.stop()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -42,6 +43,16 @@ def passes(error: BaseException) -> bool:
     return isinstance(error, TimeoutError)
 
 
+def in_the_middle(address: str, error: KafkaError, what: str = "") -> BrokerError:
+    """For a command that was connected, and then got no answer.
+
+    >>> print(in_the_middle("kafka:9092", KafkaTimeoutError("no offsets in 40 s")))
+    Kafka at kafka:9092: KafkaTimeoutError: no offsets in 40 s: it is away or not ready; try again when it is
+    """
+    advice = ": it is away or not ready; try again when it is" if passes(error) else ""
+    return BrokerError(f"Kafka at {address}: {what}{error}{advice}")
+
+
 def check_ready(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Raises NodeNotReadyError. While every broker is fenced, a client starts and knows none. The coordinator of its
     group is then looked for once and never again: an AssertionError in a task of aiokafka's, and no partition comes.
@@ -60,6 +71,19 @@ async def until_a_broker_is_ready(consumer: AIOKafkaConsumer, stopping: Callable
             _log.warning("Kafka is not ready: %s; next try in %g s", error, _KNOWN_PAUSE)
             await asyncio.sleep(_KNOWN_PAUSE)
             await consumer._client.force_metadata_update()
+
+
+@contextmanager
+def not_fetching(consumer: AIOKafkaConsumer) -> Iterator[None]:
+    """Within, no new fetch is sent. An answer comes behind the one to the fetch before it, which waits half a second
+    for records: each question would take as long, and meet a broker that is ready now and then by chance only.
+    """
+    held = consumer.assignment() - consumer.paused()
+    consumer.pause(*held)
+    try:
+        yield
+    finally:
+        consumer.resume(*(held & consumer.assignment()))
 
 
 class Waiting:

@@ -14,11 +14,12 @@ from stream_app.audit.found import Log
 from stream_app.audit.label_checks import LabelsAudit, LabelsFound, audited_labels
 from stream_app.audit.letters import letters_of
 from stream_app.audit.reading import PAUSE_SECONDS, TRIES, all_of, exhausted, latest, ours, readable
-from stream_app.errors import BrokerError, StateError
+from stream_app.errors import StateError
 from stream_app.labelling.partition import LabelConfig, LabelPartition
 from stream_app.labelling.revised_state import age_of_revised, revised_of
 from stream_app.labelling.state import MetaKey, age_of_labels, parse_label_key
 from stream_app.present import present
+from stream_app.readiness import in_the_middle
 from stream_app.settings import StreamSettings
 
 
@@ -36,7 +37,7 @@ async def audit_labels(settings: StreamSettings) -> LabelsAudit | None:
             result = audited_labels(await _found(settings))
         return result if result.on_topic or result.partitions else None
     except KafkaError as error:
-        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+        raise in_the_middle(settings.bootstrap, error) from error
     except InvalidMessage as error:
         raise StateError(f"a stored record cannot be read ({error}): run the version that wrote it") from error
 

@@ -21,8 +21,9 @@ from stream_app.audit.comparison import differences, notes
 from stream_app.audit.found import Found, Log, reports_of
 from stream_app.audit.letters import letters_of
 from stream_app.audit.recount import Recount
-from stream_app.errors import BrokerError, StateError
+from stream_app.errors import StateError
 from stream_app.present import present, records
+from stream_app.readiness import in_the_middle
 from stream_app.settings import WORKER, StreamSettings
 from stream_app.windowing.merged_state import age_of_merged, merged_of
 from stream_app.windowing.newest import Age, Newest
@@ -58,7 +59,7 @@ async def audit(settings: StreamSettings, answered: Iterable[str] | None = None,
         if recount:
             result = await _recounted(settings, found, result)
     except KafkaError as error:
-        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+        raise in_the_middle(settings.bootstrap, error) from error
     except InvalidMessage as error:
         raise StateError(f"a stored record cannot be read ({error}): run the version that wrote it") from error
     return result

@@ -16,7 +16,8 @@ from contracts.topics import ALERT_MUTES, BASELINES, partition_of
 from stream_app import admin, interactive, present
 from stream_app.alerting.known_alerts import learn
 from stream_app.baselines import said
-from stream_app.errors import BrokerError, TopicsError
+from stream_app.errors import TopicsError
+from stream_app.readiness import in_the_middle
 from stream_app.settings import StreamSettings
 from stream_app.windowing.typed import Version
 
@@ -50,7 +51,7 @@ class MuteTopic(NamedTuple):
             async for record in present.records(self.settings.bootstrap, self.name):
                 learn(record, mutes)
         except KafkaError as error:
-            raise BrokerError(f"Kafka at {self.settings.bootstrap}: {error}") from error
+            raise in_the_middle(self.settings.bootstrap, error) from error
         return mutes
 
     async def write(self, mute: Mute, time: str) -> None:
@@ -66,7 +67,7 @@ class MuteTopic(NamedTuple):
                 headers=cloud_event(ALERTS_MUTED, mute.key.decode(), SOURCE, time=time),
             )
         except KafkaError as error:
-            raise BrokerError(f"Kafka at {self.settings.bootstrap} did not take the mute: {error}") from error
+            raise in_the_middle(self.settings.bootstrap, error, "it did not take the mute: ") from error
         finally:
             await producer.stop()
 
@@ -84,7 +85,7 @@ class MuteTopic(NamedTuple):
                     version, baseline = found
                     known[version] = () if baseline is None else _watched(baseline)
         except KafkaError as error:
-            raise BrokerError(f"Kafka at {self.settings.bootstrap}: {error}") from error
+            raise in_the_middle(self.settings.bootstrap, error) from error
         return {version: names for version, names in known.items() if names}
 
 

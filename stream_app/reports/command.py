@@ -12,7 +12,8 @@ from contracts.reports import decode_report
 from contracts.topics import DRIFT_REPORTS, PERFORMANCE
 from stream_app import admin, interactive, present
 from stream_app.audit.reading import ours, readable
-from stream_app.errors import BrokerError, TopicsError
+from stream_app.errors import TopicsError
+from stream_app.readiness import in_the_middle
 from stream_app.reports.picture import Newest, Report
 from stream_app.settings import StreamSettings
 
@@ -72,5 +73,5 @@ async def _read(settings: StreamSettings, newest: Newest, say: Say) -> int:
                 for report in told:
                     newest.add(report)
     except KafkaError as error:
-        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+        raise in_the_middle(settings.bootstrap, error) from error
     return left_out

@@ -14,8 +14,9 @@ from aiokafka.errors import KafkaError, for_code
 from contracts.errors import InvalidMessage
 from contracts.partials import Heartbeat
 from stream_app.admin import Admin
-from stream_app.errors import BrokerError, StateError
+from stream_app.errors import StateError
 from stream_app.present import fetched
+from stream_app.readiness import in_the_middle, not_fetching
 from stream_app.settings import StreamSettings
 from stream_app.status.counted import Counted
 from stream_app.status.picture import Heard, Member, Seen
@@ -85,12 +86,13 @@ class Reader:
                 counts=self._counted.source.name,
             )
         except KafkaError as error:
-            raise BrokerError(f"Kafka at {self._settings.bootstrap}: {error}") from error
+            raise in_the_middle(self._settings.bootstrap, error) from error
         except InvalidMessage as error:
             raise StateError(f"a stored record cannot be read ({error}): run the version that wrote it") from error
 
     async def _follow(self) -> None:
-        ends = await self._consumer.end_offsets(self._followed)
+        with not_fetching(self._consumer):
+            ends = await self._consumer.end_offsets(self._followed)
         async for batch in fetched(self._consumer, ends):
             for record in batch:
                 self._take(record.topic, record)
@@ -115,8 +117,9 @@ class Reader:
                 self._heard[message.partition] = Heard(message, record.timestamp)
 
     async def _logs(self, partitions: list[TopicPartition]) -> dict[int, tuple[int, int]]:
-        starts = await self._consumer.beginning_offsets(partitions)
-        ends = await self._consumer.end_offsets(partitions)
+        with not_fetching(self._consumer):
+            starts = await self._consumer.beginning_offsets(partitions)
+            ends = await self._consumer.end_offsets(partitions)
         return {tp.partition: (starts[tp], ends[tp]) for tp in partitions}
 
     async def _group(self) -> tuple[str, tuple[Member, ...]]:
@@ -154,7 +157,7 @@ async def reading(
         await reader.begin(partitions)
         yield reader
     except KafkaError as error:
-        raise BrokerError(f"Kafka at {settings.bootstrap}: {error}") from error
+        raise in_the_middle(settings.bootstrap, error) from error
     finally:
         await consumer.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -13,7 +14,9 @@ from contracts.topics import PREDICTIONS
 from stream_app import admin
 from stream_app.readiness import until_a_broker_is_ready
 from stream_app.settings import StreamSettings
+from tests.builders import a_baseline
 from tests.servers.fenced import FencedKafka
+from tests.streams import Stream, expected_reports, random_events
 from tests.waiting import eventually
 from training.topics.model_events import ModelEvents
 
@@ -81,3 +84,20 @@ async def test_a_member_of_a_group_that_starts_meanwhile_gets_partitions(kafka: 
         await eventually(lambda: len(consumer.assignment()) == PREDICTIONS.partitions, 60, "all partitions")
     finally:
         await consumer.stop()
+
+
+async def test_a_worker_that_starts_meanwhile_counts(tmp_path: Path, namespace: str) -> None:
+    server = FencedKafka(tmp_path, ready=4.0, every=6.0)
+    await asyncio.to_thread(server.start)
+    try:
+        async with Stream(server.bootstrap, namespace, tmp_path) as stream:
+            await eventually(server.fenced, 30, "the broker to be fenced")
+            worker = stream.worker()
+            await stream.ready(worker, 8, within=120)
+            await stream.publish_baseline(baseline := a_baseline())
+            start = stream.fresh_hour()
+            rows = await stream.send(random_events(400, start, 20.0))
+            reports = await stream.reported(rows, within=120)
+            assert reports == expected_reports(random_events(400, start, 20.0), baseline, reports)
+    finally:
+        await asyncio.to_thread(server.kill)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 from stream_app import present
+from stream_app.readiness import not_fetching
 
 ZERO, ONE = TopicPartition("t", 0), TopicPartition("t", 1)
 
@@ -35,6 +38,38 @@ class Growing:
             offsets = [offset for offset in range(first, first + 3) if (tp, offset) != (ONE, 1)]
             found[tp] = [Record(*tp, offset) for offset in offsets]
         return found
+
+
+class Assigned:
+    """A consumer's partitions, and which of them it does not fetch."""
+
+    def __init__(self) -> None:
+        self.held = {ONE}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {ZERO, ONE}
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self.held)
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.held |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.held -= set(partitions)
+
+
+def test_nothing_is_fetched_while_a_question_is_asked_and_afterwards_what_was_fetched_before() -> None:
+    consumer = Assigned()
+
+    def ask() -> None:
+        with not_fetching(consumer):
+            assert consumer.held == {ZERO, ONE}
+            raise KafkaTimeoutError
+
+    with pytest.raises(KafkaTimeoutError):
+        ask()
+    assert consumer.held == {ONE}
 
 
 async def test_fetching_goes_on_until_every_partition_has_come_to_its_end() -> None:
