@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from contracts.headers import Headers
@@ -53,6 +54,10 @@ class Broker:
             raise PublishError(f"Kafka at {self.bootstrap}: {error}; start it or correct TRAINING_BOOTSTRAP") from error
 
     async def _send(self, topic: str, message: Message | None, max_request_size: int) -> None:
+        # Ahead of the producer, whose start waits in silence for a broker that is ready.
+        partitions = self._there(topic, (await self._cluster()).partitions_for_topic(topic))
+        if message is None:
+            return
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
             acks="all",
@@ -62,15 +67,18 @@ class Broker:
         )
         try:
             await producer.start()
-            cluster = await cluster_of(producer.client, self.bootstrap)
-            partitions = self._there(topic, cluster.partitions_for_topic(topic))
-            if message is not None:
-                at = partition_of(message.key, len(partitions))
-                await producer.send_and_wait(
-                    topic, message.value, key=message.key, partition=at, headers=message.headers
-                )
+            at = partition_of(message.key, len(partitions))
+            await producer.send_and_wait(topic, message.value, key=message.key, partition=at, headers=message.headers)
         finally:
             await producer.stop()
+
+    async def _cluster(self) -> Any:
+        client = AIOKafkaClient(bootstrap_servers=self.bootstrap)
+        try:
+            await client.bootstrap()
+            return await cluster_of(client, self.bootstrap)
+        finally:
+            await client.close()
 
     async def _read(self, topic: Topic, prefix: str) -> list[ConsumerRecord]:
         async with following(self.bootstrap, prefix, ((topic, None),)) as there:
