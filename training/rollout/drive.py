@@ -56,8 +56,7 @@ class Drive:
         if isinstance(watched, Ended):
             return watched
         since = milliseconds(watched.rollout.since)
-        before = since - round(1000 * max(self._wishes.steps.seconds, self._wishes.steps.shadow_seconds))
-        beginnings = ((PREDICTIONS, before), (MODEL_EVENTS, since), (PERFORMANCE, None))
+        beginnings = ((PREDICTIONS, since), (MODEL_EVENTS, since), (PERFORMANCE, None))
         async with self._follow(self._events.bootstrap, self._events.topic_prefix, beginnings) as topics:
             await asyncio.to_thread(self._course.begin)
             looked: float | None = None

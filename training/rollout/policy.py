@@ -2,7 +2,8 @@
 
 A challenger is held at each step for a time and for a number of its own events; whatever looks worse than the champion
 beyond what chance explains ends it at once. Latency is compared in canary only: in shadow nobody waits for the answer.
-And only at moments at which both answered: a figure of another moment is that of another load.
+And only at moments at which both answered: a figure of another moment is that of another load. For the same reason
+decisions and scores are not compared at 100 %: those of another moment are those of other traffic.
 """
 
 from __future__ import annotations
@@ -110,12 +111,12 @@ def decide(
     broken: str = "",
     paces: tuple[Pace, ...] = (),
 ) -> Move:
-    """What to do now. challenger: observed since this step began, seconds ago; champion: the same, or before it where
-    the champion answers nobody any more. broken: what is wrong with the data both get, "" for nothing: who is the
-    better one on such data says nothing, so nothing goes further, but what is worse on it ends as ever. paces: their
-    latencies since this step began.
+    """What to do now. challenger, champion: observed since this step began, seconds ago. broken: what is wrong with the
+    data both get, "" for nothing: who is the better one on such data says nothing, so nothing goes further, but what is
+    worse on it ends as ever. paces: their latencies since this step began.
     """
-    if (reason := _trouble(challenger, champion, limits, performance)) is not None:
+    together = rollout.stage == "shadow" or rollout.share < 100
+    if (reason := _trouble(challenger, champion if together else None, limits, performance)) is not None:
         return Move("end", reason)
     shadow = rollout.stage == "shadow"
     if not shadow and (reason := next(filter(None, (_slower(pace, limits) for pace in paces)), None)) is not None:
@@ -135,14 +136,17 @@ def decide(
     return Move("promote", passed) if share is None else Move("canary", passed, share)
 
 
-def _trouble(challenger: Observed, champion: Observed, limits: Limits, performance: tuple[Compared, ...]) -> str | None:
+def _trouble(
+    challenger: Observed, champion: Observed | None, limits: Limits, performance: tuple[Compared, ...]
+) -> str | None:
+    """champion: None where it answers nobody."""
     if challenger.refused is not None:
         return f"it cannot be served: {challenger.refused}"
     rows = challenger.events + challenger.failures
     if rows >= ENOUGH and (least := failure_rate(challenger)) > limits.failure_rate:
         failed = f"{challenger.failures:,} of {rows:,} rows could not be scored"
         return f"{failed}: the rate is at least {least:.2%}, the limit is {limits.failure_rate:.2%}"
-    if min(challenger.events, champion.events) >= ENOUGH:
+    if champion is not None and min(challenger.events, champion.events) >= ENOUGH:
         behaviour = _otherwise(challenger, champion, limits)
         if behaviour is not None:
             return behaviour

@@ -14,37 +14,30 @@ from contracts.times import milliseconds
 from contracts.topics import MODEL_EVENTS, PREDICTIONS, Topic
 from training.rollout.evidence import Observed
 from training.rollout.latencies import Latencies
-from training.rollout.policy import ENOUGH, Compared
+from training.rollout.policy import Compared
 
 MEASURES = ("auc", "log_loss", "mae")
 """Compared once labels have come; what a model does not have is left out."""
 
 
 class Watched:
-    """Of one model. champion: its version. Records from before the step began, by the broker's clock, do not count,
-    but for the champion's own."""
+    """Of one model. champion: its version. Records from before the step began, by the broker's clock, do not count.
+
+    challenger, champion: what was observed of each since.
+    """
 
     def __init__(self, model: str, champion: str, rollout: Rollout) -> None:
         self.model, self.champion_version = model, champion
         self._versions = {champion: "champion", rollout.version: "challenger"}
         self._reports: dict[tuple[str, datetime], PerformanceReport] = {}
         self._heard: set[str] = set()
-        self._champion, self._before = Observed(), Observed()
         self.begin(rollout)
 
     def begin(self, rollout: Rollout) -> None:
         """Another step: nothing of the former counts, but performance: its windows have their own times."""
         self.rollout = rollout
         self._since = milliseconds(rollout.since)
-        if self._champion.events >= ENOUGH:
-            self._before = self._champion
-        self._champion, self.challenger, self.latencies = Observed(), Observed(), Latencies()
-
-    @property
-    def champion(self) -> Observed:
-        """Since the step began; at the last share it answers nobody: then what it did before."""
-        fresh = self._champion.events >= ENOUGH or self._before.events < ENOUGH
-        return self._champion if fresh else self._before
+        self.champion, self.challenger, self.latencies = Observed(), Observed(), Latencies()
 
     def add(self, topic: Topic, value: bytes, at: int) -> None:
         """A record that the broker took at `at`, milliseconds UTC. What cannot be read is for the readers whose work it
@@ -62,17 +55,16 @@ class Watched:
 
     def add_event(self, event: PredictionEvent[Any], at: int) -> None:
         """A prediction that the broker took at `at`, milliseconds UTC."""
-        if event.model != self.model:
+        if event.model != self.model or at < self._since:
             return
         role = self._versions.get(event.model_version)
         if role == "champion" and event.role == "champion":
-            seen = self._before if at < self._since else self._champion
-            seen.add(event.score, event.decision)
-        elif role == "challenger" and event.role == self.rollout.stage and at >= self._since:
+            self.champion.add(event.score, event.decision)
+        elif role == "challenger" and event.role == self.rollout.stage:
             self.challenger.add(event.score, event.decision)
         else:
             return
-        if event.latency_ms is not None and at >= self._since:
+        if event.latency_ms is not None:
             self.latencies.add(event.id, role == "challenger", event.latency_ms, at)
 
     def add_model_event(self, event: ModelEvent, at: int) -> None:

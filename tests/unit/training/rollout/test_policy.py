@@ -106,6 +106,13 @@ def test_other_scores_end_it_where_nothing_is_decided() -> None:
     assert "KS distance" in move.reason
 
 
+def test_at_100_percent_what_the_champion_did_at_another_time_says_nothing() -> None:
+    storm, fair = seen(shift=0.35), seen(seed=1)
+    assert decide(canary(100), storm, fair, 61, STEPS, Limits()).kind == "promote"
+    assert decide(canary(50), storm, fair, 61, STEPS, Limits()).kind == "end"
+    assert decide(SHADOW, storm, fair, 61, STEPS, Limits()).kind == "end"
+
+
 def test_worse_performance_on_the_same_windows_ends_it_and_touching_intervals_do_not() -> None:
     worse = Compared("auc", 0.70, 0.68, 0.72, 0.78, 0.76, 0.80)
     touching = Compared("auc", 0.75, 0.72, 0.77, 0.78, 0.76, 0.80)

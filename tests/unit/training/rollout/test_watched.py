@@ -46,15 +46,6 @@ def test_another_step_begins_anew() -> None:
     assert (found.champion.events, found.challenger.events) == (0, 0)
 
 
-def test_a_champion_that_answers_nobody_any_more_is_compared_as_it_was_before() -> None:
-    found = watched(CANARY, *(("1", "champion", 0),) * 150)
-    assert found.champion.events == 150
-    found.begin(Rollout(version="2", stage="canary", since=NOON + HOUR, share=100))
-    assert found.champion.events == 150
-    resumed = watched(CANARY, *(("1", "champion", -5),) * 150)
-    assert resumed.champion.events == 150
-
-
 def test_a_trouble_that_is_said_twice_or_is_of_another_stage_counts_once_or_not() -> None:
     found = watched(CANARY)
     for id_, role in (("a", "canary"), ("a", "canary"), ("b", "shadow"), ("c", "canary")):
