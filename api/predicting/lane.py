@@ -28,8 +28,12 @@ log = logging.getLogger(__name__)
 
 SLOW_SECONDS = 0.1
 """A batch that takes a canary longer holds every other request up, too."""
+_HELD_UP = 3
+"""Of batches in a row that took longer by the clock alone this one counts: a busy machine now and then stands still for
+whoever computes just then, and that says nothing about the version.
+"""
 _REST = 10.0
-"""The canary then rests for so many times as long."""
+"""A slow canary rests for so many times as long as its batch took."""
 
 Trouble = Callable[[str, Role, str, int], None]
 """Told of rows that could not be scored: the version, its role, why, and how many."""
@@ -45,7 +49,7 @@ class Scored(NamedTuple):
 class Lane:
     """served: the version. champion: whose requests these are. source: names this process, for rows without an entity.
 
-    stopwatch: seconds, monotonic.
+    stopwatch: seconds, monotonic. processor: seconds that this thread has computed.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Lane:
         *,
         source: str,
         stopwatch: Callable[[], float] = time.perf_counter,
+        processor: Callable[[], float] = time.thread_time,
     ) -> None:
         self.rollout = rollout
         self.served = served
@@ -68,8 +73,9 @@ class Lane:
         self._telemetry = telemetry
         self._trouble = trouble
         self._source = source
-        self._stopwatch = stopwatch
+        self._stopwatch, self._processor = stopwatch, processor
         self._nameless = 0
+        self._held_up = 0
         self._rests_until = 0.0
 
     def answers(self, requests: Sequence[PredictionRequest]) -> Mapping[int, Scored]:
@@ -86,7 +92,7 @@ class Lane:
         return self._scored(places, [requests[place].features for place in places]) if places else {}
 
     def _scored(self, places: Sequence[int], rows: Sequence[msgspec.Struct]) -> dict[int, Scored]:
-        begun = self._stopwatch()
+        begun, computed = self._stopwatch(), self._processor()
         if begun < self._rests_until:
             self._fell_back(Counter(slow=len(rows)))
             return {}
@@ -102,12 +108,16 @@ class Lane:
                 lost["scoring"] += 1
             else:
                 found[place] = Scored(row, score)
-        took = self._stopwatch() - begun
-        if took > SLOW_SECONDS:
-            self._rests_until = begun + took * _REST
+        self._rest(begun, self._stopwatch() - begun, self._processor() - computed)
         self._telemetry.canary_rows.inc(len(found))
         self._fell_back(lost)
         return found
+
+    def _rest(self, begun: float, took: float, computed: float) -> None:
+        """took, computed: seconds of one batch, by the clock and by the processor."""
+        self._held_up = self._held_up + 1 if took > SLOW_SECONDS else 0
+        if computed > SLOW_SECONDS or self._held_up >= _HELD_UP:
+            self._rests_until = begun + took * _REST
 
     def _each(self, rows: Sequence[msgspec.Struct]) -> list[float | ScoringFailed]:
         try:

@@ -1,4 +1,6 @@
 import asyncio
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from api.errors import OutboxClosed, ScoringFailed
 from api.idempotency.ticket import Ticket
 from api.predicting.drafts import Keep
+from api.predicting.lane import SLOW_SECONDS
 from contracts.events import parse_id
 from contracts.schema import Feature, FeatureSchema
 from tests.builders import NOON_MS, a_baseline, a_schema
@@ -13,6 +16,24 @@ from tests.rollouts import ConstantScorer, RollingDesk, a_rollout, breaking, fai
 from tests.serving import a_served
 
 ENTITIES = [f"N{number}" for number in range(400)]
+
+
+class Clock:
+    """Stands still, but for what a test lets go by."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def roles(self, desk: RollingDesk, requests: int) -> list[str]:
+        """Who answers one entity's requests, each half a second after the other's answer."""
+        roles = []
+        for _ in range(requests):
+            roles.append((await desk.ask(entity_id="N1")).role)
+            self.now += 0.5
+        return roles
 
 
 async def test_a_chosen_entity_is_answered_by_the_canary_and_the_event_says_so(tmp_path: Path):
@@ -84,20 +105,41 @@ async def test_a_row_that_the_champion_cannot_score_either_has_no_answer(tmp_pat
 
 
 async def test_a_slow_canary_rests_and_meanwhile_the_champion_answers(tmp_path: Path):
-    now = [0.0]
+    clock = Clock()
 
     def slow(_: object) -> None:
-        now[0] += 0.5
+        clock.now += 0.5
+        until = time.thread_time() + SLOW_SECONDS * 1.1
+        while time.thread_time() < until:
+            pass
 
-    desk = RollingDesk(tmp_path, scorer=ConstantScorer(hook=slow), stopwatch=lambda: now[0])
+    desk = RollingDesk(tmp_path, scorer=ConstantScorer(hook=slow), stopwatch=clock)
 
-    roles = []
-    for _ in range(12):
-        roles.append((await desk.ask(entity_id="N1")).role)
-        now[0] += 0.5
-
-    assert roles == ["canary", *["champion"] * 8, "canary", *["champion"] * 2]
+    assert await clock.roles(desk, 12) == ["canary", *["champion"] * 8, "canary", *["champion"] * 2]
     assert desk.value("canary_fallbacks_total", why="slow") == 10
+
+
+async def test_a_machine_that_stands_still_now_and_then_gives_the_canary_no_rest(tmp_path: Path):
+    clock, stands_still = Clock(), itertools.cycle([5.0, 5.0, 0.0])
+
+    def held_up(_: object) -> None:
+        clock.now += next(stands_still)
+
+    desk = RollingDesk(tmp_path, scorer=ConstantScorer(hook=held_up), stopwatch=clock)
+
+    assert await clock.roles(desk, 12) == ["canary"] * 12
+    assert not desk.troubles
+
+
+async def test_a_canary_that_waits_and_does_not_compute_rests_from_the_third_time_on(tmp_path: Path):
+    clock = Clock()
+
+    def waiting(_: object) -> None:
+        clock.now += 0.5
+
+    desk = RollingDesk(tmp_path, scorer=ConstantScorer(hook=waiting), stopwatch=clock)
+
+    assert await clock.roles(desk, 14) == [*["canary"] * 3, *["champion"] * 8, "canary", *["champion"] * 2]
 
 
 async def test_rows_are_converted_to_the_canarys_features_and_its_events_have_those(tmp_path: Path):
