@@ -65,7 +65,7 @@ class Merger:
         self._versions: dict[tuple[str, str], VersionWindows] = {}
         self._given_up: set[str] = set()
         self.found_late = 0
-        self._unwritten: Records = []
+        self._unwritten: list[tuple[VersionWindows, list[PartialAggregate]]] = []
 
     @classmethod
     def restore(
@@ -99,20 +99,25 @@ class Merger:
         return merger
 
     def _make_late(self) -> None:
-        """What was put back for closed windows and is in no report; what to write of it waits for unwritten()."""
+        """What was put back for closed windows and is in no report; it is taken off the store with unwritten()."""
         for windows in self._versions.values():
             known = windows.record.late_rows
             if late := windows.make_late(self._config.closed_windows):
                 self.found_late += windows.record.late_rows - known
-                self._unwritten.append(self._version_record(windows))
-                self._unwritten += [
-                    (self._part_key(windows.record, part.window_start, part.partition), None) for part in late
-                ]
+                self._unwritten.append((windows, late))
 
     def unwritten(self) -> Records:
-        """What restoring left to write, in this order; nothing when asked again. A crash before it is harmless."""
+        """What restoring left to write, in this order; nothing when asked again. A crash before it is harmless.
+
+        The version's record is as it is now: parts may have been late and windows been closed since it was restored.
+        The deleted parts are of closed windows, for which none is stored any more.
+        """
         found, self._unwritten = self._unwritten, []
-        return found
+        records: Records = []
+        for windows, late in found:
+            records.append(self._version_record(windows))
+            records += [(self._part_key(windows.record, part.window_start, part.partition), None) for part in late]
+        return records
 
     def on_partial(self, partial: PartialAggregate, offset: int, encoded: bytes | None = None) -> Records:
         """Take a part in. offset: of its record on `window-partials`. encoded: the record's value, which is then stored

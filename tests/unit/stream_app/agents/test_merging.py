@@ -227,6 +227,37 @@ async def test_a_part_that_was_stored_for_a_window_that_is_closed_without_it_is_
     assert stand.value("late_rows_total") == 50
 
 
+async def test_what_a_restore_found_late_takes_no_close_back_that_came_before_the_first_heartbeat(stand: Stand) -> None:
+    #   W0 closed, a part of it was missed; W1 announced and reported, its worker killed; restored, W1 closes at once
+    def crash() -> None:
+        raise asyncio.CancelledError
+
+    baseline, key = stand.baselines.by_version["flights", "1"], version_key(VersionKey(0, "flights", "1"))
+    agent = merging(stand)
+    await agent.handle(batch(one_window(stand)))
+    stand.outlet.before_ack["drift-reports"] = crash
+    second = [a_partial(baseline, 0, 150, window=1), a_partial(baseline, 1, 150, window=1), *beats(2)]
+    with pytest.raises(asyncio.CancelledError):
+        await agent.handle(batch(second, first=4))
+    stand.outlet.before_ack.clear()
+    missed = part_key(PartKey(0, "flights", "1", NOON_MS, 1))
+    stand.store.values[missed] = encode_partial(a_partial(baseline, 1, 200))
+    agent = merging(stand)
+    await agent.handle(batch([a_partial(baseline, 0, 170)], first=8))  # 20 more for W0, and no heartbeat
+    closed = decode_version(stand.store.values[key])
+    assert (closed.reports, closed.reported_rows, closed.late_rows) == (2, 600, 50 + 20)
+    await agent.handle(batch(beats(2), first=9))
+    assert decode_version(stand.store.values[key]) == closed
+    assert missed not in stand.store.values
+    await merging(stand).handle(batch([second[0], *beats(2)], first=11))  # W1's part once more
+    reports = [decode_report(sent.value) for sent in stand.outlet.sent if sent.topic == "drift-reports"]
+    assert [(report.window_start, report.rows) for report in reports] == [
+        (NOON, 300),
+        (NOON + timedelta(milliseconds=WINDOW), 300),
+        (NOON + timedelta(milliseconds=WINDOW), 300),  # as it was before its worker was killed
+    ]
+
+
 async def test_a_report_that_was_not_announced_has_what_came_before_it(stand: Stand) -> None:
     def lost() -> None:
         raise ConnectionError("the broker went away before it had what was announced")

@@ -18,6 +18,7 @@ from stream_app.windowing.merged_state import (
     decode_version,
     encode_version,
     parse_merged_key,
+    part_key,
     version_key,
 )
 from stream_app.windowing.merger import Merger, MergerConfig, Records
@@ -615,3 +616,54 @@ def test_a_window_before_an_announced_one_takes_no_parts_either_and_the_report_i
     assert (again.window_start, again.rows, again.counts.rows, again.merged_windows) == (100, 6, 6, 0)
     stage.written += stage.merger.close(again)
     assert (stage.record.reported_rows, stage.record.late_rows, stage.record.horizon) == (6, 2, 100)
+
+
+def restored_with_a_missed_part(stage: Stage) -> None:
+    """[0, 100) is closed with 3 and 4 rows; then another worker, who does not know of it, stores 6 of partition 1."""
+    stage.take(a_partial(0, 3), a_partial(0, 4, partition=1))
+    stage.beat(100, 100)
+    assert stage.close() == [("1", 0, 7)]
+    stage.written.append((part_key(PartKey(0, "flights", "1", 0, 1)), encode_partial(a_partial(0, 6, partition=1))))
+    stage.crash()
+    assert (stage.merger.found_late, stage.record.late_rows) == (2, 2)
+
+
+def test_what_restoring_left_to_write_takes_nothing_back_that_was_written_since() -> None:
+    stage = Stage()
+    restored_with_a_missed_part(stage)
+    stage.take(a_partial(0, 5), a_partial(100, 8))
+    stage.beat(200, 200)
+    assert stage.close() == [("1", 100, 8)]
+    now = stage.record
+    assert (now.reports, now.reported_rows, now.late_rows, now.horizon) == (2, 15, 4, 100)
+    stage.written += stage.merger.unwritten()
+    assert stage.merger.unwritten() == []
+    stage.crash()
+    assert stage.record == now
+    assert not [key for key in folded(stage.written) if isinstance(parse_merged_key(key), PartKey)]
+    stage.take(a_partial(100, 8))
+    stage.beat(200, 200)
+    assert (stage.close(), stage.record.late_rows) == ([], 4)
+
+
+def test_what_restoring_left_to_delete_is_no_part_that_came_since() -> None:
+    #   before it is written: a newer part of the same window and partition, which is late, too; parts that wait
+    stage = Stage()
+    restored_with_a_missed_part(stage)
+    stage.take(a_partial(0, 9, partition=1, offset=30), a_partial(100, 2), a_partial(100, 3, partition=1))
+    assert stage.record.late_rows == 5
+    stage.written += stage.merger.unwritten()
+    parts = [parse_merged_key(key) for key in folded(stage.written) if isinstance(parse_merged_key(key), PartKey)]
+    assert sorted(parts) == [PartKey(0, "flights", "1", 100, 0), PartKey(0, "flights", "1", 100, 1)]
+    stage.crash()
+    assert (stage.merger.found_late, stage.record.late_rows) == (0, 5)
+    stage.beat(200, 200)
+    assert stage.close() == [("1", 100, 5)]
+
+
+def test_a_crash_before_what_restoring_left_to_write_counts_no_late_row_twice() -> None:
+    stage = Stage()
+    restored_with_a_missed_part(stage)
+    stage.take(a_partial(0, 5))  # late: what is written with it has all that is late
+    stage.crash()
+    assert (stage.merger.found_late, stage.record.late_rows) == (0, 4)
