@@ -6,6 +6,7 @@ A place is taken before the body is read: bodies that are not there yet, or not 
 from __future__ import annotations
 
 from api.errors import Overloaded
+from api.requests.headers import length_in
 
 
 class Room:
@@ -25,7 +26,8 @@ class Room:
 
     def wanted(self, announced: bytes) -> bool:
         """Whether a request takes a place. announced: its Content-Length."""
-        return not (self._spared and announced.isdigit() and int(announced) <= self._spared)
+        length = length_in(announced) if self._spared else None
+        return length is None or length > self._spared
 
     def enter(self) -> None:
         """Take a place, for which `leave` has to be called. Raises Overloaded."""

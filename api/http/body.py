@@ -13,6 +13,7 @@ from types import CoroutineType, coroutine
 from typing import Any
 
 from api.errors import BodyTooLarge, BodyTooLate
+from api.requests.headers import length_in
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,7 +31,7 @@ async def read_body(
     announced: Content-Length. seconds: for all of the body. waited: called when it had to be waited for; what it raises
     is raised. Raises BodyTooLarge, BodyTooLate or ClientGone.
     """
-    if announced and announced.isdigit() and int(announced) > limit:
+    if announced and (length_in(announced) or 0) > limit:
         raise _too_large(limit)
     first = receive()
     if isinstance(first, CoroutineType):

@@ -53,6 +53,16 @@ def read_headers(raw: Raw) -> RequestHeaders:
     )
 
 
+def length_in(content_length: bytes) -> int | None:
+    """Bytes that a Content-Length announces; None where it is no number. Python reads no number of more than 4,300
+    digits, and zeros before a small one count as digits.
+
+    >>> length_in(b"0" * 5000 + b"41"), length_in(b"9" * 5000) > 10**18, length_in(b"")
+    (41, True, None)
+    """
+    return int(b"0" + content_length.lstrip(b"0")[:20]) if content_length.isdigit() else None
+
+
 def _joined(raw: Raw) -> dict[bytes, bytes]:
     sent = {name: [value for found, value in raw if found == name] for name in _LISTS}
     return {name: b", ".join(values) for name, values in sent.items() if values}

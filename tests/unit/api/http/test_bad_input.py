@@ -90,6 +90,7 @@ BAD: dict[str, Bad] = {
     "bad UTF-8": whole(b'{"features": {"carrier": "\xff"}}', 400, "not-utf-8"),
     "60,000 levels": whole(b"[" * 60_000, 400, "not-json"),
     "10 MB": whole(b" " * 10_000_000, 413, "too-large"),
+    "a length of 5,000 digits": whole(GOOD, 413, "too-large", {**JSON, "content-length": "9" * 5000}),
     "a form": whole(b"a=1", 415, "content-type", {**JSON, "content-type": "application/x-www-form-urlencoded"}),
     "no content type": whole(GOOD, 415, "content-type", bearer(1)),
     "another charset": whole(GOOD, 415, "content-type", {**JSON, "content-type": "application/json; charset=latin-1"}),

@@ -59,6 +59,7 @@ TAKEN = {
     "of a trace": (ask(GOOD, f"traceparent: 00-{'a' * 32}-{'b' * 16}-01"), 200),
     "chunked": (chunked(GOOD[:9], GOOD[9:]), 200),
     "another JSON": (ask(kind="application/vnd.us+json"), 200),
+    "a length of 5,000 digits": (ask().replace(b"Length: ", b"Length: " + b"0" * 5000), 200),
     "with an idempotency key": (ask(GOOD, "Idempotency-Key: k-1"), 200),
     "the same again": (ask(GOOD, "Idempotency-Key: k-1"), 200),
     "the same key, other body": (ask(features('"distance": 1'), "Idempotency-Key: k-1"), 422),
