@@ -1,8 +1,9 @@
 """(b) The ordinary Faust agent: JSON Records, Faust's own windowed table, a plain histogram, one set per event.
 
 What one writes after reading Faust's documentation; the only file outside stream_app/delivery that imports Faust.
-`python -m bench.stream.naive BOOTSTRAP TOPIC PARTITIONS EVENTS FEATURES APP_ID` prints one line of JSON, as bare.py
-does, and ends. Windows are by the record's time, which spares it the parsing of event times.
+`python -m bench.stream.naive BOOTSTRAP TOPIC PARTITIONS EVENTS FEATURES APP_ID DIRECTORY` prints one line of JSON, as
+bare.py does, and ends; what Faust keeps of tables lies in the directory. Windows are by the record's time, which spares
+it the parsing of event times.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -51,8 +53,10 @@ class Stopwatch:
             self._done(Timed(self._begin, time.monotonic(), self._seen, time.process_time() - self._cpu))
 
 
-def create_app(bootstrap: str, topic: str, partitions: int, app_id: str, stopwatch: Stopwatch, features: int) -> Any:
-    """The agent with its table."""
+def create_app(
+    bootstrap: str, topic: str, partitions: int, app_id: str, stopwatch: Stopwatch, features: int, directory: Path
+) -> Any:
+    """The agent with its table. directory: for what Faust keeps of it; made where it is missing."""
     edges = {
         name: list(reference.bins.edges[:: max(1, len(reference.bins.edges) // _BINS)])
         for name, reference in Material(features, seed=1).baseline.features.items()
@@ -62,6 +66,7 @@ def create_app(bootstrap: str, topic: str, partitions: int, app_id: str, stopwat
         app_id,
         broker=f"kafka://{bootstrap}",
         store="memory://",
+        datadir=directory,
         topic_partitions=partitions,
         consumer_auto_offset_reset="earliest",
         web_enabled=False,
@@ -94,8 +99,8 @@ def _write_and_end(figures: Timed) -> None:
 
 
 if __name__ == "__main__":
-    bootstrap, topic, partitions, events, features, app_id = sys.argv[1:]
+    bootstrap, topic, partitions, events, features, app_id, directory = sys.argv[1:]
     watch = Stopwatch(int(events), _write_and_end)
-    app = create_app(bootstrap, topic, int(partitions), app_id, watch, int(features))
+    app = create_app(bootstrap, topic, int(partitions), app_id, watch, int(features), Path(directory))
     sys.argv[1:] = ["worker", "--without-web", "-l", "warn"]
     app.main()

@@ -59,7 +59,9 @@ class Topic:
             return self._timed(case, "bench.stream.bare", str(self._events))
         if case.what == "naive":
             words = (str(self._shape.partitions), str(self._naive_events), str(self._shape.features))
-            return self._timed(case, "bench.stream.naive", *words, f"naive-{next(self._numbers)}")
+            app_id = f"naive-{next(self._numbers)}"
+            data = self._directory / f"{self._shape.name}-{app_id}-data"
+            return self._timed(case, "bench.stream.naive", *words, app_id, str(data))
         return self._ours(case)
 
     def profile(self, say: Say) -> None:
@@ -128,7 +130,7 @@ class Topic:
 
     @property
     def _directory(self) -> Path:
-        """For logs."""
+        """For logs, and for what the processes leave."""
         return self._kafka.directory.parent
 
 

@@ -23,7 +23,9 @@ def figures(*words: str, slow: bool = False) -> dict[str, object]:
 
 
 def test_stream_measures_a_worker_beside_bare_aiokafka_and_the_ordinary_agent() -> None:
+    there = set(_REPOSITORY.iterdir())
     found = figures("stream", "--quick", "--events", "100000", "--only", "8p/bare,8p/naive,8p/ours")
+    assert {path.name for path in set(_REPOSITORY.iterdir()) - there} <= {"var"}
     assert found["events_per_second"] > 0  # how fast is for a quiet machine to say: see docs/benchmarks.md
     assert found["events_per_cpu_second"] > 0
     assert found["ratio_to_bare"] > 0
