@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -80,7 +80,14 @@ class Revising(Stage2Agent[Reviser]):
         self._series = telemetry
         self._next_look: dict[int, float] = {}
         self._learnt: dict[int, int] = {}
-        self._reported: dict[tuple[str, str, int], float] = {}
+        self._reported: dict[tuple[str, str, int], float] = {}  # when each window that is not final was, by clock
+
+    def restore(self, partitions: Iterable[int]) -> None:
+        """See Stage2Agent. When windows were reported is forgotten, too: of those of a lost partition nobody here is
+        told that they are final. It only spaces reports out: what has changed since is reported once sooner.
+        """
+        self._reported.clear()
+        super().restore(partitions)
 
     def _restored(self, number: int) -> Reviser:
         self._learnt.pop(number, None)

@@ -10,7 +10,7 @@ import msgspec
 from contracts.alerts import decode_alert
 from contracts.label_partials import LabelPartial, decode_label_partial
 from contracts.labels import Label
-from contracts.partials import Heartbeat
+from contracts.partials import Heartbeat, encode_partial
 from contracts.performance import PerformanceReport, decode_performance
 from stream_app.agents.label_counting import LabelCounting, OwnedLabels
 from stream_app.agents.publishing import Address, Addresses, Publisher
@@ -59,14 +59,14 @@ class Stand:
         )
         self.owned.restore([0])
         self.counting = LabelCounting(*("labels", LIMITS, CONFIG.size_ms, self.owned, self.baselines, self.telemetry))
-        self.revisions, self.handed = FakeStore(), 0
+        self.partials_source, self.revisions, self.handed = FakeSource(self.time), FakeStore(), 0
         rule = msgspec.structs.replace(RULE, labels=labels)
         self.config = RevisingConfig(CONFIG.delay_ms, 10.0, rule, PolicyConfig(page_after=1, of_last=1))
         self.revising = self._revising()
 
     def _revising(self) -> Revising:
         revising = Revising(
-            *("label-partials", self.config, FakeSource(self.time), self.revisions, self.publisher, self.baselines),
+            *("label-partials", self.config, self.partials_source, self.revisions, self.publisher, self.baselines),
             *(self.alerts, self.coverage, self.telemetry, self.time.clock),
         )
         revising.restore([0])
@@ -86,16 +86,23 @@ class Stand:
     def reports(self) -> list[PerformanceReport]:
         return [decode_performance(sent.value) for sent in self.outlet.sent if sent.topic == "performance"]
 
-    async def hand_on(self) -> None:
-        """What was sent since, as one batch of stage 2; at least the last message again."""
+    async def hand_on(self, after: float = 30.0) -> None:
+        """What was sent since, as one batch of stage 2; at least the last message again. after: so many seconds."""
         values = [sent.value for sent in self.outlet.sent if sent.topic == "label-partials"]
         new: Sequence[bytes] = values[self.handed :] or values[-1:]
         batch = FakeBatch(
             [record._replace(value=value) for record, value in zip(records(new, self.handed), new, strict=True)]
         )
         self.handed = max(self.handed, len(values))
-        self.time.now += 30
+        self.time.now += after
         await self.revising.handle(batch)
+
+    async def all_idle(self, first: int) -> int:
+        """Stage 2 hears it, as often as it takes to say it, from this offset on; the offset behind it."""
+        word = Heartbeat(partition=0, partitions=1, generation=7, watermark=None, idle=True)
+        self.time.now += 1
+        await self.revising.handle(FakeBatch(records(3 * [encode_partial(word)], first)))
+        return first + 3
 
     def value(self, name: str, **labels: str) -> float:
         return self.telemetry.registry.get_sample_value(f"tidemark_performance_{name}", labels) or 0.0
@@ -161,6 +168,31 @@ async def test_a_window_is_revised_with_its_coverage_and_not_again_while_nothing
     await stand.hand_on()
     await stand.hand_on()
     assert [(report.revision, report.coverage) for report in stand.reports()] == [(8, None), (9, 0.5)]
+
+
+async def test_a_window_is_reported_at_most_so_often_while_its_partition_is_kept() -> None:
+    stand = Stand()
+    await stand.count([a_label(1)])
+    await stand.hand_on()
+    await stand.count([a_label(2)])
+    await stand.hand_on(after=1)
+    assert [report.labelled for report in stand.reports()] == [1]
+    stand.revising.restore([0])  # what was reported of a lost partition is not remembered: others go on with it
+    await stand.hand_on(after=1)
+    assert [report.labelled for report in stand.reports()] == [1, 2]
+
+
+async def test_a_restored_stage_2_makes_nothing_final_by_an_idleness_from_before_the_parts_that_it_has() -> None:
+    stand = Stand()
+    await stand.count([a_label(1)])
+    await stand.hand_on()
+    stand.partials_source.append(stand.handed + 6)
+    stand.time.now += 1
+    stand.revising = stand._revising()
+    behind = await stand.all_idle(await stand.all_idle(stand.handed))
+    assert [report.final for report in stand.reports()] == [False]
+    await stand.all_idle(behind)
+    assert [report.final for report in stand.reports()] == [False, True]
 
 
 async def test_a_report_that_is_not_acknowledged_is_sent_again_and_says_the_same() -> None:

@@ -51,9 +51,16 @@ class Stage2:
             taken.append(what)
         return taken
 
-    def hear(self, watermark: int | None, *, partition: int = 0, partitions: int = 1, **more: Any) -> bool:
+    def hear(
+        self, watermark: int | None, *, partition: int = 0, partitions: int = 1, past: bool = False, **more: Any
+    ) -> bool:
         beat = Heartbeat(partition=partition, partitions=partitions, generation=1, watermark=watermark, **more)
-        return self.reviser.on_heartbeat(beat)
+        return self.reviser.on_heartbeat(beat, past=past)
+
+    def all_idle(self, *, past: bool = False) -> None:
+        """Both of two partitions are, as often as it takes to say it."""
+        for number in 3 * [0, 1]:
+            self.hear(None, partition=number, partitions=2, idle=True, past=past)
 
     def publish(self, *, most: int | None = None) -> list[Revision]:
         found = []
@@ -121,6 +128,26 @@ def test_a_window_is_final_when_every_partition_has_passed_its_end_and_the_delay
     assert len(stage.store) == 1  # the version's record
     record = stage.reviser.record(*VERSION)
     assert (record.windows, record.labelled, record.horizon) == (1, 3, NOON_MS)
+
+
+def test_labels_that_come_when_all_were_idle_wait_for_those_of_others_that_have_woken_up_too() -> None:
+    stage = Stage2()
+    stage.all_idle()
+    stage.take([part(5)])
+    assert [revision.final for revision in stage.publish()] == [False]
+    stage.take([part(7, labelled=2, partition=1)])
+    stage.all_idle()
+    assert [(revision.final, revision.counts.labelled) for revision in stage.publish()] == [(True, 3)]
+
+
+def test_an_idleness_from_before_what_is_known_makes_nothing_final() -> None:
+    stage = Stage2()
+    stage.take([part(5)])
+    stage.crash()
+    stage.all_idle(past=True)
+    assert [revision.final for revision in stage.publish()] == [False]
+    stage.all_idle()
+    assert [revision.final for revision in stage.publish()] == [True]
 
 
 def test_labels_that_come_for_a_final_window_are_late_and_open_it_no_more() -> None:
