@@ -44,9 +44,13 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat", gc=F
 
     watermark: milliseconds UTC; no window that ends at or before it is counted into any more; None before the first
     event.
-    idle: nothing was read for a while and nothing waits: the merger need not wait for this partition.
+    idle: nothing was read for a while, and nothing waited: the merger need not wait for this partition.
     generation: of the consumer group; a heartbeat of an older one comes from a worker that has lost the partition.
     owner: the worker's name, for people; empty from a build that did not say it.
+    said: when, milliseconds UTC by the worker's clock: names this heartbeat among those of its partition; 0 from a
+    build that did not say it.
+    behind: `said` of an earlier idle one. Nothing waited at a moment when that one was on the topic already: so it is
+    good for where that one lies, whenever this one was sent. 0: there is none.
     """
 
     partition: int
@@ -55,6 +59,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat", gc=F
     watermark: int | None
     idle: bool = False
     owner: str = ""
+    said: int = 0
+    behind: int = 0
     v: Literal[1] = 1
 
 

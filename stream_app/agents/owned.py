@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import abstractmethod
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -26,6 +26,15 @@ from stream_app.windowing.tumbling import WindowConfig
 log = logging.getLogger(__name__)
 MOST_ENDED = 64
 """Ended windows of a partition that may wait while counting goes on; memory would have no bound else."""
+_WORDS = 64
+"""Idle heartbeats that are remembered: what proves that nothing waits may be as old as the longest fetch, 10 s."""
+
+
+class _Word(NamedTuple):
+    """An idle heartbeat that is on the topic. said: names it. known: since when at the latest, milliseconds UTC."""
+
+    said: int
+    known: int
 
 
 class Stage1(Protocol):
@@ -65,6 +74,7 @@ class Owning(Generic[P]):
         self._partitions: dict[int, P] = {}
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._handing: dict[int, asyncio.Task[None]] = {}
+        self._words: defaultdict[int, deque[_Word]] = defaultdict(lambda: deque(maxlen=_WORDS))
         self._pauses: dict[int, tuple[float, float]] = {}  # after a failure: how long, and until when
         self.heard: dict[int, float] = {}
         """When each partition last had a batch, or was assigned; by the clock that never goes back."""
@@ -73,6 +83,7 @@ class Owning(Generic[P]):
         """Take up the stored state of these partitions and forget all others. Raises InvalidMessage."""
         self._partitions.clear()
         self._handing.clear()
+        self._words.clear()
         self._pauses.clear()
         self.locks.clear()
         self.heard = dict.fromkeys(partitions, self.clock.seconds())
@@ -129,13 +140,16 @@ class Owning(Generic[P]):
             self.check(epoch)
             self._begin(number, epoch)
 
-    async def hand_on(self, number: int, epoch: int, *, silent: bool) -> None:
-        """Send what is final and, once acknowledged, delete it; then say how far time is. Raises Lost."""
+    async def hand_on(self, number: int, epoch: int, *, silent_at: int | None) -> None:
+        """Send what is final and, once acknowledged, delete it; then say how far time is. Raises Lost.
+
+        silent_at: when nothing waited, milliseconds UTC; None where that is not known, or there are events.
+        """
         if self.is_handing_on(number):
             return  # that will say it
         if not self._pause_left(number):
             await self._send_due(number, epoch)
-        await self._say(number, epoch, silent)
+        await self._say(number, epoch, silent_at)
 
     async def handed_on(self) -> None:
         """Wait until nothing is being handed on."""
@@ -150,7 +164,7 @@ class Owning(Generic[P]):
         self.check(epoch)
         while self._is_due(number):
             await self._send_due(number, epoch)
-            await self._say(number, epoch, silent=False)
+            await self._say(number, epoch, None)
             self.check(epoch)
 
     async def _send_due(self, number: int, epoch: int) -> None:
@@ -171,10 +185,22 @@ class Owning(Generic[P]):
         _, until = self._pauses.get(number, (0.0, 0.0))
         return max(0.0, until - self.clock.seconds())
 
-    async def _say(self, number: int, epoch: int, silent: bool) -> None:
+    async def _say(self, number: int, epoch: int, silent_at: int | None) -> None:
         self.check(epoch)  # or it would be said with the generation that another owner of these partitions has
-        heartbeat = self.partition(number).heartbeat(self.source.generation, self.source.count, silent)
-        await self.publisher.heartbeat(msgspec.structs.replace(heartbeat, owner=self._name))
+        words, said = self._words[number], self.clock.wall_ms()
+        found = self.partition(number).heartbeat(self.source.generation, self.source.count, silent_at is not None)
+        if not found.idle or silent_at is None:
+            words.clear()
+            await self.publisher.heartbeat(msgspec.structs.replace(found, owner=self._name, said=said))
+            return
+        # It may come late, and it was found out a while ago: so it does not stand for the moment at which it is heard.
+        behind = next((word.said for word in reversed(words) if word.known < silent_at), 0)
+        found = msgspec.structs.replace(found, owner=self._name, said=said, behind=behind)
+        (await self.publisher.heartbeat(found)).add_done_callback(lambda told: self._told(words, said, told))
+
+    def _told(self, words: deque[_Word], said: int, told: asyncio.Future[list[object]]) -> None:
+        if not told.cancelled() and told.exception() is None:
+            words.append(_Word(said, self.clock.wall_ms()))
 
     def _handed_on(self, number: int, task: asyncio.Task[None]) -> None:
         if self._handing.get(number) is task:

@@ -67,12 +67,19 @@ class Publisher:
         """How windows stand, likewise."""
         await self._parts((part.model, encode_label_partial(part)) for part in parts)
 
-    async def heartbeat(self, heartbeat: Heartbeat) -> None:
-        """To every partition of the partials' topic, as any may hold windows. A lost one is made good by the next."""
+    async def heartbeat(self, heartbeat: Heartbeat) -> asyncio.Future[list[object]]:
+        """To every partition of the partials' topic, as any may hold windows. A lost one is made good by the next.
+
+        The result is done when all of them have it.
+        """
         to, value = self._to.partials, encode_partial(heartbeat)
-        for number in range(to.partitions):
-            ack = await self._outlet.publish(to.topic, value, key=None, partition=number, headers=[])
-            asyncio.ensure_future(ack).add_done_callback(_warn)
+        acks = [
+            await self._outlet.publish(to.topic, value, key=None, partition=number, headers=[])
+            for number in range(to.partitions)
+        ]
+        told = asyncio.gather(*acks)
+        told.add_done_callback(_warn)
+        return told
 
     async def report(self, report: DriftReport) -> None:
         """To `drift-reports`, acknowledged."""
@@ -129,6 +136,6 @@ class Publisher:
         return cloud_event(kind, id_, self._source, time=self._now().isoformat())
 
 
-def _warn(ack: asyncio.Future[object]) -> None:
-    if not ack.cancelled() and (error := ack.exception()) is not None:
+def _warn(told: asyncio.Future[list[object]]) -> None:
+    if not told.cancelled() and (error := told.exception()) is not None:
         log.warning("a heartbeat was not sent: %s", error)

@@ -92,7 +92,7 @@ class Silence:
                 raise
             owned.check(epoch)
         self._show(number, silent)
-        await owned.hand_on(number, epoch, silent=silent)
+        await owned.hand_on(number, epoch, silent_at=proven if silent else None)
 
     def _check_length(self, number: int, now: float, *, known: bool) -> None:
         """What comes behind such an end has offsets that were counted: it would be skipped in silence as read again."""

@@ -2,24 +2,40 @@
 
 Kept in memory only: after a restart nothing is known until every partition has been heard of again.
 
-An idle partition is not waited for, but its word is good for the moment at which it is said, not for later: it may wake
-up the moment after, and its worker may die before it can say so. So each idle heartbeat carries its partition to where
-the others are *then*; further only the next one does.
+An idle partition is not waited for, but its word is good for one moment, not for later: it may wake up the moment
+after, and its worker may die before it can say so. Nor is that moment the one at which the word is heard: it was found
+out earlier, and the word may have been held up on its way. So an idle heartbeat names an earlier one of its partition,
+which was on the topic when nothing waited, and carries it to where the others were *there*; further only the next one.
 
-    others     100   110   120   130   140          the least watermark
-    p idle        |100|   |110|  (killed)   |120 again: an event was waiting
-    reached    100   100   110   110   110   120    without that rule 140, and the event's window would have closed
+    others     100   110   120   130   140              the least watermark
+    p idle        |a    |b,a  |c,b  (killed)    events  "b,a": b is said, behind a
+    reached     20    20   100   110   110      until p is behind its events; without that rule their window had closed
 
-That all traffic has ended takes one such word of every partition, with nothing in between that says otherwise: neither
-the heartbeat of one that moves, nor counts, which only one that is awake can send.
+That all traffic has ended takes one such word of every partition, which names one behind all that says otherwise: the
+heartbeat of one that moves, or counts, which only one that is awake can send.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from contracts.partials import Heartbeat
 from stream_app.windowing.forever import FOREVER
+
+_WORDS = 64
+"""Idle heartbeats of a partition that may still be named; it names one of half a minute ago at most."""
+
+
+class _Word(NamedTuple):
+    """An idle heartbeat as it was heard. said: names it. others: where the partitions that move were. woken: how often
+    until then somebody was heard who is awake.
+    """
+
+    said: int
+    others: int | None
+    woken: int
 
 
 class Least:
@@ -63,12 +79,14 @@ class Least:
 class Frontier:
     """The last heartbeat of each source partition, of the newest generation of the consumer group."""
 
-    __slots__ = ("_generations", "_idle", "_moving", "_stopped", "generation", "partitions")
+    __slots__ = ("_generations", "_idle", "_moving", "_stopped", "_woken", "_words", "generation", "partitions")
 
     def __init__(self) -> None:
         self._generations: dict[int, int] = {}
         self._moving, self._idle = Least(), Least()
-        self._stopped: set[int] = set()  # those that were idle in turn, while nobody moved
+        self._words: defaultdict[int, deque[_Word]] = defaultdict(lambda: deque(maxlen=_WORDS))
+        self._woken = 0
+        self._stopped: set[int] = set()  # those that were idle behind the last one who is awake
         self.generation = -1
         self.partitions = 0
 
@@ -84,6 +102,7 @@ class Frontier:
         self._generations[number] = generation
         if generation > self.generation:
             self._moving, self._idle = Least(), Least()
+            self._words.clear()
             self._stopped.clear()
         if generation >= self.generation:
             self.generation, self.partitions = generation, heartbeat.partitions
@@ -92,23 +111,39 @@ class Frontier:
 
     def part_came(self) -> None:
         """Counts of some partition came: whoever sent them is awake, and others may be whose word is not here yet."""
+        self._woken += 1
         self._stopped.clear()
 
     def _place(self, heartbeat: Heartbeat, *, idle: bool) -> None:
         number = heartbeat.partition
         if not idle:
+            self._woken += 1
             self._stopped.clear()
+            self._words.pop(number, None)
             self._idle.drop(number)
             self._moving.put(number, heartbeat.watermark)
             return
         self._moving.drop(number)
         reached = [self._idle.values.get(number), heartbeat.watermark]
         self._idle.put(number, None)  # heard of, also where nothing more is known
-        if self._all_heard:
-            reached.append(self._moving.value())
+        if (named := self._named(heartbeat)) is not None:
+            reached.append(named.others)
+            if named.woken == self._woken:
+                self._stopped.add(number)
         self._idle.put(number, max((known for known in reached if known is not None), default=None))
-        if not self._moving.values:
-            self._stopped.add(number)
+        others = self._moving.value() if self._all_heard else None
+        self._words[number].append(_Word(heartbeat.said, others, self._woken))
+
+    def _named(self, heartbeat: Heartbeat) -> _Word | None:
+        """The earlier word that this one names, None where it was not heard; those before it are named no more."""
+        words = self._words[heartbeat.partition]
+        if not heartbeat.said:  # a build that does not say it: behind its last one, in all likelihood
+            return words[-1] if words else None
+        if all(word.said != heartbeat.behind for word in words):
+            return None
+        while words[0].said != heartbeat.behind:
+            words.popleft()
+        return words[0]
 
     @property
     def _all_heard(self) -> bool:
@@ -119,7 +154,8 @@ class Frontier:
         """The time that all partitions have passed: no counts will come for a window that ends there or before.
 
         Every partition must have been heard of in the newest generation, for another owner may have to catch up
-        first; None until then, and while one that is not idle has had no event. FOREVER when all traffic has ended.
+        first; None until then, and while one had no event that is not idle, or has not been carried to the others yet.
+        FOREVER when all traffic has ended.
         """
         if not self._all_heard:
             return None

@@ -176,7 +176,8 @@ class FakeOutlet:
     """Records what is sent. The first sends to a topic in `refusals` fail, as often as it says there, and all that have
     a key to one in `refuses_keyed`.
 
-    What has a key and goes to a topic in `slow` is acknowledged when the test says so: its futures are in `waiting`.
+    What has a key and goes to a topic in `slow` is acknowledged when the test says so, and so is what has none while
+    `slow_beats`: its futures are in `waiting`.
     """
 
     def __init__(self) -> None:
@@ -184,6 +185,7 @@ class FakeOutlet:
         self.refusals: dict[str, int] = {}
         self.before_ack: dict[str, Any] = {}
         self.slow: set[str] = set()
+        self.slow_beats = False
         self.refuses_keyed: set[str] = set()
         self.waiting: list[asyncio.Future[object]] = []
 
@@ -199,7 +201,7 @@ class FakeOutlet:
         if topic in self.before_ack:
             self.before_ack[topic]()
         ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        if topic in self.slow and key is not None:
+        if self.slow_beats if key is None else topic in self.slow:
             self.waiting.append(ack)
         else:
             ack.set_result(None)

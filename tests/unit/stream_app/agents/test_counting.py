@@ -75,10 +75,10 @@ async def test_a_window_is_kept_until_its_partial_is_acknowledged(stand: Stand) 
     await counting(stand).handle(FakeBatch.of(events(130)))
     await stand.owned.handed_on()
     assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([], 2)
-    await stand.owned.hand_on(0, 0, silent=False)  # a tick that comes too soon
+    await stand.owned.hand_on(0, 0, silent_at=None)  # a tick that comes too soon
     assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([], 2)
     stand.time.now += 0.5
-    await stand.owned.hand_on(0, 0, silent=False)  # the next tick
+    await stand.owned.hand_on(0, 0, silent_at=None)  # the next tick
     assert (rows_sent(stand), stand.owned.partition(0).open_windows) == ([100], 1)
 
 
@@ -88,7 +88,7 @@ async def test_counting_does_not_wait_for_an_ended_window_and_no_heartbeat_overt
     await agent.handle(FakeBatch.of(events(130)))
     await asyncio.sleep(0)
     await agent.handle(FakeBatch.of(events(100, first=130), first=130))  # ends the second window, too
-    await stand.owned.hand_on(0, 0, silent=False)  # a tick says nothing meanwhile
+    await stand.owned.hand_on(0, 0, silent_at=None)  # a tick says nothing meanwhile
     assert stand.value("events_total", outcome="counted") == 230
     assert [type(message) for message in stand.outlet.partials()] == [PartialAggregate]
     assert [value for _, _, value in stand.store.writes].count(None) == 0
@@ -183,7 +183,7 @@ async def test_nothing_is_said_with_a_generation_that_came_after_the_epoch(stand
     stand.source.epoch, stand.source.generation = 1, 8
     stand.outlet.sent.clear()
     with pytest.raises(Lost):  # also where the pause after a failure is not over, and only a heartbeat is due
-        await stand.owned.hand_on(0, 0, silent=False)
+        await stand.owned.hand_on(0, 0, silent_at=None)
     assert stand.outlet.sent == []
 
 

@@ -167,9 +167,9 @@ async def test_a_repeated_report_says_the_same_though_an_idle_partition_woke_up_
     stand.outlet.before_ack["drift-reports"] = crash
     agent = merging(stand)
     await agent.handle(batch(beats(0)))
-    await agent.handle(batch([a_partial(baseline, 0, 300), *idle], first=2))
+    await agent.handle(batch([a_partial(baseline, 0, 300), *idle, idle[1]], first=2))
     stand.outlet.before_ack.clear()
-    await merging(stand).handle(batch([a_partial(baseline, 1, 50)], first=5, epoch=1))  # nobody is heard of yet
+    await merging(stand).handle(batch([a_partial(baseline, 1, 50)], first=6, epoch=1))  # nobody is heard of yet
     first, second = [sent.value for sent in stand.outlet.sent if sent.topic == "drift-reports"]
     assert first == second
     record = decode_version(stand.store.values[version_key(VersionKey(0, "flights", "1"))])

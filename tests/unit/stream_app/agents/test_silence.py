@@ -43,6 +43,8 @@ async def after(stand: Stand, timer: Silence, seconds: float) -> None:
         stand.time.now += 0.5
         await asyncio.sleep(0)  # what runs beside it may go on
         await timer.tick()
+        for _ in range(3):  # acknowledgements come at once
+            await asyncio.sleep(0)
 
 
 async def test_every_partition_gets_a_heartbeat_at_every_tick(stand: Stand) -> None:
@@ -290,3 +292,72 @@ async def test_while_the_broker_does_not_answer_a_log_is_not_called_too_short(st
     stand.source.reachable = False
     await after(stand, timer, 30)
     assert said == []
+
+
+def words_of(stand: Stand) -> list[Heartbeat]:
+    """The idle heartbeats."""
+    return [message for message in stand.outlet.partials() if isinstance(message, Heartbeat) and message.idle]
+
+
+@pytest.mark.parametrize("ago", [0.01, 0.05, 0.15, 0.3, 0.45])
+@pytest.mark.parametrize("reachable", [True, False])
+@pytest.mark.parametrize("stopped", [0.0, 2.5])
+async def test_a_word_that_is_said_behind_events_names_one_from_before_them(
+    stand: Stand, ago: float, reachable: bool, stopped: float
+) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE + 5)
+    assert words_of(stand)[-1].behind
+    stand.outlet.sent.clear()
+    stand.time.now += 0.5
+    came = stand.time.clock.wall_ms() - round(ago * 1000)
+    stand.source.reachable = reachable
+    stand.source.append(60, ago=ago)
+    if stopped:
+        stand.source.stopped(stopped)
+    await timer.tick()
+    await after(stand, timer, 5)
+    assert all(word.behind < came for word in words_of(stand))
+    assert len(words_of(stand)) <= 10
+    last = stand.outlet.partials()[-1]
+    assert isinstance(last, Heartbeat)
+    assert not last.idle
+
+
+async def test_each_word_names_one_of_about_a_second_before(stand: Stand) -> None:
+    await after(stand, silence(stand), IDLE + 10)
+    words = words_of(stand)[3:]
+    assert len(words) > 5
+    assert all(word.said - word.behind == 1000 for word in words)
+    assert {word.behind for word in words} <= {word.said for word in words_of(stand)}
+
+
+async def test_a_word_that_is_not_acknowledged_is_not_named(stand: Stand) -> None:
+    timer = silence(stand)
+    stand.outlet.slow_beats = True
+    await after(stand, timer, IDLE + 5)
+    assert {word.behind for word in words_of(stand)} == {0}
+    stand.outlet.slow_beats = False
+    for ack in stand.outlet.waiting:
+        ack.set_exception(ConnectionError("gone"))
+    acknowledged = stand.time.clock.wall_ms()
+    await after(stand, timer, 3)
+    assert words_of(stand)[-1].behind > acknowledged
+
+
+async def test_a_word_from_before_an_event_is_named_by_none_behind_it(stand: Stand) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE + 5)
+    stand.source.append(51)
+    await after(stand, timer, 1)
+    moved = stand.time.clock.wall_ms()
+    agent = Counting(
+        "predictions",
+        Limits(max_future_ms=3_600_000, max_age_ms=3_600_000),
+        *(stand.owned, stand.baselines, stand.telemetry),
+    )
+    await agent.handle(FakeBatch.of([an_event(sequence=50, event_time=NOON + timedelta(seconds=25))], first=50))
+    await after(stand, timer, IDLE + 30)
+    later = [word for word in words_of(stand) if word.said > moved]
+    assert later[-1].behind
+    assert all(word.behind == 0 or word.behind > moved for word in later)

@@ -36,6 +36,7 @@ class Stage:
         self.baselines = by_digest()
         self.written: Records = []
         self.partitions, self.offset, self.repeats = partitions, 0, 0
+        self.said, self.words = 0, dict[int, int]()
         self.merger = Merger(0, self.config, self.baselines)
 
     def take(self, *parts: PartialAggregate) -> None:
@@ -48,14 +49,19 @@ class Stage:
     def beat(
         self, *watermarks: int | None, generation: int = 1, idle: tuple[int, ...] = (), past: bool = False
     ) -> None:
-        for number, watermark in enumerate(watermarks):
+        """The idle ones speak twice: the second word stands for where the first one lies."""
+        for number, watermark in [*enumerate(watermarks), *((number, watermarks[number]) for number in idle)]:
+            self.said += 1
             beat = Heartbeat(
                 partition=number,
                 partitions=self.partitions,
                 generation=generation,
                 watermark=watermark,
                 idle=number in idle,
+                said=self.said,
+                behind=self.words.pop(number, 0) if number in idle else 0,
             )
+            self.words[number] = self.said
             self.merger.on_heartbeat(beat, past=past)
 
     def close(self, policy: bytes | None = None) -> list[tuple[str, int, int]]:

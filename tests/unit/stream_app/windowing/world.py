@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from contracts.baseline import Baseline
 from contracts.partials import Heartbeat, PartialMessage, decode_partial, encode_partial
 from stream_app.windowing.accounts import Accounts, accounts_of
@@ -68,19 +70,27 @@ class Buffer:
 
 
 class Owner:
-    """A worker's hold on one source partition. until: where its knowledge of the log ends; for one that lost it."""
+    """A worker's hold on one source partition. until: where its knowledge of the log ends; for one that lost it.
+
+    meant: a heartbeat that is made and not on the topic yet. words: the idle ones that are.
+    """
 
     def __init__(self, partition: Partition, buffer: Buffer, position: int, generation: int) -> None:
         self.partition, self.buffer, self.position, self.generation = partition, buffer, position, generation
         self.until = ALL_OF_IT
+        self.meant: Heartbeat | None = None
+        self.words: list[int] = []
         self.told = -(1 << 62)
 
 
 class MergeOwner:
-    """A worker's hold on the partition of window-partials. marks: (offset, its writes so far), by which it commits."""
+    """A worker's hold on the partition of window-partials. marks: (offset, its writes so far), by which it commits.
 
-    def __init__(self, merger: Merger, buffer: Buffer, position: int) -> None:
-        self.merger, self.buffer, self.position = merger, buffer, position
+    known_to: where the topic ended when its state was restored.
+    """
+
+    def __init__(self, merger: Merger, buffer: Buffer, position: int, known_to: int) -> None:
+        self.merger, self.buffer, self.position, self.known_to = merger, buffer, position, known_to
         self.marks: list[tuple[int, int]] = []
 
     @property
@@ -115,12 +125,12 @@ class World:
         self.zombies: dict[int, Owner] = {}
         self.topic: list[PartialMessage] = []
         self.merged = StateTopic(age_of_merged)
-        self.merge_owner = MergeOwner(Merger(0, self.merging, by_digest()), Buffer(self.merged), 0)
+        self.merge_owner = MergeOwner(Merger(0, self.merging, by_digest()), Buffer(self.merged), 0, 0)
         self.merge_zombie: MergeOwner | None = None
         self.reports: dict[Window, list[Closing]] = defaultdict(list)
         self.told: dict[tuple[int, Window], list[Closing]] = defaultdict(list)
         """The reports by how often a merger has haunted before."""
-        self.hauntings = 0
+        self.hauntings = self.said = 0
 
     # ---- the log
     def produce(self, number: int, row: Row, value: bytes | None) -> None:
@@ -188,12 +198,27 @@ class World:
 
     def beat(self, number: int, *, silent: bool, owner: Owner | None = None) -> None:
         owner = owner or self.owners[number]
+        self.look(number, silent=silent, owner=owner)
+        self.say(owner)
+
+    def look(self, number: int, *, silent: bool, owner: Owner | None = None) -> None:
+        """Find out how far the partition is; it is said later."""
+        owner = owner or self.owners[number]
         silent = silent and owner.position == len(self.logs[number])
         beat = owner.partition.heartbeat(owner.generation, len(self.numbers), silent)
         if beat.watermark is not None:
             assert beat.watermark >= owner.told
             owner.told = beat.watermark
-        self.topic.append(decode_partial(encode_partial(beat)))
+        self.said += 1
+        behind = owner.words[-1] if beat.idle and owner.words else 0
+        owner.meant = msgspec.structs.replace(beat, said=self.said, behind=behind)
+
+    def say(self, owner: Owner) -> None:
+        """Nothing where there is nothing to say."""
+        if owner.meant is not None:
+            self.topic.append(decode_partial(encode_partial(owner.meant)))
+            owner.words = [*owner.words, owner.meant.said] if owner.meant.idle else []
+            owner.meant = None
 
     def haunt(self, number: int, count: int, arrived: float, acknowledged: float) -> None:
         """A worker that has lost the partition and does not know it goes on: it counts, writes, sends and speaks."""
@@ -209,7 +234,7 @@ class World:
         for offset in range(owner.position, min(owner.position + count, len(self.topic))):
             message = self.topic[offset]
             if isinstance(message, Heartbeat):
-                owner.merger.on_heartbeat(message)
+                owner.merger.on_heartbeat(message, past=offset < owner.known_to)
                 owner.buffer.write(owner.merger.unwritten())
             else:
                 owner.buffer.write(owner.merger.on_partial(message, offset))
@@ -237,7 +262,7 @@ class World:
         former.buffer.flush(arrived)
         self.merge_zombie = None if killed else former
         merger = Merger.restore(0, self.merging, self.merged.recovered().items(), by_digest())
-        self.merge_owner = MergeOwner(merger, Buffer(self.merged), round(back * former.committed))
+        self.merge_owner = MergeOwner(merger, Buffer(self.merged), round(back * former.committed), len(self.topic))
 
     def haunt_merger(self, count: int, arrived: float) -> None:
         if zombie := self.merge_zombie:
@@ -259,6 +284,7 @@ class World:
         self.generation += 1
         for number in self.numbers:
             self.owners[number].generation = self.generation
+        for number in [*self.numbers, *self.numbers]:
             self.beat(number, silent=True)
         self.merge(ALL_OF_IT)
         self.close()
