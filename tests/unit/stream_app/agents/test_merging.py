@@ -199,6 +199,40 @@ async def test_a_restored_merger_does_not_close_by_an_idleness_from_before_the_p
     assert stand.value("late_rows_total") == 0
 
 
+def idle_at(first: int) -> FakeBatch:
+    """Both partitions say three times that they are idle: six records, from this offset on."""
+    words = [Heartbeat(partition=i, partitions=2, generation=7, watermark=None, idle=True) for i in range(2)]
+    return batch(3 * words, first=first)
+
+
+async def test_an_idleness_is_from_before_a_restore_up_to_the_end_that_the_log_had_then(stand: Stand) -> None:
+    #   part | idle words ... | the log's end at the restore: they are read in several batches
+    await merging(stand).handle(batch([a_partial(stand.baselines.by_version["flights", "1"], 0, 300)]))
+    stand.source.append(13)
+    stand.time.now += 1
+    agent = merging(stand)
+    await agent.handle(idle_at(1))
+    await agent.handle(idle_at(7))
+    assert topics(stand) == []
+    await agent.handle(idle_at(13))
+    assert topics(stand) == ["drift-reports", "drift-alerts"]
+
+
+async def test_after_a_rebalance_an_idleness_is_from_before_up_to_the_new_end_of_the_log(stand: Stand) -> None:
+    #   ours | another worker's, who takes a part in and does not commit it | ours again
+    agent, part = merging(stand), a_partial(stand.baselines.by_version["flights", "1"], 0, 300)
+    await agent.handle(idle_at(0))
+    await merging(stand).handle(batch([part], first=12))
+    stand.source.append(13)
+    stand.time.now += 1
+    agent.restore([0])
+    await agent.handle(idle_at(6))
+    assert topics(stand) == []
+    await agent.handle(batch([part], first=12))
+    await agent.handle(idle_at(13))
+    assert topics(stand) == ["drift-reports", "drift-alerts"]
+
+
 async def test_what_a_worker_that_was_stopped_says_of_idleness_long_after_closes_nothing(stand: Stand) -> None:
     agent = merging(stand)
     await agent.handle(batch([a_partial(stand.baselines.by_version["flights", "1"], 0, 300)]))
