@@ -20,8 +20,9 @@ from stream_app.telemetry import Telemetry
 log = logging.getLogger(__name__)
 _STOPPED_SECONDS = 3.0
 """A timer that is late by so much says that the process was stopped: its idea of silence is worth nothing."""
-_SHORTER_SECONDS = 10.0
-"""A log may end before what was read of it for a moment, while a new leader finds its end; not for so long."""
+_SHORTER_SECONDS = 45.0
+"""A log may end before what was read of it while a new leader finds its end: on several brokers until a slow replica
+has left the in-sync set, after `replica.lag.time.max.ms` (30 s as Kafka comes). Not for so long."""
 
 
 class Silence:
@@ -102,8 +103,8 @@ class Silence:
         elif now - self._shorter.setdefault(number, now) >= _SHORTER_SECONDS:
             self._cannot_go_on(
                 f"{self._topic}/{number} ends at offset {end} and was read to {following}: the topic was made anew, or "
-                "its log was cut. Choose another STREAM_APP_ID, which counts everything that it holds, and create its "
-                "topics with `python -m stream_app topics`"
+                "its log was cut. Start the worker again first; if it ends so again, choose another STREAM_APP_ID, "
+                "which counts everything that the topic holds, and create its topics with `python -m stream_app topics`"
             )
 
     def _note_answers(self, numbers: list[int]) -> None:

@@ -268,11 +268,11 @@ async def test_a_log_that_ends_before_what_was_read_of_it_ends_the_worker_with_o
     said: list[str] = []
     stand.source.append(30)
     timer = silence(stand, said)
-    await after(stand, timer, 9)
-    assert said == []  # it may be a new leader that looks for the end of its log
-    await after(stand, timer, 3)
+    await after(stand, timer, 40)
+    assert said == []  # it may be a new leader that looks for the end of its log, as long as a replica is slow
+    await after(stand, timer, 10)
     assert said[0].startswith("predictions/0 ends at offset 30 and was read to 50: the topic was made anew")
-    assert "STREAM_APP_ID" in said[0]
+    assert said[0].index("Start the worker again first") < said[0].index("STREAM_APP_ID")
 
 
 async def test_a_log_that_was_too_short_for_a_moment_ends_nobody(stand: Stand) -> None:
@@ -280,7 +280,7 @@ async def test_a_log_that_was_too_short_for_a_moment_ends_nobody(stand: Stand) -
     timer = silence(stand, said)
     for end in (30, 50, 30, 50):
         stand.source.append(end)
-        await after(stand, timer, 6)
+        await after(stand, timer, 30)
     assert said == []
 
 
@@ -290,7 +290,7 @@ async def test_while_the_broker_does_not_answer_a_log_is_not_called_too_short(st
     timer = silence(stand, said)
     await after(stand, timer, 3)
     stand.source.reachable = False
-    await after(stand, timer, 30)
+    await after(stand, timer, 90)
     assert said == []
 
 
