@@ -5,6 +5,7 @@ Counts and heartbeats are written by hand, with a generation above the worker's 
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 
@@ -89,3 +90,35 @@ async def test_counts_behind_the_end_of_all_traffic_wait_for_those_of_the_others
         assert len(await stream.reports()) == 1
         await say(stream, a_part(second, 1, 200), *heard(over + 10_000))
         assert [report.rows for report in await stream.reported(700)] == [350, 350]
+
+
+async def test_a_burst_behind_a_silence_is_counted_whole_though_a_worker_was_stopped_when_it_came(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with Stream(kafka.bootstrap, namespace, tmp_path) as stream:
+        await stream.publish_baseline(BASELINE)
+        workers = [stream.worker() for _ in range(2)]
+        for worker in workers:
+            await stream.ready(worker, SOURCES // 2, within=60)
+        start, rows = stream.fresh_hour(), 0
+        for burst in range(6):
+            stopped = workers[burst % 2]
+            begin = start + 10 * burst * stream.window
+            # Behind the window every partition gets what ends it: those of the other worker are past it at once.
+            events = [
+                *random_events(160, begin, 16, seed=2 * burst),
+                *random_events(SOURCES, begin + 2 * stream.window, 1000, seed=2 * burst + 1),
+            ]
+            stopped.pause()
+            await asyncio.sleep(0.15 * burst)
+            rows += await stream.send(events)
+            await asyncio.sleep(1.5)
+            stopped.resume()
+            await stream.reported(rows)  # and then all are idle again
+        found = {report.window_start: report.rows for report in await stream.reports()}
+        assert found == {
+            start + (10 * burst + behind) * stream.window: count
+            for burst in range(6)
+            for behind, count in ((0, 160), (2, SOURCES))
+        }
+        assert [version.late_rows for version in (await stream.audit()).accounts.versions] == [0]
