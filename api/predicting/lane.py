@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 SLOW_SECONDS = 0.1
 """A batch that takes a canary longer holds every other request up, too."""
-_HELD_UP = 3
-"""Of batches in a row that took longer by the clock alone this one counts: a busy machine now and then stands still for
-whoever computes just then, and that says nothing about the version.
+_HELD_UP, _AMONG = 3, 10
+"""A canary is slow, too, when so many of its last batches took longer by the clock alone. One says nothing about it: a
+busy machine now and then stands still for whoever computes just then.
 """
 _REST = 10.0
 """A slow canary rests for so many times as long as its batch took."""
@@ -75,7 +75,7 @@ class Lane:
         self._source = source
         self._stopwatch, self._processor = stopwatch, processor
         self._nameless = 0
-        self._held_up = 0
+        self._held_up = deque[bool](maxlen=_AMONG)
         self._rests_until = 0.0
 
     def answers(self, requests: Sequence[PredictionRequest]) -> Mapping[int, Scored]:
@@ -115,8 +115,8 @@ class Lane:
 
     def _rest(self, begun: float, took: float, computed: float) -> None:
         """took, computed: seconds of one batch, by the clock and by the processor."""
-        self._held_up = self._held_up + 1 if took > SLOW_SECONDS else 0
-        if computed > SLOW_SECONDS or self._held_up >= _HELD_UP:
+        self._held_up.append(took > SLOW_SECONDS)
+        if computed > SLOW_SECONDS or (took > SLOW_SECONDS and sum(self._held_up) >= _HELD_UP):
             self._rests_until = begun + took * _REST
 
     def _each(self, rows: Sequence[msgspec.Struct]) -> list[float | ScoringFailed]:
