@@ -15,8 +15,9 @@ from collections.abc import Callable
 from typing import Final
 
 from api.errors import FieldError, InvalidRequest, NotAdmitted, OutOfScope, Overloaded, RateExceeded
-from api.guard.key_ring import Client, KeyRing
+from api.guard.key_ring import KeyRing
 from api.guard.keys import Scope
+from api.guard.rates import TokenBucket
 from api.requests.headers import RequestHeaders
 
 ANYBODY = "anybody"
@@ -60,9 +61,9 @@ class Guard:
         """From now on these keys are in force."""
         self._ring = ring
 
-    def admit(self, headers: RequestHeaders, scope: Scope, rows: int = 1) -> str:
-        """The name of the client's key. rows: what the request costs of its rate; 0 where only its body tells, and
-        `charge` is to be called.
+    def admit(self, headers: RequestHeaders, scope: Scope, one_row: bool = True) -> str:
+        """The name of the client's key. one_row: it costs one row of its rate. Otherwise only its body tells, and
+        `begin` and `charge` are to be called.
 
         Raises NotAdmitted, OutOfScope, Overloaded or RateExceeded.
         """
@@ -82,8 +83,10 @@ class Guard:
             raise OutOfScope(scope, f"This API key lacks the scope {scope}.", client.name)
         if scope in _WORK:
             self.reconsider(headers.idempotency_key)
-        if rows and client.bucket is not None:
-            self._take(client, rows)
+        if one_row and client.bucket is not None:
+            wait = client.bucket.take(1, self._clock())
+            if wait > 0.0:
+                raise _exceeded(client.name, client.bucket, wait)
         return client.name
 
     def knows(self, headers: RequestHeaders, scope: Scope) -> bool:
@@ -104,24 +107,31 @@ class Guard:
         if waiting >= self._max_waiting:
             raise Overloaded("More requests wait than can be answered soon.")
 
-    def charge(self, client: str, rows: int) -> None:
-        """Take all rows of an admitted client's request, or none. A part that was taken would be lost with each
-        refusal, and the client that waits as it is told would never get through.
-
-        Raises RateExceeded, or InvalidRequest for more rows than any wait gives.
+    def begin(self, client: str) -> None:
+        """Take one row for an admitted client's request whose body is to be read, though none may be left: what cannot
+        be read, or was answered before, costs that. Raises RateExceeded where the row of an earlier one is still owed.
         """
-        if self._ring is None:
-            return
-        found = self._ring.by_name.get(client)  # None: the key was revoked meanwhile; this request was let in before
-        if found is not None and found.bucket is not None:
-            self._take(found, rows)
+        bucket = self._bucket_of(client)
+        wait = 0.0 if bucket is None else bucket.lend(self._clock())
+        if bucket is not None and wait > 0.0:
+            raise _exceeded(client, bucket, wait)
 
-    def _take(self, client: Client, rows: int) -> None:
-        bucket = client.bucket
-        assert bucket is not None
+    def charge(self, client: str, rows: int, *, laborious: bool = False) -> None:
+        """Take all rows of a request that has begun, with the one that it cost then, or give that back, too: a part
+        that was taken would be lost with each refusal. It is kept where it was `laborious` to count them.
+
+        Raises RateExceeded, with the wait after which all are there, or InvalidRequest for more than any wait gives.
+        """
+        bucket = self._bucket_of(client)
+        if bucket is None:
+            return
+        bucket.give_back()
         wait = bucket.take(rows, self._clock())
         if wait == 0.0:
             return
+        if laborious:
+            bucket.lend(self._clock())
+            wait += 1 / bucket.rate
         if wait == math.inf:
             detail = f"has {rows} rows: this API key may send {bucket.burst} at a time"
             raise InvalidRequest(
@@ -129,5 +139,14 @@ class Guard:
                 "The request has more rows than its key may send.",
                 (FieldError("/rows", detail, "row-count"),),
             )
-        whole = math.ceil(wait + _ROUNDING)
-        raise RateExceeded(whole, f"This API key may send {bucket.rate:g} rows a second.", client.name)
+        raise _exceeded(client, bucket, wait)
+
+    def _bucket_of(self, client: str) -> TokenBucket | None:
+        """None: it has no rate, or its key was revoked meanwhile, and this request was let in before."""
+        found = None if self._ring is None else self._ring.by_name.get(client)
+        return None if found is None else found.bucket
+
+
+def _exceeded(client: str, bucket: TokenBucket, wait: float) -> RateExceeded:
+    whole = math.ceil(wait + _ROUNDING)
+    return RateExceeded(whole, f"This API key may send {bucket.rate:g} rows a second.", client)

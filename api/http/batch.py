@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -40,6 +40,12 @@ _ANSWERS = 64
 
 Item = TypeVar("Item")
 Sign = Callable[[Sequence[Event]], list[str]]
+
+
+class Charge(Protocol):
+    """What is asked of api.guard.guard.Guard."""
+
+    def __call__(self, client: str, rows: int, *, laborious: bool = False) -> None: ...
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -83,7 +89,7 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 class BatchEndpoint:
     """limit: longest body in bytes. most: rows in it. room: for the requests that are worked on.
 
-    sign: makes the receipts of events. charge: takes rows of a client's rate. bustle: told how many are about to be
+    sign: makes the receipts of events. charge: Guard's, for the rows of a request. bustle: told how many are about to be
     answered. now: the wall clock.
     """
 
@@ -102,7 +108,7 @@ class BatchEndpoint:
         most: int,
         room: Room,
         sign: Sign,
-        charge: Callable[[str, int], None],
+        charge: Charge,
         bustle: Callable[[int], None],
         now: Callable[[], datetime],
         stopwatch: Callable[[], float] = time.perf_counter,
@@ -148,7 +154,7 @@ class BatchEndpoint:
             return Read(rows)
         cutting = Cutting(call.body, self._most)
         await self._in_turns(cutting.steps())
-        self._charge(call.client, len(cutting.rows))  # before what is slow
+        self._charge(call.client, len(cutting.rows), laborious=True)  # before what is slow
         each = await self._in_turns(map(_read_or_told, reader.read_each(cutting.rows, self._now())))
         return Read(
             [row for row in each if not isinstance(row, Refused)],

@@ -41,8 +41,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 class Endpoint(Protocol):
     """path: of the route. scope: what a key needs. limit: longest body in bytes. once: whether it makes events, so
     that an Idempotency-Key counts. status: of its good answer. room: for requests of many rows; a place in it is held
-    from before the body is read, unless it is small, and what it costs of a rate is charged when the rows are counted.
-    None: it costs one row, at the door.
+    from before the body is read, unless it is small. It then costs one row of a rate, and the others when they are
+    counted. None: it costs one row, at the door.
     """
 
     @property
@@ -101,11 +101,13 @@ class Exchange:
         headers, client, room = read_headers(raw), "", endpoint.room
         inside = False
         try:
-            client = self._guard.admit(headers, endpoint.scope, 1 if room is None else 0)
+            client = self._guard.admit(headers, endpoint.scope, room is None)
             check_content_type(headers.content_type)
-            if room is not None and room.wanted(headers.content_length):
-                room.enter()
-                inside = True
+            if room is not None:
+                if room.wanted(headers.content_length):
+                    room.enter()
+                    inside = True
+                self._guard.begin(client)
             body = sent if isinstance(sent, bytes) else await self._arrived(headers, endpoint, sent)
             call = Call(body, headers, client, self._stopwatch())
             once = headers.idempotency_key is not None

@@ -17,7 +17,7 @@ import msgspec
 from api.errors import ApiError, NotServing, RequestRefused
 from api.guard.keys import Scope
 from api.guard.room import Room
-from api.http.batch import Refused, RowRefused
+from api.http.batch import Charge, Refused, RowRefused
 from api.http.exchange import Call
 from api.http.problems import Fault, Reply, problem_of, why
 from api.labels.desk import Accepted, Found, Keep, LabelDesk
@@ -50,7 +50,7 @@ class LabelsAnswer(msgspec.Struct, frozen=True):
 class LabelsEndpoint:
     """limit: longest body in bytes. most: labels in it. room: for the requests that are worked on.
 
-    charge: takes labels of a client's rate. turn: held while a part of many is worked on.
+    charge: Guard's, for the labels of a request. turn: held while a part of many is worked on.
     """
 
     path = "/labels"
@@ -66,7 +66,7 @@ class LabelsEndpoint:
         limit: int,
         most: int,
         room: Room,
-        charge: Callable[[str, int], None],
+        charge: Charge,
         turn: asyncio.Lock,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -119,7 +119,7 @@ class LabelsEndpoint:
             return labels
         cut = Cut(call.body, self._most)
         await self._in_turns(cut.steps())
-        self._charge(call.client, len(cut.labels))  # before what is slow
+        self._charge(call.client, len(cut.labels), laborious=True)  # before what is slow
         return await self._in_turns(read_each(cut.labels))
 
     def _joined(self, read: Sequence[LabelRequest | RequestRefused], found: Found) -> Iterator[Accepted | Refused]:

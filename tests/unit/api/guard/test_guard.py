@@ -15,6 +15,13 @@ from tests.fakes import ManualClock
 from tests.keys import a_key, an_entry
 
 
+def begun(guard: Guard) -> str:
+    """The client of a request of many rows that is to be read."""
+    client = guard.admit(sent(), "predict", one_row=False)
+    guard.begin(client)
+    return client
+
+
 def a_guard(*entries: KeyEntry, clock: ManualClock | None = None, waiting: int = 0) -> Guard:
     clock = clock or ManualClock(1000.0)
     return Guard(KeyRing(entries, clock), waiting=lambda: waiting, max_waiting=10, clock=clock, wall=clock)
@@ -134,8 +141,7 @@ def test_a_scope_includes_no_other():
 def test_a_batch_costs_its_rows_and_one_more_row_is_refused_until_it_has_trickled_in():
     clock = ManualClock(1000.0)
     guard = a_guard(an_entry(rate=10.0, burst=100), clock=clock)
-    client = guard.admit(sent(), "predict", 0)
-    guard.charge(client, 100)
+    guard.charge(begun(guard), 100)
 
     with pytest.raises(RateExceeded, match="10 rows a second") as refused:
         guard.admit(sent(), "predict")
@@ -145,16 +151,18 @@ def test_a_batch_costs_its_rows_and_one_more_row_is_refused_until_it_has_trickle
     assert guard.admit(sent(), "predict") == "client-1"
 
 
-def test_a_batch_that_never_fits_is_told_the_size_that_does():
+@pytest.mark.parametrize("laborious", [False, True])
+def test_a_batch_that_never_fits_is_told_the_size_that_does(laborious: bool):
     guard = a_guard(an_entry(rate=10.0, burst=100))
-    client = guard.admit(sent(), "predict", 0)
 
     with pytest.raises(InvalidRequest) as refused:
-        guard.charge(client, 101)
+        guard.charge(begun(guard), 101, laborious=laborious)
     (fault,) = refused.value.errors
     assert (refused.value.category, fault.pointer) == ("row-count", "/rows")
     assert fault.detail == "has 101 rows: this API key may send 100 at a time"
-    guard.charge(client, 100)
+    guard.charge(begun(guard), 99 if laborious else 100)
+    with pytest.raises(RateExceeded):
+        guard.charge(begun(guard), 1)
 
 
 @given(st.floats(0.1, 10_000), st.integers(1, 5_000), st.floats(0, 1e6), st.data())
@@ -164,17 +172,55 @@ def test_a_client_that_waits_as_told_and_sends_the_same_again_is_let_in(rate, bu
     for rows in data.draw(st.lists(st.integers(1, burst), min_size=1, max_size=8)):
         clock.now += data.draw(st.floats(0, 3))
 
-        def ask(rows: int = rows) -> None:
+        def ask(rows: int = rows, laborious: bool = data.draw(st.booleans())) -> None:
             if rows == 1 and data.draw(st.booleans()):
                 guard.admit(sent(), "predict")
             else:
-                guard.charge(guard.admit(sent(), "predict", 0), rows)
+                guard.charge(begun(guard), rows, laborious=laborious)
 
         try:
             ask()
         except RateExceeded as refused:
             clock.now += refused.retry_after
             ask()
+
+
+@given(st.floats(0.1, 100), st.integers(1, 50), st.lists(st.floats(0, 2), max_size=100))
+def test_what_is_read_and_never_counted_costs_a_row_each_time(rate, burst, pauses):
+    """Bodies that cannot be read, and answers that are given again."""
+    clock = ManualClock(0.0)
+    guard, read = a_guard(an_entry(rate=rate, burst=burst), clock=clock), 0
+    for pause in pauses:
+        clock.now += pause
+        try:
+            begun(guard)
+            read += 1
+        except RateExceeded as refused:
+            assert refused.retry_after >= 1
+    assert read <= (1 + burst + rate * clock.now) * (1 + 1e-9)
+
+
+def test_a_batch_that_is_refused_for_its_rate_costs_nothing_unless_it_was_laborious_to_count():
+    clock = ManualClock(0.0)
+    guard = a_guard(an_entry(rate=1.0, burst=10), clock=clock)
+    guard.charge(begun(guard), 9)
+    clock.now += 0.5
+    for _ in range(5):
+        with pytest.raises(RateExceeded) as refused:
+            guard.charge(begun(guard), 3)
+        assert refused.value.retry_after == 2
+
+    with pytest.raises(RateExceeded) as refused:
+        guard.charge(begun(guard), 3, laborious=True)
+    assert refused.value.retry_after == 3
+    with pytest.raises(RateExceeded) as refused:
+        guard.charge(begun(guard), 3, laborious=True)
+    assert refused.value.retry_after == 4
+    with pytest.raises(RateExceeded):
+        begun(guard)
+
+    clock.now += 4
+    guard.charge(begun(guard), 3, laborious=True)
 
 
 def test_what_waits_for_a_ledger_counts_for_those_who_have_to_go_there_and_for_nobody_else():
@@ -209,7 +255,7 @@ def test_one_key_cannot_use_up_anothers_rate():
 def test_a_key_without_a_rate_has_no_limit():
     guard = a_guard(an_entry())
 
-    guard.charge(guard.admit(sent(), "predict"), 10**9)
+    guard.charge(begun(guard), 10**9)
 
     assert guard.admit(sent(), "predict") == "client-1"
 
@@ -227,9 +273,10 @@ def test_new_keys_are_in_force_at_once_and_a_revoked_one_is_not_although_it_was_
 
 def test_a_request_whose_key_is_revoked_meanwhile_is_not_charged():
     guard = a_guard(an_entry(1))
-    client = guard.admit(sent(1), "predict")
+    client = begun(guard)
     guard.use(KeyRing((), ManualClock(), guard.ring))
 
+    guard.begin(client)
     guard.charge(client, 1000)
 
 
@@ -251,6 +298,7 @@ def test_without_keys_everybody_is_let_in_as_one_client_whatever_they_send():
 
     assert guard.admit(RequestHeaders(), "predict") == ANYBODY
     assert guard.admit(sent(1), "admin") == ANYBODY
+    guard.begin(ANYBODY)
     guard.charge(ANYBODY, 1000)
 
 

@@ -49,6 +49,20 @@ def test_being_refused_costs_nothing(rate, burst, refusals):
     assert one.take(1, 1 / rate) == other.take(1, 1 / rate)
 
 
+@given(RATES, st.integers(1, 20), ASKED)
+def test_one_row_is_lent_beyond_those_that_are_there_and_what_is_given_back_was_never_taken(rate, burst, asked):
+    one, other, now = TokenBucket(rate, burst, 0.0), TokenBucket(rate, burst, 0.0), 0.0
+    for pause, rows in asked:
+        now += pause
+        lent = 0
+        while one.lend(now) == 0.0:
+            lent += 1
+        assert 1 <= lent <= burst + 1
+        for _ in range(lent):
+            one.give_back()
+        assert one.take(rows, now) == pytest.approx(other.take(rows, now), abs=1e-6)
+
+
 @given(RATES, BURSTS)
 def test_a_new_bucket_holds_its_burst_and_no_more(rate, burst):
     bucket = TokenBucket(rate, burst, 100.0)
