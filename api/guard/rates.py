@@ -3,8 +3,9 @@
 In any span of t seconds at most `burst + rate * t` rows get through, whatever is asked for and when. A request that
 does not get through costs nothing, so a client that comes back too early does not push its own turn away.
 
-What a request of many rows costs is known when its body was read, and reading is work. So it costs one row before, which
-it is lent where none is left, but not while an earlier loan is open: at most `1 + burst + rate * t` bodies are read.
+What a request of many rows costs is known when its body was read, and reading is work. So it costs one row before,
+which it is lent where none is left, but not while an earlier loan is open: so no more than `1 + burst + rate * t`
+bodies are read for nothing.
 """
 
 from __future__ import annotations

@@ -89,8 +89,8 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 class BatchEndpoint:
     """limit: longest body in bytes. most: rows in it. room: for the requests that are worked on.
 
-    sign: makes the receipts of events. charge: Guard's, for the rows of a request. bustle: told how many are about to be
-    answered. now: the wall clock.
+    sign: makes the receipts of events. charge: Guard's, for the rows of a request. bustle: told how many are about
+    to be answered. now: the wall clock.
     """
 
     path = "/predict/batch"

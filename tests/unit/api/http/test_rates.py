@@ -1,7 +1,6 @@
 """What requests of many rows cost of a key's rate, whatever becomes of them; by the fast path and the plain one."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ class Client:
 
 
 @pytest.fixture(params=["fast", "plain"])
-def door(request: pytest.FixtureRequest) -> Iterator[Any]:
-    yield request.param
+def door(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 UNREAD = {
