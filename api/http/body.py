@@ -13,6 +13,7 @@ from types import CoroutineType, coroutine
 from typing import Any
 
 from api.errors import BodyTooLarge, BodyTooLate
+from api.guard.room import Place
 from api.requests.headers import length_in
 
 Message = MutableMapping[str, Any]
@@ -24,12 +25,19 @@ class ClientGone(Exception):
 
 
 async def read_body(
-    announced: bytes, receive: Receive, limit: int, seconds: float, waited: Callable[[], None]
+    announced: bytes,
+    receive: Receive,
+    limit: int,
+    seconds: float,
+    waited: Callable[[], None],
+    place: Place | None = None,
 ) -> bytes:
     """Counts as it reads: a client may announce nothing, or something else than it sends.
 
     announced: Content-Length. seconds: for all of the body. waited: called when it had to be waited for; what it raises
-    is raised. Raises BodyTooLarge, BodyTooLate or ClientGone.
+    is raised. place: of the request; it may be lost while the body is waited for.
+
+    Raises BodyTooLarge, BodyTooLate, Overloaded or ClientGone.
     """
     if announced and (length_in(announced) or 0) > limit:
         raise _too_large(limit)
@@ -46,10 +54,16 @@ async def read_body(
                 return body
             first = _There(message)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as patience:
+            if place is not None:
+                place.coming = patience
             body = await _rest(first, receive, limit)
     except TimeoutError:
+        if place is not None:
+            place.came()
         raise BodyTooLate("body-late", f"The body was not there after {seconds:g} s.") from None
+    if place is not None:
+        place.came()
     waited()
     return body
 

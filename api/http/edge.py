@@ -54,7 +54,7 @@ class Edge:
         begun = self.stopwatch()
         self.telemetry.under_way += 1
         try:
-            reply = await self.exchange.run(endpoint, scope["headers"], receive)
+            reply = await self.exchange.run(endpoint, scope["headers"], receive, scope.get("client"))
             await send({"type": "http.response.start", "status": reply.status, "headers": raw_headers(reply)})
             await send({"type": "http.response.body", "body": reply.body})
         except ClientGone:

@@ -12,9 +12,9 @@ from typing import Protocol
 import msgspec
 
 from api.errors import EncodedBody, RequestRefused, Unreadable, WrongContentType
-from api.guard.guard import Guard
+from api.guard.guard import ANYBODY, Guard
 from api.guard.keys import Scope
-from api.guard.room import Room
+from api.guard.room import Place, Room
 from api.http.body import ClientGone, Receive, read_body
 from api.http.problems import Reply, of_error, why
 from api.http.refusals import Refusals
@@ -23,6 +23,9 @@ from api.idempotency.ticket import Ticket
 from api.requests.headers import Raw, RequestHeaders, read_headers
 from api.requests.origin import own_request_id
 from api.telemetry import Telemetry
+
+Peer = tuple[str, int]
+"""Address and port."""
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -93,22 +96,22 @@ class Exchange:
         self._stopwatch = stopwatch
         self._new_id = new_id
 
-    async def run(self, endpoint: Endpoint, raw: Raw, sent: Receive | bytes) -> Reply:
+    async def run(self, endpoint: Endpoint, raw: Raw, sent: Receive | bytes, peer: Peer | None = None) -> Reply:
         """The answer to one request. Raises ClientGone and nothing else.
 
         sent: the body, where it is there already and within the endpoint's limit; otherwise where it comes from.
+        peer: who is at the other end of the connection, which is whose place is taken where there are no keys.
         """
         headers, client, room = read_headers(raw), "", endpoint.room
-        inside = False
+        place = None
         try:
             client = self._guard.admit(headers, endpoint.scope, room is None)
             check_content_type(headers.content_type)
             if room is not None:
                 if room.wanted(headers.content_length):
-                    room.enter()
-                    inside = True
+                    place = room.enter(peer[0] if peer is not None and client == ANYBODY else client)
                 self._guard.begin(client)
-            body = sent if isinstance(sent, bytes) else await self._arrived(headers, endpoint, sent)
+            body = sent if isinstance(sent, bytes) else await self._arrived(headers, endpoint, sent, place)
             call = Call(body, headers, client, self._stopwatch())
             once = headers.idempotency_key is not None
             reply = await (self._once.answer(endpoint, call) if once else endpoint.answer(call))
@@ -125,17 +128,19 @@ class Exchange:
             category, reply = why(error), of_error(error)
             self._telemetry.failed.labels(category).inc()
         finally:
-            if inside and room is not None:
-                room.leave()
+            if room is not None and place is not None:
+                room.leave(place)
         reply = self._named(reply, headers)
         self._refusals.note(category, reply.status, endpoint.path, reply.request_id.encode(), client)
         return reply
 
-    async def _arrived(self, headers: RequestHeaders, endpoint: Endpoint, receive: Receive) -> bytes:
+    async def _arrived(
+        self, headers: RequestHeaders, endpoint: Endpoint, receive: Receive, place: Place | None
+    ) -> bytes:
         def waited() -> None:
             self._guard.reconsider(headers.idempotency_key)
 
-        return await read_body(headers.content_length, receive, endpoint.limit, self._body_seconds, waited)
+        return await read_body(headers.content_length, receive, endpoint.limit, self._body_seconds, waited, place)
 
     def _named(self, reply: Reply, headers: RequestHeaders) -> Reply:
         """With the client's own request id, or else its own, or else a fresh one."""

@@ -91,17 +91,21 @@ def build_router(services: Services) -> APIRouter:
     """All routes. POST /predict is usually answered before it gets here: see `api.http.edge`."""
     router = APIRouter()
 
+    async def answered(endpoint: Endpoint, request: Request) -> Response:
+        headers, peer = request.scope["headers"], request.scope.get("client")
+        return to_response(await services.exchange.run(endpoint, headers, request.receive, peer))
+
     @router.post(services.predict.path, responses=_PREDICT_DOCS, summary="Predict one row", tags=["predictions"])
     async def predict(request: Request) -> Response:
-        return to_response(await services.exchange.run(services.predict, request.scope["headers"], request.receive))
+        return await answered(services.predict, request)
 
     @router.post(services.batch.path, responses=_BATCH_DOCS, summary="Predict many rows", tags=["predictions"])
     async def batch(request: Request) -> Response:
-        return to_response(await services.exchange.run(services.batch, request.scope["headers"], request.receive))
+        return await answered(services.batch, request)
 
     @router.post(services.explain.path, responses=_EXPLAIN_DOCS, summary="Explain one score", tags=["predictions"])
     async def explain(request: Request) -> Response:
-        return to_response(await services.exchange.run(services.explain, request.scope["headers"], request.receive))
+        return await answered(services.explain, request)
 
     @router.post(
         services.labels.path,
@@ -112,7 +116,7 @@ def build_router(services: Services) -> APIRouter:
         tags=["labels"],
     )
     async def labels(request: Request) -> Response:
-        return to_response(await services.exchange.run(services.labels, request.scope["headers"], request.receive))
+        return await answered(services.labels, request)
 
     router.include_router(lookup_routes(services.mirror))
     router.include_router(

@@ -243,7 +243,7 @@ async def test_with_no_room_left_both_paths_turn_predictions_away_and_answer_the
 
 async def test_a_batch_too_many_is_turned_away(tmp_path: Path):
     app = an_app(tmp_path, served=a_served(), max_batches=1)
-    services(app).batch.room.enter()
+    services(app).batch.room.enter("another")
     async with client(app) as http:
         answer = await http.post("/predict/batch", json={"rows": [json.loads(GOOD)]})
 

@@ -293,10 +293,10 @@ async def test_labels_are_turned_away_where_predictions_wait_and_batches_where_m
     label = label_of(await predicted(app))
     many = {"labels": [label] * 900}
 
-    services(app).labels.room.enter()
+    place = services(app).labels.room.enter("another")
     assert (await post(app, "/labels", many)).json()["type"].endswith(":overloaded")
     assert (await post(app, "/labels", label)).status_code == 202  # a small body takes no place
-    services(app).labels.room.leave()
+    services(app).labels.room.leave(place)
     assert (await post(app, "/labels", many)).status_code == 202
 
     services(app).guard._waiting = lambda: 10_000
