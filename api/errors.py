@@ -7,6 +7,7 @@ ApiError
 │   ├── WrongContentType the body is declared as something else than JSON
 │   ├── EncodedBody      the body is compressed, or encoded in another way
 │   ├── BodyTooLarge     more bytes than the limit
+│   │   └── EventTooLarge  of a request or a row whose event Kafka could not take
 │   ├── BodyTooLate      the rest of the body did not arrive in time
 │   ├── NotAdmitted      no API key, a wrong one or an expired one
 │   ├── OutOfScope       the key is right, but may not do this
@@ -114,6 +115,10 @@ class EncodedBody(RequestRefused):
 
 class BodyTooLarge(RequestRefused):
     """The body has more bytes than the limit."""
+
+
+class EventTooLarge(BodyTooLarge):
+    """The event would have more bytes than Kafka is sure to take."""
 
 
 class BodyTooLate(RequestRefused):

@@ -35,13 +35,17 @@ class Topic(msgspec.Struct, frozen=True):
 # The broker's clock, not the producer's: stage 1 measures "future" and "ancient" by it, and so does a replay.
 _BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
 _LARGE = {"max.message.bytes": str(8 * _MIB)}
+MOST_EVENT_BYTES = 1_000_000
+"""Of a prediction event. Some 2 KB are around it at most: its key, its headers and what Kafka lays around a record."""
+# Kafka's own default, said here: what a topic takes is not to hang on the default of a broker.
+_EVENTS = {**_BROKER_TIME, "max.message.bytes": str(_MIB + 12)}
 LARGEST_STATE = 8 * _MIB - 4096
 """Bytes of key and value that a record of the stream's state may have: the rest is for what Kafka puts around it."""
 
 PREDICTIONS = Topic(
-    "predictions", "entity or prediction id", 8, "delete", 7 * _DAY_MS, "api", "stage 1, replay, anyone", _BROKER_TIME
+    "predictions", "entity or prediction id", 8, "delete", 7 * _DAY_MS, "api", "stage 1, replay, anyone", _EVENTS
 )
-LABELS = Topic("labels", "prediction id", 8, "delete", 90 * _DAY_MS, "api", "performance, collect", _BROKER_TIME)
+LABELS = Topic("labels", "prediction id", 8, "delete", 90 * _DAY_MS, "api", "performance, collect", _EVENTS)
 # 10 kB a feature where values have all 17 digits: room for 1,600 of them.
 _BASELINE = {"max.message.bytes": str(16 * _MIB)}
 BASELINES = Topic("baselines", "model/version", 1, "compact", None, "training, api", "stage 1, stage 2", _BASELINE)

@@ -17,19 +17,19 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from api.errors import ApiError, RequestRefused, ScoringFailed
+from api.errors import ApiError, EventTooLarge, RequestRefused, ScoringFailed
 from api.guard.keys import Scope
 from api.guard.room import Room
 from api.http.exchange import Call
 from api.http.problems import Problem, Reply, problem_of, why
 from api.models.served import Served
 from api.predicting.committing import Committed
-from api.predicting.drafts import Event, Keep
+from api.predicting.drafts import Event, Keep, Unmade
 from api.predicting.predictor import Predictor
 from api.predicting.rows import RowsPredictor
 from api.requests.cutting import Cutting
 from api.requests.origin import read_origin
-from api.requests.rows import RowsReader
+from api.requests.rows import RowsReader, in_place
 from api.requests.schemas import PredictionAnswer, PredictionRequest, answers_of
 from api.telemetry import Telemetry
 
@@ -64,6 +64,10 @@ class Read(NamedTuple):
     @property
     def rows(self) -> int:
         return len(self.good) + len(self.refused)
+
+    def places(self) -> list[int]:
+        """Of the good rows, in order."""
+        return [place for place in range(self.rows) if place not in self.refused]
 
 
 Answer = PredictionAnswer | msgspec.Raw
@@ -134,11 +138,11 @@ class BatchEndpoint:
         keep = None if call.ticket is None else Keep(call.ticket, self._render_of(read))
         committed = await self._rows.submit(served, read.good, call.received, read_origin(call.headers), keep)
         self._count(read, committed)
-        answers = await self._in_turns(_answers(committed, self._sign))
+        answers = await self._in_turns(_answers(read, committed, self._sign))
         return Reply(200, _whole(read, answers))
 
     def _render_of(self, read: Read) -> Callable[[Sequence[Committed]], bytes]:
-        return lambda committed: _whole(read, _answers(committed, self._sign))
+        return lambda committed: _whole(read, _answers(read, committed, self._sign))
 
     def _reader_of(self, served: Served) -> RowsReader:
         if self._reader is None or self._reader[0] is not served:
@@ -182,9 +186,11 @@ class BatchEndpoint:
         self._telemetry.batch_request_rows.observe(read.rows)
         for category, rows in Counter(row.category for row in read.refused.values()).items():
             self._telemetry.refused.labels(category).inc(rows)
-        if _any_failed(committed):
+        if _any_unmade(committed):
             for name, rows in Counter(why(event) for event in committed if isinstance(event, ScoringFailed)).items():
                 self._telemetry.failed.labels(name).inc(rows)
+            for name, rows in Counter(why(event) for event in committed if isinstance(event, EventTooLarge)).items():
+                self._telemetry.refused.labels(name).inc(rows)
 
 
 def _read_or_told(row: PredictionRequest | RequestRefused) -> PredictionRequest | Refused:
@@ -195,24 +201,32 @@ def _told(error: ApiError) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(RowRefused(problem_of(error))))
 
 
-def _any_failed(committed: Sequence[Committed]) -> bool:
-    return ScoringFailed in map(type, committed)
+def _any_unmade(committed: Sequence[Committed]) -> bool:
+    return not set(Unmade).isdisjoint(map(type, committed))
 
 
-def _answers(committed: Sequence[Committed], sign: Sign) -> Iterator[list[Answer]]:
+def _answers(read: Read, committed: Sequence[Committed], sign: Sign) -> Iterator[list[Answer]]:
     """Of the rows that were read, some at a time."""
-    failures = dict[str, msgspec.Raw]()
+    failures, places = dict[str, msgspec.Raw](), list[int]()
 
-    def failed(error: ScoringFailed) -> msgspec.Raw:  # a model that fails on one row may fail on all of them
+    def unmade(error: ScoringFailed | EventTooLarge, number: int) -> msgspec.Raw:
+        if isinstance(error, EventTooLarge):
+            if not places:
+                places.extend(read.places())
+            return _told(in_place(error, places[number]))
+        # a model that fails on one row may fail on all of them
         return failures.get(str(error)) or failures.setdefault(str(error), _told(error))
 
     for start in range(0, len(committed), _ANSWERS):
         part = committed[start : start + _ANSWERS]
-        events = [found for found in part if not isinstance(found, ScoringFailed)]
+        events = [found for found in part if not isinstance(found, Unmade)]
         answers: list[Any] = answers_of(events, sign(events))
         if len(events) < len(part):
             given = iter(answers)
-            answers = [failed(found) if isinstance(found, ScoringFailed) else next(given) for found in part]
+            answers = [
+                unmade(found, number) if isinstance(found, Unmade) else next(given)
+                for number, found in enumerate(part, start)
+            ]
         yield answers
 
 

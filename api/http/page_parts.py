@@ -93,7 +93,7 @@ _TURNED_AWAY: Final = {
 _OF_A_BODY: Final = {
     400: problem("The body is not JSON, or not UTF-8."),
     408: problem("The body did not arrive in time; the connection is closed."),
-    413: problem("The body is too large."),
+    413: problem("The body is too large, or its event would be."),
     415: problem("The content type is not JSON."),
 }
 

@@ -14,6 +14,7 @@ from api.errors import (
     BodyTooLarge,
     BodyTooLate,
     EncodedBody,
+    EventTooLarge,
     ExplainBusy,
     ExplainTimeout,
     FieldError,
@@ -84,6 +85,7 @@ class _Kind(NamedTuple):
 # The first that fits counts, so a class stands before its base.
 _KINDS: tuple[tuple[type[ApiError], _Kind], ...] = (
     (Unreadable, _Kind(400, "", "The body cannot be read")),
+    (EventTooLarge, _Kind(413, "", "The event would be too large")),
     (BodyTooLarge, _Kind(413, "", "The body is too large")),
     (BodyTooLate, _Kind(408, "", "The body did not arrive in time")),
     (NotAdmitted, _Kind(401, "", "An API key is needed")),

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import msgspec
 from prometheus_client import Counter
 
-from api.errors import ScoringFailed
+from api.errors import EventTooLarge, ScoringFailed
 from api.models.served import Served
 from api.outbox.log import Outbox
 from api.outbox.segments import Group, baseline_keys
@@ -20,7 +20,7 @@ from api.telemetry import Telemetry
 from contracts.events import EventIds
 from contracts.headers import Origin
 
-Committed = Event | ScoringFailed
+Committed = Event | ScoringFailed | EventTooLarge
 Shadowed = Callable[[Sequence[Committed]], None]
 
 
@@ -93,7 +93,7 @@ class Committer:
             return self.make(served, drafts, now, ids.next)
         numbers = cast(Sequence[float], scores)
         finished = finish_rows(requests, numbers, latency_ms, origin, ids, served.baseline, now)
-        return Made(finished, ((served, len(requests)),))
+        return Made(finished, ((served, len(finished.records)),))
 
     def make_beside(
         self,
@@ -132,11 +132,15 @@ class Committer:
         counted = [(self._counted(served), count) for served, count in rows.items()]
         return self._append(key, self.now(), joined([part.finished for part in parts]), counted, keep, shadowed)
 
-    def commit_shadow(self, served: Served, drafts: Sequence[Draft], scored: Counter) -> None:
-        """Commit what a shadow has scored. scored: counts the events. Raises OutboxClosed."""
+    def commit_shadow(self, served: Served, drafts: Sequence[Draft], scored: Counter) -> int:
+        """Commit what a shadow has scored: so many events, without those that are too large. scored: counts them.
+
+        Raises OutboxClosed.
+        """
         now = self.now()
         finished = finish(drafts, self._next_id, served.baseline, now, self._answer, "shadow")
         self._append(served.key, now, finished, ((scored, len(finished.records)),), None)
+        return len(finished.records)
 
     def _append(
         self,

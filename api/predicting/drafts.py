@@ -13,16 +13,20 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from api.errors import ScoringFailed
+from api.errors import EventTooLarge, FieldError, ScoringFailed
 from api.idempotency.ticket import Ticket
 from api.outbox.segments import Outcome, Record
+from api.requests.diagnosis import pointer
 from api.requests.schemas import PredictionRequest
 from contracts.baseline import Baseline
 from contracts.events import EventIds, PredictionEvent, Role, encode_event
 from contracts.headers import Origin
+from contracts.topics import MOST_EVENT_BYTES
 
 Committed = TypeVar("Committed")
 Event = PredictionEvent[Any]
+Unmade = (ScoringFailed, EventTooLarge)
+"""Why a row has no event."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -71,7 +75,7 @@ def shadow_draft(event: Event, features: msgspec.Struct, score: float, took_ms: 
 class Finished(NamedTuple):
     """committed: of each draft, in order. records: as the outbox takes them. tickets: of the rows' keys."""
 
-    committed: list[Event | ScoringFailed]
+    committed: list[Event | ScoringFailed | EventTooLarge]
     records: list[Record]
     tickets: list[Ticket]
 
@@ -84,13 +88,13 @@ def finish(
     answer: Callable[[Event], bytes],
     role: Role = "champion",
 ) -> Finished:
-    """The events of drafts. answer: to one of them, JSON. One loop and no call for each row: this is on the way of
-    every prediction.
+    """The events of drafts; EventTooLarge for one that Kafka might not take. answer: to one of them, JSON. One loop and
+    no call for each row: this is on the way of every prediction.
     """
-    committed: list[Event | ScoringFailed] = []
+    committed: list[Event | ScoringFailed | EventTooLarge] = []
     records: list[Record] = []
     tickets: list[Ticket] = []
-    written, threshold = now.isoformat(), baseline.threshold
+    written, threshold, most = now.isoformat(), baseline.threshold, MOST_EVENT_BYTES
     model, version = baseline.model, baseline.version
     for draft in drafts:
         if isinstance(draft, ScoringFailed):
@@ -112,6 +116,10 @@ def finish(
             decision,
             draft.latency_ms,
         )
+        value = encode_event(event)
+        if len(value) > most:
+            committed.append(too_large(draft.features, len(value)))
+            continue
         committed.append(event)
         outcome: Outcome | None = None
         if draft.ticket is not None:
@@ -119,7 +127,7 @@ def finish(
             tickets.append(draft.ticket)
         time = written if given is None else event_time.isoformat()
         key = id_ if entity_id is None else entity_id
-        records.append(Record(key.encode(), id_, time, encode_event(event), outcome, draft.origin))
+        records.append(Record(key.encode(), id_, time, value, outcome, draft.origin))
     return Finished(committed, records, tickets)
 
 
@@ -134,9 +142,9 @@ def finish_rows(
 ) -> Finished:
     """What finish makes of the drafts of a batch's rows, without any draft: all have a score, and none has a ticket."""
     model, version, threshold = baseline.model, baseline.version, baseline.threshold
-    committed: list[Event | ScoringFailed] = []
+    committed: list[Event | ScoringFailed | EventTooLarge] = []
     records: list[Record] = []
-    written = now.isoformat()
+    written, most = now.isoformat(), MOST_EVENT_BYTES
     for id_, request, score in zip(ids.take(len(requests)), requests, scores, strict=True):
         given, entity_id = request.event_time, request.entity_id
         event_time = now if given is None else given.astimezone(UTC)
@@ -153,11 +161,28 @@ def finish_rows(
             decision,
             latency_ms,
         )
+        value = _encode(event)
+        if len(value) > most:
+            committed.append(too_large(request.features, len(value)))
+            continue
         committed.append(event)
         time = written if given is None else event_time.isoformat()
         key = id_ if entity_id is None else entity_id
-        records.append(Record(key.encode(), id_, time, _encode(event), None, origin))
+        records.append(Record(key.encode(), id_, time, value, None, origin))
     return Finished(committed, records, [])
+
+
+def too_large(features: Any, size: int) -> EventTooLarge:
+    """features: of the row, which its longest text makes large. size: of its event, bytes."""
+    texts: dict[str, str] = {}
+    if isinstance(features, msgspec.Struct):
+        values = ((field.encode_name, getattr(features, field.name)) for field in msgspec.structs.fields(features))
+        texts = {name: value for name, value in values if isinstance(value, str)}
+    longest = max(texts, key=lambda name: len(texts[name]), default=None)
+    where = pointer("features") if longest is None else pointer("features", longest)
+    told = f"makes an event of {size} bytes, and Kafka is sure to take {MOST_EVENT_BYTES}: shorten what is longest"
+    fault = FieldError(where, told, "too-large")
+    return EventTooLarge("too-large", "The event of this request would be too large.", (fault,))
 
 
 def joined(parts: Sequence[Finished]) -> Finished:

@@ -23,7 +23,7 @@ from prometheus_client import Counter
 from api.errors import OutboxClosed, ScoringFailed
 from api.models.served import Served, score_each
 from api.predicting.committing import Committed
-from api.predicting.drafts import Draft, Event, shadow_draft
+from api.predicting.drafts import Draft, Event, Unmade, shadow_draft
 from api.predicting.lane import Lane, Trouble
 from api.requests.schemas import PredictionRequest
 from api.telemetry import Telemetry
@@ -55,8 +55,8 @@ class Under(Protocol):
 class Commits(Protocol):
     """What is asked of api.predicting.committing.Committer."""
 
-    def commit_shadow(self, served: Served, drafts: Sequence[Draft], scored: Counter) -> None:
-        """Raises OutboxClosed."""
+    def commit_shadow(self, served: Served, drafts: Sequence[Draft], scored: Counter) -> int:
+        """So many events. Raises OutboxClosed."""
 
 
 class Shadow:
@@ -110,7 +110,7 @@ class Shadow:
         rows = [
             Row(request, origin, event)
             for request, origin, event in zip(requests, origins, committed, strict=True)
-            if not isinstance(event, ScoringFailed)
+            if not isinstance(event, Unmade)
         ]
         free = max(0, self._most - len(self._waiting)) if self._room() else 0
         self._waiting += rows[:free]
@@ -144,7 +144,7 @@ class Shadow:
         try:
             drafts = await asyncio.get_running_loop().run_in_executor(self._thread, _scored, lane, rows)
         except Exception:
-            self._lost(lane, len(rows))
+            self._lost(lane, len(rows), "scoring")
             raise
         took = self._stopwatch() - begun
         if took < SLICE_SECONDS and len(rows) == self._slice:
@@ -155,16 +155,18 @@ class Shadow:
             self._skipped.inc(len(rows))
             return took
         try:
-            self._commits.commit_shadow(lane.served, drafts, self._scored)
+            made = self._commits.commit_shadow(lane.served, drafts, self._scored)
         except OutboxClosed:
             self._skipped.inc(len(drafts))
-        self._lost(lane, len(rows) - len(drafts))
+            made = len(drafts)
+        self._lost(lane, len(rows) - len(drafts), "schema" if lane.conversion.wrong else "scoring")
+        self._lost(lane, len(drafts) - made, "too-large")
         return took
 
-    def _lost(self, lane: Lane, rows: int) -> None:
+    def _lost(self, lane: Lane, rows: int, why: str) -> None:
         if rows:
             self._failed.inc(rows)
-            self._trouble(lane.rollout.version, "shadow", "schema" if lane.conversion.wrong else "scoring", rows)
+            self._trouble(lane.rollout.version, "shadow", why, rows)
 
     def _forget(self) -> None:
         self._skipped.inc(len(self._waiting))

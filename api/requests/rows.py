@@ -63,7 +63,7 @@ class RowsReader:
             try:
                 yield self._reader.read(row, now, longest=_LONGEST_BAD_ROW)
             except RequestRefused as error:
-                yield _in_place(error, pointer(ROWS, str(number)))
+                yield in_place(error, number)
 
 
 def _opening(body: bytes) -> int:
@@ -71,8 +71,9 @@ def _opening(body: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("{")))
 
 
-def _in_place(error: RequestRefused, place: str) -> RequestRefused:
-    """The same, with pointers into the batch and not into the row."""
+def in_place(error: RequestRefused, number: int) -> RequestRefused:
+    """The same of the row with this number, with pointers into the batch and not into the row."""
+    place = pointer(ROWS, str(number))
     told = error.errors[:_MOST_FAULTS]
     errors = tuple(fault._replace(pointer=place + fault.pointer) for fault in told)
     errors = errors or (FieldError(place, str(error), error.category),)

@@ -7,7 +7,7 @@ import pytest
 from contracts.topics import LABEL_PARTIALS, PREDICTIONS, TOPICS, WINDOW_PARTIALS
 from stream_app.errors import TopicsError
 from stream_app.settings import StreamSettings
-from stream_app.topic_layout import Layout, check_kinds, check_layout, used, wanted
+from stream_app.topic_layout import Layout, check_kinds, check_layout, told_to_be_larger, too_small, used, wanted
 
 SETTINGS = StreamSettings(bootstrap="127.0.0.1:9092", topic_prefix="x.")
 
@@ -109,6 +109,15 @@ def test_a_topic_of_the_wrong_kind_is_named_with_the_command_that_mends_it(
     assert f"topic {name} has {key}={value}, and must have {must}, or " in str(caught.value)
     assert f"--alter --topic {name} --add-config {key}={must}`" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.predictions", "x.labels"])
+def test_a_topic_that_takes_less_than_kafkas_default_is_told_and_one_that_takes_more_is_not(name: str) -> None:
+    (topic,) = (topic for topic in wanted(SETTINGS, {}) if topic.name == name)
+    found = [too_small(topic, {"max.message.bytes": size}) for size in ("1048587", "1048588", "16777216")]
+    assert found == ["1048587", None, None]
+    assert "--add-config max.message.bytes=1048588`" in told_to_be_larger(topic, "kafka:9092")
+    check_kinds(SETTINGS, configured(name, max_message_bytes="1000"))  # a worker starts all the same
 
 
 def test_other_settings_of_a_topic_are_the_operators_to_tune() -> None:
