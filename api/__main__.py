@@ -18,6 +18,7 @@ import typer
 from api.errors import ApiError
 from api.guard.commands import keys
 from api.logs.start import start_logging
+from api.publishing.commands import aside
 from api.receipts.commands import receipts
 from api.settings import PREFIX, ApiSettings, load_settings, misspelt
 
@@ -30,6 +31,7 @@ cli = typer.Typer(
 )
 cli.add_typer(keys, name="keys")
 cli.add_typer(receipts, name="receipts")
+cli.add_typer(aside, name="aside")
 
 
 def describe_settings() -> str:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from api.health import Health
 from api.idempotency.ledger import Ledger
 from api.labels.desk import LabelDesk
+from api.outbox.aside import Aside
 from api.outbox.log import Outbox
 from api.outbox.removal import Removal
 from api.outbox.segments import Record
@@ -21,8 +22,10 @@ from api.outbox.settler import Settler
 from api.outbox.slots import LABELS, Slot
 from api.outbox.sources import Source, Sources
 from api.publishing.mirror import Mirror
+from api.publishing.pace import Pace
 from api.publishing.producer import LABEL_FEED, Producer
-from api.publishing.publisher import Link, Pace, Publisher
+from api.publishing.publisher import Link, Publisher
+from api.publishing.setting_aside import SettingAside
 from api.receipts.following import ReceiptKeeper
 from api.receipts.keys import DEFAULT_NAME
 from api.settings import ApiSettings
@@ -123,6 +126,9 @@ def take_labels(
             warn=settings.ack_warn_seconds,
             limit=settings.ack_limit_seconds,
             adopt=settings.adopt_seconds,
+        ),
+        SettingAside(
+            Aside(settings.outbox_dir, LABELS, settings.label_outbox_max_bytes), telemetry.labels, name="labels"
         ),
         now=lambda: time.time() * 1000,
         remember=ledger.remember,

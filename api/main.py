@@ -40,6 +40,7 @@ from api.idempotency.store import Store as KeyStore
 from api.labelling import receipt_keeper, take_labels
 from api.lifespan import running
 from api.models.catalogue import Catalogue
+from api.outbox.aside import PREDICTIONS, Aside
 from api.outbox.backlog import Backlog
 from api.outbox.log import Outbox
 from api.outbox.removal import Removal
@@ -50,8 +51,10 @@ from api.predicting.predictor import Predictor
 from api.predicting.rows import RowsPredictor
 from api.publishing.giving_way import Bustle, GivingWay
 from api.publishing.mirror import Mirror
+from api.publishing.pace import Pace
 from api.publishing.producer import Producer
-from api.publishing.publisher import Link, Pace, Publisher
+from api.publishing.publisher import Link, Publisher
+from api.publishing.setting_aside import SettingAside
 from api.requests.headers import RequestHeaders
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
@@ -261,6 +264,7 @@ def _publisher(
             limit=settings.ack_limit_seconds,
             adopt=settings.adopt_seconds,
         ),
+        SettingAside(Aside(settings.outbox_dir, PREDICTIONS, settings.outbox_max_bytes), telemetry),
         now=lambda: time.time() * 1000,
         remember=ledger.remember,
         giving_way=GivingWay(bustle, seconds=settings.give_way_seconds, bound=settings.outbox_max_bytes),

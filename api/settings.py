@@ -95,7 +95,8 @@ class ApiSettings(BaseSettings):
     outbox_max_bytes: int = Field(
         1024 * _MIB,
         ge=_MIB,
-        description="Bound on unacknowledged bytes; 1 GiB is some 1.5 million events. Beyond it predictions get 503.",
+        description="Bound on unacknowledged bytes; 1 GiB is some 1.5 million events. Beyond it predictions get 503. "
+        "As many may lie aside, should the topic not take them.",
     )
     outbox_sync: Literal["second", "group"] = Field(
         "second", description="What a power cut may take: the last second, or nothing (slower)."

@@ -28,6 +28,10 @@ class Drained(Protocol):
     def adopted(self) -> Counter: ...
     @property
     def without_baseline(self) -> Counter: ...
+    @property
+    def set_aside(self) -> Counter: ...
+    @property
+    def aside(self) -> Gauge: ...
 
 
 class LabelSeries(NamedTuple):
@@ -43,6 +47,8 @@ class LabelSeries(NamedTuple):
     publish_lag: Histogram
     kafka_up: Gauge
     without_baseline: Counter
+    set_aside: Counter
+    aside: Gauge
 
 
 class Telemetry:
@@ -53,7 +59,7 @@ class Telemetry:
 
         # Requests.
         # Answered predictions; each is in the outbox. Equals the sequence numbers given out since the start, but for
-        # those of a group that the outbox refused.
+        # those of a group that the outbox refused, and of rows whose event would be too large.
         self.answered = self._counter("predictions", "Predictions answered.", "model", "version")
         # By category: the word that the problem's type ends with (docs/api.md), of every answer of 4xx and each bad row
         # of a batch. A new client that is wrong shows as one steep line; no event was made.
@@ -132,6 +138,14 @@ class Telemetry:
         # version that it does not know; the log says what to do, and a replay counts them.
         self.without_baseline = self._counter("versions_without_baseline", "Versions sent without their baseline.")
 
+        # Must stay 0: events larger than max.message.bytes of `predictions`, kept in API_OUTBOX_DIR/aside instead.
+        # predictions + shadow_rows{outcome="scored"} = published + set_aside + what the outbox holds, as far as one
+        # process drains what it wrote.
+        self.set_aside = self._counter("set_aside", "Events too large for their topic, kept on the disk.")
+        # How many of them lie there now, from all processes of the directory: with several workers it is the same for
+        # each. `python -m api aside` lists them and sends them again.
+        self.aside = self._gauge("aside_events", "Events that lie in API_OUTBOX_DIR/aside.")
+
         # Mirror.
         # Events that cannot be looked up by id. Nothing is lost: they are in Kafka.
         self.mirror_failures = self._counter("mirror_failed_events", "Events not written to Redis.")
@@ -209,6 +223,9 @@ class Telemetry:
             # 0: Kafka does not take labels. Where kafka_up is 1 meanwhile: the topic `labels` is missing.
             kafka_up=up,
             without_baseline=self.without_baseline,
+            # As set_aside and aside_events.
+            set_aside=self._counter("labels_set_aside", "Labels too large for their topic, kept on the disk."),
+            aside=self._gauge("aside_labels", "Labels that lie in API_OUTBOX_DIR/aside."),
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -194,6 +194,7 @@ class FakeKafka:
         self.refuse_after = 0
         self.away = False
         self.too_large: set[str] = set()  # baselines that the topic does not take
+        self.most_bytes = 1 << 30  # of an event that the topic takes
 
     async def connect(self) -> FakeLink:
         if self.away:
@@ -216,14 +217,16 @@ class FakeLink:
             raise BaselineRefused(f"the baseline of {key} is too large")
         self._kafka.log.append(f"baseline {key}")
 
-    async def send(self, records: Sequence[Record]) -> None:
+    async def send(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._kafka.refuse_before:
             self._kafka.refuse_before -= 1
             raise KafkaConnectionError("lost before")
-        self._kafka.log += [record.id for record in records]
+        refused = [record for record in records if len(record.value) > self._kafka.most_bytes]
+        self._kafka.log += [record.id for record in records if record not in refused]
         if self._kafka.refuse_after:
             self._kafka.refuse_after -= 1
             raise KafkaConnectionError("lost after: were they taken?")
+        return refused
 
     async def check(self) -> None:
         if self._kafka.away:

@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    KafkaConnectionError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    UnknownTopicOrPartitionError,
-)
+from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+from aiokafka.structs import TopicPartition
 
 from api.errors import BaselineRefused
 from api.outbox.segments import Record
 from api.publishing.one_copy import send_in_one_copy
 from api.publishing.record_batch import MOST_BYTES, Batches, RecordBatch, Surroundings
+from api.publishing.sending import TOO_LARGE, Sending
 from contracts.baseline import Baseline
 from contracts.headers import BASELINE_PUBLISHED, LABEL_GIVEN, PREDICTION_MADE, EventHeaders, cloud_event
 from contracts.topics import BASELINES, LABELS, PREDICTIONS, Topic, partition_of
@@ -51,6 +48,7 @@ class Producer:
         self._inner = inner
         self._topic = feed.topic.named(prefix)
         self._baselines = BASELINES.named(prefix)
+        self._most = MOST_BYTES
         self._around = Surroundings(EventHeaders(feed.kind, _SOURCE))
 
     @classmethod
@@ -92,34 +90,53 @@ class Producer:
                     BASELINE_PUBLISHED, f"{baseline.key}/{baseline.digest}", _SOURCE, time=baseline.created.isoformat()
                 ),
             )
-        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+        except TOO_LARGE as error:
             raise BaselineRefused(
                 f"the baseline of {baseline.key} has {len(data)} bytes, more than max.message.bytes of "
                 f"{self._baselines} allows: `python -m stream_app topics` says how to raise it"
             ) from error
 
-    async def send(self, records: Sequence[Record]) -> None:
-        """Publish events in order; returns when all replicas have all of them."""
+    async def send(self, records: Sequence[Record]) -> list[Record]:
+        """Publish events in order; returns when all replicas have all of them, but for those that it gives back: each
+        is too large for the topic. Raises KafkaError.
+        """
         partitions = len(await self._inner.partitions_for(self._topic))
-        batches = Batches(self._around, partitions, time.time_ns() // 1_000_000)
-        sent: list[asyncio.Future[Any]] = []
+        now_ms = time.time_ns() // 1_000_000
+        batches = Batches(self._around, partitions, now_ms, self._most)
+
+        def lay(part: Sequence[Record]) -> RecordBatch:
+            one = Batches(self._around, partitions, now_ms, _LARGEST)
+            one.put(part)
+            ((_, batch),) = one.take_all()
+            return batch
+
+        sending = Sending(records, partitions, self, lay)
         for begin in range(0, len(records), _TURN):
             if begin:
                 await asyncio.sleep(0)  # let requests through
             batches.put(records[begin : begin + _TURN])
-            sent += [await self._send(*full) for full in batches.take_full()]
-        sent += [await self._send(*left) for left in batches.take_all()]
-        await asyncio.gather(*sent)
+            await sending.put(batches.take_full())
+        await sending.put(batches.take_all())
+        await sending.end()
+        return sending.alone
 
     async def check(self) -> None:
         """Ask whether Kafka is there; for times without traffic. Raises KafkaConnectionError."""
         if not await self._inner.client.force_metadata_update():
             raise KafkaConnectionError("no broker answers")
 
-    async def _send(self, partition: int, batch: RecordBatch) -> asyncio.Future[Any]:
-        """Returns once it is the next of its partition; the future, when all replicas have it."""
+    async def begin(self, partition: int, batch: RecordBatch) -> asyncio.Future[Any]:
+        """For Sending."""
         future: asyncio.Future[Any] = await self._inner.send_batch(batch, self._topic, partition=partition)
         return future
+
+    def uncount(self, partition: int, batch: RecordBatch) -> None:
+        """For Sending. The producer has counted these events: the next ones would seem to come after a gap, and be
+        refused for that. And from now on batches are smaller: the topic takes less than it usually does.
+        """
+        self._inner._txn_manager.increment_sequence_number(TopicPartition(self._topic, partition), -batch.count)
+        if batch.count > 1:
+            self._most = min(self._most, batch.bytes // 2)
 
     async def close(self) -> None:
         """Let go within seconds, whatever is under way; what was not acknowledged is not sent any more.

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 from aiokafka.errors import KafkaError
@@ -24,6 +23,8 @@ from api.outbox.slots import Slot
 from api.outbox.sources import Source, Sources
 from api.publishing.announcements import Announcements
 from api.publishing.giving_way import LOOK_SECONDS, GivingWay
+from api.publishing.pace import Pace, a_turn_later, limited
+from api.publishing.setting_aside import SettingAside
 from api.telemetry import Drained
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Link(Protocol):
     """What is asked of api.publishing.producer.Producer."""
 
     async def send_baseline(self, data: bytes) -> None: ...
-    async def send(self, records: Sequence[Record]) -> None: ...
+    async def send(self, records: Sequence[Record]) -> Sequence[Record]: ...
     async def check(self) -> None: ...
     async def close(self) -> None: ...
 
@@ -47,27 +48,12 @@ class Sink(Protocol):
     async def check(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Pace:
-    """In seconds. linger: pause when nothing waits. warn: without an acknowledgement Kafka counts as away.
-    limit: without one the group is sent again. adopt: between looks for abandoned outboxes, and between attempts to
-    publish a baseline that was refused. retry: before a new
-    connection. check: between questions to Kafka and Redis without traffic.
-    """
-
-    linger: float
-    warn: float
-    limit: float
-    adopt: float
-    retry: float = 1.0
-    check: float = 2.0
-
-
 class Publisher:
     """connect: makes a Link, raises KafkaError. now: wall clock, milliseconds. stopwatch: seconds, monotonic.
 
-    remember: asked before the records that carry outcomes are sent, and so before they can be forgotten. name: in the
-    log. lazy: connects only when something waits. giving_way: when to let others go first.
+    setting_aside: takes what Kafka does not. remember: asked before the records that carry outcomes are sent, and so
+    before they can be forgotten. name: in the log. lazy: connects only when something waits. giving_way: when to let
+    others go first.
     """
 
     def __init__(
@@ -77,6 +63,7 @@ class Publisher:
         mirror: Sink,
         telemetry: Drained,
         pace: Pace,
+        setting_aside: SettingAside,
         *,
         now: Callable[[], float],
         stopwatch: Callable[[], float] = time.monotonic,
@@ -85,7 +72,7 @@ class Publisher:
         lazy: bool = False,
         giving_way: GivingWay | None = None,
     ) -> None:
-        self.health = Health(True, "nothing to send yet") if lazy else Health(False, "not connected yet")
+        self._health = Health(True, "nothing to send yet") if lazy else Health(False, "not connected yet")
         self._name = name
         self._lazy = lazy
         self._sources = sources
@@ -93,6 +80,7 @@ class Publisher:
         self._mirror = mirror
         self._telemetry = telemetry
         self._pace = pace
+        self._setting_aside = setting_aside
         self._now = now
         self._stopwatch = stopwatch
         self._remember = remember
@@ -102,6 +90,12 @@ class Publisher:
         self._up = False
         self._adopt_at = 0.0
         self._emptied = asyncio.Event()
+
+    @property
+    def health(self) -> Health:
+        """Whether Kafka takes what is sent, and has taken all of it."""
+        said = self._setting_aside.said
+        return Health(False, f"{self._health.detail}; {said}") if said else self._health
 
     def announce(self, key: str) -> None:
         """Publish this version's baseline soon, even before its first event. Its slot has it already."""
@@ -143,10 +137,11 @@ class Publisher:
         """Look for abandoned outboxes, now and then."""
         if now >= self._adopt_at:
             self._sources.adopt()
+            self._setting_aside.look()
             self._adopt_at = now + self._pace.adopt
 
     async def _connected(self) -> None:
-        async with _limit(CONNECT_SECONDS, "no connection"):
+        async with limited(CONNECT_SECONDS, "no connection"):
             link = await self._connect()
         try:
             check_at = 0.0
@@ -205,9 +200,11 @@ class Publisher:
             await self._remember(outcomes)
         async with self._patience():
             # look-ups are of answers: what a shadow said is on the topic alone
-            await asyncio.gather(self._mirror.write(answered), _a_turn_later(link.send, records))
+            _, refused = await asyncio.gather(self._mirror.write(answered), a_turn_later(link.send, records))
+        if refused:
+            await self._setting_aside.keep(slice_.groups, refused, self._away)
         source.backlog.ack(slice_)
-        self._telemetry.published.inc(len(records))
+        self._telemetry.published.inc(len(records) - len(refused))
         self._telemetry.publish_lag.observe(max(0.0, self._now() - slice_.groups[0].written) / 1000)
         self._well()
 
@@ -222,15 +219,15 @@ class Publisher:
         loop = asyncio.get_running_loop()
         warning = loop.call_later(self._pace.warn, self._away, f"no answer for {self._pace.warn:g} s")
         try:
-            async with _limit(self._pace.limit, "no acknowledgement"):
+            async with limited(self._pace.limit, "no acknowledgement"):
                 yield
         finally:
             warning.cancel()
 
     def _away(self, detail: str) -> None:
-        if self.health != Health(False, detail):
+        if self._health != Health(False, detail):
             log.warning("%s: Kafka is away, events wait in the outbox: %s", self._name, detail)
-        self.health = Health(False, detail)
+        self._health = Health(False, detail)
         self._up = False
         self._telemetry.kafka_up.set(0)
 
@@ -242,20 +239,4 @@ class Publisher:
         refused, unread = ", ".join(self._announcements.refused), self._sources.trouble
         said = [f"refuses the baseline of {refused}: see the log"] if refused else []
         said += [f"answers, but {unread}"] if unread else []
-        self.health = Health(not said, "; ".join(said) or "answers")
-
-
-async def _a_turn_later(work: Callable[[Sequence[Record]], Awaitable[None]], records: Sequence[Record]) -> None:
-    """Two such works that began in one turn of the event loop would hold it for the sum of both."""
-    await asyncio.sleep(0)
-    await work(records)
-
-
-@asynccontextmanager
-async def _limit(seconds: float, without: str) -> AsyncIterator[None]:
-    """A timeout that says what it waited for."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        raise TimeoutError(f"{without} within {seconds:g} s") from error
+        self._health = Health(not said, "; ".join(said) or "answers")

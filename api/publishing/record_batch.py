@@ -59,19 +59,20 @@ class RecordBatch:
     what it asks of one.
     """
 
-    __slots__ = ("_built", "_now_ms", "_producer", "bytes", "count", "parts")
+    __slots__ = ("_built", "_most", "_now_ms", "_producer", "bytes", "count", "parts")
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, most: int = MOST_BYTES) -> None:
         self.parts = [b""]
         self.count = 0
         self.bytes = _HEADER_BYTES
         self._now_ms = now_ms
+        self._most = most
         self._producer = (-1, -1, 0)
         self._built: bytes | None = None
 
     def full_for(self, size: int) -> bool:
         """Whether a record of so many bytes is one too many. The first never is: the topic decides about large ones."""
-        return self.count > 0 and (self.bytes + size > MOST_BYTES or self.count == _SHORT)
+        return self.count > 0 and (self.bytes + size > self._most or self.count == _SHORT)
 
     def record_count(self) -> int:
         """So many records."""
@@ -130,12 +131,13 @@ class Surroundings:
 
 class Batches:
     """Of one topic and some events in their order. around: of its events. now_ms: the time of their records, where the
-    topic does not take the broker's.
+    topic does not take the broker's. most: bytes of a batch, unless one event is larger.
     """
 
-    def __init__(self, around: Surroundings, partitions: int, now_ms: int) -> None:
+    def __init__(self, around: Surroundings, partitions: int, now_ms: int, most: int = MOST_BYTES) -> None:
         self._around = around
         self._now_ms = now_ms
+        self._most = most
         self._open: list[RecordBatch | None] = [None] * partitions
         self._full: list[tuple[int, RecordBatch]] = []
 
@@ -185,7 +187,7 @@ class Batches:
         full = self._open[partition]
         if full is not None:
             self._full.append((partition, full))
-        fresh = self._open[partition] = RecordBatch(self._now_ms)
+        fresh = self._open[partition] = RecordBatch(self._now_ms, self._most)
         return fresh
 
 

@@ -17,13 +17,16 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from api.outbox.aside import PREDICTIONS, Aside
 from api.outbox.log import Outbox
 from api.outbox.segments import Group, Record
 from api.outbox.slots import claim
 from api.outbox.sources import Source, Sources
 from api.publishing.mirror import Mirror
+from api.publishing.pace import Pace
 from api.publishing.producer import Producer
-from api.publishing.publisher import Link, Pace, Publisher
+from api.publishing.publisher import Link, Publisher
+from api.publishing.setting_aside import SettingAside
 from api.telemetry import Telemetry
 from contracts.events import BATCH_SOURCE, EventIds, PredictionEvent, encode_event
 
@@ -99,6 +102,7 @@ async def drain(job: Job) -> Cost:
         mirror,
         telemetry,
         Pace(linger=0.005, warn=10.0, limit=60.0, adopt=60.0),
+        SettingAside(Aside(Path(job.outbox), PREDICTIONS, _BOUND), telemetry),
         now=lambda: time.time() * 1000,
     )
     gc.collect()

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from api.outbox.aside import PREDICTIONS, Aside
 from api.outbox.log import Outbox
 from api.outbox.segments import Record, file_header, frame
 from api.outbox.slots import Slot, claim
 from api.outbox.sources import Source, Sources
 from api.publishing.giving_way import GivingWay
-from api.publishing.publisher import Link, Pace, Publisher, Sink
+from api.publishing.pace import Pace
+from api.publishing.publisher import Link, Publisher, Sink
+from api.publishing.setting_aside import SettingAside
 from api.telemetry import Telemetry
 from tests.builders import NOON_MS, a_baseline
 from tests.serving import FakeKafka, FakeLink, RecordingMirror, a_group, an_outbox
 from tests.waiting import eventually
 
+ASIDE_BYTES = 10_000
 QUICK = Pace(linger=0.001, warn=0.05, limit=0.2, adopt=0.01, retry=0.005, check=0.005)
 
 
@@ -44,6 +48,7 @@ class Post:
             self.slot.keep_baseline(f"flights/{version}", a_baseline(version=version, rows=500).to_bytes())
         self.telemetry = Telemetry()
         self.giving_way = giving_way
+        self.aside = Aside(root, PREDICTIONS, ASIDE_BYTES)
         self.publisher = self.a_publisher(self.kafka.connect, self.mirror)
 
     def a_publisher(self, connect: Callable[[], Awaitable[Link]], mirror: Sink) -> Publisher:
@@ -54,6 +59,7 @@ class Post:
             mirror,
             self.telemetry,
             QUICK,
+            SettingAside(self.aside, self.telemetry, retry=0.005),
             now=lambda: float(NOON_MS),
             giving_way=self.giving_way,
         )
@@ -101,9 +107,9 @@ async def test_the_copy_and_the_sending_begin_in_turns_of_the_event_loop_of_thei
             copied.append(turn)
 
     class CountedLink(FakeLink):
-        async def send(self, records: Sequence[Record]) -> None:
+        async def send(self, records: Sequence[Record]) -> Sequence[Record]:
             sent.append(turn)
-            await super().send(records)
+            return await super().send(records)
 
     async def connect() -> CountedLink:
         return CountedLink(post.kafka)
@@ -244,7 +250,7 @@ class SlowKafka(FakeKafka):
 
         async def slow(records):
             await self.answers.wait()
-            await send(records)
+            return await send(records)
 
         link.send = slow
         return link
@@ -396,6 +402,7 @@ async def test_what_is_lazy_connects_only_when_something_waits_and_groups_withou
         RecordingMirror(),
         telemetry.labels,
         QUICK,
+        SettingAside(Aside(tmp_path, "labels", ASIDE_BYTES), telemetry.labels),
         now=lambda: float(NOON_MS),
         lazy=True,
     )
@@ -433,6 +440,7 @@ async def test_labels_that_a_dead_process_left_are_adopted(tmp_path: Path):
         RecordingMirror(),
         telemetry.labels,
         QUICK,
+        SettingAside(Aside(tmp_path, "labels", ASIDE_BYTES), telemetry.labels),
         now=lambda: float(NOON_MS),
         lazy=True,
     )
