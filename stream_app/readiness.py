@@ -13,7 +13,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import InvalidReplicationFactorError, KafkaError, KafkaTimeoutError, NodeNotReadyError
+from aiokafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+)
 
 from stream_app.errors import BrokerError
 
@@ -59,6 +65,21 @@ def check_ready(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """
     if not (client.client if isinstance(client, AIOKafkaProducer) else client._client).cluster.brokers():
         raise NodeNotReadyError("it names no broker that is ready")
+
+
+async def until_one_answers(start: Callable[[], Awaitable[None]], stopping: Callable[[], bool]) -> None:
+    """Start a consumer or producer: Kafka was there a moment ago, so it is waited for. Raises when it is stopping.
+
+    start: its own. Where it raises KafkaConnectionError it has left nothing behind, and may be called again.
+    """
+    while True:
+        try:
+            return await start()
+        except KafkaConnectionError as error:
+            if stopping():
+                raise
+            _log.warning("no Kafka answers any more: %s; next try in %g s", error, _KNOWN_PAUSE)
+            await asyncio.sleep(_KNOWN_PAUSE)
 
 
 async def until_a_broker_is_ready(consumer: AIOKafkaConsumer, stopping: Callable[[], bool]) -> None:

@@ -17,7 +17,8 @@ _PRODUCE = 0
 class KafkaProxy:
     """bootstrap: where clients find it. slow: seconds by which the answer to each produce request is held back.
 
-    mute: it accepts connections and takes what is sent; nothing gets through, neither way.
+    mute: it accepts connections and takes what is sent; nothing gets through, neither way. leave: it closes every
+    connection, new ones at once.
     """
 
     def __init__(self, target: str) -> None:
@@ -27,6 +28,7 @@ class KafkaProxy:
         self.slow = 0.0
         self._open = asyncio.Event()
         self._open.set()
+        self._away = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -38,6 +40,14 @@ class KafkaProxy:
 
     def speak(self) -> None:
         self._open.set()
+
+    def leave(self) -> None:
+        self._away = True
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    def come_back(self) -> None:
+        self._away = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[KafkaProxy]:
@@ -54,6 +64,9 @@ class KafkaProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._away:
+            writer.close()
+            return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         upstream: asyncio.StreamWriter | None = None

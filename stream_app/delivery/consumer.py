@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
+from functools import partial
 from inspect import iscoroutine
 from typing import Any
 
@@ -24,7 +25,7 @@ from faust.types import TP
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
 from stream_app.delivery.eager import begin
 from stream_app.delivery.parsing import FetchResults, keep_bytes_of_fetches
-from stream_app.readiness import until_a_broker_is_ready
+from stream_app.readiness import until_a_broker_is_ready, until_one_answers
 
 WAITING, WAITING_BYTES = 32, 16 << 20
 """Batches of a topic that may wait to be handled, and bytes of their values; then no more of it is taken.
@@ -67,6 +68,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer = super()._create_worker_consumer(transport)
         fetching = self.app.fetching
         consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = fetching.max_wait_ms, fetching.min_bytes
+        consumer.start = partial(until_one_answers, consumer.start, lambda: self.should_stop)
         return consumer
 
 

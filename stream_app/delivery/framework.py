@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import faust
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from stream_app.delivery import consumer
 from stream_app.delivery.batches import BatchSchema, Fetching
 from stream_app.delivery.tables import Age, StateTable, Tables
+from stream_app.readiness import until_one_answers
 
 
 class Producer(driver.Producer):  # type: ignore[misc]
@@ -20,6 +22,11 @@ class Producer(driver.Producer):  # type: ignore[misc]
 
     def _settings_extra(self) -> dict[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
+
+    def _new_producer(self) -> Any:
+        producer = super()._new_producer()
+        producer.start = partial(until_one_answers, producer.start, lambda: self.should_stop)
+        return producer
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

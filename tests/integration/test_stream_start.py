@@ -15,11 +15,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.topics import BASELINES, PREDICTIONS, TOPICS
+from demo.stack.processes import ServiceProcess
 from stream_app import admin
 from stream_app.audit.reading import audit
 from stream_app.errors import TopicsError
 from stream_app.topic_layout import Layout, check_layout
 from tests.builders import a_baseline
+from tests.kafka_proxy import KafkaProxy
 from tests.servers.verbs import Broker
 from tests.streams import Stream, random_events
 from tests.waiting import eventually
@@ -280,3 +282,46 @@ async def test_a_topic_that_was_made_anew_ends_the_worker_with_one_line_and_anot
         assert await asyncio.to_thread(worker.wait, 70) == 2  # 45 s: a leader might be looking for its log's end
         (line,) = [line for line in worker.tail(100) if line.startswith("stream_app: ")]
         assert "ends at offset 10 and was read to 25: the topic was made anew" in line
+
+
+async def test_a_worker_whose_broker_goes_away_in_the_middle_of_its_start_waits_for_it(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    #   it has read the baselines | the broker is away | its own consumer and producer start
+    proxy = KafkaProxy(kafka.bootstrap)
+    async with proxy.running(), at(kafka, namespace, tmp_path) as stream:
+        await stream.publish_baseline(a_baseline())
+        for _ in range(10):  # it may be quicker than this test sees it
+            worker = await half_started(stream, proxy)
+            await asyncio.sleep(2)
+            assert worker.alive(), log_of(worker)
+            proxy.come_back()
+            await stream.ready(worker, 8, within=60)
+            if "no Kafka answers any more: " in log_of(worker):
+                return
+            worker.kill()
+        pytest.fail("the broker was always away too early or too late")
+
+
+async def test_a_worker_that_is_told_to_stop_while_its_broker_is_away_in_the_middle_of_its_start_ends(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    proxy = KafkaProxy(kafka.bootstrap)
+    async with proxy.running(), at(kafka, namespace, tmp_path) as stream:
+        await stream.publish_baseline(a_baseline())
+        worker = await half_started(stream, proxy)
+        assert await asyncio.to_thread(worker.terminate, 20) == 0, log_of(worker)
+        assert "Traceback" not in log_of(worker), log_of(worker)
+
+
+async def half_started(stream: Stream, proxy: KafkaProxy) -> ServiceProcess:
+    """A worker whose broker goes away behind what it reads first."""
+    worker = stream.worker(bootstrap=proxy.bootstrap)
+    await eventually(lambda: "INFO    stream_app.baselines" in log_of(worker), 60, "its baselines")
+    proxy.leave()
+    await eventually(lambda: "KafkaConnectionError" in log_of(worker), 60, "a broker that is away")
+    return worker
+
+
+def log_of(worker: ServiceProcess) -> str:
+    return "\n".join(worker.tail(500))
