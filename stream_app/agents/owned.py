@@ -195,12 +195,10 @@ class Owning(Generic[P]):
             return
         # It may come late, and it was found out a while ago: so it does not stand for the moment at which it is heard.
         behind = next((word.said for word in reversed(words) if word.known < silent_at), 0)
+        while behind and words[0].said != behind:
+            words.popleft()  # what is proven later is behind that one, too
         found = msgspec.structs.replace(found, owner=self._name, said=said, behind=behind)
-        (await self.publisher.heartbeat(found)).add_done_callback(lambda told: self._told(words, said, told))
-
-    def _told(self, words: deque[_Word], said: int, told: asyncio.Future[list[object]]) -> None:
-        if not told.cancelled() and told.exception() is None:
-            words.append(_Word(said, self.clock.wall_ms()))
+        await self.publisher.heartbeat(found, lambda: words.append(_Word(said, self.clock.wall_ms())))
 
     def _handed_on(self, number: int, task: asyncio.Task[None]) -> None:
         if self._handing.get(number) is task:

@@ -67,19 +67,16 @@ class Publisher:
         """How windows stand, likewise."""
         await self._parts((part.model, encode_label_partial(part)) for part in parts)
 
-    async def heartbeat(self, heartbeat: Heartbeat) -> asyncio.Future[list[object]]:
+    async def heartbeat(self, heartbeat: Heartbeat, told: Callable[[], None] | None = None) -> None:
         """To every partition of the partials' topic, as any may hold windows. A lost one is made good by the next.
 
-        The result is done when all of them have it.
+        told: called when all of them have it.
         """
         to, value = self._to.partials, encode_partial(heartbeat)
-        acks = [
-            await self._outlet.publish(to.topic, value, key=None, partition=number, headers=[])
-            for number in range(to.partitions)
-        ]
-        told = asyncio.gather(*acks)
-        told.add_done_callback(_warn)
-        return told
+        done = _warn if told is None else _Last(to.partitions, told)
+        for number in range(to.partitions):
+            ack = await self._outlet.publish(to.topic, value, key=None, partition=number, headers=[])
+            asyncio.ensure_future(ack).add_done_callback(done)
 
     async def report(self, report: DriftReport) -> None:
         """To `drift-reports`, acknowledged."""
@@ -136,6 +133,23 @@ class Publisher:
         return cloud_event(kind, id_, self._source, time=self._now().isoformat())
 
 
-def _warn(told: asyncio.Future[list[object]]) -> None:
-    if not told.cancelled() and (error := told.exception()) is not None:
+class _Last:
+    """Of so many acknowledgements the last one calls `then`; none does where one failed."""
+
+    def __init__(self, number: int, then: Callable[[], None]) -> None:
+        self._left, self._then = number, then
+
+    def __call__(self, ack: asyncio.Future[object]) -> None:
+        if _warn(ack):
+            self._left -= 1
+            if not self._left:
+                self._then()
+
+
+def _warn(ack: asyncio.Future[object]) -> bool:
+    """Whether it was sent; a warning where it was not."""
+    if ack.cancelled():
+        return False
+    if (error := ack.exception()) is not None:
         log.warning("a heartbeat was not sent: %s", error)
+    return error is None

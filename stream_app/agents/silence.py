@@ -118,11 +118,13 @@ class Silence:
             self._answers[number] = (at, proven if at == last else last)
 
     def _proven(self, number: int) -> int | None:
-        """When the log certainly ended where the last answer says; None when the broker does not answer (or a clock
-        was set)."""
-        _, proven = self._answers[number]
-        age = -1.0 if proven is None else (self._owned.clock.wall_ms() - proven) / 1000
-        return proven if 0 <= age <= self._owned.source.answer_seconds else None
+        """When the log certainly ended where the last answer says; None when the broker does not answer, or did not
+        until just now (or a clock was set)."""
+        at, proven = self._answers[number]
+        if at is None or proven is None:
+            return None
+        waits = (self._owned.clock.wall_ms() - at) / 1000, (at - proven) / 1000
+        return proven if all(0 <= wait <= self._owned.source.answer_seconds for wait in waits) else None
 
     async def _nothing_waits(self, number: int, epoch: int, now: float) -> bool:
         source, following = self._owned.source, self._owned.partition(number).next_offset

@@ -64,13 +64,12 @@ class FakeSource:
     """One partition, 0, of two; tests set its attributes.
 
     Of its end it knows what aiokafka does: a fetch is sent when the answer before it was taken in; the broker answers
-    FETCH_SECONDS later with the end that the log has then; that is noted with the time at which it is taken in: at
+    fetch_seconds later with the end that the log has then; that is noted with the time at which it is taken in: at
     once, or when a process that was `stopped` runs again.
     """
 
-    FETCH_SECONDS = 0.2
-
     def __init__(self, time: FakeClock | None = None) -> None:
+        self.fetch_seconds = 0.2
         self._time = time or FakeClock()
         self._asked = self._runs_since = self._time.now
         self._answer: tuple[int, int] | None = None
@@ -99,13 +98,13 @@ class FakeSource:
     def _take_in(self) -> None:
         if not self.reachable:
             self._asked = self._time.now
-        while (given := self._asked + self.FETCH_SECONDS) <= self._time.now:
+        while (given := self._asked + self.fetch_seconds) <= self._time.now:
             self._asked = max(given, self._runs_since)
             self._answer = self._time.wall_at(self._asked), [end for at, end in self._ends if at <= given][-1]
 
     @property
     def answer_seconds(self) -> float:
-        return 3.0
+        return self.fetch_seconds + 2.8
 
     def answered(self, partition: int) -> int | None:
         self._take_in()

@@ -361,3 +361,15 @@ async def test_a_word_from_before_an_event_is_named_by_none_behind_it(stand: Sta
     later = [word for word in words_of(stand) if word.said > moved]
     assert later[-1].behind
     assert all(word.behind == 0 or word.behind > moved for word in later)
+
+
+@pytest.mark.parametrize("fetch_seconds", [0.2, 1.0, 3.0, 10.0])
+async def test_a_partition_is_idle_however_long_a_fetch_waits(stand: Stand, fetch_seconds: float) -> None:
+    stand.source.fetch_seconds = fetch_seconds
+    timer = silence(stand)
+    await after(stand, timer, IDLE + 5 * fetch_seconds + 15)
+    stand.outlet.sent.clear()
+    await after(stand, timer, 60)
+    words = words_of(stand)
+    assert len(words) == 120
+    assert all(0 < word.said - word.behind <= 2000 * fetch_seconds + 1500 for word in words)
