@@ -11,7 +11,7 @@ import msgspec
 from api.errors import BodyTooLarge, InvalidRequest, LabelRefused, RequestRefused
 from api.labels.faults import LONGEST_ID, diagnose
 from api.receipts.receipt import LONGEST
-from api.requests.cutting import Cutting, Form
+from api.requests.cutting import Cutting, Form, continued
 from contracts.times import UtcTime
 
 LABELS = "labels"
@@ -86,7 +86,7 @@ def read_all(body: bytes, limit: int) -> list[LabelRequest] | None:
         labels = _decode_many(body).labels
     except _WRONG:
         return None
-    return labels if 1 <= len(labels) <= limit else None
+    return labels if 1 <= len(labels) <= limit and not continued(body) else None
 
 
 class Cut:

@@ -12,10 +12,9 @@ from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
-import numpy as np
 
 from api.errors import BodyTooLarge, FieldError, InvalidRequest, RequestRefused, Unreadable
-from api.requests.cutting import ROWS
+from api.requests.cutting import ROWS, continued, count_of
 from api.requests.diagnosis import pointer
 from api.requests.schemas import PredictionRequest, RequestReader
 
@@ -44,13 +43,13 @@ class RowsReader:
     def read_all(self, body: bytes, now: datetime) -> list[PredictionRequest] | None:
         """The requests, or None where anything is wrong or looks like too many rows: cut the body then."""
         # a right row opens two objects: the decoder would make all rows of a body that has far too many
-        if _opening(body) > 2 * self._limit + 1:
+        if count_of(b"{", body) > 2 * self._limit + 1:
             return None
         try:
             rows = cast(list[PredictionRequest], self._decode(body).rows)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        if not 1 <= len(rows) <= self._limit:
+        if not 1 <= len(rows) <= self._limit or continued(body):
             return None
         if any(map(_event_time, rows)):  # nearly always none has one
             latest = self._reader.latest(now)
@@ -64,11 +63,6 @@ class RowsReader:
                 yield self._reader.read(row, now, longest=_LONGEST_BAD_ROW)
             except RequestRefused as error:
                 yield in_place(error, number)
-
-
-def _opening(body: bytes) -> int:
-    """How many `{` there are, in a tenth of bytes.count's time, which looks for one after the other."""
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("{")))
 
 
 def in_place(error: RequestRefused, number: int) -> RequestRefused:

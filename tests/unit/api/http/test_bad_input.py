@@ -172,6 +172,11 @@ BATCHES: dict[str, Bad] = {
     "no rows": Bad(b"{}", 422, "missing-field", "/rows"),
     "rows that are no list": Bad(b'{"rows": {}}', 422, "wrong-type", "/rows"),
     "an unknown field": Bad(b'{"rows": [], "x": 1}', 422, "unknown-field", "/x"),
+    "rows twice": Bad(b'{"rows": [%s, %s], "rows": [%s]}' % (GOOD, GOOD, GOOD), 422, "wrong-type", "/rows"),
+    "no rows and then some": Bad(b'{"rows": [], "rows": [%s]}' % GOOD, 422, "wrong-type", "/rows"),
+    "rows twice, once escaped": Bad(
+        b'{"rows": [%s]\n,\t"ro\\u0077s" : [%s]}' % (GOOD, GOOD), 422, "wrong-type", "/rows"
+    ),
     "100,000 levels": Bad(b'{"rows": ' + b"[" * 100_000, 422, "wrong-type", "/rows/0"),
     "60,000 levels of no batch": Bad(BAD["60,000 levels"].body, 422, "wrong-type", ""),
 }

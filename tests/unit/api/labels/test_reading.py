@@ -36,6 +36,19 @@ def test_labels_are_read_alike_at_once_and_one_by_one_and_alone(many: list[Label
     assert read_all(body, 1000) == one_by_one(body) == [read_one(msgspec.json.encode(one)) for one in many] == many
 
 
+@pytest.mark.parametrize("name", ["labels", "l\\u0061bels"])
+def test_labels_that_are_sent_twice_are_refused_and_none_is_dropped(name: str) -> None:
+    body = b'{"labels": [{"prediction_id": "a", "truth": 1}], "%s": [{"prediction_id": "b", "truth": 1}]}'
+    body %= name.encode()
+
+    assert read_all(body, 1000) is None
+    with pytest.raises(LabelRefused) as refused:
+        one_by_one(body)
+    assert [(fault.pointer, fault.detail) for fault in refused.value.errors] == [
+        ("/labels", "is there twice: send it once")
+    ]
+
+
 GOOD: dict[str, Any] = {"prediction_id": "p", "truth": 1}
 WRONG = {
     "no object": (b"[]", "", "wrong-type"),

@@ -73,6 +73,44 @@ def test_a_body_is_read_at_once_exactly_when_all_its_rows_are_right(texts: list[
     assert (at_once is not None) == (not any(isinstance(alone(text), tuple) for text in texts))
 
 
+ARRAYS = st.lists(st.sampled_from([*TEXTS[:3], '{"features": {"carrier": "],"}, "entity_id": ":"}']), max_size=3)
+SPACES = st.text(" \t\r\n", max_size=2)
+
+
+@given(st.lists(ARRAYS, min_size=1, max_size=3), st.sampled_from(["rows", "ro\\u0077s"]), st.lists(SPACES, min_size=4))
+def test_rows_that_are_sent_twice_are_refused_and_none_is_dropped(
+    arrays: list[list[str]], name: str, spaces: list[str]
+):
+    a, b, c, d = spaces[:4]
+    fields = [f'"{name}"{a}:{b}[{c}{", ".join(rows)}]{d}' for rows in arrays]
+    body = ("{" + f"{a},{b}".join(fields) + "}").encode()
+
+    at_once = ROWS.read_all(body, NOON)
+
+    if len(arrays) == 1 and arrays[0]:
+        assert at_once in (None, [alone(text) for text in arrays[0]])
+        assert list(ROWS.read_each(cut(body), NOON)) == [alone(text) for text in arrays[0]]
+    else:
+        assert at_once is None
+        with pytest.raises(InvalidRequest):
+            cut(body)
+
+
+def test_brackets_in_texts_are_read_at_once():
+    row = b'{"features": {"carrier": "[a], [b], \\"c\\", ],", "distance": 1}, "entity_id": "x], \\"rows\\": ["}'
+
+    assert ROWS.read_all(b'{"rows": [%s, %s]}' % (row, row), NOON) == [alone(row.decode())] * 2
+
+
+def test_thousands_of_brackets_in_texts_are_left_to_cutting():
+    """Each is a place where a second array might begin."""
+    row = b'{"features": {"carrier": "%s"}}' % (b"]," * 2_001)
+    body = b'{"rows": [%s]}' % row
+
+    assert ROWS.read_all(body, NOON) is None
+    assert list(ROWS.read_each(cut(body), NOON)) == [alone(row.decode())]
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(st.sampled_from('NaInfity-:, []{}"\\ \n'), max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('NaN,: "\\', max_size=6), inner, max_size=4),
