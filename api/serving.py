@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from api.errors import ApiError, SettingsError
 from api.guard.silent import SilentConnections
+from api.guard.unread import UnreadAnswers
 from api.logs.start import start_logging
 from api.settings import ApiSettings
 from api.workers.board import Worker
@@ -103,10 +104,11 @@ def _answer(
     built()
     # whoever loads a version in a thread lets the event loop have its turn ten times as often as usual
     sys.setswitchinterval(0.0005)
-    silent = SilentConnections(settings.header_timeout_seconds)
+    overdue = (SilentConnections(settings.header_timeout_seconds), UnreadAnswers(settings.header_timeout_seconds))
 
     async def each_second() -> None:
-        silent.close(tuple(server.server_state.connections), time.monotonic())
+        for each in overdue:
+            each.close(tuple(server.server_state.connections), time.monotonic())
 
     server = uvicorn.Server(
         uvicorn.Config(

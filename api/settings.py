@@ -134,7 +134,11 @@ class ApiSettings(BaseSettings):
         2 * _MIB, ge=1024, le=16 * _MIB, description="Longest body of a request of POST /predict/batch."
     )
     header_timeout_seconds: float = Field(
-        10.0, gt=0, le=3600, description="A connection whose next request's headers take longer is closed."
+        10.0,
+        gt=0,
+        le=3600,
+        description="A connection whose next request's headers take longer is closed, and one that takes nothing of "
+        "its answers for so long.",
     )
     body_timeout_seconds: float = Field(
         10.0, gt=0, le=3600, description="A body that is not there after so long gets 408, and its connection ends."

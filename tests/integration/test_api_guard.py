@@ -4,6 +4,7 @@ log without anything of its clients. No Kafka is needed: events wait in the outb
 
 import asyncio
 import json
+import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -308,6 +309,19 @@ async def test_headers_that_never_end_cost_their_connection(keyed: Api):
     assert (await answered.ask(raw([b"authorization: Bearer " + a_key(1).encode(), length()])))[0] == 200
     answered.writer.write(b"POST /predict HTTP/1.1\r\n")
     assert await answered.closed()
+
+
+async def test_an_answer_that_is_not_taken_costs_its_connection(keyed: Api):
+    page = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nhost: api\r\n\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", keyed.port))
+        client.sendall(page * 8)
+
+        def gone() -> bool:
+            return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == bytes([7])  # TCP_CLOSE
+
+        await eventually(gone, 20, "a connection that is given up")
 
 
 async def test_a_body_without_a_length_is_bounded_too(keyed: Api):
