@@ -11,6 +11,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 _TCP_INFO: Final[int | None] = getattr(socket, "TCP_INFO", None)
 _ACKNOWLEDGED = struct.Struct("=120xQ")
 """`tcpi_bytes_acked` of Linux's `struct tcp_info`."""
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 def acknowledged(transport: Any) -> int:
@@ -35,17 +38,29 @@ def acknowledged(transport: Any) -> int:
     return int(_ACKNOWLEDGED.unpack(info)[0])
 
 
+def reset(transport: Any) -> None:
+    """End it without waiting for what is left, here or in the kernel, which would go on offering that for minutes."""
+    with suppress(OSError):  # it is being closed
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
+
+
 class _Wait(NamedTuple):
     taken: int
     since: float
 
 
 class UnreadAnswers:
-    """seconds: for how long a client may take nothing. taken: of a transport, rises with what its client takes."""
+    """seconds: for how long a client may take nothing. taken: of a transport, rises with what its client takes.
+    reset: ends one.
+    """
 
-    def __init__(self, seconds: float, taken: Callable[[Any], int] = acknowledged) -> None:
+    def __init__(
+        self, seconds: float, taken: Callable[[Any], int] = acknowledged, reset: Callable[[Any], None] = reset
+    ) -> None:
         self._seconds = seconds
         self._taken = taken
+        self._reset = reset
         self._waits: dict[Any, _Wait] = {}
 
     def close(self, connections: Iterable[Any], now: float) -> int:
@@ -64,7 +79,7 @@ class UnreadAnswers:
             if now - wait.since < self._seconds:
                 waits[connection] = wait
             else:
-                transport.abort()  # `close` would wait, too
+                self._reset(transport)
                 closed += 1
         self._waits = waits
         if closed:

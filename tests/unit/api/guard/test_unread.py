@@ -17,6 +17,7 @@ from tests.waiting import eventually
 
 PAGE = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: api\r\n\r\n"
 SECONDS = 0.5
+CLOSED = bytes([7])
 
 
 class Connection:
@@ -35,7 +36,7 @@ class Connection:
 
 
 def a_look() -> UnreadAnswers:
-    return UnreadAnswers(10, lambda connection: connection.taken)
+    return UnreadAnswers(10, lambda connection: connection.taken, Connection.abort)
 
 
 def test_a_client_that_takes_nothing_is_given_up_after_its_time():
@@ -103,6 +104,7 @@ async def test_a_page_that_is_not_read_holds_its_connection_for_no_longer(
         watching = asyncio.create_task(look_over(to))
 
         await eventually(lambda: not to.server.server_state.connections, 10, "the end of its connection")
+        await eventually(lambda: _state(client) == CLOSED, 10, "word of it, though the client has not read")
 
         watching.cancel()
 
@@ -122,6 +124,10 @@ async def test_a_page_that_is_read_slowly_is_read_whole(tmp_path: Path, client: 
 
     head, _, body = read.partition(b"\r\n\r\n")
     assert b"content-length: %d\r\n" % len(body) in head
+
+
+def _state(client: socket.socket) -> bytes:
+    return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
 
 
 def _left(to: Answering) -> int:
