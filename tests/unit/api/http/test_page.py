@@ -171,3 +171,12 @@ async def test_a_file_that_the_docs_page_does_not_have_is_a_problem(tmp_path: Pa
         for path in ("/docs/assets/nothing.js", "/docs/assets/../core.py"):
             answer = await http.get(path)
             assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=a-b", "items=1-2", "bytes=99999999-", f"bytes={'9' * 5000}-"])
+async def test_a_file_of_the_docs_page_is_given_whole_whatever_range_is_asked_for(tmp_path: Path, asked: str):
+    async with client(an_app(tmp_path)) as http:
+        whole = await http.get("/docs/assets/favicon.png")
+        answer = await http.get("/docs/assets/favicon.png", headers={"range": asked})
+
+    assert (answer.status_code, answer.content, answer.headers["accept-ranges"]) == (200, whole.content, "none")
