@@ -12,7 +12,7 @@ from stream_app.agents.counting import Counting
 from stream_app.agents.silence import Silence
 from stream_app.windowing.decoding import Limits
 from tests.builders import NOON, a_baseline, an_event
-from tests.unit.stream_app.agents.stand import FakeBatch, Stand
+from tests.unit.stream_app.agents.stand import ADDRESSES, FakeBatch, Stand
 
 IDLE = 10.0
 SILENT = IDLE + 1.5
@@ -343,6 +343,81 @@ async def test_a_word_that_is_not_acknowledged_is_not_named(stand: Stand) -> Non
     acknowledged = stand.time.clock.wall_ms()
     await after(stand, timer, 3)
     assert words_of(stand)[-1].behind > acknowledged
+
+
+async def acknowledged_late(stand: Stand, timer: Silence, seconds: float) -> None:
+    """The timer ticks every half a second for so long; the broker has each word .9 s after it was said."""
+    stand.outlet.slow_beats = True
+    said: list[tuple[float, list[asyncio.Future[object]]]] = []
+    for _ in range(round(seconds * 2)):
+        stand.time.now += 0.4
+        while said and said[0][0] + 0.89 < stand.time.now:
+            for ack in said.pop(0)[1]:
+                ack.set_result(None)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        stand.time.now += 0.1
+        await timer.tick()
+        said.append((stand.time.now, stand.outlet.waiting[:]))
+        stand.outlet.waiting.clear()
+
+
+async def test_a_word_counts_from_its_acknowledgement_and_not_from_when_it_was_said(stand: Stand) -> None:
+    #   said |   .  | acknowledged   a tick has a proof of .5 to .7 s before: of the one at 1 s it lies behind what was
+    #        0  .4 .9  1.0           said, and before its acknowledgement
+    await acknowledged_late(stand, silence(stand), IDLE + 10)
+    named = [word.said - word.behind for word in words_of(stand) if word.behind]
+    assert len(named) > 5
+    assert set(named) <= {1500, 2000}
+
+
+async def test_a_word_that_failed_between_others_is_named_by_none(stand: Stand) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE + 5)
+    stand.outlet.slow_beats = True
+    await after(stand, timer, 0.5)
+    failed, stand.outlet.slow_beats = words_of(stand)[-1].said, False
+    for ack in stand.outlet.waiting:
+        ack.set_exception(ConnectionError("gone"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await after(stand, timer, 5)
+    named = [word.behind for word in words_of(stand) if word.said > failed]
+    assert failed not in named
+    assert failed - 500 in named
+    assert failed + 500 in named
+
+
+@pytest.mark.parametrize("missing", range(ADDRESSES.partials.partitions))
+async def test_a_word_that_not_all_partitions_of_the_partials_have_is_not_named(stand: Stand, missing: int) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE)
+    stand.outlet.slow_beats, held = True, []
+    for _ in range(12):
+        stand.time.now += 0.5
+        await timer.tick()
+        held.append(stand.outlet.waiting.pop(missing))
+        for ack in stand.outlet.waiting:
+            ack.set_result(None)
+        stand.outlet.waiting.clear()
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert len(words_of(stand)) > 5
+    assert {word.behind for word in words_of(stand)} == {0}
+    for ack in held:
+        ack.set_result(None)
+    await after(stand, timer, 1.5)
+    assert words_of(stand)[-1].behind
+
+
+async def test_while_the_broker_is_slow_to_answer_the_words_name_one_from_before(stand: Stand) -> None:
+    timer = silence(stand)
+    await after(stand, timer, IDLE + 5)
+    stand.source.reachable, gone = False, stand.time.clock.wall_ms()
+    await after(stand, timer, stand.source.answer_seconds - 1)
+    later = [word for word in words_of(stand) if word.said > gone]
+    assert len(later) == 4
+    assert all(0 < word.behind < gone for word in later)
 
 
 async def test_a_word_from_before_an_event_is_named_by_none_behind_it(stand: Stand) -> None:

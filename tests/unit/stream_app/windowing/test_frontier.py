@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,10 +151,10 @@ def test_so_it_does_where_most_words_name_one_that_was_heard(
 
 
 class Partition:
-    """One of two; it says how far it is."""
+    """One of some, two at most times; it says how far it is."""
 
-    def __init__(self, frontier: Frontier, number: int) -> None:
-        self.frontier, self.number = frontier, number
+    def __init__(self, frontier: Frontier, number: int, of: int = 2) -> None:
+        self.frontier, self.number, self.of = frontier, number, of
         self.words = 0
 
     def moves(self, watermark: int | None, generation: int = 1) -> None:
@@ -166,8 +167,12 @@ class Partition:
         beat = self.beat(20, idle=True, said=self.words, behind=named, generation=generation)
         self.frontier.hear(beat, past=past)
 
+    def idle_of_an_old_build(self, generation: int = 1) -> None:
+        """A word that has no name, and names none."""
+        self.frontier.hear(self.beat(20, idle=True, generation=generation))
+
     def beat(self, watermark: int | None, **more: Any) -> Heartbeat:
-        return Heartbeat(partition=self.number, partitions=2, watermark=watermark, **{"generation": 1, **more})
+        return Heartbeat(partition=self.number, partitions=self.of, watermark=watermark, **{"generation": 1, **more})
 
 
 def two() -> tuple[Frontier, Partition, Partition]:
@@ -199,8 +204,7 @@ def test_each_word_of_an_idle_partition_carries_it_to_where_the_others_were_at_t
     p0.moves(120)
     p1.idle()
     assert frontier.reached() == 110
-    p1.idle(behind=1)  # nobody names what is before a word that was named
-    p1.idle(behind=0)
+    p1.idle(behind=0)  # it stays where it was carried
     assert frontier.reached() == 110
 
 
@@ -219,7 +223,63 @@ def test_a_build_that_does_not_name_its_words_is_carried_to_where_the_others_wer
     frontier, p0, p1 = two()
     for watermark in (100, 110):
         p0.moves(watermark)
-        frontier.hear(p1.beat(None, idle=True))
+        p1.idle_of_an_old_build()
+    assert frontier.reached() == 100
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_word_from_before_a_partition_woke_up_carries_it_no_more(old: bool) -> None:
+    #   p0 100          p1's second word may have been found out before its events, and sent behind them
+    #   p1    |1  60  |2 behind 1
+    frontier, p0, p1 = two()
+    p0.moves(100)
+    p1.idle()
+    p1.moves(60)
+    p1.idle_of_an_old_build() if old else p1.idle(behind=1)
+    assert frontier.reached() == 20
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_new_owners_first_word_names_none_of_the_generation_before(old: bool) -> None:
+    frontier, p0, p1 = two()
+    p0.moves(100)
+    p1.idle()
+    p0.moves(140, generation=2)
+    p1.idle_of_an_old_build(generation=2) if old else p1.idle(behind=1, generation=2)
+    assert frontier.reached() == 20
+
+
+def test_a_word_that_was_heard_before_one_of_the_others_stands_for_nothing() -> None:
+    #   p0  100             p2 was at 50 perhaps when that word was heard, as it is here
+    #   p1     |1    |2
+    #   p2        50
+    frontier = Frontier()
+    p0, p1, p2 = (Partition(frontier, number, of=3) for number in range(3))
+    p0.moves(100)
+    p1.idle()
+    p2.moves(50)
+    p1.idle()
+    assert frontier.reached() == 20
+    p1.idle()
+    assert frontier.reached() == 50
+
+
+def test_words_from_before_the_one_that_was_named_are_not_kept() -> None:
+    frontier, p0, p1 = two()
+    p0.moves(100)
+    for _ in range(40):
+        p1.idle()
+    assert len(frontier._words[1]) == 2  # the one that was named last, and the one that named it
+
+
+def test_a_word_may_name_one_of_half_a_minute_ago() -> None:
+    frontier, p0, p1 = two()
+    p0.moves(100)
+    p1.idle()
+    for _ in range(58):  # twice a second, and nothing is proven meanwhile
+        p1.idle(behind=0)
+    assert frontier.reached() == 20
+    p1.idle(behind=1)
     assert frontier.reached() == 100
 
 
