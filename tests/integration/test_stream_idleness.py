@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from msgspec.structs import replace
 
 from contracts.events import encode_event, event_decoder
 from contracts.partials import Heartbeat, PartialAggregate, PartialMessage, encode_partial
@@ -26,11 +27,14 @@ BASELINE = a_baseline()
 LOG = partition_of(BASELINE.model.encode(), WINDOW_PARTIALS.partitions)
 
 
-def heard(watermark: int | None, *, idle: bool = False) -> list[PartialMessage]:
-    return [
-        Heartbeat(partition=i, partitions=SOURCES, generation=1000, watermark=watermark, idle=idle)
-        for i in range(SOURCES)
-    ]
+def heard(watermark: int) -> list[PartialMessage]:
+    return [Heartbeat(partition=i, partitions=SOURCES, generation=1000, watermark=watermark) for i in range(SOURCES)]
+
+
+def idle(first: int) -> list[PartialMessage]:
+    """Every partition says so in two words, of these numbers; each names the one before."""
+    word = Heartbeat(partition=0, partitions=SOURCES, generation=1000, watermark=None, idle=True)
+    return [replace(word, partition=i, said=n, behind=n - 1) for n in (first, first + 1) for i in range(SOURCES)]
 
 
 def a_part(start: datetime, partition: int, rows: int) -> PartialAggregate:
@@ -73,9 +77,9 @@ async def test_counts_behind_the_end_of_all_traffic_wait_for_those_of_the_others
         await stream.publish_baseline(BASELINE)
         worker = stream.worker()
         await stream.ready(worker, SOURCES)
-        idle, start = heard(None, idle=True) * 2, stream.fresh_hour()
-        await merged(stream, await say(stream, *idle))
-        await merged(stream, await say(stream, *idle))  # it has caught up: they are believed
+        start = stream.fresh_hour()
+        await merged(stream, await say(stream, *idle(1)))
+        await merged(stream, await say(stream, *idle(3)))  # it has caught up: they are believed
         await merged(stream, await say(stream, a_part(start, 0, 150)))
         assert await stream.reports() == []
         over = round((start + stream.window).timestamp() * 1000)
@@ -84,7 +88,7 @@ async def test_counts_behind_the_end_of_all_traffic_wait_for_those_of_the_others
 
         worker.kill()
         second = start + stream.window
-        behind = await say(stream, *idle, a_part(second, 0, 150))
+        behind = await say(stream, *idle(5), a_part(second, 0, 150))
         await stream.ready(stream.worker(), SOURCES, within=60)
         await merged(stream, behind)
         assert len(await stream.reports()) == 1

@@ -98,10 +98,11 @@ class Stand:
         await self.revising.handle(batch)
 
     async def all_idle(self, first: int) -> int:
-        """Stage 2 hears it, as often as it takes to say it, from this offset on; the offset behind it."""
+        """Stage 2 hears it in three words, each of which names the one before, from this offset on; the one behind."""
         word = Heartbeat(partition=0, partitions=1, generation=7, watermark=None, idle=True)
+        words = [msgspec.structs.replace(word, said=said, behind=said - 1) for said in range(first + 1, first + 4)]
         self.time.now += 1
-        await self.revising.handle(FakeBatch(records(3 * [encode_partial(word)], first)))
+        await self.revising.handle(FakeBatch(records([encode_partial(word) for word in words], first)))
         return first + 3
 
     def value(self, name: str, **labels: str) -> float:

@@ -160,14 +160,12 @@ async def test_a_repeated_report_says_the_same_though_an_idle_partition_woke_up_
 
     baseline = stand.baselines.by_version["flights", "1"]
     mark = NOON_MS + WINDOW
-    idle = [
-        Heartbeat(partition=0, partitions=2, generation=7, watermark=mark),
-        Heartbeat(partition=1, partitions=2, generation=7, watermark=None, idle=True),
-    ]
+    moving = Heartbeat(partition=0, partitions=2, generation=7, watermark=mark)
+    idle = [a_word(1, said, said - 1) for said in (1, 2)]
     stand.outlet.before_ack["drift-reports"] = crash
     agent = merging(stand)
     await agent.handle(batch(beats(0)))
-    await agent.handle(batch([a_partial(baseline, 0, 300), *idle, idle[1]], first=2))
+    await agent.handle(batch([a_partial(baseline, 0, 300), moving, *idle], first=2))
     stand.outlet.before_ack.clear()
     await merging(stand).handle(batch([a_partial(baseline, 1, 50)], first=6, epoch=1))  # nobody is heard of yet
     first, second = [sent.value for sent in stand.outlet.sent if sent.topic == "drift-reports"]
@@ -176,11 +174,26 @@ async def test_a_repeated_report_says_the_same_though_an_idle_partition_woke_up_
     assert (record.reported_rows, record.late_rows) == (300, 50)
 
 
-def all_idle(generation: int = 7) -> list[PartialMessage]:
-    """As often as it takes to say that all traffic has ended."""
-    return 2 * [
-        Heartbeat(partition=i, partitions=2, generation=generation, watermark=None, idle=True) for i in range(2)
-    ]
+def a_word(partition: int, said: int, behind: int, generation: int = 7) -> Heartbeat:
+    """An idle heartbeat."""
+    return Heartbeat(
+        partition=partition,
+        partitions=2,
+        generation=generation,
+        watermark=None,
+        idle=True,
+        said=said,
+        behind=behind,
+    )
+
+
+def all_idle(generation: int = 7, *, first: int = 0, times: int = 2, named: bool = True) -> list[PartialMessage]:
+    """Both partitions say so, as often as it takes to say that all traffic has ended; each word names the one before.
+
+    first: the offset of the first word, for its name. named: as a build that names them does.
+    """
+    said = range(first + 2, first + 2 + 2 * times, 2)
+    return [a_word(i, at, at - 2, generation) if named else a_word(i, 0, 0, generation) for at in said for i in (0, 1)]
 
 
 async def test_a_restored_merger_does_not_close_by_an_idleness_from_before_the_parts_that_it_has(stand: Stand) -> None:
@@ -199,22 +212,24 @@ async def test_a_restored_merger_does_not_close_by_an_idleness_from_before_the_p
     assert stand.value("late_rows_total") == 0
 
 
-def idle_at(first: int) -> FakeBatch:
+def idle_at(first: int, *, named: bool = True) -> FakeBatch:
     """Both partitions say three times that they are idle: six records, from this offset on."""
-    words = [Heartbeat(partition=i, partitions=2, generation=7, watermark=None, idle=True) for i in range(2)]
-    return batch(3 * words, first=first)
+    return batch(all_idle(first=first, times=3, named=named), first=first)
 
 
-async def test_an_idleness_is_from_before_a_restore_up_to_the_end_that_the_log_had_then(stand: Stand) -> None:
+@pytest.mark.parametrize("named", [True, False])
+async def test_an_idleness_is_from_before_a_restore_up_to_the_end_that_the_log_had_then(
+    stand: Stand, named: bool
+) -> None:
     #   part | idle words ... | the log's end at the restore: they are read in several batches
     await merging(stand).handle(batch([a_partial(stand.baselines.by_version["flights", "1"], 0, 300)]))
     stand.source.append(13)
     stand.time.now += 1
     agent = merging(stand)
-    await agent.handle(idle_at(1))
-    await agent.handle(idle_at(7))
+    await agent.handle(idle_at(1, named=named))
+    await agent.handle(idle_at(7, named=named))
     assert topics(stand) == []
-    await agent.handle(idle_at(13))
+    await agent.handle(idle_at(13, named=named))
     assert topics(stand) == ["drift-reports", "drift-alerts"]
 
 
@@ -236,9 +251,9 @@ async def test_after_a_rebalance_an_idleness_is_from_before_up_to_the_new_end_of
 async def test_what_a_worker_that_was_stopped_says_of_idleness_long_after_closes_nothing(stand: Stand) -> None:
     agent = merging(stand)
     await agent.handle(batch([a_partial(stand.baselines.by_version["flights", "1"], 0, 300)]))
-    await agent.handle(batch(all_idle(generation=6), first=1))
+    await agent.handle(batch(all_idle(generation=6, first=1), first=1))
     assert topics(stand) == []
-    await agent.handle(batch(all_idle(), first=5))
+    await agent.handle(batch(all_idle(first=5), first=5))
     assert topics(stand) == ["drift-reports", "drift-alerts"]
 
 

@@ -25,7 +25,8 @@ class Stage2:
     def __init__(self) -> None:
         self.store: dict[bytes, bytes] = {}
         self.predictions: dict[int, int] = {}
-        self.offset = 0
+        self.offset = self.said = 0
+        self.words: dict[int, int] = {}  # the last one of each partition
         self.reviser = self._restored()
 
     def _restored(self) -> Reviser:
@@ -58,9 +59,11 @@ class Stage2:
         return self.reviser.on_heartbeat(beat, past=past)
 
     def all_idle(self, *, past: bool = False) -> None:
-        """Both of two partitions are, as often as it takes to say it."""
+        """Both of two partitions are; each says so three times, and names the word before."""
         for number in 3 * [0, 1]:
-            self.hear(None, partition=number, partitions=2, idle=True, past=past)
+            self.said += 1
+            behind, self.words[number] = self.words.get(number, 0), self.said
+            self.hear(None, partition=number, partitions=2, idle=True, said=self.said, behind=behind, past=past)
 
     def publish(self, *, most: int | None = None) -> list[Revision]:
         found = []
