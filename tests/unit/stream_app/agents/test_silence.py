@@ -330,6 +330,7 @@ async def test_each_word_names_one_of_about_a_second_before(stand: Stand) -> Non
     assert len(words) > 5
     assert all(word.said - word.behind == 1000 for word in words)
     assert {word.behind for word in words} <= {word.said for word in words_of(stand)}
+    assert len(stand.owned._words[0]) == 3  # the one that was named, and what came behind it
 
 
 async def test_a_word_that_is_not_acknowledged_is_not_named(stand: Stand) -> None:
