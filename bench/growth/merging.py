@@ -26,7 +26,11 @@ from stream_app.windowing.closing import Closing
 from stream_app.windowing.merger import Merger, MergerConfig, Records
 
 WINDOW_MS, ROWS, BATCH = 60_000, 50, 4096
+BEGUN_MS = 1_767_268_800_000
+"""Milliseconds UTC, as long a number as those of now."""
 _MINIMUM_ROWS, _BEATS = 200, 100
+_ROUNDS, _IDLE_EACH = 4, 2
+"""Heartbeats of a partition in each window; of so many partitions one is idle."""
 _POLICY = b"p" * 500
 
 
@@ -41,7 +45,8 @@ class Size(msgspec.Struct, frozen=True):
 
 class MergingFigures(msgspec.Struct, frozen=True, kw_only=True):
     """close_ms: merging and closing one window of one model, its comparison (report_ms) not included. part_us: taking a
-    part in, decoding included. heartbeat_us: likewise, in batches of 100. part_bytes: of one part on the topic.
+    part in, decoding included. heartbeat_us: likewise, in batches of 100, half of them idle. heartbeat_bytes: of
+    an idle one on the topic, of a worker whose name has 8 letters. part_bytes: of one part there.
     held_bytes: what stage 2 allocates for one part that waits, its stored record included. close_bytes: what a close
     writes for good, keys included. held_megabytes: of all parts, where a window ends everywhere at once.
     """
@@ -54,6 +59,7 @@ class MergingFigures(msgspec.Struct, frozen=True, kw_only=True):
     report_ms: float
     part_us: float
     heartbeat_us: float
+    heartbeat_bytes: int
     part_bytes: int
     held_bytes: int
     held_megabytes: float
@@ -146,6 +152,7 @@ def run(size: Size, seed: int, say: Say) -> MergingFigures:
         report_ms=round(spent.each("report") * 1e3, 3),
         part_us=round(spent.each("part") * 1e6, 2),
         heartbeat_us=round(spent.each("heartbeat") * 1e6, 2),
+        heartbeat_bytes=len(encode_partial(_heartbeat(size, 2, _IDLE_EACH * ((size.partitions - 1) // _IDLE_EACH)))),
         part_bytes=len(next(_parts(baselines[0], size, 0, seed))),
         held_bytes=held // (size.partitions * size.models),
         held_megabytes=round(held / 1e6, 1),
@@ -186,7 +193,7 @@ def _parts(baseline: Baseline, size: Size, window: int, seed: int) -> Iterator[b
     counts = WindowCounts(baseline)
     rng = np.random.default_rng([seed, window])
     counts.add_columns(rng.normal(100, 10, (size.features, ROWS)), rng.random(ROWS), [False] * ROWS)
-    start = window * WINDOW_MS
+    start = BEGUN_MS + window * WINDOW_MS
     for partition in range(size.partitions):
         part = counts.partial(
             window_start=start, window_end=start + WINDOW_MS, partition=partition, offset=(window + 1) * ROWS - 1
@@ -196,9 +203,25 @@ def _parts(baseline: Baseline, size: Size, window: int, seed: int) -> Iterator[b
 
 
 def _heartbeats(size: Size, window: int) -> Iterator[bytes]:
-    """Each partition is another moment behind the window's end."""
-    for partition in range(size.partitions):
-        watermark = (window + 1) * WINDOW_MS + partition
-        yield encode_partial(
-            Heartbeat(partition=partition, partitions=size.partitions, generation=1, watermark=watermark)
-        )
+    """Each partition speaks in each round, and is another moment behind the window's end in the last one.
+
+    Some are idle: each of their words names the one of two rounds before.
+    """
+    for spoken in range(window * _ROUNDS, (window + 1) * _ROUNDS):
+        for partition in range(size.partitions):
+            yield encode_partial(_heartbeat(size, spoken, partition))
+
+
+def _heartbeat(size: Size, spoken: int, partition: int) -> Heartbeat:
+    """spoken: rounds before this one."""
+    idle, said = partition % _IDLE_EACH == 0, BEGUN_MS + spoken * 500
+    return Heartbeat(
+        partition=partition,
+        partitions=size.partitions,
+        generation=1,
+        watermark=BEGUN_MS + (spoken + 1) * WINDOW_MS // _ROUNDS + partition,
+        idle=idle,
+        owner="worker-1",
+        said=said,
+        behind=said - 1000 if idle and spoken > 1 else 0,
+    )
