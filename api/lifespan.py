@@ -19,6 +19,7 @@ from api.outbox.slots import Slot
 from api.predicting.champion import ChampionFollower
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
+from api.tls.following import CertificateFollower
 from api.watch import Watch, leave
 from api.workers.board import Worker
 
@@ -31,7 +32,13 @@ FIRST_MODEL_SECONDS = 60.0
 
 @asynccontextmanager
 async def running(
-    services: Services, slot: Slot, settings: ApiSettings, worker: Worker | None, keys: KeyFollower | None, _: FastAPI
+    services: Services,
+    slot: Slot,
+    settings: ApiSettings,
+    worker: Worker | None,
+    keys: KeyFollower | None,
+    certificates: CertificateFollower | None,
+    _: FastAPI,
 ) -> AsyncIterator[None]:
     """The application from its start to its end, as FastAPI takes it. Gives the slot back."""
     keep_large_blocks()
@@ -44,6 +51,9 @@ async def running(
     watch.start("receipt keys", services.labelling.receipts.run())
     if keys is not None:
         watch.start("keys", keys.run())
+    if certificates is not None:
+        certificates.start()
+        watch.start("certificate", certificates.run())
     publishing.start("publisher", services.publisher.run())
     publishing.start("labels", services.labelling.publisher.run())
     if worker is not None:

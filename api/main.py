@@ -58,6 +58,8 @@ from api.publishing.setting_aside import SettingAside
 from api.requests.headers import RequestHeaders
 from api.settings import ApiSettings
 from api.telemetry import Telemetry
+from api.tls.certificates import Certificates
+from api.tls.following import CertificateFollower
 from api.workers.board import Worker
 
 log = logging.getLogger(__name__)
@@ -77,10 +79,12 @@ def create_app(
     versions: Store | None = None,
     now: Callable[[], datetime] = utc_now,
     worker: Worker | None = None,
+    certificates: Certificates | None = None,
 ) -> ASGIApp:
     """The whole API as one ASGI callable: an Edge, inside of CORS where origins are named.
 
-    versions: instead of MLflow's, for tests. worker: one of several processes.
+    versions: instead of MLflow's, for tests. worker: one of several processes. certificates: of the
+    port, to be followed.
     Takes an outbox slot, which the end of the application's lifespan gives back. Raises OutboxUnusable, SettingsError.
     """
     telemetry = Telemetry()
@@ -178,7 +182,8 @@ def create_app(
         metrics,
         settings.model_alias,
     )
-    app = _fastapi(services, slot, settings, worker, keys)
+    followed = None if certificates is None else CertificateFollower(certificates, telemetry)
+    app = _fastapi(services, slot, settings, worker, keys, followed)
     return with_cors(Edge(app, exchange, predict, telemetry, (batch, labels)), settings.cors_origins)
 
 
@@ -272,14 +277,19 @@ def _publisher(
 
 
 def _fastapi(
-    services: Services, slot: Slot, settings: ApiSettings, worker: Worker | None, keys: KeyFollower | None
+    services: Services,
+    slot: Slot,
+    settings: ApiSettings,
+    worker: Worker | None,
+    keys: KeyFollower | None,
+    certificates: CertificateFollower | None,
 ) -> FastAPI:
     app = PlainPath(
         services.telemetry,
         title="Tidemark",
         version="1",
         description="Predictions of the champion model. Each answered prediction is an event on its way to Kafka.",
-        lifespan=partial(running, services, slot, settings, worker, keys),
+        lifespan=partial(running, services, slot, settings, worker, keys, certificates),
         openapi_url=None,  # see api.http.docs_page
         docs_url=None,
         redoc_url=None,

@@ -8,6 +8,7 @@ one worker may get none.)
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -21,6 +22,7 @@ from api.guard.silent import SilentConnections
 from api.guard.unread import UnreadAnswers
 from api.logs.start import start_logging
 from api.settings import ApiSettings
+from api.tls.certificates import Certificates, open_certificates
 from api.workers.board import Worker
 from api.workers.supervisor import Supervisor
 
@@ -56,29 +58,31 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 
 def serve(settings: ApiSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Ends the process with its exit status."""
+    """Serve until SIGTERM or SIGINT. Ends the process with its exit status. Raises ApiError."""
+    certificates = open_certificates(settings)
     listener = bind(settings.host, settings.port)
     port = listener.getsockname()[1]
 
     def started() -> None:
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-        print(f"api: http://{shown}:{port} (docs at /docs)", flush=True)
+        scheme = "http" if certificates is None else "https"
+        print(f"api: {scheme}://{shown}:{port} (docs at /docs)", flush=True)
 
     if settings.workers == 1:
         # uvicorn ends gracefully and then raises the signal again; an orderly end has status 0
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        _answer(settings, listener, started)
+        _answer(settings, certificates, listener, started)
         return
     listener.close()  # it was free: now it is reserved, for sockets that may share it
     with bind(settings.host, port, shared=True):
-        sys.exit(_supervise(settings, port, started))
+        sys.exit(_supervise(settings, certificates, port, started))
 
 
-def _supervise(settings: ApiSettings, port: int, started: Callable[[], None]) -> int:
+def _supervise(settings: ApiSettings, certificates: Certificates | None, port: int, started: Callable[[], None]) -> int:
     def work(worker: Worker, ready: Callable[[], None]) -> None:
         start_logging(settings.log_level, settings.log_format, worker=f"{worker.number:02d}")
         try:
-            _answer(settings, bind(settings.host, port, shared=True), ready, worker)
+            _answer(settings, certificates, bind(settings.host, port, shared=True), ready, worker)
         except ApiError as error:
             print(f"api: {error}", file=sys.stderr)
             sys.exit(2)
@@ -91,7 +95,11 @@ def _supervise(settings: ApiSettings, port: int, started: Callable[[], None]) ->
 
 
 def _answer(
-    settings: ApiSettings, listener: socket.socket, built: Callable[[], None], worker: Worker | None = None
+    settings: ApiSettings,
+    certificates: Certificates | None,
+    listener: socket.socket,
+    built: Callable[[], None],
+    worker: Worker | None = None,
 ) -> None:
     """Serve in this process. built: called when every part could be made. Raises ApiError."""
     # imported late: it takes seconds, and a wrong setting should be known at once
@@ -100,7 +108,7 @@ def _answer(
     from api.http.light_door import door_to
     from api.main import create_app
 
-    app = create_app(settings, worker=worker)
+    app = create_app(settings, worker=worker, certificates=certificates)
     built()
     # whoever loads a version in a thread lets the event loop have its turn ten times as often as usual
     sys.setswitchinterval(0.0005)
@@ -126,4 +134,10 @@ def _answer(
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-    server.run(sockets=[listener])
+    if certificates is None:
+        server.run(sockets=[listener])
+        return
+    from api.tls.loop import loop_with
+
+    with asyncio.Runner(loop_factory=loop_with(certificates.context, settings.header_timeout_seconds)) as runner:
+        runner.run(server.serve(sockets=[listener]))

@@ -32,6 +32,14 @@ class ApiSettings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")
 
+    tls_cert_file: Path | None = Field(
+        None,
+        description="PEM: the server's certificate, then those that lead to its authority. With it the port speaks "
+        "HTTPS alone; followed while it is renewed.",
+    )
+    tls_key_file: Path | None = Field(
+        None, description="PEM: the key of that certificate, without a password, closed to others (mode 0600)."
+    )
     keys_file: Path | None = Field(
         None, description="API keys, made with `python -m api keys add`; without it everybody is let in."
     )

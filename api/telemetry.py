@@ -95,6 +95,17 @@ class Telemetry:
         self.keys_current = self._gauge("keys_current", "Whether the keys in force are those of API_KEYS_FILE.")
         self.keys_current.set(1)
 
+        # TLS.
+        # 0: certificate or key was renewed, and the new pair cannot be used; the one from before is in force. The log
+        # says what. 1 without TLS, too.
+        self.certificate_current = self._gauge(
+            "certificate_current", "Whether the certificate in force is that of API_TLS_CERT_FILE."
+        )
+        self.certificate_current.set(1)
+        # Of the certificate in force. Alarm two weeks before: clients refuse it from then on. +Inf without TLS.
+        self.certificate_ends = self._gauge("certificate_ends_timestamp_seconds", "When it ends, in Unix time.")
+        self.certificate_ends.set(float("inf"))
+
         # Idempotency keys.
         # By outcome: first, or replayed: a retry that got the first answer again and made no event. Many of those: a
         # client gives up too early, or its network loses answers.

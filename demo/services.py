@@ -75,6 +75,8 @@ class Installation:
             "API_MODEL": self.model,
             "API_MODEL_CACHE": str(self.directory / "api" / "models"),
             "API_OUTBOX_DIR": str(self.directory / "api" / "outbox"),
+            "API_TLS_CERT_FILE": "",  # what runs here asks it by http
+            "API_TLS_KEY_FILE": "",
             "API_LOG_FORMAT": "text",  # people read the tails of these logs
             "STREAM_BOOTSTRAP": self.bootstrap,
             "STREAM_WINDOW_SECONDS": str(round(self.plan.window.total_seconds())),

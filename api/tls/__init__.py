@@ -1,0 +1,1 @@
+"""TLS on the API's port: a certificate and its key, followed while they are renewed, and time limits for handshakes."""
