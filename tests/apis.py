@@ -45,7 +45,7 @@ def shared_registry() -> str:
 
 
 def http_client(url: str = "", seconds: float = 90) -> httpx.AsyncClient:
-    """For a server of this machine: no proxy, and no certificate is looked at. A client that looks reads all authorities
+    """For a server of this machine: no proxy, no certificate is looked at. A client that looks reads all authorities
     first: 80 ms of processor time, in which nothing else of the test goes on, and a wait asks 20 times a second.
     """
     return httpx.AsyncClient(base_url=url, timeout=seconds, verify=False, trust_env=False)
