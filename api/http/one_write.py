@@ -20,6 +20,20 @@ class OneWrite(HttpProtocol):
         self.gathered = Gathered(transport, self.loop)
         super().connection_made(cast(asyncio.Transport, self.gathered))
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.gathered.let_go()
+
+
+class _Gone:
+    """In the place of a transport whose connection is lost."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
 
 class Gathered:
     """A transport whose writes leave together. All else is the inner one's."""
@@ -48,6 +62,13 @@ class Gathered:
         """After what was written."""
         self._flush()
         self._inner.close()
+
+    def let_go(self) -> None:
+        """The connection is lost. A protocol waits for the collection of garbage, which is rare; its transport must
+        not wait with it: with the 256 KiB in which uvloop reads TLS.
+        """
+        self._inner = cast(asyncio.Transport, _Gone())
+        self.is_closing = self._inner.is_closing
 
     def _flush(self) -> None:
         pieces, self._pieces = self._pieces, []

@@ -112,3 +112,14 @@ def test_an_image_is_not_run_by_root_and_is_built_from_hashed_requirements(name:
     assert "USER tidemark" in lines
     assert any(f"requirements/{name}.txt" in line for line in lines)
     assert all("--require-hashes" in line for line in lines if "pip install" in line)
+
+
+def test_the_api_is_asked_for_its_health_by_what_knows_tls_too() -> None:
+    assert SERVICES["api"]["healthcheck"]["test"] == ["CMD", "python", "-m", "api.probe"]
+
+
+def test_the_colours_behind_the_proxy_speak_http_whatever_is_set() -> None:
+    services = yaml.load((COMPOSE / "blue-green.yaml").read_text().replace("!reset", ""), yaml.SafeLoader)["services"]
+    for colour in ("blue", "green"):
+        given = services[colour]["environment"]
+        assert (given["API_TLS_CERT_FILE"], given["API_TLS_KEY_FILE"]) == ("", "")
