@@ -1,6 +1,7 @@
 """What one answer costs in writes; the fake transport takes them as uvloop's would, one system call each."""
 
 import asyncio
+import weakref
 from typing import Any
 
 from api.http.one_write import Gathered
@@ -92,3 +93,20 @@ async def test_a_whole_answer_leaves_at_once_and_after_what_was_written_before_i
     transport.write_now(b"too late")
 
     assert inner.writes == [b"one", b"two three"]
+
+
+async def test_a_lost_connection_lets_go_of_its_transport_and_takes_no_more():
+    inner = Inner()
+    alive = weakref.ref(inner)
+    transport = gathered(inner)
+    transport.write(b"late")
+
+    transport.let_go()
+    del inner
+    await asyncio.sleep(0)
+    transport.write_now(b"later")
+    transport.resume_reading()
+    transport.close()
+
+    assert alive() is None
+    assert transport.is_closing()
