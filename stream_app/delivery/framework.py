@@ -23,8 +23,8 @@ class Producer(driver.Producer):  # type: ignore[misc]
     def _settings_extra(self) -> dict[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
 
-    def _new_producer(self) -> Any:
-        producer = super()._new_producer()
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
         producer.start = partial(until_one_answers, producer.start, lambda: self.should_stop)
         return producer
 

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaError, for_code
@@ -20,9 +21,12 @@ from stream_app.lifecycle import cannot_go_on, serve
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 from stream_app.topic_layout import wanted
+from tests.waiting import eventually
 
 
-async def test_a_broker_that_goes_away_while_a_worker_starts_ends_it_with_one_line() -> None:
+async def test_a_broker_that_goes_away_while_a_worker_starts_is_waited_for_until_it_is_told_to_stop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with socket.socket() as nobody:  # bound and not listening: a port that refuses for as long as the test runs
         nobody.bind(("127.0.0.1", 0))
         settings = StreamSettings(bootstrap=f"127.0.0.1:{nobody.getsockname()[1]}")
@@ -32,9 +36,34 @@ async def test_a_broker_that_goes_away_while_a_worker_starts_ends_it_with_one_li
         alerts = Alerts(settings.bootstrap, "drift-alerts", "alert-mutes", page_after=2)
         app = create_app(settings, existing, merging_config(settings), baselines, alerts, Telemetry(), failure)
         insisted: list[int] = []
-        never = asyncio.create_task(asyncio.Event().wait())
-        with pytest.raises(BrokerError, match="the worker cannot start: ") as caught:
-            await asyncio.wait_for(serve(app, never, failure, lambda seconds, status: insisted.append(status)), 20)
+        stop = asyncio.Event()
+        told = asyncio.create_task(stop.wait())
+        serving = asyncio.create_task(serve(app, told, failure, lambda seconds, status: insisted.append(status)))
+        await eventually(lambda: "no Kafka answers any more: " in caplog.text, 20, "that it waits")
+        assert not serving.done()
+        stop.set()
+        await asyncio.wait_for(serving, 20)
+    assert insisted == [0]
+
+
+async def test_an_app_that_cannot_start_ends_the_worker_with_one_line() -> None:
+    class Unstartable:
+        was_ready, ready, crash_reason = False, False, None
+
+        async def start(self) -> None:
+            raise KafkaError("it may not")
+
+        async def wait(self) -> None:
+            await asyncio.Event().wait()
+
+        async def stop(self) -> None: ...
+
+    failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
+    never = asyncio.create_task(asyncio.Event().wait())
+    insisted: list[int] = []
+    app: Any = Unstartable()
+    with pytest.raises(BrokerError, match=r"the worker cannot start: .*it may not") as caught:
+        await asyncio.wait_for(serve(app, never, failure, lambda seconds, status: insisted.append(status)), 20)
     assert "\n" not in str(caught.value)
     assert insisted == [2]
 

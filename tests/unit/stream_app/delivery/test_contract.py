@@ -52,6 +52,7 @@ OVERRIDDEN = [
     (driver.Consumer, consumer.Consumer, "_new_consumer_thread", "(self)"),
     (driver.AIOKafkaConsumerThread, consumer.ConsumerThread, "_create_worker_consumer", "(self, transport)"),
     (driver.AIOKafkaConsumerThread, consumer.ConsumerThread, "on_start", "(self)"),
+    (driver.Producer, framework.Producer, "_new_producer", "(self, transactional_id)"),
     (driver.Producer, framework.Producer, "_settings_extra", "(self)"),
     (memory.Store, tables.MonotoneStore, "apply_changelog_batch", "(self, batch, to_key, to_value)"),
     (Collection, tables.StateTable, "_new_store", "(self)"),
