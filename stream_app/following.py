@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream_app.errors import BrokerError
-from stream_app.readiness import not_fetching
+from stream_app.readiness import not_fetching, stopped
 
 _RETRY_SECONDS = 1.0
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Follower:
             self._follower = asyncio.create_task(self._follow(consumer), name=f"follow {self._topic}")
             await self.refresh()
         except KafkaError as error:
-            await _stopped(consumer)
+            await stopped(consumer)
             await self.stop()
             raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
 
@@ -57,7 +57,7 @@ class Follower:
             await asyncio.gather(self._follower, return_exceptions=True)
             self._follower = None
         if self._consumer is not None:
-            await _stopped(self._consumer)
+            await stopped(self._consumer)
             self._consumer = None
 
     async def refresh(self) -> None:
@@ -84,17 +84,6 @@ class Follower:
             async with self._moved:
                 self._applied = reached
                 self._moved.notify_all()
-
-
-async def _stopped(consumer: AIOKafkaConsumer) -> None:
-    """Stop it. aiokafka stops half-way while a fetch waits for its next try, with the CancelledError of that fetch, as
-    if the caller had been cancelled.
-    """
-    found = (await asyncio.gather(consumer.stop(), return_exceptions=True))[0]
-    if isinstance(found, asyncio.CancelledError):
-        await consumer._client.close()
-    elif found is not None:
-        raise found
 
 
 async def _seek(consumer: AIOKafkaConsumer, since_ms: int) -> None:

@@ -7,8 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
-from stream_app.readiness import not_fetching
+from stream_app.readiness import not_fetching, stopped
+
+_WAIT_MS = 500
+_POLLS_IN_VAIN = 120
+"""A minute. aiokafka asks a broker that went away again and again, and says nothing."""
 
 
 class Present(NamedTuple):
@@ -40,7 +45,7 @@ async def present(bootstrap: str, topic: str, starts: Mapping[int, int] | None =
             first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         yield Present(_by_number(first), _by_number(ends), _before(consumer, ends))
     finally:
-        await consumer.stop()
+        await stopped(consumer)
 
 
 async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord]:
@@ -52,10 +57,19 @@ async def records(bootstrap: str, topic: str) -> AsyncIterator[ConsumerRecord]:
 
 
 async def fetched(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[ConsumerRecord]]:
-    """What a consumer fetches until it has come to these ends; the last fetches may go on behind them."""
-    while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-        for batch in (await consumer.getmany(timeout_ms=500)).values():
+    """What a consumer fetches until it has come to these ends; the last fetches may go on behind them.
+
+    Raises KafkaTimeoutError when nothing has come for a minute.
+    """
+    vain = 0
+    while waiting := [tp for tp, end in ends.items() if await consumer.position(tp) < end]:
+        found = await consumer.getmany(timeout_ms=_WAIT_MS)
+        for batch in found.values():
             yield batch
+        vain = 0 if found else vain + 1
+        if vain >= _POLLS_IN_VAIN:
+            names = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(waiting))
+            raise KafkaTimeoutError(f"for a minute no records came of {names}, which are there")
 
 
 async def _before(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[ConsumerRecord]]:

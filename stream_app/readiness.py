@@ -94,6 +94,17 @@ async def until_a_broker_is_ready(consumer: AIOKafkaConsumer, stopping: Callable
             await consumer._client.force_metadata_update()
 
 
+async def stopped(consumer: AIOKafkaConsumer) -> None:
+    """Stop it. aiokafka stops half-way while a fetch waits for its next try, with the CancelledError of that fetch, as
+    if the caller had been cancelled.
+    """
+    found = (await asyncio.gather(consumer.stop(), return_exceptions=True))[0]
+    if isinstance(found, asyncio.CancelledError):
+        await consumer._client.close()
+    elif found is not None:
+        raise found
+
+
 @contextmanager
 def not_fetching(consumer: AIOKafkaConsumer) -> Iterator[None]:
     """Within, no new fetch is sent. An answer comes behind the one to the fetch before it, which waits half a second

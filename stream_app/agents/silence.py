@@ -132,8 +132,10 @@ class Silence:
         if following is None and end:  # nothing was ever read: perhaps retention has emptied the log
             following = await source.start(number)
         hole = following or 0, end or 0, epoch
-        if end is None or end <= hole[0]:
-            return end is not None
+        if end is None or end < hole[0]:
+            return False  # a new leader that does not know yet how far its log goes; see _SHORTER_SECONDS
+        if end == hole[0]:
+            return True
         if not source.drained(number):
             return False
         # Fetched to the end, and yet records should be there: lost on their way, or the log ends with the markers of a

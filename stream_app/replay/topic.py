@@ -20,7 +20,7 @@ from stream_app import admin, interactive
 from stream_app.alerting.known_alerts import learn
 from stream_app.baselines import said
 from stream_app.errors import BrokerError, TopicsError
-from stream_app.readiness import in_the_middle
+from stream_app.readiness import in_the_middle, stopped
 from stream_app.replay.known import Change
 from stream_app.replay.spans import Held, Span
 from stream_app.settings import StreamSettings
@@ -122,7 +122,7 @@ async def opened(settings: StreamSettings, topic: str, existing: Mapping[str, in
     except KafkaError as error:
         raise in_the_middle(settings.bootstrap, error) from error
     finally:
-        await consumer.stop()
+        await stopped(consumer)
 
 
 async def topics(settings: StreamSettings, say: Say) -> dict[str, int]:

@@ -16,7 +16,7 @@ from contracts.partials import Heartbeat
 from stream_app.admin import Admin
 from stream_app.errors import StateError
 from stream_app.present import fetched
-from stream_app.readiness import in_the_middle, not_fetching
+from stream_app.readiness import in_the_middle, not_fetching, stopped
 from stream_app.settings import StreamSettings
 from stream_app.status.counted import Counted
 from stream_app.status.picture import Heard, Member, Seen
@@ -159,7 +159,7 @@ async def reading(
     except KafkaError as error:
         raise in_the_middle(settings.bootstrap, error) from error
     finally:
-        await consumer.stop()
+        await stopped(consumer)
 
 
 def _now() -> int:

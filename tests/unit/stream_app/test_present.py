@@ -85,3 +85,27 @@ async def test_what_was_written_after_the_reading_began_is_left_out() -> None:
 
 async def test_an_empty_topic_has_nothing_to_fetch() -> None:
     assert [batch async for batch in present.fetched(Growing(), {ZERO: 0})] == []
+
+
+class Lost(Growing):
+    """A consumer whose broker went away behind offset 3. pauses: so many polls in vain before each other fetch."""
+
+    def __init__(self, pauses: int) -> None:
+        super().__init__()
+        self.pauses, self.polls = pauses, 0
+
+    async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
+        self.polls += 1
+        return await super().getmany(timeout_ms) if self.polls % (self.pauses + 1) == 0 else {}
+
+
+async def test_a_broker_that_goes_away_is_not_waited_for_for_ever() -> None:
+    consumer = Lost(pauses=1_000_000)
+    with pytest.raises(KafkaTimeoutError, match=r"for a minute no records came of t/0, t/1, which are there"):
+        _ = [batch async for batch in present.fetched(consumer, {ZERO: 4, ONE: 2})]
+    assert consumer.polls * present._WAIT_MS == 60_000
+
+
+async def test_a_slow_broker_is_waited_for() -> None:
+    batches = [batch async for batch in present.fetched(Lost(pauses=present._POLLS_IN_VAIN - 1), {ZERO: 4})]
+    assert len([batch for batch in batches if batch[0].partition == 0]) == 2

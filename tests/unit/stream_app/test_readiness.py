@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-from aiokafka import errors
+from aiokafka import AIOKafkaConsumer, errors
+from aiokafka.consumer.fetcher import Fetcher
 
 from stream_app.errors import BrokerError
-from stream_app.readiness import Waiting, passes
+from stream_app.readiness import Waiting, passes, stopped
 
 FENCED = errors.InvalidReplicationFactorError("Unable to replicate the partition 1 time(s): All brokers are fenced.")
 PASSING = [
@@ -93,3 +96,35 @@ async def test_somebody_who_looks_on_is_not_told_of_a_moment() -> None:
     said: list[str] = []
     await Waiting("a:1", 10, said.append, seldom=True).until_ready(answers(PASSING[0], "well"))
     assert said == []
+
+
+class Connections:
+    """Those of a consumer whose broker went away."""
+
+    closed = False
+
+    async def send(self, node: int, request: object) -> None:
+        raise errors.KafkaConnectionError("Connection at a:1 closed")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Fetching(Fetcher):
+    """aiokafka's own, of which one fetch has failed and waits for its next try."""
+
+    def __init__(self, connections: Any) -> None:
+        self._client, self._retry_backoff, self._fetch_waiters = connections, 60, set()
+        self._fetch_task = asyncio.create_task(asyncio.sleep(60))
+        self._pending_tasks = {asyncio.create_task(self._proc_fetch_request(None, 0, None))}
+
+    def _invalidate_preferred_read_replica_for_node(self, *_: object) -> None: ...
+
+
+async def test_a_consumer_whose_fetch_waits_for_its_next_try_is_stopped_like_any_other() -> None:
+    consumer = AIOKafkaConsumer("t", bootstrap_servers="127.0.0.1:1")
+    consumer._client = connections = Connections()
+    consumer._fetcher = Fetching(connections)
+    await asyncio.sleep(0.01)
+    await stopped(consumer)
+    assert connections.closed

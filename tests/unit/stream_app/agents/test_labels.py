@@ -134,6 +134,7 @@ async def test_what_is_not_acknowledged_is_sent_again() -> None:
 async def test_in_silence_a_window_becomes_final_and_its_records_go() -> None:
     stand = Stand()
     await stand.count([a_label(1)])
+    stand.source.append(1)  # the log ends behind it
     silence = Silence("labels", 1.0, stand.owned, stand.telemetry)
     for _ in range(400):
         stand.time.now += 0.5

@@ -275,6 +275,17 @@ async def test_a_log_that_ends_before_what_was_read_of_it_ends_the_worker_with_o
     assert said[0].index("Start the worker again first") < said[0].index("STREAM_APP_ID")
 
 
+async def test_while_a_new_leader_looks_for_the_end_of_its_log_no_time_passes(stand: Stand) -> None:
+    stand.source.append(30)
+    timer = silence(stand)
+    await after(stand, timer, 40)
+    assert not words_of(stand)
+    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
+    stand.source.append(50)
+    await after(stand, timer, IDLE)
+    assert words_of(stand)
+
+
 async def test_a_log_that_was_too_short_for_a_moment_ends_nobody(stand: Stand) -> None:
     said: list[str] = []
     timer = silence(stand, said)
