@@ -68,18 +68,21 @@ def check_ready(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
 
 
 async def until_one_answers(start: Callable[[], Awaitable[None]], stopping: Callable[[], bool]) -> None:
-    """Start a consumer or producer: Kafka was there a moment ago, so it is waited for. Raises when it is stopping.
+    """Start a consumer or producer: Kafka was there a moment ago, so it is waited for, without an end, as by a worker
+    that counts already. Raises when it is stopping.
 
     start: its own. Where it raises KafkaConnectionError it has left nothing behind, and may be called again.
     """
+    pause = _KNOWN_PAUSE
     while True:
         try:
             return await start()
         except KafkaConnectionError as error:
             if stopping():
                 raise
-            _log.warning("no Kafka answers any more: %s; next try in %g s", error, _KNOWN_PAUSE)
-            await asyncio.sleep(_KNOWN_PAUSE)
+            _log.warning("no Kafka answers any more: %s; next try in %g s", error, pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _GREATEST_PAUSE)
 
 
 async def until_a_broker_is_ready(consumer: AIOKafkaConsumer, stopping: Callable[[], bool]) -> None:

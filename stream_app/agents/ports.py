@@ -77,6 +77,9 @@ class Source(Protocol):
     def answer_seconds(self) -> float:
         """Within so many seconds a broker that can be reached answers a fetch."""
 
+    def leader(self, partition: int) -> int | None:
+        """Which broker leads this partition and says where its log ends; None where that is not known now."""
+
     def drained(self, partition: int) -> bool:
         """Whether everything up to the log's end was fetched, and all that was delivered of it is finished."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,9 +21,11 @@ from stream_app.telemetry import Telemetry
 log = logging.getLogger(__name__)
 _STOPPED_SECONDS = 3.0
 """A timer that is late by so much says that the process was stopped: its idea of silence is worth nothing."""
-_SHORTER_SECONDS = 45.0
-"""A log may end before what was read of it while a new leader finds its end: on several brokers until a slow replica
-has left the in-sync set, after `replica.lag.time.max.ms` (30 s as Kafka comes). Not for so long."""
+_ELECTED_SECONDS = 45.0
+"""A new leader's log may seem to end too early until a slow replica has left the in-sync set, after
+`replica.lag.time.max.ms` (30 s as Kafka comes). So long its word proves no silence."""
+_SHORTER_SECONDS = 10.0
+"""A log may end before what was read of it while a broker starts; not for so long."""
 
 
 class Silence:
@@ -40,6 +43,7 @@ class Silence:
         self._topic, self._idle_seconds, self._owned, self._telemetry = topic, idle_seconds, owned, telemetry
         self._cannot_go_on = cannot_go_on
         self._shorter: dict[int, float] = {}  # since when a log ends before what was read of it
+        self._leaders: dict[int, tuple[int, float]] = {}  # and since when; minus infinity: since it is known
         self._ticked = owned.clock.seconds()
         self._reread: dict[int, tuple[int, int, int]] = {}
         # When the last answer about each partition was taken in, and the one before it: milliseconds UTC.
@@ -55,34 +59,38 @@ class Silence:
             return
         numbers = sorted(owned.source.partitions & owned.heard.keys())
         self._note_answers(numbers)
-        for number in numbers:
-            if not owned.source.settled:
-                return  # lost while another one was spoken for
-            lock = owned.locks[number]
-            try:
-                if lock.locked() or owned.is_handing_on(number):
-                    # A batch of it is being counted, or cannot be; or its ended windows are sent, which must not find
-                    # any that only silence has ended before that is durable. Either way there is nothing to say now.
-                    self._show(number, silent=False)
-                    continue
-                async with lock:
-                    await self._speak_for(number, epoch, now)
-            except Lost:
+        # All at once: what each waits for is mostly an acknowledgement, and of many in a row the last proofs grow old.
+        await asyncio.gather(*[self._tick(number, epoch, now) for number in numbers])
+
+    async def _tick(self, number: int, epoch: int, now: float) -> None:
+        if not self._owned.source.settled:
+            return  # lost while another one was spoken for
+        lock = self._owned.locks[number]
+        try:
+            if lock.locked() or self._owned.is_handing_on(number):
+                # A batch of it is being counted, or cannot be; or its ended windows are sent, which must not find
+                # any that only silence has ended before that is durable. Either way there is nothing to say now.
+                self._show(number, silent=False)
                 return
-            except Exception:
-                log.exception("%s/%s: no heartbeat, next try in half a second", self._topic, number)
+            async with lock:
+                await self._speak_for(number, epoch, now)
+        except Lost:
+            return
+        except Exception:
+            log.exception("%s/%s: no heartbeat, next try in half a second", self._topic, number)
 
     async def _speak_for(self, number: int, epoch: int, now: float) -> None:
         owned = self._owned
         owned.check(epoch)
         proven = self._proven(number)
-        self._check_length(number, now, known=proven is not None)
+        self._check_length(number, now, known=proven is not None and not self._elected(number, now))
         if proven is None:
             owned.heard[number], proven = now, owned.clock.wall_ms()
         # Silence has lasted for as long as it is proven, not until now, and time passes up to there: a short stop of
         # this process is noticed by nothing else, and what came meanwhile waits.
         lasted = now - (owned.clock.wall_ms() - proven) / 1000 - owned.heard[number]
         silent = lasted > self._idle_seconds and await self._nothing_waits(number, epoch, now)
+        silent = silent and not self._elected(number, now)  # asked last: before a new leader answers, it is known
         owned.check(epoch)
         partition = owned.partition(number)
         if silent and partition.idle(proven):
@@ -106,6 +114,17 @@ class Silence:
                 "its log was cut. Start the worker again first; if it ends so again, choose another STREAM_APP_ID, "
                 "which counts everything that the topic holds, and create its topics with `python -m stream_app topics`"
             )
+
+    def _elected(self, number: int, now: float) -> bool:
+        """Whether another broker became the partition's leader not long ago."""
+        leader = self._owned.source.leader(number)
+        former, since = self._leaders.get(number, (leader, -math.inf))
+        if leader is None:
+            return True
+        if leader != former:
+            since = now
+        self._leaders[number] = leader, since
+        return now - since < _ELECTED_SECONDS
 
     def _note_answers(self, numbers: list[int]) -> None:
         """An answer's time is when this process came to it; it may have lain here since long before, while the process
@@ -133,7 +152,7 @@ class Silence:
             following = await source.start(number)
         hole = following or 0, end or 0, epoch
         if end is None or end < hole[0]:
-            return False  # a new leader that does not know yet how far its log goes; see _SHORTER_SECONDS
+            return False  # a broker that does not know yet how far its log goes
         if end == hole[0]:
             return True
         if not source.drained(number):

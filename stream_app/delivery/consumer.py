@@ -238,6 +238,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         state = self._fetched(tp)
         return None if state is None else state.timestamp
 
+    def leader(self, tp: TP) -> int | None:
+        """The number of the broker that leads this partition; None while there is none, or it is not known."""
+        leader: int | None = self._thread._ensure_consumer()._client.cluster.leader_for_partition(tp)
+        return None if leader is None or leader < 0 else leader
+
     def drained(self, tp: TP) -> bool:
         """Whether a fetch has come to the end of the log, and all that it brought is finished."""
         state = self._fetched(tp)

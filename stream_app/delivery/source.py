@@ -73,6 +73,11 @@ class TopicSource:
         """A broker that is there answers a fetch at the latest when the longest wait is over, and a little later."""
         return float(self._app.fetching.max_wait_ms) / 1000 + _LATE_SECONDS
 
+    def leader(self, partition: int) -> int | None:
+        """Which broker leads it, by what this process was told last."""
+        leader: int | None = self._app.consumer.leader(self.at(partition))
+        return leader
+
     def drained(self, partition: int) -> bool:
         """Whether everything up to there was fetched, and is finished."""
         return bool(self._app.consumer.drained(self.at(partition)))

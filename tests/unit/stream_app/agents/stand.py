@@ -83,6 +83,7 @@ class FakeSource:
         self.rereads: list[tuple[int, int]] = []
         self.abandoned: list[int] = []
         self.is_drained = False
+        self.led_by: int | None = 1
 
     def append(self, end: int, ago: float = 0.0) -> None:
         """The log ends there since so many seconds."""
@@ -109,6 +110,9 @@ class FakeSource:
     def answered(self, partition: int) -> int | None:
         self._take_in()
         return None if self._answer is None else self._answer[0]
+
+    def leader(self, partition: int) -> int | None:
+        return self.led_by
 
     def drained(self, partition: int) -> bool:
         return self.is_drained

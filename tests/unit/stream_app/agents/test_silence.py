@@ -268,22 +268,62 @@ async def test_a_log_that_ends_before_what_was_read_of_it_ends_the_worker_with_o
     said: list[str] = []
     stand.source.append(30)
     timer = silence(stand, said)
-    await after(stand, timer, 40)
-    assert said == []  # it may be a new leader that looks for the end of its log, as long as a replica is slow
-    await after(stand, timer, 10)
+    await after(stand, timer, 8)
+    assert said == []
+    await after(stand, timer, 4)
     assert said[0].startswith("predictions/0 ends at offset 30 and was read to 50: the topic was made anew")
     assert said[0].index("Start the worker again first") < said[0].index("STREAM_APP_ID")
 
 
-async def test_while_a_new_leader_looks_for_the_end_of_its_log_no_time_passes(stand: Stand) -> None:
+async def test_a_new_leader_may_look_for_the_end_of_its_log_as_long_as_a_replica_is_slow(stand: Stand) -> None:
+    said: list[str] = []
+    timer = silence(stand, said)
+    await after(stand, timer, 3)
+    stand.source.led_by = 2
     stand.source.append(30)
+    await after(stand, timer, 45)
+    assert said == []
+    await after(stand, timer, 12)
+    assert said[0].startswith("predictions/0 ends at offset 30 and was read to 50: the topic was made anew")
+
+
+async def test_what_a_new_leader_says_proves_no_silence_until_it_knows_what_was_acknowledged_before(
+    stand: Stand,
+) -> None:
     timer = silence(stand)
-    await after(stand, timer, 40)
-    assert not words_of(stand)
-    assert not any(isinstance(message, PartialAggregate) for message in stand.outlet.partials())
-    stand.source.append(50)
-    await after(stand, timer, IDLE)
+    await after(stand, timer, 3)
+    for leader in (None, 2):
+        stand.source.led_by = leader
+        await after(stand, timer, 22)
+        assert not words_of(stand)
+    # Ten more were acknowledged before the other leader died.
+    stand.source.append(60)
+    await after(stand, timer, 1)
+    events = [an_event(sequence=50 + i, event_time=NOON + timedelta(seconds=i / 10)) for i in range(10)]
+    limits = Limits(max_future_ms=3_600_000, max_age_ms=3_600_000)
+    counting = Counting("predictions", limits, stand.owned, stand.baselines, stand.telemetry)
+    await counting.handle(FakeBatch.of(events, first=50))
+    assert stand.value("events_total", outcome="late") == 0
+    assert stand.value("events_total", outcome="counted") == 60
+    await after(stand, timer, 45)
     assert words_of(stand)
+
+
+async def test_silent_partitions_do_not_wait_for_each_others_acknowledgements(stand: Stand) -> None:
+    """Of partition 1 nothing is known but that it is there; its word must not wait until partition 0's state is."""
+    stand.source.partitions, stand.owned.heard = frozenset({0, 1}), {0: 0.0, 1: 0.0}
+    timer = silence(stand)
+    await after(stand, timer, 3)
+    before = len(stand.outlet.partials())
+    stand.store.deaf = True
+    task = asyncio.create_task(after(stand, timer, IDLE))
+    for _ in range(500):
+        await asyncio.sleep(0)
+    assert not task.done()  # it waits for the changelog, with what has ended in partition 0
+    task.cancel()
+    beats = [message for message in stand.outlet.partials()[before:] if isinstance(message, Heartbeat)]
+    assert beats[-1].partition == 1
+    assert [beat.partition for beat in beats].count(1) == [beat.partition for beat in beats].count(0) + 1
 
 
 async def test_a_log_that_was_too_short_for_a_moment_ends_nobody(stand: Stand) -> None:
@@ -291,7 +331,7 @@ async def test_a_log_that_was_too_short_for_a_moment_ends_nobody(stand: Stand) -
     timer = silence(stand, said)
     for end in (30, 50, 30, 50):
         stand.source.append(end)
-        await after(stand, timer, 30)
+        await after(stand, timer, 8)
     assert said == []
 
 
