@@ -1,4 +1,4 @@
-"""Counting as a worker counts: a source partition of a replay, and the way of its final counts to the judges. Pure."""
+"""Counting as a worker counts: a source partition of a replay. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from contracts.baseline import Baseline
 from contracts.dead_letters import DETAIL, DeadLetter
 from contracts.partials import PartialAggregate
-from stream_app.replay.judging import Judges, Verdict
+from stream_app.replay.judging import Judges
 from stream_app.replay.outcome import Totals
 from stream_app.windowing.accepted import Events
 from stream_app.windowing.accumulator import Partition
@@ -100,16 +100,6 @@ class CountedPartition:
         totals.late += touched.late
         totals.repeats += touched.repeats
         return []
-
-
-def hand_on(counted: Sequence[tuple[CountedPartition, bool]], judges: Judges) -> list[Verdict]:
-    """The windows that are over. counted: every partition, with whether it is silent."""
-    finals = [partial for counter, _ in counted for partial in counter.finals()]
-    beats = [counter.partition.heartbeat(0, len(counted), silent) for counter, silent in counted]
-    # The idle ones last: each of their heartbeats carries them to where the others are at that moment. And twice: that
-    # all traffic has ended takes a word of each behind the last of the others; a live worker speaks twice a second.
-    idle = [beat for beat in beats if beat.idle]
-    return judges.hear(finals, [*(beat for beat in beats if not beat.idle), *idle, *idle])
 
 
 def rest(counted: Sequence[CountedPartition], judges: Judges) -> list[Closing]:

@@ -90,6 +90,11 @@ class Judge:
         return waiting
 
     @property
+    def waits(self) -> bool:
+        """Whether windows wait to be closed."""
+        return self._merger.pending > 0
+
+    @property
     def late_rows(self) -> int:
         """Rows counted for windows that had been reported already."""
         return sum(self._merger.version(*version).late_rows for version in self._versions)
@@ -126,6 +131,11 @@ class Judges:
             for number, judge in enumerate(self._judges)
             for found, alerts in judge.closed()
         ]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether windows wait to be closed, by any of them."""
+        return any(judge.waits for judge in self._judges)
 
     @property
     def cut(self) -> dict[WindowId, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from contracts.baseline import Baseline
 from contracts.dead_letters import DeadLetter
-from stream_app.replay.counting import CountedPartition, Portion, hand_on, rest
+from stream_app.replay.counting import CountedPartition, Portion, rest
 from stream_app.replay.judging import Judges, Verdict
 from stream_app.replay.outcome import Totals
 from stream_app.windowing.closing import Closing
@@ -34,13 +34,18 @@ class FileReplay:
         """Events behind those counted before."""
         for portion in portions:
             self.refused += self._counter.count(portion, self.totals)
-        return hand_on([(self._counter, False)], self._judges)
+        return self._hand_on()
 
     def end(self) -> list[Verdict]:
         """The file has ended, and with it every window."""
         self._counter.idle(FOREVER)
-        return hand_on([(self._counter, True)], self._judges)
+        return self._hand_on()
 
     def rest(self) -> list[Closing]:
         """What is in no report. Ends the replay."""
         return rest([self._counter], self._judges)
+
+    def _hand_on(self) -> list[Verdict]:
+        """The windows that are over: those that the only partition there is has passed."""
+        finals = self._counter.finals()
+        return self._judges.hear(finals, [self._counter.partition.heartbeat(0, 1, False)])
