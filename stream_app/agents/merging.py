@@ -1,9 +1,9 @@
 """Stage 2: parts of windows are merged; a window that is over is compared, reported, judged, and closed.
 
 The order that makes it exact: what the report is made of is written -> report acknowledged -> alerts acknowledged ->
-the version's record written, by which the window is closed, and its parts deleted. A crash in between repeats reports
-and alerts, under the same ids, and they say the same: what came for the window since is late. Windows of different
-versions take these steps together.
+the version's record written, by which the window is closed -> that acknowledged, its parts deleted. A crash in between
+repeats reports and alerts, under the same ids, and they say the same: what came for the window since is late. Windows
+of different versions take these steps together; parts are deleted behind all reports of a batch, so none waits for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contracts.times import moment
 from stream_app.agents.patience import Clock
 from stream_app.agents.ports import KnownAlerts, KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
-from stream_app.agents.stage2 import Stage2Agent
+from stream_app.agents.stage2 import Stage2Agent, divided
 from stream_app.alerting.judging import judged
 from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.alerting.policy_state import PolicyState
@@ -100,9 +100,16 @@ class Merging(Stage2Agent[Merger]):
     async def _act(self, merger: Merger, number: int, epoch: int) -> None:
         await self._forget_lost_baselines(merger)
         closed: list[Awaitable[object]] = []
+        gone: Records = []
         while together := self._judged(merger):
-            closed += await self._close(merger, together, epoch)
+            await self._report(merger, together, epoch)
+            for one in together:
+                kept, parts = divided(merger.close(one.closing, one.state.to_bytes()))
+                closed += self._put(number, epoch, kept)
+                gone += parts
+                self._told(one)
         await asyncio.gather(*closed)
+        await self._write(number, epoch, gone)
         self._telemetry.pending_windows.labels(str(number)).set(merger.pending)
 
     async def _forget_lost_baselines(self, merger: Merger) -> None:
@@ -141,8 +148,8 @@ class Merging(Stage2Agent[Merger]):
         found, state, alerts = judged(closing, before, self._config.rule, self._config.policy, mutes)
         return _Judged(closing, found, state, alerts, mutes, began)
 
-    async def _close(self, merger: Merger, together: Sequence[_Judged], epoch: int) -> list[Awaitable[object]]:
-        """Report windows of different versions and close them; what is to be awaited before the batch is done.
+    async def _report(self, merger: Merger, together: Sequence[_Judged], epoch: int) -> None:
+        """Report windows of different versions, and send their alerts; when that is acknowledged they may be closed.
 
         Together: one by one each would wait for acknowledgements of its own, and a hundred models for seconds.
         """
@@ -156,11 +163,6 @@ class Merging(Stage2Agent[Merger]):
         for failed in await asyncio.gather(*sending, return_exceptions=True):  # none goes on behind a retry
             if failed is not None:
                 raise failed
-        written: list[Awaitable[object]] = []
-        for one in together:
-            written += self._put(merger.number, epoch, merger.close(one.closing, one.state.to_bytes()))
-            self._told(one)
-        return written
 
     async def _alert(self, one: _Judged, epoch: int) -> None:
         for alert in one.alerts:

@@ -120,8 +120,14 @@ class Stage2Agent(Generic[M]):
                 self._telemetry.dead_letters.labels(letter.reason).inc()
 
     async def _write(self, number: int, epoch: int, records: Records) -> None:
-        """Durable before the batch is done: its offset may then be committed with nothing missing behind it."""
-        await asyncio.gather(*self._put(number, epoch, records))
+        """Durable before the batch is done: its offset may then be committed with nothing missing behind it.
+
+        What is deleted is in what is kept from now on: it is there as long as that may be refused.
+        """
+        kept, gone = divided(records)
+        await asyncio.gather(*self._put(number, epoch, kept))
+        if gone:
+            await asyncio.gather(*self._put(number, epoch, gone))
 
     def _put(self, number: int, epoch: int, records: Records) -> list[Awaitable[object]]:
         self._check(epoch)
@@ -147,3 +153,8 @@ class Stage2Agent(Generic[M]):
     @abstractmethod
     async def _act(self, merger: M, number: int, epoch: int) -> None:
         """Do what is due now."""
+
+
+def divided(records: Records) -> tuple[Records, Records]:
+    """What is to be acknowledged first, and what is deleted then; each in its order."""
+    return [record for record in records if record[1] is not None], [record for record in records if record[1] is None]

@@ -32,7 +32,7 @@ from stream_app.windowing.state import decode_part
 from stream_app.windowing.version_windows import VersionWindows
 
 Records = list[tuple[bytes, bytes | None]]
-"""Keys and values to write in this order; None deletes."""
+"""Keys and values to write in this order; None deletes, and not before the values are acknowledged."""
 
 
 class MergerConfig(msgspec.Struct, frozen=True):
