@@ -139,6 +139,8 @@ class Frontier:
         words = self._words[heartbeat.partition]
         if not heartbeat.said:  # a build that does not say it: behind its last one, in all likelihood
             return words[-1] if words else None
+        if not heartbeat.behind:  # it names none, and those of an old build have no name
+            return None
         if all(word.said != heartbeat.behind for word in words):
             return None
         while words[0].said != heartbeat.behind:

@@ -21,14 +21,14 @@ BEATS = st.lists(
             generation=st.integers(1, 3),
             watermark=st.one_of(st.none(), st.integers(0, 9)),
             idle=st.booleans(),
-            said=st.integers(1, 40),
+            said=st.integers(0, 40),
             behind=st.integers(0, 40),
         ),
         st.none(),
     ),
     max_size=40,
 )
-"""None: counts came."""
+"""None: counts came. said=0: of an old build."""
 IDLE_BEATS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([None, 3, 6, 9]), st.integers(0, 3)), max_size=40)
 """Partition; its watermark, idle where it is None; how many of its words back the one lies that it names."""
 
@@ -81,10 +81,15 @@ def named_by_hand(beats: list[Heartbeat | None], begun: int, at: int) -> int | N
         if not beat.idle:
             words = []
             continue
-        found = next((k for k, (said, _) in enumerate(words) if said == beat.behind), None)
-        words = words if found is None else words[found:]
+        if not beat.said:
+            found = words[-1] if words else None
+        elif beat.behind and beat.behind in [said for said, _ in words]:
+            words = words[[said for said, _ in words].index(beat.behind) :]
+            found = words[0]
+        else:
+            found = None
         if i == at:
-            return None if found is None else words[0][1]
+            return None if found is None else found[1]
         words.append((beat.said, i))
     raise AssertionError("the word itself is among them")
 
@@ -225,6 +230,34 @@ def test_a_build_that_does_not_name_its_words_is_carried_to_where_the_others_wer
         p0.moves(watermark)
         p1.idle_of_an_old_build()
     assert frontier.reached() == 100
+
+
+def test_in_a_rolling_upgrade_a_word_that_names_none_is_not_behind_those_of_the_old_build() -> None:
+    #   p0   100   200      300         p1's worker is restarted under its name: no new generation
+    #   p1      |old  |1 |2    |old     2 is behind 1; 1 names none
+    frontier, p0, p1 = two()
+    p0.moves(100)
+    p1.idle_of_an_old_build()
+    p0.moves(200)
+    p1.idle(behind=0)
+    assert frontier.reached() == 20
+    p1.idle()
+    assert frontier.reached() == 200
+    p0.moves(300)
+    p1.idle_of_an_old_build()  # and back
+    assert frontier.reached() == 200
+
+
+def test_in_a_rolling_upgrade_words_of_both_builds_that_name_none_are_no_end_of_all_traffic() -> None:
+    frontier, p0, p1 = two()
+    for partition in (p0, p1):
+        partition.idle_of_an_old_build()
+    for partition in (p0, p1):
+        partition.idle(behind=0)
+    assert frontier.reached() == 20
+    for partition in (p0, p1):
+        partition.idle()
+    assert frontier.reached() == FOREVER
 
 
 @pytest.mark.parametrize("old", [False, True])
