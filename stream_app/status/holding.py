@@ -68,13 +68,24 @@ def _behind(picture: Picture) -> str:
     if not behind:
         stage2 = max(picture.stage2, key=lambda partition: partition.lag)
         lag = f"lag {stage2.lag:,} in partition {stage2.partition} of {stage2.owner}"
-        return f"{window} is over in every partition and stage 2 has not closed it yet: {lag}"
+        carried = [source for source in picture.partitions if source.idle and _before(source, end) > 0]
+        if not carried:
+            return f"{window} is over in every partition and stage 2 has not closed it yet: {lag}"
+        words = f"the next words of idle {_named(carried)}"
+        if not stage2.lag:
+            return f"{window} is over in every partition that is not idle, and waits for {words}"
+        return f"{window} is over in every partition that is not idle, and waits for stage 2 ({lag}) or {words}"
     worst = max(behind, key=lambda source: (source.lag, _before(source, end)))
-    more = f" (and {len(behind) - 1} more)" if len(behind) > 1 else ""
     missing = "no event yet" if worst.watermark is None else f"{_before(worst, end):,.1f} s of event time missing"
     rest = "" if worst.lag else "; it has nothing to read, and is idle after STREAM_IDLE_SECONDS without an event"
-    where = f"partition {worst.partition} of {worst.owner}{more}"
+    where = _named([worst, *(source for source in behind if source is not worst)])
     return f"{where} holds windows back: lag {worst.lag:,}, {missing} for {window}{rest}"
+
+
+def _named(sources: list[Source]) -> str:
+    """The first of them, and how many there are beside it."""
+    more = f" (and {len(sources) - 1} more)" if len(sources) > 1 else ""
+    return f"partition {sources[0].partition} of {sources[0].owner}{more}"
 
 
 def _before(source: Source, end: datetime) -> float:

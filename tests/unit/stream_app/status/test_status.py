@@ -161,9 +161,20 @@ def ended(number: int, **more: object) -> Heard:
             "partition 1 of worker-1 holds windows back: lag 0, no event yet for flights/1",
         ),
         (
-            {"heard": {0: ended(0), 1: Heard(a_beat(1, idle=True), NOW)}},
+            {"heard": {0: ended(0), 1: ended(1, idle=True)}},
             "flights/1, window 2026-01-01T12:01:00+00:00 is over in every partition and stage 2 has not closed it yet: "
             "lag 10 in partition 0 of worker-0",
+        ),
+        (
+            {"heard": {0: ended(0), 1: Heard(a_beat(1, idle=True), NOW)}, "merging_committed": {0: 500}},
+            "flights/1, window 2026-01-01T12:01:00+00:00 is over in every partition that is not idle, and waits for "
+            "the next words of idle partition 1 of worker-1",
+        ),
+        (
+            {"heard": {number: Heard(a_beat(number, idle=True), NOW) for number in (0, 1)}},
+            "flights/1, window 2026-01-01T12:01:00+00:00 is over in every partition that is not idle, and waits for "
+            "stage 2 (lag 10 in partition 0 of worker-0) or the next words of idle partition 0 of worker-0 "
+            "(and 1 more)",
         ),
     ],
 )
