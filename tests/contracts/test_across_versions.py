@@ -21,6 +21,7 @@ from tests.contracts.messages import EXAMPLES, MESSAGES, PARTIAL, Message
 
 # The features of an event are the model's: its decoder is made from the baseline's schema.
 BEFORE_CAUSES = EXAMPLES / "before-causes"
+BEFORE_WORDS = EXAMPLES / "before-words"
 READ = [message for message in MESSAGES if message.file != "prediction-event.json"]
 
 
@@ -118,3 +119,12 @@ def test_what_was_written_before_there_were_causes_reminders_and_mutes_is_read(f
     (message,) = [message for message in MESSAGES if message.file == file]
     assert (BEFORE_CAUSES / file).read_bytes() != (EXAMPLES / file).read_bytes()
     assert type(message.decode((BEFORE_CAUSES / file).read_bytes())) is type(message.value)
+
+
+def test_a_heartbeat_from_before_idle_ones_named_another_has_no_name_and_names_none() -> None:
+    former = (BEFORE_WORDS / "heartbeat.msgpack").read_bytes()
+    assert b"said" not in former
+    assert b"behind" not in former
+    read = decode_partial(former)
+    assert isinstance(read, Heartbeat)
+    assert (read.partition, read.idle, read.owner, read.said, read.behind) == (3, True, "worker-1", 0, 0)
