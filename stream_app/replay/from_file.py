@@ -66,7 +66,9 @@ class FileSource:
             from stream_app.replay.table.layout import Layout
             from stream_app.replay.table.rows import TableRows
         except ModuleNotFoundError as error:
-            raise ReplayError(f"CSV and Parquet need pyarrow: pip install 'tidemark[replay]' ({error})") from error
+            raise ReplayError(
+                f"CSV and Parquet need pyarrow: pip install -r requirements/replay.txt, in the repository ({error})"
+            ) from error
         asked = self._request
         layout = Layout(columns=asked.columns, model=asked.model, version=asked.model_version, assume_utc=asked.utc)
         rows = TableRows(self._path, layout, self._baselines)
