@@ -31,7 +31,10 @@ _SECONDS = 30.0
 @aside.command("list")
 def list_(directory: _Directory = _DIRECTORY) -> None:
     """List them: what, bytes, id, file. No value is shown."""
-    for what, kept in _all(directory):
+    found = list(_all(directory))
+    if not found:
+        typer.echo(f"nothing lies aside in {directory}", err=True)
+    for what, kept in found:
         size, id_ = (len(kept.record.value), kept.record.id) if kept.record else ("-", "cannot be read")
         typer.echo(f"{what}  {size}  {id_}  {kept.file}")
 
@@ -65,6 +68,11 @@ def send(
 
 
 def _all(directory: Path) -> Iterator[tuple[str, Kept]]:
+    if not directory.is_dir():
+        typer.echo(
+            f"api aside: there is no outbox directory {directory}: correct API_OUTBOX_DIR or --directory", err=True
+        )
+        raise SystemExit(2)
     for what in (PREDICTIONS, LABELS):
         for kept in Aside(directory, what, 0).kept():
             yield what, kept
