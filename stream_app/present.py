@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaTimeoutError
 
 from stream_app.readiness import not_fetching, stopped
 
-_WAIT_MS = 500
-_POLLS_IN_VAIN = 120
+WAIT_MS = 500
+POLLS_IN_VAIN = 120
 """A minute. aiokafka asks a broker that went away again and again, and says nothing."""
 
 
@@ -63,11 +63,11 @@ async def fetched(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncIte
     """
     vain = 0
     while waiting := [tp for tp, end in ends.items() if await consumer.position(tp) < end]:
-        found = await consumer.getmany(timeout_ms=_WAIT_MS)
+        found = await consumer.getmany(timeout_ms=WAIT_MS)
         for batch in found.values():
             yield batch
         vain = 0 if found else vain + 1
-        if vain >= _POLLS_IN_VAIN:
+        if vain >= POLLS_IN_VAIN:
             names = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(waiting))
             raise KafkaTimeoutError(f"for a minute no records came of {names}, which are there")
 

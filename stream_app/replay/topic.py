@@ -20,6 +20,7 @@ from stream_app import admin, interactive
 from stream_app.alerting.known_alerts import learn
 from stream_app.baselines import said
 from stream_app.errors import BrokerError, TopicsError
+from stream_app.present import POLLS_IN_VAIN, WAIT_MS
 from stream_app.readiness import in_the_middle, stopped
 from stream_app.replay.known import Change
 from stream_app.replay.spans import Held, Span
@@ -27,10 +28,8 @@ from stream_app.settings import StreamSettings
 from stream_app.windowing.decoding import Limits
 from stream_app.windowing.typed import Version
 
-_WAIT_MS = 500
 _WAITING = 20_000
 """Records read at a time; those of a partition wait while others are read on."""
-_POLLS_IN_VAIN = 120
 LEAD = 200
 """Records looked at before a span, to know how far time was there."""
 Say = Callable[[str], None]
@@ -86,7 +85,7 @@ class TopicReader:
         while open_:
             least = min(reached[tp] for tp in open_)
             behind = [tp for tp in open_ if reached[tp] == least]
-            fetched = await self._consumer.getmany(*behind, timeout_ms=_WAIT_MS, max_records=_WAITING)
+            fetched = await self._consumer.getmany(*behind, timeout_ms=WAIT_MS, max_records=_WAITING)
             for tp, records in fetched.items():
                 wanted = [record for record in records if record.offset < open_[tp]]
                 if wanted:
@@ -98,7 +97,7 @@ class TopicReader:
             if not fetched:
                 yield Batch(behind[0].partition, [], least)  # nothing yet: whoever asked may have changed their mind
             vain = 0 if fetched else vain + 1
-            if open_ and vain >= _POLLS_IN_VAIN:
+            if open_ and vain >= POLLS_IN_VAIN:
                 raise BrokerError(
                     f"Kafka gives no more records of {self._topic} for a minute: is it up? Try again then"
                 )

@@ -103,9 +103,9 @@ async def test_a_broker_that_goes_away_is_not_waited_for_for_ever() -> None:
     consumer = Lost(pauses=1_000_000)
     with pytest.raises(KafkaTimeoutError, match=r"for a minute no records came of t/0, t/1, which are there"):
         _ = [batch async for batch in present.fetched(consumer, {ZERO: 4, ONE: 2})]
-    assert consumer.polls * present._WAIT_MS == 60_000
+    assert consumer.polls * present.WAIT_MS == 60_000
 
 
 async def test_a_slow_broker_is_waited_for() -> None:
-    batches = [batch async for batch in present.fetched(Lost(pauses=present._POLLS_IN_VAIN - 1), {ZERO: 4})]
+    batches = [batch async for batch in present.fetched(Lost(pauses=present.POLLS_IN_VAIN - 1), {ZERO: 4})]
     assert len([batch for batch in batches if batch[0].partition == 0]) == 2
