@@ -13,10 +13,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 
+from contracts.topics import PREDICTIONS
 from stream_app.errors import BrokerError
 from stream_app.readiness import Waiting, in_the_middle
 from stream_app.settings import StreamSettings
-from stream_app.topic_layout import Process, Wanted, differing, told_to_be_larger, too_small, used, wanted
+from stream_app.topic_layout import Process, Wanted, differing, not_applied, told_to_be_larger, too_small, used, wanted
 
 _VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
 _ANSWER_SECONDS = 10.0
@@ -27,7 +28,7 @@ _KNOWN_TRIES, _KNOWN_PAUSE = 100, 0.1
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What `create` found or did about one topic. detail: what does not fit, and what to do."""
+    """What `create` found or did about one topic. detail: what does not fit or was not done, and what to do."""
 
     name: str
     partitions: int
@@ -119,7 +120,10 @@ async def partitions(admin: Admin) -> dict[str, int]:
 
 
 async def create(admin: Admin, settings: StreamSettings, predictions: int | None = None) -> list[Outcome]:
-    """Create what is missing; existing topics are compared, not changed. Raises BrokerError when Kafka refuses one."""
+    """Create what is missing; existing topics are compared, not changed. Raises BrokerError when Kafka refuses one.
+
+    predictions: wish for the partitions of that topic.
+    """
     existing = await partitions(admin)
     outcomes = []
     for topic in wanted(settings, existing, predictions):
@@ -129,7 +133,8 @@ async def create(admin: Admin, settings: StreamSettings, predictions: int | None
                 continue
             existing = await _once_known(admin, topic.name)  # somebody else was faster
         (config,) = (await _configs(admin, [topic.name])).values()
-        outcomes.append(_compared(topic, existing[topic.name], config, settings.bootstrap))
+        wish = predictions if topic.name == settings.topic(PREDICTIONS) else None
+        outcomes.append(_compared(topic, existing[topic.name], config, settings.bootstrap, wish))
     await _until_visible(admin, {outcome.name for outcome in outcomes})
     return outcomes
 
@@ -166,14 +171,15 @@ async def _create(admin: Admin, topic: Wanted, replication: int) -> bool:
     return True
 
 
-def _compared(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: str) -> Outcome:
+def _compared(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: str, wish: int | None) -> Outcome:
     faults = [] if count == topic.partitions else [f"{count} partitions, {topic.partitions} wanted"]
     faults += [f"{key}={is_}, {must} wanted" for key, is_, must in differing(topic, config)]
     if (largest := too_small(topic, config)) is not None:
         faults.append(
             f"max.message.bytes={largest} is too small for large records: {told_to_be_larger(topic, bootstrap)}"
         )
-    return Outcome(topic.name, count, "mismatched" if faults else "exists", "; ".join(faults))
+    notes = [] if wish is None or wish == count else [not_applied(count, wish)]
+    return Outcome(topic.name, count, "mismatched" if faults else "exists", "; ".join(faults + notes))
 
 
 async def used_configs(

@@ -91,6 +91,19 @@ def wanted(settings: StreamSettings, existing: Mapping[str, int], predictions: i
     ]
 
 
+def not_applied(count: int, wish: int) -> str:
+    """Why a wish for partitions leaves a topic alone that has so many, and what to do.
+
+    >>> print(not_applied(8, 12))
+    --partitions 12 is not applied: more of them need new state topics, see "More partitions" in docs/scaling.md
+    """
+    if wish > count:
+        why = 'more of them need new state topics, see "More partitions" in docs/scaling.md'
+    else:
+        why = "Kafka takes no partitions away; a topic under another STREAM_TOPIC_PREFIX can have fewer"
+    return f"--partitions {wish} is not applied: {why}"
+
+
 def check_layout(settings: StreamSettings, existing: Mapping[str, int], process: Process = "worker") -> Layout:
     """Whether a process may start. Raises TopicsError, one line that says what to do."""
     if missing := [name for name in used(settings, process) if name not in existing]:

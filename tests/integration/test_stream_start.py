@@ -82,6 +82,25 @@ async def test_predictions_may_have_as_many_partitions_as_is_wished(
         assert check_layout(stream.settings, await admin.partitions(client)) == Layout(3, 4)
 
 
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (2, "--partitions 2 is not applied: Kafka takes no partitions away; a topic under another STREAM_TOPIC_PREFIX"),
+        (5, '--partitions 5 is not applied: more of them need new state topics, see "More partitions" in docs/scaling'),
+    ],
+)
+async def test_a_wish_for_partitions_that_comes_too_late_is_told_why_it_changes_nothing(
+    kafka: Broker, namespace: str, tmp_path: Path, wish: int, words: str
+) -> None:
+    stream = at(kafka, namespace, tmp_path)
+    await stream.command("topics", "--partitions", "3")
+    said = await stream.command("topics", "--partitions", str(wish))  # what must be there is there: status 0
+    (line,) = [line for line in said.splitlines() if "not applied" in line]
+    assert line.split()[:4] == [stream.topic(PREDICTIONS), "3", "partitions", "exists"]
+    assert words in line
+    assert "not applied" not in await stream.command("topics", "--partitions", "3")
+
+
 async def test_a_worker_without_its_topics_ends_with_one_line_that_says_what_to_do(
     kafka: Broker, namespace: str, tmp_path: Path
 ) -> None:
