@@ -20,7 +20,7 @@ from api.guard.commands import keys
 from api.logs.start import start_logging
 from api.publishing.commands import aside
 from api.receipts.commands import receipts
-from api.settings import PREFIX, ApiSettings, load_settings, misspelt
+from api.settings import PREFIX, ApiSettings, load_settings, slips
 
 log = logging.getLogger("api")
 
@@ -69,10 +69,16 @@ def main(
         return
     from api.serving import serve  # not for the other commands
 
+    nearly = list(slips(os.environ))
     try:
         settings = load_settings()
+    except ApiError as error:
+        for line in nearly:
+            typer.echo(f"api: {line}", err=True)
+        fail(error)
+    try:
         start_logging(settings.log_level, settings.log_format)
-        for line in misspelt(os.environ):
+        for line in nearly:
             log.warning("settings: %s", line)
         serve(settings)
     except ApiError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.errors import SettingsError
 from contracts.addresses import kafka_addresses
+from contracts.misspelt import misspelt
 
 PREFIX = "API_"
 _MIB = 1 << 20
@@ -193,20 +193,9 @@ def load_settings() -> ApiSettings:
         raise SettingsError("; ".join(_fault(fault) for fault in error.errors())) from error
 
 
-def misspelt(names: Iterable[str]) -> Iterator[str]:
-    """A line for each variable of the environment that begins like a setting, is none, and is nearly one.
-
-    >>> list(misspelt(["API_WORKER", "API_WORKERS", "API_GATEWAY", "PATH"]))
-    ['API_WORKER is no setting; did you mean API_WORKERS?']
-    """
-    known = [PREFIX + name.upper() for name in ApiSettings.model_fields]
-    for name in sorted(names):
-        if not name.upper().startswith(PREFIX) or name.upper() in known:
-            continue
-        # without the prefix, which all have in common
-        near = difflib.get_close_matches(name.upper()[len(PREFIX) :], [one[len(PREFIX) :] for one in known], 1, 0.75)
-        if near:
-            yield f"{name} is no setting; did you mean {PREFIX}{near[0]}?"
+def slips(names: Iterable[str]) -> Iterator[str]:
+    """A line for each of these variables that is nearly a setting."""
+    return misspelt(names, PREFIX, ApiSettings.model_fields)
 
 
 def _fault(fault: ErrorDetails) -> str:

@@ -30,7 +30,7 @@ from stream_app.label_telemetry import LabelTelemetry
 from stream_app.muting import command as muting
 from stream_app.replay.command import replay
 from stream_app.reports import command as reports
-from stream_app.settings import StreamSettings, load_settings
+from stream_app.settings import StreamSettings, load_settings, slips
 from stream_app.status import table as status_table
 from stream_app.status.counted import labels as counted_labels
 from stream_app.status.counted import predictions
@@ -200,6 +200,8 @@ def _insist(seconds: float, status: int) -> None:
 
 def _run(command: Callable[[StreamSettings], Coroutine[Any, Any, int]]) -> None:
     """Settings, log and the event loop for a command; an error of ours becomes one line and exit status 2."""
+    for line in slips(os.environ):
+        _say(line)
     try:
         settings = load_settings()
         _log_to_stderr(settings.log_level)

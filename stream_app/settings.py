@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.addresses import kafka_addresses
+from contracts.misspelt import misspelt
 from contracts.topics import LABEL_PARTIALS, WINDOW_PARTIALS, Topic
 from stream_app.errors import SettingsError
 
@@ -156,6 +157,11 @@ def load_settings() -> StreamSettings:
         return StreamSettings()
     except ValidationError as error:
         raise SettingsError("; ".join(faults(error))) from error
+
+
+def slips(names: Iterable[str]) -> Iterator[str]:
+    """A line for each of these variables that is nearly a setting."""
+    return misspelt(names, PREFIX, StreamSettings.model_fields)
 
 
 def faults(error: ValidationError, names: Mapping[str, str] | None = None) -> list[str]:

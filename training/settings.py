@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,8 +11,10 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.addresses import kafka_addresses
+from contracts.misspelt import misspelt
 from training.errors import SettingsError
 
+PREFIX = "TRAINING_"
 _BARE = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+|[\w-]+(?=:\d)|\[[\da-fA-F:]+\])(:\d+)?(/.*)?")
 """A server's address without a scheme, which MLflow takes for a scheme, or for a folder to make."""
 
@@ -28,7 +31,7 @@ class Settings(BaseSettings):
     work: folder of the retrainings that are at work, and of what they learnt from.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TRAINING_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     tracking_uri: str = Field("sqlite:///var/mlflow/mlflow.db", min_length=1)
     artifacts: Path = Path("var/mlflow/artifacts")
@@ -60,5 +63,10 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "TRAINING_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
         raise SettingsError(f"{name}={first['input']!r}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def slips(names: Iterable[str]) -> Iterator[str]:
+    """A line for each of these variables that is nearly a setting."""
+    return misspelt(names, PREFIX, Settings.model_fields)

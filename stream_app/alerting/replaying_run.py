@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import sys
@@ -25,7 +26,7 @@ from stream_app.alerting.replaying import DeadAlert, Plan, Selection, plan, unkn
 from stream_app.alerting.replaying_topics import Settled, found, settling
 from stream_app.alerting.retry import Limits, carry, guarded
 from stream_app.alerting.settings import SinkSettings, load
-from stream_app.alerting.sink import SINKS, Sink, sink_named
+from stream_app.alerting.sink import SINKS, Sink, sink_named, slips
 
 _SIGNALLED = 128
 """A shell's exit status for what a signal ended is this and the signal's number."""
@@ -55,6 +56,8 @@ def replay_dead_alerts(options: Options) -> int:
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it is in our own line
+    for line in slips(os.environ):
+        print(f"sink replay: {line}", file=sys.stderr)
     try:
         return asyncio.run(_replay(options, load(SinkSettings), partial(print, flush=True)))
     except SinkError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import sys
@@ -21,7 +22,7 @@ from stream_app.alerting.reader import AlertReader
 from stream_app.alerting.replaying import SOURCE
 from stream_app.alerting.retry import Limits
 from stream_app.alerting.settings import SinkSettings, both, load
-from stream_app.alerting.sink import Sink, sink_named
+from stream_app.alerting.sink import Sink, sink_named, slips
 from stream_app.alerting.telemetry import SinkTelemetry
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ def run_sink(name: str) -> int:
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # once a second while the broker is away; we say it once
+    for line in slips(os.environ):
+        print(f"sink {name}: {line}", file=sys.stderr)
     try:
         settings, sink = both(lambda: load(SinkSettings), sink_named(name).from_environment)
         telemetry = SinkTelemetry(name, CollectorRegistry())

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contracts.addresses import kafka_addresses
 from stream_app.alerting.errors import SinkSettingsError
 
+PREFIX = "SINK_"
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Class = TypeVar("Class", bound=BaseSettings)
 First = TypeVar("First")
@@ -20,7 +21,7 @@ Second = TypeVar("Second")
 class SinkSettings(BaseSettings):
     """`SINK_*`. Kafka's address and the topic prefix may also come from the worker's `STREAM_*` settings."""
 
-    model_config = SettingsConfigDict(env_prefix="SINK_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     bootstrap: str = Field(
         validation_alias=AliasChoices("SINK_BOOTSTRAP", "STREAM_BOOTSTRAP"), examples=["127.0.0.1:9092"]

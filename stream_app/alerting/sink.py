@@ -1,17 +1,23 @@
-"""What a sink is, and which there are. A new sink is one file beside this one and one line in SINKS."""
+"""What a sink is, and which there are. A new sink is one file beside this one, and a line in SINKS and in SETTINGS."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Protocol, Self
 
+from pydantic_settings import BaseSettings
+
 from contracts.alerts import DriftAlert
-from stream_app.alerting.alertmanager import AlertmanagerSink
+from contracts.misspelt import misspelt
+from stream_app import settings as stream
+from stream_app.alerting.alertmanager import AlertmanagerSettings, AlertmanagerSink
 from stream_app.alerting.errors import SinkSettingsError
-from stream_app.alerting.file import FileSink
+from stream_app.alerting.file import FileSettings, FileSink
 from stream_app.alerting.log import LogSink
-from stream_app.alerting.pagerduty import PagerDutySink
-from stream_app.alerting.slack import SlackSink
-from stream_app.alerting.webhook import WebhookSink
+from stream_app.alerting.pagerduty import PagerDutySettings, PagerDutySink
+from stream_app.alerting.settings import PREFIX, SinkSettings
+from stream_app.alerting.slack import SlackSettings, SlackSink
+from stream_app.alerting.webhook import WebhookSettings, WebhookSink
 
 
 class Sink(Protocol):
@@ -44,6 +50,11 @@ class Sink(Protocol):
 
 
 SINKS: tuple[type[Sink], ...] = (LogSink, FileSink, WebhookSink, SlackSink, PagerDutySink, AlertmanagerSink)
+SETTINGS: tuple[type[BaseSettings], ...] = (
+    *(SinkSettings, FileSettings, WebhookSettings),
+    *(SlackSettings, PagerDutySettings, AlertmanagerSettings),
+)
+"""Everything that a sink can be told, for all of them: the settings of one are no slip where another runs."""
 
 
 def sink_named(name: str) -> type[Sink]:
@@ -52,3 +63,11 @@ def sink_named(name: str) -> type[Sink]:
         if sink.name == name:
             return sink
     raise SinkSettingsError(f"there is no sink {name!r}: choose one of {', '.join(sink.name for sink in SINKS)}")
+
+
+def slips(names: Iterable[str]) -> Iterator[str]:
+    """A line for each of these variables that is nearly a sink's setting, or one of the stream's: a sink reads two."""
+    names = tuple(names)
+    own = (f"{one.model_config.get('env_prefix', '')}{field}" for one in SETTINGS for field in one.model_fields)
+    yield from misspelt(names, PREFIX, (variable.removeprefix(PREFIX) for variable in own))
+    yield from stream.slips(names)

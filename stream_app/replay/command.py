@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: the command's help is made from them.
 import gc
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -209,6 +210,7 @@ def _run(words: Any) -> int:
     from stream_app.delivery.garbage import collect_seldom
     from stream_app.replay.request import request_of
     from stream_app.replay.run import Stop, run
+    from stream_app.settings import slips
 
     thresholds, stop = gc.get_threshold(), Stop()
     collect_seldom()
@@ -223,6 +225,8 @@ def _run(words: Any) -> int:
         signal.signal(number, signal.SIG_DFL)
 
     before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+    for line in slips(os.environ):
+        _say(line)
     try:
         return run(request_of(words), _say, stop)
     except StreamError as error:

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from training.commands.options import Model, Version
-from training.commands.shell import one_line_errors, registered_of, say
+from training.commands.shell import given_settings, one_line_errors, registered_of, say
 from training.configuration.names import check_alias
 from training.errors import DataError
-from training.settings import read_settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
             check_alias(name, "the alias")
             if name == CHAMPION:
                 raise DataError("champion is moved by `python -m training promote VERSION`, which asks the gates")
-            registered = registered_of(read_settings(), model)
+            registered = registered_of(given_settings(), model)
             found = registered.find(version)
             registered.registry.set_alias(found, name)
             say([f"{found.model}/{found.version} has the alias {name}"])

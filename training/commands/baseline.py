@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from training.commands.options import Threshold, Window, check_threshold
-from training.commands.shell import one_line_errors, publisher_of, registered_of, registry_of, say
+from training.commands.shell import given_settings, one_line_errors, publisher_of, registered_of, registry_of, say
 from training.errors import DataError
-from training.settings import read_settings
 
 Model = Annotated[str, typer.Option(help="Name of the model in the registry, and in its events.")]
 Seed = Annotated[int, typer.Option(help="The same seed, data and code give the same model.", min=0, max=2**32 - 1)]
@@ -84,7 +83,7 @@ def baseline(
         length = _length(window)
         if time is not None and length is None:
             raise DataError(f"--time {time} needs --window: how long the stream's windows are, such as 1h or 1d")
-        settings = read_settings()
+        settings = given_settings()
         place = Place(out, publisher_of(settings) if publish else None, registry_of(settings) if attach else None)
         place.check()
         registry, registered = place.registry, None if place.registry is None else place.registry.find(model, version)
@@ -128,7 +127,7 @@ def _hand_on(model: str, version: str, given: dict[str, object], out: Path | Non
     from training.trained_elsewhere.kept_baseline import kept_baseline
     from training.trained_elsewhere.place import Place
 
-    settings = read_settings()
+    settings = given_settings()
     place = Place(out, publisher_of(settings) if publish else None, None)
     place.check()
     kept = kept_baseline(registered_of(settings, model), version, given)

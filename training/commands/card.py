@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from training.commands.options import Model, Version
-from training.commands.shell import one_line_errors, registered_of, say
-from training.settings import read_settings
+from training.commands.shell import given_settings, one_line_errors, registered_of, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
             from training.reports.card import model_card
             from training.reports.card_files import known_of
 
-            registered = registered_of(read_settings(), model)
+            registered = registered_of(given_settings(), model)
             page = model_card(known_of(registered, registered.find(version)))
             if out is None:
                 typer.echo(page, nl=False)
@@ -49,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
 
             from training.reports.compare import compared, table
 
-            sides = compared(registered_of(read_settings(), model), versions or (), last)
+            sides = compared(registered_of(given_settings(), model), versions or (), last)
             if as_json:
                 typer.echo(msgspec.json.format(msgspec.json.encode(sides), indent=2).decode())
             else:

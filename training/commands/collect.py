@@ -9,9 +9,16 @@ from typing import Annotated
 import typer
 
 from training.commands.options import By, Model
-from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody, tools
+from training.commands.shell import (
+    given_settings,
+    model_events_of,
+    one_line_errors,
+    registered_of,
+    say,
+    somebody,
+    tools,
+)
 from training.errors import SettingsError
-from training.settings import read_settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,7 +51,7 @@ def add_to(app: typer.Typer) -> None:
             from training.collecting.told import collected_event
             from training.data.span import moment_of, spans
 
-            settings = read_settings()
+            settings = given_settings()
             events = model_events_of(settings)
             if settings.bootstrap is None or events is None:
                 raise SettingsError("predictions and labels are on Kafka: set TRAINING_BOOTSTRAP=host:port")

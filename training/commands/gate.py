@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from training.commands.options import By, Model, Version
-from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody
-from training.settings import read_settings
+from training.commands.shell import given_settings, model_events_of, one_line_errors, registered_of, say, somebody
 
 RULES_FILE = Path("gates.yaml")
 
@@ -44,7 +43,7 @@ def add_to(app: typer.Typer) -> None:
             from training.reports.gate_words import gate_lines
 
             check_out(out)
-            settings = read_settings()
+            settings = given_settings()
             wish = Wish(version, rules_from(rules, RULES_FILE), by or somebody(), tuple(override or ()), reason)
             events = model_events_of(settings)
             report = run_gates(

@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from training.commands.options import Model, Version
-from training.commands.shell import one_line_errors, registered_of, say
-from training.settings import read_settings
+from training.commands.shell import given_settings, one_line_errors, registered_of, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
             from training.commands.file_out import write_file
             from training.reports.rescored import rescored, rescored_files, rescored_lines
 
-            registered = registered_of(read_settings(), model)
+            registered = registered_of(given_settings(), model)
             found = rescored(registered, registered.find(version))
             say(rescored_lines(found))
             if out is not None:
@@ -83,7 +82,7 @@ def add_to(app: typer.Typer) -> None:
             from training.making.reproduce import reproduced_lines
             from training.making.revision import code_revision
 
-            settings = read_settings()
+            settings = given_settings()
             revision = code_revision(settings.code_revision, Path(__file__).parent)
             registered = registered_of(settings, model)
             with following(Console(stderr=as_json)) as audience:

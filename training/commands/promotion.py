@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from training.commands.options import By, Model, Version
-from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody, tools
+from training.commands.shell import (
+    given_settings,
+    model_events_of,
+    one_line_errors,
+    registered_of,
+    say,
+    somebody,
+    tools,
+)
 from training.errors import SettingsError
-from training.settings import read_settings
 
 if TYPE_CHECKING:
     from training.promotion.change import Changed
@@ -34,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
         with one_line_errors():
             from training.promotion.promoting import promote as run
 
-            settings = read_settings()
+            settings = given_settings()
             registered, events = registered_of(settings, model), model_events_of(settings)
             done = run(registered, events, tools(), version, by=by or somebody(), reason=reason, override=override)
             say(_lines(registered.model, done))
@@ -50,7 +57,7 @@ def add_to(app: typer.Typer) -> None:
         with one_line_errors():
             from training.promotion.promoting import roll_back
 
-            settings = read_settings()
+            settings = given_settings()
             registered, events = registered_of(settings, model), model_events_of(settings)
             done = roll_back(registered, events, tools(), to=to, by=by or somebody(), reason=reason)
             say(_lines(registered.model, done))
@@ -66,7 +73,7 @@ def add_to(app: typer.Typer) -> None:
             from contracts.model_events import encode_model_event
             from training.promotion.history import history_lines, shown
 
-            settings = read_settings()
+            settings = given_settings()
             events = model_events_of(settings)
             if events is None:
                 raise SettingsError("the history is on Kafka: set TRAINING_BOOTSTRAP=host:port")

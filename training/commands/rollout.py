@@ -9,9 +9,16 @@ from typing import Annotated
 import typer
 
 from training.commands.options import By, Model, Version
-from training.commands.shell import model_events_of, one_line_errors, registered_of, say, somebody, tools
+from training.commands.shell import (
+    given_settings,
+    model_events_of,
+    one_line_errors,
+    registered_of,
+    say,
+    somebody,
+    tools,
+)
 from training.errors import SettingsError
-from training.settings import read_settings
 
 ENDED_STATUS = 1
 
@@ -40,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
             from training.rollout.drive import Drive
             from training.rollout.wishes import Wishes
 
-            settings, wanted = read_settings(), loop_from(loop).rollout
+            settings, wanted = given_settings(), loop_from(loop).rollout
             events = model_events_of(settings)
             if events is None:
                 raise SettingsError("a rollout is watched on Kafka: set TRAINING_BOOTSTRAP=host:port")

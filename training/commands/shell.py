@@ -18,7 +18,7 @@ import typer
 
 from contracts.errors import ContractError
 from training.errors import TrainingError
-from training.settings import Settings
+from training.settings import Settings, read_settings, slips
 
 if TYPE_CHECKING:
     from training.promotion.change import Tools
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from training.registry.store import Registry
     from training.topics.baselines import Publisher
     from training.topics.model_events import ModelEvents
+
+
+def given_settings() -> Settings:
+    """The settings of this process; variables that are nearly one are told on stderr. Raises SettingsError."""
+    for line in slips(os.environ):
+        print(f"warning: {line}", file=sys.stderr)
+    return read_settings()
 
 
 def registry_of(settings: Settings) -> Registry:

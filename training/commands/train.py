@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from training.commands.options import Threshold, Window, check_threshold
-from training.commands.shell import model_events_of, one_line_errors, publisher_of, registry_of, say, somebody
-from training.settings import Settings, read_settings
+from training.commands.shell import (
+    given_settings,
+    model_events_of,
+    one_line_errors,
+    publisher_of,
+    registry_of,
+    say,
+    somebody,
+)
+from training.settings import Settings
 
 if TYPE_CHECKING:
     from training.making.train import Plan, Trained
@@ -68,7 +76,7 @@ def add_to(app: typer.Typer) -> None:
             from training.making.revision import code_revision
 
             check_threshold(threshold, most=1.0)
-            settings = read_settings()
+            settings = given_settings()
             revision, now = code_revision(settings.code_revision, Path(__file__).parent), datetime.now(UTC)
             if config is None:
                 plan = asked(data, model, estimator, seed, threshold, alias, window, revision, now)

@@ -14,6 +14,7 @@ import typer
 from training.commands.gate import RULES_FILE
 from training.commands.options import By, Model
 from training.commands.shell import (
+    given_settings,
     model_events_of,
     one_line_errors,
     publisher_of,
@@ -23,7 +24,7 @@ from training.commands.shell import (
     tools,
 )
 from training.errors import SettingsError
-from training.settings import Settings, read_settings
+from training.settings import Settings
 
 if TYPE_CHECKING:
     from training.data.span import Span
@@ -123,7 +124,7 @@ def _hands(
     from training.retraining.shelf import Shelf
     from training.rollout.wishes import Wishes
 
-    settings: Settings = read_settings()
+    settings: Settings = given_settings()
     wanted, rules = loop_from(loop), rules_from(gates, RULES_FILE)
     revision = code_revision(settings.code_revision, Path(__file__).parent)
     asked_by_config(config, None, model, None, None, {}, revision, datetime.now(UTC))

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from api.__main__ import describe_settings
 from api.errors import SettingsError
 from api.serving import bind
-from api.settings import ApiSettings, misspelt
+from api.settings import ApiSettings, slips
 from tests.serving import settings_for
 
 ROOT = Path(__file__).parents[3]
@@ -59,11 +59,18 @@ def test_a_variable_that_is_nearly_a_setting_is_told_once(tmp_path: Path):
     assert "API_GATEWAY" not in ended.stderr
 
 
+def test_a_slip_in_a_setting_that_is_required_is_told_with_what_is_missing(tmp_path: Path):
+    ended = start(tmp_path, **{("API_MODLE" if name == "API_MODEL" else name): given for name, given in NEEDED.items()})
+
+    assert ended.returncode == 2
+    assert ended.stderr == "api: API_MODLE is no setting; did you mean API_MODEL?\napi: API_MODEL is not set\n"
+
+
 def test_only_what_is_nearly_a_setting_is_taken_for_a_slip():
     right = [f"API_{name.upper()}" for name in ApiSettings.model_fields]
 
-    assert list(misspelt([*right, "api_workers", "API_SERVICE_HOST", "API_PORT_8000_TCP", "WORKER"])) == []
-    assert list(misspelt(["API_MODEL_ALAIS", "API_WORKER"])) == [
+    assert list(slips([*right, "api_workers", "API_SERVICE_HOST", "API_PORT_8000_TCP", "WORKER"])) == []
+    assert list(slips(["API_MODEL_ALAIS", "API_WORKER"])) == [
         "API_MODEL_ALAIS is no setting; did you mean API_MODEL_ALIAS?",
         "API_WORKER is no setting; did you mean API_WORKERS?",
     ]
