@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsErr
 
 from contracts.topics import PREDICTIONS
 from stream_app.errors import BrokerError
-from stream_app.readiness import Waiting, in_the_middle
+from stream_app.readiness import Seldom, Waiting, in_the_middle
 from stream_app.settings import StreamSettings
 from stream_app.topic_layout import Process, Wanted, differing, not_applied, told_to_be_larger, too_small, used, wanted
 
@@ -23,7 +23,7 @@ _VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
 _ANSWER_SECONDS = 10.0
 """Of one try to reach a broker; aiokafka's own limit is 40 s, in which nobody would hear what is wrong."""
 _SAY_SECONDS = 1.5
-"""Without an answer after this, somebody who looks on is told what is waited for."""
+"""Without an answer after this it is said what is waited for, though the first try goes on."""
 _KNOWN_TRIES, _KNOWN_PAUSE = 100, 0.1
 
 
@@ -34,18 +34,6 @@ class Outcome(msgspec.Struct, frozen=True):
     partitions: int
     state: Literal["created", "exists", "mismatched"]
     detail: str = ""
-
-
-class Once:
-    """Says a line when called for the first time."""
-
-    def __init__(self, say: Callable[[str], None], line: str) -> None:
-        self._say, self._line, self._said = say, line, False
-
-    def __call__(self) -> None:
-        if not self._said:
-            self._said = True
-            self._say(self._line)
 
 
 class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
@@ -72,15 +60,19 @@ async def connected(
     """An admin client, waited for while no broker answers or none is ready. Raises BrokerError after
     broker_wait_seconds.
 
-    patience: seconds to wait instead, for somebody who looks on: one line says so, not one for each try.
+    patience: seconds to wait instead, for somebody who looks on.
     """
     loop, nobody = asyncio.get_running_loop(), f"no Kafka answers at {settings.bootstrap}"
     wait = settings.broker_wait_seconds if patience is None else patience
     deadline, pause = loop.time() + wait, 0.5
-    waiting = Waiting(settings.bootstrap, wait, say, seldom=patience is not None)
+    waiting, told = Waiting(settings.bootstrap, wait, say, looked_on=patience is not None), Seldom(say)
+
+    def tell() -> None:
+        first = f"{nobody}: start it, or correct STREAM_BOOTSTRAP; {waiting.trying}"
+        told(first, f"{nobody} yet: {max(0.0, deadline - loop.time()):.0f} s left")
+
     # said in good time even where the first try itself takes all the time that there is: an address that swallows it
-    told = Once(say, f"{nobody}: start it, or correct STREAM_BOOTSTRAP; trying for {wait:g} s")
-    telling = None if patience is None else loop.call_later(_SAY_SECONDS, told)
+    telling = loop.call_later(_SAY_SECONDS, tell)
     try:
         while True:
             admin = Admin(settings, waiting)
@@ -92,18 +84,14 @@ async def connected(
                 await admin.close()
                 if loop.time() + pause > deadline:
                     raise BrokerError(f"{nobody} for {wait:g} s: start it, or correct STREAM_BOOTSTRAP") from error
-                if patience is None:
-                    say(f"{nobody} yet, next try in {pause:g} s")
-                else:
-                    told()
+                tell()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0 if patience is None else 1.0)
             except BaseException:
                 await admin.close()
                 raise
     finally:
-        if telling is not None:
-            telling.cancel()
+        telling.cancel()
     try:
         await waiting.until_ready(admin.controller_known)
         yield admin

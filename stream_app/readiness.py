@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -73,28 +75,38 @@ async def until_one_answers(start: Callable[[], Awaitable[None]], stopping: Call
 
     start: its own. Where it raises KafkaConnectionError it has left nothing behind, and may be called again.
     """
-    pause = _KNOWN_PAUSE
-    while True:
-        try:
-            return await start()
-        except KafkaConnectionError as error:
-            if stopping():
-                raise
-            _log.warning("no Kafka answers any more: %s; next try in %g s", error, pause)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _GREATEST_PAUSE)
+    await _without_end(start, KafkaConnectionError, "no Kafka answers any more", stopping)
 
 
 async def until_a_broker_is_ready(consumer: AIOKafkaConsumer, stopping: Callable[[], bool]) -> None:
     """Between the start of a consumer and its joining a group; see check_ready. Returns early when it is stopping."""
-    while not stopping():
+
+    async def ask() -> None:
         try:
             check_ready(consumer)
-            return
-        except NodeNotReadyError as error:
-            _log.warning("Kafka is not ready: %s; next try in %g s", error, _KNOWN_PAUSE)
-            await asyncio.sleep(_KNOWN_PAUSE)
+        except NodeNotReadyError:
             await consumer._client.force_metadata_update()
+            check_ready(consumer)
+
+    with suppress(NodeNotReadyError):
+        await _without_end(ask, NodeNotReadyError, "Kafka is not ready", stopping)
+
+
+async def _without_end(
+    ask: Callable[[], Awaitable[None]], passing: type[KafkaError], words: str, stopping: Callable[[], bool]
+) -> None:
+    loop, told, pause = asyncio.get_running_loop(), Seldom(_log.warning), _KNOWN_PAUSE
+    began = loop.time()
+    while True:
+        try:
+            return await ask()
+        except passing as error:
+            if stopping():
+                raise
+            waited, line = loop.time() - began, f"{words}: {error}"
+            told(f"{line}; waiting for it without an end", f"{line}; waited for {waited:.0f} s so far")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _GREATEST_PAUSE)
 
 
 async def stopped(consumer: AIOKafkaConsumer) -> None:
@@ -121,21 +133,41 @@ def not_fetching(consumer: AIOKafkaConsumer) -> Iterator[None]:
         consumer.resume(*(held & consumer.assignment()))
 
 
-class Waiting:
-    """seconds: that each question may take until its answer, beyond the first. say: hears what is waited for.
+class Seldom:
+    """Says the first line that it is given, and once in half a minute a later one: of what is tried again and again."""
 
-    seldom: one line for each question, not one for each try.
+    def __init__(self, say: Callable[[str], None], seconds: float = 30.0) -> None:
+        self._say, self._seconds, self._due = say, seconds, -math.inf
+
+    def __call__(self, first: str, later: str) -> None:
+        """later: said in place of `first` where that was said before."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._say(first if self._due == -math.inf else later)
+            self._due = now + self._seconds
+
+
+class Waiting:
+    """seconds: that each question may take until its answer, beyond the first. say: hears what is waited for, and once
+    in half a minute how long is left.
+
+    looked_on: by somebody who is not told of a moment, and did not choose the seconds.
     """
 
-    def __init__(self, address: str, seconds: float, say: Callable[[str], None], *, seldom: bool = False) -> None:
-        self._address, self._seconds, self._say, self._seldom = address, seconds, say, seldom
+    def __init__(self, address: str, seconds: float, say: Callable[[str], None], *, looked_on: bool = False) -> None:
+        self._address, self._seconds, self._say, self._looked_on = address, seconds, say, looked_on
+
+    @property
+    def trying(self) -> str:
+        """For how long, and by which setting."""
+        return f"trying for {self._seconds:g} s{'' if self._looked_on else ' (STREAM_BROKER_WAIT_SECONDS)'}"
 
     async def until_ready(self, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer. ask: may be called again after it raised. Raises BrokerError when the time is over, and at once
         what does not pass.
         """
-        loop = asyncio.get_running_loop()
-        began, pause, told = loop.time(), _FIRST_PAUSE, False
+        loop, told, pause = asyncio.get_running_loop(), Seldom(self._say), _FIRST_PAUSE
+        began = loop.time()
         while True:
             try:
                 return await ask()
@@ -146,13 +178,10 @@ class Waiting:
                 waited = loop.time() - began
                 if waited + pause > self._seconds:
                     raise BrokerError(f"{line}; waited for {waited:.0f} s") from error
-                if not self._seldom:
-                    self._say(f"{line}; next try in {pause:g} s")
-                elif not told and waited > _QUIET_SECONDS:
-                    told = True
-                    self._say(f"{line}; trying for {self._seconds:g} s")
+                if waited > _QUIET_SECONDS or not self._looked_on:
+                    told(f"{line}; {self.trying}", f"{line}; {self._seconds - waited:.0f} s left")
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, 1.0 if self._seldom else _GREATEST_PAUSE)
+                pause = min(2 * pause, 1.0 if self._looked_on else _GREATEST_PAUSE)
 
     def _told(self, error: BaseException) -> str:
         return str(error) if isinstance(error, BrokerError) else f"Kafka at {self._address} is not ready: {error!r}"

@@ -102,7 +102,8 @@ class StreamSettings(BaseSettings):
     broker_wait_seconds: float = Field(
         300.0,
         ge=0,
-        description="A worker waits this long for a broker that is away or not ready. Commands: 10 s at most.",
+        description="At its start a worker tries so long for a broker that is away or not ready, then ends. One that "
+        "goes away later is waited for without an end. Commands: 10 s at most.",
     )
 
     _addresses = field_validator("bootstrap")(kafka_addresses)

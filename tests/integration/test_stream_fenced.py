@@ -41,14 +41,14 @@ async def test_a_connection_and_new_topics_wait_for_it(kafka: FencedKafka, names
         await eventually(kafka.fenced, 30, "the broker to be fenced")
         async with admin.connected(settings, said.append) as client:
             connecting |= any(
-                re.search(f"{NOT_READY}.*it names no broker that is ready.*; next try", line) for line in said
+                re.search(f"{NOT_READY}.*it names no broker that is ready.*; trying for 300 s", line) for line in said
             )
             await eventually(kafka.fenced, 30, "the broker to be fenced again")
             outcomes = await admin.create(client, settings)
             # one of them may be there from a try whose answer was late
             assert {outcome.state for outcome in outcomes} <= {"created", "exists"}
             assert {outcome.name for outcome in outcomes} <= (await admin.partitions(client)).keys()
-        creating |= any("All brokers are currently fenced.; next try in" in line for line in said)
+        creating |= any("All brokers are currently fenced.; trying for 300 s" in line for line in said)
         if connecting and creating:
             return
     pytest.fail(f"never met fenced in {MEETINGS} times: connecting {connecting}, creating {creating}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, errors
 from aiokafka.consumer.fetcher import Fetcher
 
+from stream_app import readiness
 from stream_app.errors import BrokerError
-from stream_app.readiness import Waiting, passes, stopped
+from stream_app.readiness import Waiting, passes, stopped, until_one_answers
 
 FENCED = errors.InvalidReplicationFactorError("Unable to replicate the partition 1 time(s): All brokers are fenced.")
 PASSING = [
@@ -70,14 +73,38 @@ def test_what_a_later_answer_cannot_mend_does_not(error: Exception) -> None:
     assert not passes(caused_by(error))
 
 
-async def test_each_try_is_said_and_the_answer_comes_in_the_end() -> None:
+async def test_the_answer_comes_in_the_end_and_it_is_said_once_what_is_waited_for() -> None:
     said: list[str] = []
     found = await Waiting("a:1", 10, said.append).until_ready(answers(PASSING[0], caused_by(FENCED), "well"))
     assert found == "well"
     assert said == [
-        "Kafka at a:1 is not ready: NodeNotReadyError('node id None'); next try in 0.25 s",
-        "Kafka does not create topic t; next try in 0.5 s",
+        "Kafka at a:1 is not ready: NodeNotReadyError('node id None'); trying for 10 s (STREAM_BROKER_WAIT_SECONDS)"
     ]
+
+
+async def test_how_long_is_left_is_said_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "Seldom", partial(readiness.Seldom, seconds=0.5))
+    said: list[str] = []
+    asked = answers(PASSING[0], PASSING[0], caused_by(FENCED), "well")  # at 0, .25 and .75 s
+    await Waiting("a:1", 10, said.append).until_ready(asked)
+    assert re.fullmatch(r"Kafka does not create topic t; [789] s left", said[1])
+    assert len(said) == 2
+
+
+async def test_a_broker_that_goes_away_in_a_start_is_waited_for_without_an_end_and_with_few_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(readiness, "Seldom", partial(readiness.Seldom, seconds=1.0))
+    away = errors.KafkaConnectionError("nobody")
+    await until_one_answers(answers(away, away, away, "well"), lambda: False)  # at 0, .5 and 1.5 s
+    first, later = [record.getMessage() for record in caplog.records]
+    assert first == "no Kafka answers any more: KafkaConnectionError: nobody; waiting for it without an end"
+    assert re.fullmatch(r"no Kafka answers any more: KafkaConnectionError: nobody; waited for \d s so far", later)
+
+
+async def test_a_start_that_is_told_to_stop_waits_no_longer() -> None:
+    with pytest.raises(errors.KafkaConnectionError):
+        await until_one_answers(answers(errors.KafkaConnectionError("nobody")), lambda: True)
 
 
 async def test_what_lasts_is_raised_at_once_and_nothing_is_said() -> None:
@@ -94,7 +121,7 @@ async def test_in_the_end_the_line_says_how_long_it_was_waited_for() -> None:
 
 async def test_somebody_who_looks_on_is_not_told_of_a_moment() -> None:
     said: list[str] = []
-    await Waiting("a:1", 10, said.append, seldom=True).until_ready(answers(PASSING[0], "well"))
+    await Waiting("a:1", 10, said.append, looked_on=True).until_ready(answers(PASSING[0], "well"))
     assert said == []
 
 
