@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +27,7 @@ from stream_app.audit.label_reading import audit_labels
 from stream_app.audit.reading import audit
 from stream_app.errors import StreamError
 from stream_app.label_telemetry import LabelTelemetry
+from stream_app.log_lines import log_to_stderr
 from stream_app.muting import command as muting
 from stream_app.replay.command import replay
 from stream_app.reports import command as reports
@@ -34,8 +35,9 @@ from stream_app.settings import StreamSettings, load_settings, slips
 from stream_app.status import table as status_table
 from stream_app.status.counted import labels as counted_labels
 from stream_app.status.counted import predictions
-from stream_app.status.picture import picture_of
+from stream_app.status.picture import Picture, picture_of
 from stream_app.status.reading import reading
+from stream_app.status.watching import Watch
 from stream_app.telemetry import Telemetry
 from stream_app.topic_layout import check_layout
 
@@ -52,7 +54,6 @@ cli = typer.Typer(
 cli.command()(replay)
 cli.add_typer(sink, name="sink", short_help="Deliver alerts to a sink; or send again what could not be delivered.")
 log = logging.getLogger("stream_app")
-_SELDOM_SECONDS = 30.0
 
 
 @cli.command()
@@ -108,8 +109,8 @@ def audit_(
         ids = None if answered is None else _lines(answered)
         async with interactive.connected(settings, _say) as client:
             check_layout(settings, existing := await admin.partitions(client))
-        result = await audit(settings, ids, recount=recount)
-        labels = await audit_labels(settings) if settings.labels_topic in existing else None
+            result = await audit(settings, ids, recount=recount)
+            labels = await audit_labels(settings) if settings.labels_topic in existing else None
         if as_json:
             print(audit_table.as_json(result, labels))
         else:
@@ -130,8 +131,16 @@ def status(
 ) -> None:
     """Show partitions, workers and pending windows as they are now, and what holds time back."""
 
+    def printed(pictures: Sequence[Picture]) -> None:
+        if as_json:
+            print(status_table.as_json(*pictures), flush=True)
+        else:
+            end = "\n" if watch is None else "\n\n"
+            print("\n\n".join(map(status_table.as_text, pictures)), end=end, flush=True)
+
     async def show(settings: StreamSettings) -> int:
-        async with interactive.connected(settings, _say) as client:
+        watching = Watch(printed, _say)
+        async with interactive.connected(settings, _say, watching.shown) as client:
             check_layout(settings, existing := await admin.partitions(client))
             async with AsyncExitStack() as readers:
                 reader = await readers.enter_async_context(reading(settings, client, existing, predictions(settings)))
@@ -140,18 +149,18 @@ def status(
                     labels = await readers.enter_async_context(
                         reading(settings, client, existing, counted_labels(settings))
                     )
-                while True:
+
+                async def read() -> list[Picture]:
                     pictures = [picture_of(await reader.read())]
                     if labels is not None and (found := picture_of(await labels.read())).concerns_somebody:
                         pictures.append(found)
-                    if as_json:
-                        print(status_table.as_json(*pictures), flush=True)
-                    else:
-                        end = "\n" if watch is None else "\n\n"
-                        print("\n\n".join(map(status_table.as_text, pictures)), end=end, flush=True)
-                    if watch is None:
-                        return 0
-                    await asyncio.sleep(watch)
+                    return pictures
+
+                if watch is None:
+                    await watching.once(read)
+                else:
+                    await watching.go_on(read, watch, lambda: client.trouble)
+                return 0
 
     _ask(show) if watch is None else _ask(show, lambda number: 0)  # a signal is how a watch ends
 
@@ -204,7 +213,7 @@ def _run(command: Callable[[StreamSettings], Coroutine[Any, Any, int]]) -> None:
         _say(line)
     try:
         settings = load_settings()
-        _log_to_stderr(settings.log_level)
+        log_to_stderr(settings.log_level)
         raise typer.Exit(asyncio.run(command(settings)))
     except StreamError as error:
         _say(str(error))
@@ -216,34 +225,12 @@ def _ask(
     status_of: Callable[[int], int] = interactive.SIGNALLED.__add__,
 ) -> None:
     """A command that somebody waits for: SIGTERM and SIGINT end it at once, with status_of(the signal)."""
-    _run(lambda settings: interactive.until_signalled(command(settings), _insist, status_of))
 
+    async def run(settings: StreamSettings) -> int:
+        interactive.mute_library(settings)
+        return await interactive.until_signalled(command(settings), _insist, status_of)
 
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    if level != "debug":
-        # They tell of every step of every rebalance; what matters of it is in our own lines and in the metrics.
-        for chatty in ("faust", "mode", "aiokafka"):
-            logging.getLogger(chatty).setLevel("ERROR")
-        logging.getLogger("stream_app.delivery").setLevel("WARNING")  # Faust's services log under our modules' names
-        logging.getLogger().handlers[0].addFilter(_Seldom())
-
-
-class _Seldom(logging.Filter):
-    """Lets a line of aiokafka's pass once in half a minute: it repeats each once a second while a broker is away."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        what = record.name, str(record.msg)
-        if not record.name.startswith("aiokafka") or record.created - self._said.get(what, 0.0) > _SELDOM_SECONDS:
-            self._said[what] = record.created
-            return True
-        return False
+    _run(run)
 
 
 def _say(line: str) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.topics import PREDICTIONS
 from stream_app.errors import BrokerError
@@ -37,11 +38,40 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
-    """An admin client. waiting: how long a broker that answers and is not ready is waited for."""
+    """An admin client. waiting: how long a broker that answers and is not ready is waited for. trouble: why nothing can
+    come of Kafka now, None while something can; kept by interactive.py.
+    """
 
     def __init__(self, settings: StreamSettings, waiting: Waiting) -> None:
         super().__init__(bootstrap_servers=settings.bootstrap, client_id=f"{settings.group}-admin")
         self.waiting = waiting
+        self.trouble: str | None = None
+        self._address, self._met = settings.bootstrap, False
+
+    async def look(self, seconds: float) -> str | None:
+        """Ask every broker that it knows a small question. What is wrong where none answers it well within so long."""
+        brokers = self._client.cluster.brokers()
+        answers = await asyncio.gather(*(self._names_brokers(broker.nodeId, seconds) for broker in brokers))
+        self._met = self._met or any(answer is not None for answer in answers)
+        if any(answers):
+            return None
+        if False in answers:
+            return f"Kafka at {self._address} is not ready: it names no broker that is ready"
+        named = [f"{broker.host}:{broker.port}" for broker in brokers]
+        if self._met or set(named) <= set(self._address.split(",")):
+            return f"no Kafka answers at {self._address}"
+        return (
+            f"Kafka at {self._address} names {', '.join(named)} as its broker, where nobody answers: see its "
+            "advertised.listeners"
+        )
+
+    async def _names_brokers(self, node: int, seconds: float) -> bool | None:
+        """None: no answer."""
+        try:
+            async with asyncio.timeout(seconds):
+                return bool((await self._client.send(node, MetadataRequest([]))).brokers)
+        except (KafkaError, TimeoutError):
+            return None
 
     async def controller_known(self) -> None:
         """Raises NodeNotReadyError. Without a controller, as long as every broker is fenced, aiokafka's own requests

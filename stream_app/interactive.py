@@ -1,4 +1,4 @@
-"""Commands that somebody waits for: a broker that is away is said at once and soon given up, and a signal ends them.
+"""Commands that somebody waits for: a broker that is away is said soon, at the start and later; a signal ends them.
 
 A worker is started by a machine and may wait for minutes; a person has most likely mistyped an address.
 """
@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from stream_app import admin
@@ -17,6 +17,8 @@ from stream_app.settings import StreamSettings
 
 PATIENCE_SECONDS = 10.0
 """A broker that was started a moment ago comes up within this."""
+_LOOK_SECONDS, _LOOKS_IN_VAIN = 2.0, 2
+"""Between two looks at a Kafka that is used, and that each may take: after the second in vain it is said."""
 SIGNALLED = 128
 """A shell's exit status for what a signal ended is this and the signal's number."""
 _LAST_SECONDS = 1.5
@@ -26,23 +28,44 @@ Insist = Callable[[float, int], None]
 """Called with seconds after which this process must be gone, whatever hangs, and the exit status it then has."""
 
 
+def mute_library(settings: StreamSettings) -> None:
+    """Keeps back what aiokafka says of each try: our own lines say it once, and what to do."""
+    if settings.log_level != "debug":
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
 @asynccontextmanager
-async def connected(settings: StreamSettings, say: Callable[[str], None]) -> AsyncIterator[admin.Admin]:
+async def connected(
+    settings: StreamSettings, say: Callable[[str], None], shown: Callable[[], str] = str
+) -> AsyncIterator[admin.Admin]:
     """An admin client, waited for a few seconds at most. Raises BrokerError.
 
-    aiokafka's own lines about each try are kept back until it is connected: ours has said it, and what to do.
+    Within, a Kafka that no longer answers is said once, some 10 s later at most, and so is that it does again. shown:
+    what is said besides, of what somebody sees meanwhile.
     """
-    library = logging.getLogger("aiokafka")
-    before = library.level
-    if settings.log_level != "debug":
-        library.setLevel(logging.CRITICAL)
-    try:
-        patience = min(settings.broker_wait_seconds, PATIENCE_SECONDS)
-        async with admin.connected(settings, say, patience) as client:
-            library.setLevel(before)
+    patience = min(settings.broker_wait_seconds, PATIENCE_SECONDS)
+    async with admin.connected(settings, say, patience) as client:
+        looking = asyncio.create_task(_look(client, settings.bootstrap, say, shown))
+        try:
             yield client
-    finally:
-        library.setLevel(before)
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+
+
+async def _look(client: admin.Admin, address: str, say: Callable[[str], None], shown: Callable[[], str]) -> None:
+    vain = 0
+    while True:
+        found = await client.look(_LOOK_SECONDS)  # the first one at once: then it is known that it was there
+        vain = 0 if found is None else vain + 1
+        if client.trouble is not None and found is None:
+            client.trouble = None
+            say(f"Kafka at {address} answers again")
+        elif client.trouble is None and vain == _LOOKS_IN_VAIN:
+            client.trouble = found
+            say(f"{found}{shown()}")
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def until_signalled(

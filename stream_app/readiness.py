@@ -52,13 +52,14 @@ def passes(error: BaseException) -> bool:
 
 
 def in_the_middle(address: str, error: KafkaError, what: str = "") -> BrokerError:
-    """For a command that was connected, and then got no answer.
+    """For a command that was connected, and then got no answer. What aiokafka did not expect is the cause of its error.
 
     >>> print(in_the_middle("kafka:9092", KafkaTimeoutError("no offsets in 40 s")))
     Kafka at kafka:9092: KafkaTimeoutError: no offsets in 40 s: it is away or not ready; try again when it is
     """
     advice = ": it is away or not ready; try again when it is" if passes(error) else ""
-    return BrokerError(f"Kafka at {address}: {what}{error}{advice}")
+    cause = "" if error.__cause__ is None else f" ({error.__cause__!r})"
+    return BrokerError(f"Kafka at {address}: {what}{error}{cause}{advice}")
 
 
 def check_ready(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:

@@ -18,13 +18,13 @@ class KafkaProxy:
     """bootstrap: where clients find it. slow: seconds by which the answer to each produce request is held back.
 
     mute: it accepts connections and takes what is sent; nothing gets through, neither way. leave: it closes every
-    connection, new ones at once.
+    connection, new ones at once. advertised: the port that the broker's answers name, by default the proxy's own.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, advertised: int | None = None) -> None:
         self._host, port = target.rsplit(":", 1)
         self._port = int(port)
-        self._own = 0
+        self._own, self._advertised = 0, advertised
         self.slow = 0.0
         self._open = asyncio.Event()
         self._open.set()
@@ -107,7 +107,8 @@ class KafkaProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, produces: deque[bytes]
     ) -> None:
         host = self._host.encode()
-        theirs, ours = host + self._port.to_bytes(4, "big"), host + self._own.to_bytes(4, "big")
+        named = self._own if self._advertised is None else self._advertised
+        theirs, ours = host + self._port.to_bytes(4, "big"), host + named.to_bytes(4, "big")
         with suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 message = (await _message(reader)).replace(theirs, ours)

@@ -42,11 +42,11 @@ def add_to(cli: typer.Typer, ask: Ask, say: Say) -> None:
         async def order(settings: StreamSettings) -> int:
             now = datetime.now(UTC)
             wanted = mute_of(subject, until=until, for_=for_, since=since, reason=reason, now=now)
-            topic = await MuteTopic.opened(settings, say)
-            if (words := unknown(subject, await topic.features())) is not None:
-                say(f"warning: {words}; the mute is kept for when it comes")
-            former = subject.found(await topic.read())
-            await topic.write(wanted, now.isoformat())
+            async with MuteTopic.opened(settings, say) as topic:
+                if (words := unknown(subject, await topic.features())) is not None:
+                    say(f"warning: {words}; the mute is kept for when it comes")
+                former = subject.found(await topic.read())
+                await topic.write(wanted, now.isoformat())
             print(
                 f"muted: {wanted.subject}, in windows that end between {_time(wanted.since)} and {_time(wanted.until)}"
             )
@@ -62,10 +62,10 @@ def add_to(cli: typer.Typer, ask: Ask, say: Say) -> None:
 
         async def order(settings: StreamSettings) -> int:
             now = datetime.now(UTC)
-            topic = await MuteTopic.opened(settings, say)
-            mutes = await topic.read()
-            over = ended(Subject(model, version, feature), mutes, now)
-            await topic.write(over, now.isoformat())
+            async with MuteTopic.opened(settings, say) as topic:
+                mutes = await topic.read()
+                over = ended(Subject(model, version, feature), mutes, now)
+                await topic.write(over, now.isoformat())
             if (former := mutes[over.key]).until > now:
                 print(f"no longer muted: {over.subject}")
             else:
@@ -84,7 +84,8 @@ def add_to(cli: typer.Typer, ask: Ask, say: Say) -> None:
 
         async def show(settings: StreamSettings) -> int:
             now = datetime.now(UTC)
-            known = (await (await MuteTopic.opened(settings, say)).read()).values()
+            async with MuteTopic.opened(settings, say) as topic:
+                known = (await topic.read()).values()
             listed = sorted(known, key=lambda mute: (mute.until, mute.key)) if every else standing(known, now)
             if as_json:
                 print("".join(encode_mute(mute).decode() + "\n" for mute in listed), end="")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -32,17 +33,18 @@ class MuteTopic(NamedTuple):
     partitions: int
 
     @classmethod
-    async def opened(cls, settings: StreamSettings, say: Callable[[str], None]) -> MuteTopic:
+    @asynccontextmanager
+    async def opened(cls, settings: StreamSettings, say: Callable[[str], None]) -> AsyncIterator[MuteTopic]:
         """Raises BrokerError, and TopicsError where it is missing."""
         async with interactive.connected(settings, say) as client:
             existing = await admin.partitions(client)
-        name = settings.topic(ALERT_MUTES)
-        if name not in existing:
-            raise TopicsError(
-                f"there is no topic {name} at {settings.bootstrap}: correct STREAM_TOPIC_PREFIX, or create it with "
-                "`python -m stream_app topics`"
-            )
-        return cls(settings, name, existing[name])
+            name = settings.topic(ALERT_MUTES)
+            if name not in existing:
+                raise TopicsError(
+                    f"there is no topic {name} at {settings.bootstrap}: correct STREAM_TOPIC_PREFIX, or create it with "
+                    "`python -m stream_app topics`"
+                )
+            yield cls(settings, name, existing[name])
 
     async def read(self) -> dict[bytes, Mute]:
         """Every mute by its key, those that have ended too. Raises BrokerError."""

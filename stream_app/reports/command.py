@@ -59,19 +59,19 @@ async def _read(settings: StreamSettings, newest: Newest, say: Say) -> int:
     """
     async with interactive.connected(settings, say) as client:
         existing = await admin.partitions(client)
-    if missing := [name for topic, _ in _READ if (name := settings.topic(topic)) not in existing]:
-        raise TopicsError(
-            f"missing topics: {', '.join(missing)}; correct STREAM_TOPIC_PREFIX, or create them with "
-            "`python -m stream_app topics`"
-        )
-    left_out = 0
-    try:
-        for topic, decode in _READ:
-            async for record in present.records(settings.bootstrap, settings.topic(topic)):
-                told, _ = readable([record] if ours(settings, record) else [], decode)
-                left_out += not told
-                for report in told:
-                    newest.add(report)
-    except KafkaError as error:
-        raise in_the_middle(settings.bootstrap, error) from error
+        if missing := [name for topic, _ in _READ if (name := settings.topic(topic)) not in existing]:
+            raise TopicsError(
+                f"missing topics: {', '.join(missing)}; correct STREAM_TOPIC_PREFIX, or create them with "
+                "`python -m stream_app topics`"
+            )
+        left_out = 0
+        try:
+            for topic, decode in _READ:
+                async for record in present.records(settings.bootstrap, settings.topic(topic)):
+                    told, _ = readable([record] if ours(settings, record) else [], decode)
+                    left_out += not told
+                    for report in told:
+                        newest.add(report)
+        except KafkaError as error:
+            raise in_the_middle(settings.bootstrap, error) from error
     return left_out

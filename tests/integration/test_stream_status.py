@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +102,6 @@ async def test_status_shows_each_owner_and_names_the_worker_that_holds_windows_b
 
 
 async def test_status_watched_is_shown_again_until_it_is_told_to_stop(stream: Stream) -> None:
-    import os
-    import signal
-    import sys
-
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "stream_app", "status", "--json", "--watch", "0.2"),
         env={**os.environ, **stream.env},
@@ -111,3 +112,39 @@ async def test_status_watched_is_shown_again_until_it_is_told_to_stop(stream: St
     assert shown == sorted(set(shown))
     process.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+@pytest.mark.parametrize(("leave", "come_back"), [("stop", "start"), ("pause", "resume")])
+async def test_status_watched_says_once_that_the_broker_is_away_and_goes_on_when_it_is_back(
+    own_kafka: Callable[[], Broker], tmp_path: Path, leave: str, come_back: str
+) -> None:
+    broker, out, err = own_kafka(), tmp_path / "out", tmp_path / "err"
+    async with Stream(broker.bootstrap, "", tmp_path) as stream:
+        await stream.producer.stop()
+        with out.open("w") as stdout, err.open("w") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "stream_app", "status", "--watch", "0.5"),
+                env={**os.environ, **stream.env},
+                stdout=stdout,
+                stderr=stderr,
+            )
+
+        def pictures() -> list[str]:
+            return re.findall(r"T(\d\d:\d\d:\d\dZ)  group tidemark:", out.read_text())
+
+        await eventually(pictures, 30, "a picture")
+        await asyncio.to_thread(getattr(broker, leave))
+        began = time.monotonic()
+        await eventually(err.read_text, 12, "that nobody answers")
+        print(f"said {time.monotonic() - began:.1f} s after the broker's end")
+        before = pictures()
+        await asyncio.sleep(5)
+        assert err.read_text() == (
+            f"stream_app: no Kafka answers at {broker.bootstrap}; the picture above is of {before[-1]}\n"
+        )
+        assert pictures() == before
+        await asyncio.to_thread(getattr(broker, come_back))
+        await eventually(lambda: len(pictures()) > len(before) + 1, 60, "pictures again")
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert err.read_text().splitlines()[1:] == [f"stream_app: Kafka at {broker.bootstrap} answers again"]

@@ -14,7 +14,7 @@ from aiokafka.consumer.fetcher import Fetcher
 
 from stream_app import readiness
 from stream_app.errors import BrokerError
-from stream_app.readiness import Waiting, passes, stopped, until_one_answers
+from stream_app.readiness import Waiting, in_the_middle, passes, stopped, until_one_answers
 
 FENCED = errors.InvalidReplicationFactorError("Unable to replicate the partition 1 time(s): All brokers are fenced.")
 PASSING = [
@@ -123,6 +123,12 @@ async def test_somebody_who_looks_on_is_not_told_of_a_moment() -> None:
     said: list[str] = []
     await Waiting("a:1", 10, said.append, looked_on=True).until_ready(answers(PASSING[0], "well"))
     assert said == []
+
+
+def test_what_aiokafka_did_not_expect_is_in_the_line_as_its_log_is_not_shown() -> None:
+    error = errors.KafkaError("Unexpected error during data retrieval")
+    error.__cause__ = ValueError("of a record")
+    assert "Unexpected error during data retrieval (ValueError('of a record'))" in str(in_the_middle("a:1", error))
 
 
 class Connections:
