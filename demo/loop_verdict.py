@@ -47,11 +47,11 @@ def _drift(story: Story, loop: Loop) -> Expectation:
         for seen in story.alerts_of(loop.phase)
         if seen.alert.subject == "drift" and seen.alert.transition in _PAGES and seen.alert.version == story.version
     ]
-    named = [feature.feature for alert in pages for feature in alert.features]
+    named = list(dict.fromkeys(feature.feature for alert in pages for feature in alert.features))
     if loop.act.blames:
         promise = f"{loop.act.name}: drift is paged, and {', '.join(loop.act.blames)} are named"
-        first = "no page" if not pages else f"{len(pages)} pages; the first: {', '.join(named[:6])}"
-        return Expectation(promise, set(loop.act.blames) <= set(named), first)
+        found = f"{len(pages)} {'page names' if len(pages) == 1 else 'pages name'} {', '.join(named)}"
+        return Expectation(promise, set(loop.act.blames) <= set(named), found if pages else "no page")
     return Expectation(
         f"{loop.act.name}: no page for drift, for no feature moves", not pages, ", ".join(named) or "no page"
     )
@@ -120,11 +120,12 @@ def _well(story: Story, loop: Loop) -> Expectation:
     ]
     fell = sum(alert.subject == "performance" for alert in pages)
     moved = sorted({feature.feature for alert in pages if alert.subject == "drift" for feature in alert.features})
-    drift = f"; drift was paged: {', '.join(moved)}" if moved else "; no page for drift either"
+    drift = f"drift was paged: {', '.join(moved)}" if moved else "none for drift either"
+    worse = f"{fell} of its pages are for performance" if fell else "no page for performance"
     return Expectation(
         "quiet again: the performance of the new champion pages nobody, no two of its windows in a row are degraded",
         bool(own) and not fell and not _in_a_row(low),
-        f"{len(low)} of {len(own)} windows degraded, {fell} pages{drift}",
+        f"{len(low)} of {len(own)} windows degraded, {worse}; {drift}",
     )
 
 

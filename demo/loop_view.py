@@ -25,6 +25,7 @@ _STEPS = {
     "retraining-ended": "retraining ended",
 }
 """Steps that are told, in words."""
+_SHADOWED = "events: of a new version those too that it scored in shadow; they answered nobody, so no label is theirs."
 _FIRST, _LAST = 13, 2
 """Windows before the change that are always shown."""
 
@@ -140,6 +141,8 @@ def print_loop(console: Console, story: Story, loop: Loop) -> None:
     """The final tables of the second act."""
     console.rule(f"{loop.act.name}: {loop.act.title}", align="left")
     console.print(all_windows(story, loop))
+    if any(report.shadow_rows for report in loop.reports.values()):
+        console.print(_SHADOWED, style="dim", highlight=False)
     console.rule("how the loop closed: the steps on model-events, each with its reason", align="left")
     console.print(steps_table(loop))
     if loop.later is not None:
@@ -155,5 +158,5 @@ def _with_interval(measured: Measured) -> str:
 def _held_against(measured: Measured) -> str:
     low, high = measured.natural_low, measured.natural_high
     if low is not None and high is not None:
-        return f", by nature {low:.3f} to {high:.3f}"
+        return f", while all is well {low:.3f} to {high:.3f}"
     return "" if measured.reference is None else f", reference {measured.reference:.3f}"

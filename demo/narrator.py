@@ -13,15 +13,19 @@ from contracts.alerts import DriftAlert
 from contracts.model_events import ModelEvent
 from contracts.performance import PerformanceReport
 from contracts.reports import DriftReport
+from demo.alert_view import alert_line
 from demo.loop_view import performance_words, step_line, told
 from demo.story import Story
-from demo.view import View, alert_line
+from demo.view import View
 
 _WHOLE = 0.95
 
 
 class Narrator:
-    """A context manager around the run. The clock is the wall's: it only labels lines."""
+    """A context manager around the run. The clock is the wall's: it only labels lines.
+
+    The live view vanishes at the end, for the final tables say it all; where the run broke off it stays and says so.
+    """
 
     def __init__(self, story: Story, console: Console) -> None:
         self.story = story
@@ -39,6 +43,9 @@ class Narrator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live:
+            self._live.transient = kind is None
+            if kind is not None:
+                self.story.doing = "broken off"
             self._live.stop()
 
     def doing(self, what: str) -> None:

@@ -11,21 +11,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from contracts.alerts import DriftAlert
 from contracts.reports import DriftReport
-from demo.causes import cause_words, score_change
+from demo.alert_view import alert_line, print_alerts
 from demo.loop_view import newest_windows, print_loop
 from demo.promise import Expectation
-from demo.story import Delivered, Story
+from demo.story import Story
 from demo.verdict import Audit
 
 _SHOWN_FEATURES = 4
-_SHOWN_CAUSES = 3
 _PARTS = ("first act", "second act", "last windows", "stop")
-
-HARMLESS_PAGES = (
-    "harmless: hardly moves the model's answers; by default that pages nobody, the demo sets STREAM_PAGE_HARMLESS=true."
-)
 
 _NEXT = {
     "make demo DATA=payments": "fraud changes its pattern: no feature moves, only performance falls",
@@ -90,63 +84,6 @@ def _named(report: DriftReport, feature: str) -> str:
     return feature if verdict is None else f"{feature} ({'+'.join(verdict.findings).replace('_', ' ')})"
 
 
-def alert_line(story: Story, seen: Delivered) -> str:
-    """One delivered alert in one line."""
-    features = ", ".join(feature.feature for feature in seen.alert.features[:_SHOWN_FEATURES])
-    more = len(seen.alert.features) - _SHOWN_FEATURES
-    suffix = f", {more} more" if more > 0 else ""
-    window = story.number(seen.alert.window_start) + 1
-    about = f"{features}{suffix}" if features else "all clear"
-    return f"webhook: {seen.alert.transition} ({seen.alert.severity}) after window {window}: {about}"
-
-
-def alerts_table(story: Story) -> Table:
-    """One row for each alert. The second act's have no delay: the world moves slowly, from no event on."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("window", "alert", "severity", "about", "delay in events", "in seconds"):
-        table.add_column(column, justify="right" if column.startswith(("delay", "in ")) else "left")
-    for seen in story.alerts:
-        alert, number = seen.alert, story.number(seen.alert.window_start)
-        features = ", ".join(feature.feature.removeprefix("performance:") for feature in alert.features)
-        whose = () if alert.version == story.version else (f"version {alert.version}",)
-        which = ("performance",) if alert.subject == "performance" else ()
-        about = Text(": ".join((*whose, *which, features or "all clear")))
-        known = story.delay(seen)
-        delayed = ("", "") if known is None else (f"{known[0]:,}", f"{known[1]:.1f}")
-        table.add_row(f"{number + 1}", alert.transition, alert.severity, about, *delayed)
-    return table
-
-
-def _is_told(story: Story, seen: Delivered) -> bool:
-    """In the second act an incident grows and shrinks with the weather: how it began says enough."""
-    phase = story.phase_of(story.number(seen.alert.window_start))
-    return phase in story.phases or seen.alert.transition == "raise"
-
-
-def causes_table(alerts: Sequence[DriftAlert]) -> Table:
-    """The first causes of each alert, with the change of the mean score to expect; of a resolve its summary."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("alert", no_wrap=True)
-    table.add_column("likely cause", overflow="fold")
-    table.add_column("expected", no_wrap=True)
-    for alert in alerts:
-        newer = "" if alert.version == alerts[0].version else f" (version {alert.version})"
-        name = f"{alert.transition}{newer}"
-        if alert.subject == "performance":
-            table.add_row(name, Text(alert.summary))
-            continue
-        for feature in alert.features[:_SHOWN_CAUSES]:
-            change = score_change(feature)
-            expected = "" if change is None else f"mean score {round(change, 3) + 0:+.3f}"
-            table.add_row(name, Text(cause_words(feature)), expected)
-            name = ""
-        if not alert.features:
-            table.add_row(name, Text(alert.summary))
-        elif (more := len(alert.features) - _SHOWN_CAUSES) > 0:
-            table.add_row("", Text(f"and {more} more"))
-    return table
-
-
 def print_result(
     console: Console,
     story: Story,
@@ -158,15 +95,7 @@ def print_result(
     """The final tables: windows, alerts with delays and causes, accounts, promises, and what to try next."""
     console.rule("the first act, window by window", align="left")
     console.print(windows_table(story))
-    console.rule("alerts delivered to the webhook, signatures verified", align="left")
-    console.print(alerts_table(story))
-    words = f"delay: from the first drifted event to the webhook; a window holds {story.plan.rows_per_window:,} events."
-    console.print(words, style="dim", highlight=False)
-    if any(seen.alert.severity == "harmless" for seen in story.alerts):
-        console.print(HARMLESS_PAGES, style="dim", highlight=False)
-    console.rule("what the alerts say", align="left")
-    console.print(causes_table([seen.alert for seen in story.alerts if _is_told(story, seen)]))
-    console.print(Text(f"each alert whole, with its summary: {alerts_path}", style="dim"), soft_wrap=True)
+    print_alerts(console, story, alerts_path)
     if story.loop is not None:
         print_loop(console, story, story.loop)
     console.rule("accounts", align="left")

@@ -143,7 +143,20 @@ def test_one_bad_window_is_nobodys_promise_and_drift_that_goes_on_is_told() -> N
     page = msgspec.structs.replace(ALERT, version="2", window_start=NOON + 7 * PLAN.window, transition="raise")
     story.deliver(page, 2.0)
     last = promises(story, the_loop(story))[-1]
-    assert (last.held, last.found) == (True, "1 of 2 windows degraded, 0 pages; drift was paged: distance")
+    assert (last.held, last.found) == (
+        True,
+        "1 of 2 windows degraded, no page for performance; drift was paged: distance",
+    )
+
+
+def test_a_feature_that_several_pages_name_is_told_once_in_their_order() -> None:
+    story = a_story()
+    feature = ALERT.features[0]
+    both = tuple(msgspec.structs.replace(feature, feature=name) for name in ("dewp", "temp"))
+    more = msgspec.structs.replace(story.alerts[0].alert, id="2", transition="escalate", features=both)
+    assert promises(story, the_loop(story))[1].found == "1 page names temp"
+    story.deliver(more, 2.0)
+    assert promises(story, the_loop(story))[1].found == "2 pages name temp, dewp"
 
 
 def test_what_fell_is_named() -> None:

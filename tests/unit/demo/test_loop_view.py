@@ -16,14 +16,16 @@ from demo.scenario import last_phase
 from demo.story import Story
 from demo.view import View
 from tests.builders import NOON
+from tests.contracts.messages import REPORT
 from tests.unit.demo.test_loop_verdict import PLAN, QUIET, a_performance, a_step, a_story, the_loop
 
 AUC = Measured(name="auc", value=0.7061, better="higher", low=0.68, high=0.731, reference=0.795)
 
 
-def printed() -> list[str]:
+def printed(shadowed: int = 0) -> list[str]:
     story = a_story()
     loop = the_loop(story)
+    loop.reports["2", 6] = replace(REPORT, version="2", rows=20, shadow_rows=shadowed)
     loop.later = Later(45, 0.752, 0.784, ((0.7, 0.8), (0.8, 0.7)))
     story.measured(replace(a_performance(5, "1", "degraded"), revision=2, metrics=(AUC,)))
     console = Console(file=io.StringIO(), width=120)
@@ -35,6 +37,10 @@ def printed() -> list[str]:
 def test_a_window_has_its_version_its_auc_with_its_interval_and_its_verdict() -> None:
     line = next(line for line in printed() if line.startswith("6 "))
     assert line.split() == ["6", "1", "20", "20", "0.706", "[0.680,", "0.731]", "degraded", "distance"]
+
+
+def test_events_that_a_version_scored_in_shadow_are_explained_where_there_are_some() -> None:
+    assert [any("scored in shadow" in line for line in printed(shadowed)) for shadowed in (0, 5)] == [False, True]
 
 
 def test_each_step_is_told_with_its_reason_but_not_how_promoters_agree() -> None:
@@ -63,7 +69,7 @@ def test_performance_in_words_has_what_fell_and_what_it_is_held_against() -> Non
     assert performance_words(report) == "20 labels, degraded: log loss; AUC 0.706 [0.680, 0.731], reference 0.795"
     natural = replace(AUC, natural_low=0.58, natural_high=0.87)
     assert performance_words(replace(report, metrics=(natural,))).endswith(
-        "AUC 0.706 [0.680, 0.731], by nature 0.580 to 0.870"
+        "AUC 0.706 [0.680, 0.731], while all is well 0.580 to 0.870"
     )
 
 
@@ -87,4 +93,7 @@ def test_while_it_runs_the_newest_windows_and_steps_are_shown() -> None:
     console.print(View(story))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
-    assert all(part in text for part in ("webhook: raise (critical) after window 6: temp", "because", "degraded"))
+    assert all(
+        part in text
+        for part in ("webhook: raise (critical) after window 6 of version 1: drift: temp", "because", "degraded")
+    )

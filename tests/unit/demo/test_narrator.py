@@ -7,8 +7,12 @@ import io
 from msgspec.structs import replace
 from rich.console import Console
 
+from demo.errors import DemoError
 from demo.narrator import Narrator
 from tests.unit.demo.test_loop_verdict import a_performance, a_step, a_story, the_loop
+
+WIPED = "\x1b[2K"
+"""A line is erased."""
 
 
 def said(narrator: Narrator, console: Console) -> list[str]:
@@ -44,3 +48,29 @@ def test_how_promoters_agree_is_kept_and_not_told() -> None:
     narrator.step(a_step("claimed"))
     assert "claimed" in the_loop(narrator.story).steps
     assert said(narrator, console) == []
+
+
+def at_a_terminal(*, broken: bool) -> list[str]:
+    """What a run leaves on a terminal: the frames, each of which wipes the one before it."""
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    try:
+        with Narrator(a_story(), console) as narrator:
+            narrator.doing("stopping")
+            if broken:
+                raise DemoError("no port is free")
+    except DemoError:
+        pass
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().split("Tidemark")
+
+
+def test_the_live_view_vanishes_at_the_end_for_the_tables_say_it_all() -> None:
+    frame = at_a_terminal(broken=False)[-1]
+    assert frame.count(WIPED) >= frame.split(WIPED)[0].count("\n")
+
+
+def test_the_live_view_of_a_run_that_broke_off_stays_and_says_so() -> None:
+    frame = at_a_terminal(broken=True)[-1]
+    assert "broken off" in frame
+    assert "stopping" not in frame
+    assert WIPED not in frame
