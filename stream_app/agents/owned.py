@@ -21,13 +21,12 @@ from stream_app.agents.ports import KnownBaselines, Source, Store
 from stream_app.agents.publishing import Publisher
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.accumulator import Partition
+from stream_app.windowing.frontier import MOST_WORDS
 from stream_app.windowing.tumbling import WindowConfig
 
 log = logging.getLogger(__name__)
 MOST_ENDED = 64
 """Ended windows of a partition that may wait while counting goes on; memory would have no bound else."""
-_WORDS = 64
-"""Idle heartbeats that are remembered: what proves that nothing waits may be as old as the longest fetch, 10 s."""
 
 
 class _Word(NamedTuple):
@@ -74,7 +73,7 @@ class Owning(Generic[P]):
         self._partitions: dict[int, P] = {}
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._handing: dict[int, asyncio.Task[None]] = {}
-        self._words: defaultdict[int, deque[_Word]] = defaultdict(lambda: deque(maxlen=_WORDS))
+        self._words: defaultdict[int, deque[_Word]] = defaultdict(lambda: deque(maxlen=MOST_WORDS))
         self._pauses: dict[int, tuple[float, float]] = {}  # after a failure: how long, and until when
         self.heard: dict[int, float] = {}
         """When each partition last had a batch, or was assigned; by the clock that never goes back."""

@@ -24,8 +24,10 @@ from typing import NamedTuple
 from contracts.partials import Heartbeat
 from stream_app.windowing.forever import FOREVER
 
-_WORDS = 64
-"""Idle heartbeats of a partition that may still be named; it names one of half a minute ago at most."""
+MOST_WORDS = 64
+"""Idle heartbeats of a partition that its worker remembers, to name them, and stage 2, for which they are named. Two a
+second: half a minute. What proves that nothing waits, and so names one, may be as old as the longest fetch, 10 s.
+"""
 
 
 class _Word(NamedTuple):
@@ -84,7 +86,7 @@ class Frontier:
     def __init__(self) -> None:
         self._generations: dict[int, int] = {}
         self._moving, self._idle = Least(), Least()
-        self._words: defaultdict[int, deque[_Word]] = defaultdict(lambda: deque(maxlen=_WORDS))
+        self._words: defaultdict[int, deque[_Word]] = defaultdict(lambda: deque(maxlen=MOST_WORDS))
         self._woken = 0
         self._stopped: set[int] = set()  # those that were idle behind the last one who is awake
         self.generation = -1
