@@ -59,15 +59,14 @@ def alerts_table(story: Story) -> Table:
 
 def delay_words(story: Story) -> str:
     """What the columns of delays mean, and in which order the alerts are."""
-    size = f"{story.plan.rows_per_window:,}"
-    meant = "delay: from the first drifted event, of a resolve from the first repaired one, to the webhook"
-    if story.loop is None:
-        return f"{meant}; a window holds {size} events."
-    act = story.loop.act
+    size, loop = f"a window holds {story.plan.rows_per_window:,} events", story.loop
+    meant = "delay: from the first drifted event (of a resolve: the first repaired one) to the webhook;"
+    if loop is None:
+        return f"{meant} {size}."
     return (
-        f"{meant}; a window holds {size} events, from window {story.loop.phase.first + 1} on {act.rows_per_window:,}. "
-        f"{act.name} has no delays: no one event began it.\n"
-        "As they came: performance is judged when the labels of a window are there, and so later than its drift."
+        f"{meant} {loop.act.name} has none, for no one event began it.\n"
+        f"{size}, from window {loop.phase.first + 1} on {loop.act.rows_per_window:,}. Alerts are as they came: "
+        "performance is judged when labels are there."
     )
 
 

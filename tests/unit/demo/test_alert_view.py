@@ -71,6 +71,6 @@ def test_the_tables_say_of_which_window_and_version_each_alert_is() -> None:
 def test_the_delays_say_how_large_the_windows_of_each_act_are() -> None:
     both = delay_words(a_story())
     assert "a window holds 10 events, from window 5 on 20." in both
-    assert "moved has no delays" in both
+    assert "moved has none" in both
     one = delay_words(Story(Plan(), (Phase("quiet", "", 0, 1, ROWS),), NOON))
     assert one.endswith("a window holds 1,000 events.")
