@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.addresses import kafka_addresses
@@ -58,15 +59,30 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """The settings of this process. Raises SettingsError that names the variable."""
+    """The settings of this process. Raises SettingsError, one line that names each wrong variable."""
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}={first['input']!r}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise SettingsError("; ".join(map(_fault, error.errors()))) from error
 
 
 def slips(names: Iterable[str]) -> Iterator[str]:
     """A line for each of these variables that is nearly a setting."""
     return misspelt(names, PREFIX, Settings.model_fields)
+
+
+def shown(tracking_uri: str) -> str:
+    """A tracking URI for people: without a name and a password, and without parameters, which may hold one.
+
+    >>> shown("postgresql://ml:sesame@db:5432/mlflow?password=sesame")
+    'postgresql://...@db:5432/mlflow?...'
+    >>> shown("sqlite:///var/mlflow/mlflow.db")
+    'sqlite:///var/mlflow/mlflow.db'
+    """
+    without = re.sub(r"(?<=://).*@", "...@", tracking_uri)
+    return re.sub(r"\?.+", "?...", without)
+
+
+def _fault(fault: ErrorDetails) -> str:
+    name = PREFIX + "_".join(map(str, fault["loc"])).upper()
+    return f"{name}={fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"

@@ -11,6 +11,7 @@ import typer
 
 from training.commands.options import By, Model, Version
 from training.commands.shell import given_settings, model_events_of, one_line_errors, registered_of, say, somebody
+from training.settings import shown
 
 RULES_FILE = Path("gates.yaml")
 
@@ -56,6 +57,7 @@ def add_to(app: typer.Typer) -> None:
                 typer.echo(encode_gate_report(report).decode())
             else:
                 said = "" if events is not None else " (no event: TRAINING_BOOTSTRAP is not set)"
-                say([*gate_lines(report), f"report kept with the version in {settings.tracking_uri}{said}", *written])
+                kept = f"report kept with the version in {shown(settings.tracking_uri)}{said}"
+                say([*gate_lines(report), kept, *written])
         if not report.may_go_on:
             raise typer.Exit(1)

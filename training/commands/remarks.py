@@ -55,7 +55,7 @@ def window_lines(time_columns: Sequence[str], length: int | None) -> list[str]:
     if length is not None or not time_columns:
         return []
     named = ", ".join(time_columns)
-    return [f"natural     variation: not learnt, give --window (the file has times: {named})"]
+    return [f"natural     variation of features and score: not learnt, give --window (the file has times: {named})"]
 
 
 def threshold_lines(present: Baseline | None, version: str) -> list[str]:

@@ -19,7 +19,7 @@ from training.commands.shell import (
     say,
     somebody,
 )
-from training.settings import Settings
+from training.settings import Settings, shown
 
 if TYPE_CHECKING:
     from training.making.train import Plan, Trained
@@ -47,6 +47,9 @@ Alias = Annotated[
         "else challenger; with --config: its alias. A champion that there is only `promote` replaces."
     ),
 ]
+
+_UNKNOWN = "HOST:PORT"
+"""Where the API needs an address that training was not given."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,7 +89,7 @@ def add_to(app: typer.Typer) -> None:
             trained = _run(plan, settings)
             if out is not None:
                 say([write_file(out, trained.version.version.encode())])
-            say([next_line(trained.version.model, trained.version.version, trained.alias)])
+            say([next_line(trained.version.model, trained.version.version, trained.alias, settings)])
 
 
 def _run(plan: Plan, settings: Settings) -> Trained:
@@ -105,20 +108,30 @@ def _run(plan: Plan, settings: Settings) -> Trained:
             steps = model_events_of(settings)
             trained = run(plan, registry_of(settings), publisher, audience, steps, somebody())
     where = None if publisher is None else f"topic {publisher.topic} at {publisher.bootstrap}"
-    say(trained_lines(trained, plan, settings.tracking_uri, where))
+    say(trained_lines(trained, plan, shown(settings.tracking_uri), where))
     samples, time = trained.samples, trained.samples.description.time
     say(column_lines(samples.features, samples.schema) + score_lines(trained.fitted.scores))
     say(window_lines([] if time is None else [time], plan.window))
     return trained
 
 
-def next_line(model: str, version: str, alias: str) -> str:
-    """The command that goes on from here. A version that is no champion answers nobody."""
+def next_line(model: str, version: str, alias: str, settings: Settings) -> str:
+    """The command that goes on from here, to be copied into the same shell: with the settings of this training, and
+    without a password. A version that is no champion answers nobody.
+    """
     from training.registry.registered import CHAMPION
 
     model = shlex.quote(model)
     if alias == CHAMPION:
-        return f"next        API_MODEL={model} python -m api serves it"
+        uri = settings.tracking_uri
+        given = {
+            "API_MODEL": model,
+            "API_TRACKING_URI": shlex.quote(uri) if shown(uri) == uri else '"$TRAINING_TRACKING_URI"',
+            "API_BOOTSTRAP": shlex.quote(settings.bootstrap or _UNKNOWN),
+            **({"API_TOPIC_PREFIX": shlex.quote(settings.topic_prefix)} if settings.topic_prefix else {}),
+        }
+        first = "serve it" if settings.bootstrap else f"serve it, with Kafka's address for {_UNKNOWN}"
+        return f"next        {first}: {' '.join(f'{name}={value}' for name, value in given.items())} python -m api"
     return (
         f"next        no user gets its answers yet: python -m training gate {version} --model {model} "
         f"&& python -m training promote {version} --model {model}"

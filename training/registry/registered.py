@@ -19,6 +19,7 @@ from contracts.rollout import ROLLOUT_TAG, Rollout, decode_rollout
 from training.errors import RegistryError
 from training.registry.records import Version
 from training.registry.store import Registry
+from training.settings import shown
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
@@ -52,8 +53,8 @@ class Registered:
 
     @property
     def where(self) -> str:
-        """The registry's address."""
-        return self.registry.tracking_uri
+        """The registry's address, for people."""
+        return shown(self.registry.tracking_uri)
 
     def marks(self) -> Marks:
         """Aliases and tags, as they are now."""
@@ -174,5 +175,5 @@ def only_model(registry: Registry) -> str:
         names = sorted(str(one.name) for one in registry.client.search_registered_models())
     if len(names) != 1:
         there = f"has the models {', '.join(names)}: give --model one of them" if names else "has no model: train one"
-        raise RegistryError(f"MLflow at {registry.tracking_uri} {there}")
+        raise RegistryError(f"MLflow at {shown(registry.tracking_uri)} {there}")
     return names[0]

@@ -26,6 +26,7 @@ from contracts.schema import FeatureSchema
 from training.errors import RegistryError
 from training.registry.address import check_there, sqlite_file
 from training.registry.records import Run, Version
+from training.settings import shown
 
 _LOGGED_MODEL = "models:/m-"
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -176,8 +177,8 @@ class Registry:
         else:
             fix = "no model is registered there, register it first"
         return (
-            f"MLflow at {self.tracking_uri} has no {model}/{version}: {fix}, or correct TRAINING_TRACKING_URI; a model "
-            "that is not in MLflow needs no --attach"
+            f"MLflow at {shown(self.tracking_uri)} has no {model}/{version}: {fix}, or correct TRAINING_TRACKING_URI; "
+            "a model that is not in MLflow needs no --attach"
         )
 
     @property
@@ -257,4 +258,5 @@ class Registry:
             yield
         except (MlflowException, SQLAlchemyError, UntrustedTypesFoundException, OSError, ValueError) as error:
             reason = textwrap.shorten(str(error), 300, placeholder=" ...")
-            raise RegistryError(f"MLflow at {self.tracking_uri} {what}: {reason} (TRAINING_TRACKING_URI)") from error
+            where = shown(self.tracking_uri)
+            raise RegistryError(f"MLflow at {where} {what}: {reason} (TRAINING_TRACKING_URI)") from error

@@ -9,6 +9,7 @@ from contracts.baseline import Baseline
 from training.compiled.export import Export
 from training.errors import DataError, SettingsError
 from training.registry.store import Registry
+from training.settings import shown
 from training.topics.baselines import Publisher
 
 
@@ -51,7 +52,7 @@ class Place:
                     self.registry.attach_compiled(version, exported.compiled)
                 lines.append(f"compiled    {exported.said}")
             self.registry.attach_baseline(version, baseline)
-            lines.append(f"attached    to {baseline.key} in {self.registry.tracking_uri}")
+            lines.append(f"attached    to {baseline.key} in {shown(self.registry.tracking_uri)}")
         if self.publisher is not None:
             self.publisher.publish(baseline)
             lines.append(f"published   to topic {self.publisher.topic} at {self.publisher.bootstrap}")

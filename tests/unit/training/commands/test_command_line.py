@@ -58,9 +58,42 @@ def test_help_tells_a_newcomer_what_there_is(run: Run) -> None:
 
 
 def test_the_last_line_of_train_is_the_command_that_goes_on_from_there() -> None:
-    assert next_line("churn", "1", "champion") == "next        API_MODEL=churn python -m api serves it"
-    assert next_line("my model", "3", "challenger").endswith(
+    given = Settings(tracking_uri="sqlite:///a b.db", bootstrap="127.0.0.1:9092", topic_prefix="mine.")
+    assert next_line("churn", "1", "champion", given) == (
+        "next        serve it: API_MODEL=churn API_TRACKING_URI='sqlite:///a b.db' API_BOOTSTRAP=127.0.0.1:9092 "
+        "API_TOPIC_PREFIX=mine. python -m api"
+    )
+    assert next_line("my model", "3", "challenger", given).endswith(
         ": python -m training gate 3 --model 'my model' && python -m training promote 3 --model 'my model'"
+    )
+
+
+def test_the_command_that_serves_names_what_is_still_to_be_given_and_no_password() -> None:
+    unknown = next_line("m", "1", "champion", Settings(tracking_uri="sqlite:///x.db", bootstrap=None))
+    assert unknown.startswith("next        serve it, with Kafka's address for HOST:PORT: API_MODEL=m ")
+    assert "API_BOOTSTRAP=HOST:PORT" in unknown
+    for secret in ("http://ml:sesame@mlflow:5000", "postgresql://db/mlflow?user=ml&password=sesame"):
+        line = next_line("m", "1", "champion", Settings(tracking_uri=secret, bootstrap="127.0.0.1:9092"))
+        assert 'API_TRACKING_URI="$TRAINING_TRACKING_URI" ' in line
+        assert "sesame" not in line
+
+
+def test_the_command_that_serves_has_every_setting_that_the_api_needs(tmp_path: Path) -> None:
+    """The shell reads it as it stands; what it starts says its settings and does not serve."""
+    uri = f"sqlite:///{tmp_path}/it's.db"
+    command = next_line("my model", "1", "champion", Settings(tracking_uri=uri, bootstrap="127.0.0.1:9092"))
+    asked = "from api.settings import load_settings as s; x = s(); print(x.model, x.tracking_uri, x.bootstrap, sep='|')"
+    copied = command.split(": ", 1)[1].removesuffix("python -m api")
+    ended = subprocess.run(
+        ["sh", "-c", f'{copied} "$0" -c "$1"', sys.executable, asked], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == f"my model|{uri}|127.0.0.1:9092\n"
+
+
+def test_every_wrong_setting_is_named(run: Run) -> None:
+    refused(
+        run("card", "1", "--model", "m", TRAINING_APPROVE="perhaps", TRAINING_BOOTSTRAP="kafka"),
+        "TRAINING_BOOTSTRAP='kafka': 'kafka' is not host:port, for example 127.0.0.1:9092; TRAINING_APPROVE='perhaps'",
     )
 
 

@@ -49,7 +49,12 @@ def refused(result: Result, says: str) -> None:
 def test_times_without_a_window_are_said_to_teach_nothing(tmp_path: Path) -> None:
     told = baseline_of(tmp_path, loans(400, 20))
     assert told.exit_code == 0, told.output
-    assert "natural     variation: not learnt, give --window (the file has times: seen_at)\n" in told.output
+    assert (
+        "natural     variation of features and score: not learnt, give --window (the file has times: seen_at)\n"
+        in told.output
+    )
+    names = [said.split(":")[0] for said in told.output.splitlines() if said.startswith("natural ")]
+    assert len(names) == len(set(names))
     toml = tmp_path / "dataset.toml"
     toml.write_text(replace(DESCRIPTION, time="seen_at").to_toml())
     assert "(the file has times: seen_at)" in baseline_of(tmp_path, loans(400, 20), "--schema", toml).output
