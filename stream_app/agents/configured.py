@@ -9,7 +9,7 @@ import msgspec
 from contracts.topics import DEAD_LETTERS, DRIFT_ALERTS, DRIFT_REPORTS, WINDOW_PARTIALS, Topic
 from stream_app.agents.merging import MergingConfig
 from stream_app.agents.publishing import Address, Addresses
-from stream_app.alerting.policy_config import InvalidPolicy, PolicyConfig
+from stream_app.alerting.policy_config import PolicyConfig
 from stream_app.drift.rule import PRESETS, DecisionRule
 from stream_app.errors import SettingsError
 from stream_app.labelling.decoding import LabelLimits
@@ -53,19 +53,22 @@ def policy_config(settings: StreamSettings) -> PolicyConfig:
             f"STREAM_REMIND_AFTER_SECONDS={after:g} is below STREAM_WINDOW_SECONDS={settings.window_seconds}: an "
             "incident is looked at once a window; raise the first (0: never remind), or lower the second"
         )
-    try:
-        return PolicyConfig(
-            page_after=settings.page_after,
-            of_last=settings.page_of_last,
-            resolve_after=settings.resolve_after,
-            critical_effect=settings.critical_effect,
-            critical_rate_jump=settings.critical_rate_jump,
-            critical_score_change=settings.critical_score_change,
-            page_harmless=settings.page_harmless,
-            remind_after_ms=round(after * 1000),
+    if settings.page_after > settings.page_of_last:
+        raise SettingsError(
+            f"STREAM_PAGE_AFTER={settings.page_after} is above STREAM_PAGE_OF_LAST={settings.page_of_last}: a feature "
+            f"cannot alarm in {settings.page_after} of its last {settings.page_of_last} windows; lower the first, or "
+            "raise the second"
         )
-    except InvalidPolicy as error:
-        raise SettingsError(f"STREAM_PAGE_AFTER, STREAM_PAGE_OF_LAST: {error}") from error
+    return PolicyConfig(
+        page_after=settings.page_after,
+        of_last=settings.page_of_last,
+        resolve_after=settings.resolve_after,
+        critical_effect=settings.critical_effect,
+        critical_rate_jump=settings.critical_rate_jump,
+        critical_score_change=settings.critical_score_change,
+        page_harmless=settings.page_harmless,
+        remind_after_ms=round(after * 1000),
+    )
 
 
 def label_config(settings: StreamSettings) -> LabelConfig:

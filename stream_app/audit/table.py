@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from stream_app.audit.checks import Audit
+from stream_app.audit.difference import Kind
 from stream_app.audit.label_checks import LabelsAudit
 from stream_app.tables import aligned
+
+_HINTS: dict[Kind, str] = {
+    "answered": "answered and not on the topic: the API's outbox has it still (wait until its series "
+    "tidemark_api_outbox_used_ratio is 0), it lies aside (python -m api aside list), or STREAM_TOPIC_PREFIX "
+    "is not the API's",
+    "offsets": "offsets: were records deleted before a worker read them, was a state topic emptied, or `predictions` "
+    "made anew?",
+    "reports": "reports: was `drift-reports` emptied? Else it is a fault",
+    "ahead": "ahead: start a worker, its next batch mends it",
+}
+_COUNTED: frozenset[Kind] = frozenset({"records", "dead-letters", "rows", "window"})
+"""Kinds that a recount places more exactly. Of events that are not on the topic it knows nothing."""
 
 
 def labels_as_text(audit: LabelsAudit) -> str:
@@ -63,7 +77,8 @@ def as_text(audit: Audit) -> str:
         "",
         *(f"note: {note}" for note in audit.notes),
         *(f"DIFFERENCE {difference}" for difference in audit.differences),
-        _verdict(audit),
+        *(f"hint: {hint}" for hint in _hints(audit)),
+        "balanced" if audit.balanced else f"does not balance ({len(audit.differences)})",
     ]
     return "\n".join(lines)
 
@@ -79,8 +94,9 @@ def as_json(audit: Audit, labels: LabelsAudit | None = None) -> str:
     return msgspec.json.encode({"balanced": balanced, **fields}).decode()
 
 
-def _verdict(audit: Audit) -> str:
-    if audit.balanced:
-        return "balanced"
-    hint = "; --recount finds window, source partition and offsets" if audit.recounted is None else ""
-    return f"does not balance ({len(audit.differences)}){hint}"
+def _hints(audit: Audit) -> Iterator[str]:
+    """What to do next about each kind of difference that there is."""
+    kinds = {difference.kind for difference in audit.differences}
+    yield from (hint for kind, hint in _HINTS.items() if kind in kinds)
+    if audit.recounted is None and kinds & _COUNTED:
+        yield "rows that differ: --recount finds window, source partition and offsets"

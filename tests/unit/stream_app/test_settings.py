@@ -104,8 +104,12 @@ def test_a_preset_that_does_not_exist_is_named_with_those_that_do() -> None:
 
 
 def test_a_policy_that_contradicts_itself_is_named() -> None:
-    with pytest.raises(SettingsError, match="STREAM_PAGE_AFTER"):
+    with pytest.raises(SettingsError) as caught:
         policy_config(settings(page_after=4, page_of_last=3))
+    assert str(caught.value) == (
+        "STREAM_PAGE_AFTER=4 is above STREAM_PAGE_OF_LAST=3: a feature cannot alarm in 4 of its last 3 windows; lower "
+        "the first, or raise the second"
+    )
 
 
 def test_a_cooldown_below_the_windows_length_is_refused_and_the_default_is_not() -> None:

@@ -229,8 +229,24 @@ def test_a_report_that_was_sent_twice_counts_once_and_one_that_says_something_el
 def test_the_table_ends_with_the_verdict() -> None:
     assert as_text(audited(WELL)).splitlines()[-1] == "balanced"
     lines = as_text(audited(replace(WELL, versions=()))).splitlines()
-    assert lines[-1] == "does not balance (1); --recount finds window, source partition and offsets"
-    assert lines[-2].startswith("DIFFERENCE flights/1: 98 rows are missing")
+    assert lines[-1] == "does not balance (1)"
+    assert lines[-2] == "hint: rows that differ: --recount finds window, source partition and offsets"
+    assert lines[-3].startswith("DIFFERENCE flights/1: 98 rows are missing")
+
+
+def test_the_hint_is_of_the_kind_of_difference() -> None:
+    def hints(**changed: object) -> list[str]:
+        lines = as_text(audited(replace(WELL, **changed))).splitlines()
+        return [line for line in lines if line.startswith("hint: ")]
+
+    (answered,) = hints(answered=3, lost=("a", "b"))
+    assert "outbox" in answered
+    assert "python -m api aside list" in answered
+    assert "--recount" not in answered
+    both = hints(answered=3, lost=("a",), versions=())
+    assert [("aside list" in hint, "--recount" in hint) for hint in both] == [(True, False), (False, True)]
+    (offsets,) = hints(predictions={**WELL.predictions, 0: Log(0, 1)}, exhausted=frozenset({0}))
+    assert "made anew" in offsets
 
 
 def test_programs_get_the_same_as_people() -> None:
