@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.alerts import DriftAlert, Severity, Subject
 from stream_app.alerting.http_post import HttpPost
@@ -49,6 +49,7 @@ class AlertmanagerSink:
     """Posts to one Alertmanager. clock: seconds since the epoch; Alertmanager's own may differ by a little."""
 
     name: ClassVar[str] = "alertmanager"
+    settings: ClassVar[type[BaseSettings] | None] = AlertmanagerSettings
     newest_only: ClassVar[bool] = True
 
     def __init__(self, settings: AlertmanagerSettings, clock: Callable[[], float] = time.time) -> None:

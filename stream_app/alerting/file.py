@@ -40,6 +40,7 @@ class FileSink:
     """Opens the file at once, so that a wrong path is found before the first alert. Raises OSError."""
 
     name: ClassVar[str] = "file"
+    settings: ClassVar[type[BaseSettings] | None] = FileSettings
     newest_only: ClassVar[bool] = False
 
     def __init__(self, path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import ClassVar, Self, TextIO
 
+from pydantic_settings import BaseSettings
+
 from contracts.alerts import DriftAlert, encode_alert
 from stream_app.alerting.errors import Retry
 
@@ -13,6 +15,7 @@ class LogSink:
     """Needs no settings. The process's own log goes to standard error, so the lines stay clean."""
 
     name: ClassVar[str] = "log"
+    settings: ClassVar[type[BaseSettings] | None] = None
     newest_only: ClassVar[bool] = False
     destination = "standard output"
 

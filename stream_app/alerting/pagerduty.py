@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.alerts import AlertFeature, DriftAlert, Severity
 from stream_app.alerting.errors import Refused
@@ -55,6 +55,7 @@ class PagerDutySink:
     """Sends events to one service: the one whose integration has the routing key."""
 
     name: ClassVar[str] = "pagerduty"
+    settings: ClassVar[type[BaseSettings] | None] = PagerDutySettings
     newest_only: ClassVar[bool] = True
 
     def __init__(self, settings: PagerDutySettings) -> None:

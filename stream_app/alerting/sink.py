@@ -1,4 +1,4 @@
-"""What a sink is, and which there are. A new sink is one file beside this one, and a line in SINKS and in SETTINGS."""
+"""What a sink is, and which there are. A new sink is one file beside this one, and one line in SINKS."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic_settings import BaseSettings
 from contracts.alerts import DriftAlert
 from contracts.misspelt import misspelt
 from stream_app import settings as stream
-from stream_app.alerting.alertmanager import AlertmanagerSettings, AlertmanagerSink
+from stream_app.alerting.alertmanager import AlertmanagerSink
 from stream_app.alerting.errors import SinkSettingsError
-from stream_app.alerting.file import FileSettings, FileSink
+from stream_app.alerting.file import FileSink
 from stream_app.alerting.log import LogSink
-from stream_app.alerting.pagerduty import PagerDutySettings, PagerDutySink
+from stream_app.alerting.pagerduty import PagerDutySink
 from stream_app.alerting.settings import PREFIX, SinkSettings
-from stream_app.alerting.slack import SlackSettings, SlackSink
-from stream_app.alerting.webhook import WebhookSettings, WebhookSink
+from stream_app.alerting.slack import SlackSink
+from stream_app.alerting.webhook import WebhookSink
 
 
 class Sink(Protocol):
@@ -25,6 +25,9 @@ class Sink(Protocol):
 
     name: ClassVar[str]
     """As in `python -m stream_app sink NAME`; also part of the consumer group's name, so it never changes."""
+
+    settings: ClassVar[type[BaseSettings] | None]
+    """What it can be told beside SinkSettings."""
 
     newest_only: ClassVar[bool]
     """Whether the receiver has one state per incident, which each alert replaces. An alert that is sent again late is
@@ -50,11 +53,6 @@ class Sink(Protocol):
 
 
 SINKS: tuple[type[Sink], ...] = (LogSink, FileSink, WebhookSink, SlackSink, PagerDutySink, AlertmanagerSink)
-SETTINGS: tuple[type[BaseSettings], ...] = (
-    *(SinkSettings, FileSettings, WebhookSettings),
-    *(SlackSettings, PagerDutySettings, AlertmanagerSettings),
-)
-"""Everything that a sink can be told, for all of them: the settings of one are no slip where another runs."""
 
 
 def sink_named(name: str) -> type[Sink]:
@@ -67,7 +65,11 @@ def sink_named(name: str) -> type[Sink]:
 
 def slips(names: Iterable[str]) -> Iterator[str]:
     """A line for each of these variables that is nearly a sink's setting, or one of the stream's: a sink reads two."""
-    names = tuple(names)
-    own = (f"{one.model_config.get('env_prefix', '')}{field}" for one in SETTINGS for field in one.model_fields)
-    yield from misspelt(names, PREFIX, (variable.removeprefix(PREFIX) for variable in own))
+    names, fields = tuple(names), list[str]()
+    # of all sinks: the settings of one are no slip where another runs
+    told: list[type[BaseSettings]] = [SinkSettings, *(sink.settings for sink in SINKS if sink.settings is not None)]
+    for settings in told:
+        prefix = settings.model_config["env_prefix"].removeprefix(PREFIX)
+        fields += (prefix + field for field in settings.model_fields)
+    yield from misspelt(names, PREFIX, fields)
     yield from stream.slips(names)

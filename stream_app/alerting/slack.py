@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.alerts import AlertFeature, DriftAlert, Severity
 from stream_app.alerting.http_post import HttpPost
@@ -58,6 +58,7 @@ class SlackSink:
     """Posts to one channel: the one that the incoming webhook was made for."""
 
     name: ClassVar[str] = "slack"
+    settings: ClassVar[type[BaseSettings] | None] = SlackSettings
     newest_only: ClassVar[bool] = False
 
     def __init__(self, settings: SlackSettings) -> None:

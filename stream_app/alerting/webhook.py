@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.alerts import DriftAlert
 from stream_app.alerting.errors import Refused
@@ -42,6 +42,7 @@ class WebhookSink:
     """Posts alerts to one URL. clock: seconds since the epoch; receivers accept a few minutes' difference."""
 
     name: ClassVar[str] = "webhook"
+    settings: ClassVar[type[BaseSettings] | None] = WebhookSettings
     newest_only: ClassVar[bool] = False
 
     def __init__(self, settings: WebhookSettings, clock: Callable[[], float] = time.time) -> None:
