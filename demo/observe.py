@@ -15,6 +15,7 @@ from contracts.performance import PerformanceReport, decode_performance
 from contracts.reports import DriftReport, decode_report
 from contracts.topics import DRIFT_REPORTS, MODEL_EVENTS, PERFORMANCE, Topic
 from demo.receipts import Receipt
+from stream_app.readiness import stopped
 
 _POLL_SECONDS = 0.05
 
@@ -45,7 +46,7 @@ async def _watch(bootstrap: str, topic: Topic, hear: Callable[[bytes], None]) ->
         async for record in consumer:
             hear(record.value)
     finally:
-        await consumer.stop()
+        await stopped(consumer)
 
 
 async def watch_alerts(file: Path, on_alert: Callable[[DriftAlert, float], None]) -> None:

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from contracts.partials import PartialAggregate, decode_partial
 from contracts.reports import DriftReport, decode_report
 from stream_app.present import records
+from stream_app.readiness import stopped
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Reports:
                         self.at.setdefault(report.id, now)
                         self._read = record.offset + 1
         finally:
-            await consumer.stop()
+            await stopped(consumer)
 
     async def caught_up(self, within: float) -> bool:
         """Whether all that is on the topic now was read in time."""

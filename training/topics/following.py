@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from contracts.topics import Topic
 from training.errors import PublishError
-from training.topics.ready import cluster_of
+from training.topics.ready import cluster_of, stopped
 
 _ANSWER_SECONDS = 15.0
 _HELD_SECONDS = 0.2
@@ -93,7 +93,7 @@ async def following(bootstrap: str, prefix: str, since: Beginnings) -> AsyncIter
             raise PublishError(f"Kafka at {bootstrap} does not answer ({error!r}): is it running?") from error
         yield follower
     finally:
-        await consumer.stop()
+        await stopped(consumer)
 
 
 Follow = Callable[[str, str, Beginnings], AbstractAsyncContextManager[Following]]

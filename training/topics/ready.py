@@ -1,4 +1,6 @@
-"""A broker that answers and names none that is ready, as all are fenced for a moment, is waited for."""
+"""A broker that answers and names none that is ready, as all are fenced for a moment, is waited for; one that is away
+stops nobody from stopping.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import asyncio
 import logging
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 _PAUSE_SECONDS = 0.25
@@ -27,3 +30,14 @@ async def cluster_of(client: Any, bootstrap: str) -> Any:
                 _log.warning("Kafka at %s is not ready (%s); waiting for it", bootstrap, error)
                 said = True
             await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def stopped(consumer: AIOKafkaConsumer) -> None:
+    """Stop it. Where its broker is away aiokafka stops half-way, with the CancelledError of a fetch that waits for its
+    next try, as if the caller had been cancelled. (As in stream_app/readiness.py.)
+    """
+    found = (await asyncio.gather(consumer.stop(), return_exceptions=True))[0]
+    if isinstance(found, asyncio.CancelledError):
+        await consumer._client.close()
+    elif found is not None:
+        raise found

@@ -14,7 +14,8 @@ from aiokafka.consumer.fetcher import Fetcher
 
 from stream_app import readiness
 from stream_app.errors import BrokerError
-from stream_app.readiness import Waiting, in_the_middle, passes, stopped, until_one_answers
+from stream_app.readiness import Waiting, in_the_middle, passes, until_one_answers
+from training.topics import ready
 
 FENCED = errors.InvalidReplicationFactorError("Unable to replicate the partition 1 time(s): All brokers are fenced.")
 PASSING = [
@@ -154,7 +155,10 @@ class Fetching(Fetcher):
     def _invalidate_preferred_read_replica_for_node(self, *_: object) -> None: ...
 
 
-async def test_a_consumer_whose_fetch_waits_for_its_next_try_is_stopped_like_any_other() -> None:
+@pytest.mark.parametrize("stopped", [readiness.stopped, ready.stopped])
+async def test_a_consumer_whose_fetch_waits_for_its_next_try_is_stopped_like_any_other(
+    stopped: Callable[[AIOKafkaConsumer], Awaitable[None]],
+) -> None:
     consumer = AIOKafkaConsumer("t", bootstrap_servers="127.0.0.1:1")
     consumer._client = connections = Connections()
     consumer._fetcher = Fetching(connections)
