@@ -1,4 +1,5 @@
-"""The command line of the benchmarks. To add one: a file that makes a `Benchmark`, and a line in BENCHMARKS.
+"""The command line of the benchmarks. To add one: a file that makes a `Benchmark`, a line in BENCHMARKS and its name
+in names.py.
 
 An option that only some benchmarks take is a field of `Options`, a name in `Extra` and a parameter below.
 """
@@ -28,6 +29,7 @@ from bench.labelling import LABELS_STREAM
 from bench.labels.run import LABELS_TAKEN
 from bench.latency.run import LATENCY
 from bench.loop.run import LOOP
+from bench.names import check_name
 from bench.nemesis.run import NEMESIS
 from bench.performance.run import PERFORMANCE
 from bench.quiet import QUIET
@@ -139,11 +141,9 @@ def command_line(benchmarks: Sequence[Benchmark]) -> typer.Typer:
 
 
 def _named(name: str, benchmarks: Sequence[Benchmark]) -> Benchmark:
-    for benchmark in benchmarks:
-        if benchmark.name == name:
-            return benchmark
-    known = ", ".join(benchmark.name for benchmark in benchmarks)
-    raise BenchError(f"no benchmark {name!r}: choose one of {known}")
+    by_name = {benchmark.name: benchmark for benchmark in benchmarks}
+    check_name(name, by_name)
+    return by_name[name]
 
 
 def _help(benchmark: Benchmark, context: typer.Context) -> str:

@@ -149,7 +149,9 @@ def load(
     rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as it goes.")] = 500.0,
     connections: Annotated[int, typer.Option(min=1, max=512, help="Kept open in parallel.")] = 16,
     episode: Annotated[str, typer.Option(help="Send rows of this episode of the data set instead of quiet ones.")] = "",
-    drift: Annotated[str, typer.Option(help="Inject kind:features[:size[:share]], as unit:distance:1.609:0.33.")] = "",
+    drift: Annotated[
+        str, typer.Option(help="Inject kind:features, or with :size, or :size:share, as unit:distance:1.609:0.33.")
+    ] = "",
     start: Annotated[str, typer.Option(help="Event time of the first event, RFC 3339; default: the API's clock.")] = "",
     step: Annotated[
         float, typer.Option(min=0, max=1e8, help="Seconds of event time between events, with --start.")

@@ -156,7 +156,7 @@ def replay(
             _JUDGE,
             "Judge the same windows a second time, with these changed: preset, n-min, page-after, of-last, "
             "resolve-after, critical-effect, critical-rate-jump, critical-score-change, page-harmless, remind-after. "
-            "Such as preset=classic,page-after=3.",
+            "Such as n-min=500,page-after=3.",
             "--compare",
             "NAME=VALUE,...",
         ),

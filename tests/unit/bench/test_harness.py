@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import msgspec
 from typer.testing import CliRunner
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.harness import BENCHMARKS, command_line
+from bench.names import NAMES
+
+ROOT = Path(__file__).parents[3]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -81,6 +87,22 @@ def test_an_unknown_name_is_one_line_with_the_names_there_are() -> None:
     result = CliRunner().invoke(APP, ["tolt"])
     assert result.exit_code == 2
     assert result.stderr == "bench: no benchmark 'tolt': choose one of told, other\n"
+
+
+def test_the_names_that_are_known_before_the_benchmarks_are_imported_are_theirs() -> None:
+    assert tuple(benchmark.name for benchmark in BENCHMARKS) == NAMES
+
+
+def test_an_unknown_name_is_told_before_anything_is_imported() -> None:
+    """By what is imported, not by the clock."""
+    asked = (
+        "import runpy, sys\nsys.argv = ['bench', 'nonsense']\n"
+        "try: runpy.run_module('bench', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, sorted({'numpy', 'sklearn', 'bench.harness'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, cwd=ROOT)
+    assert ended.stdout == "2 []\n"
+    assert ended.stderr == f"bench: no benchmark 'nonsense': choose one of {', '.join(NAMES)}\n"
 
 
 def test_what_cannot_be_measured_is_one_line_and_status_2() -> None:
