@@ -14,14 +14,16 @@ NAIVE_EVENTS, QUICK_NAIVE_EVENTS = 20_000, 4_000
 
 
 class Shape(NamedTuple):
-    """A topic. codec: of its record batches. headers: each record has those that the API sends. share: of EVENTS."""
+    """A topic. codec: of its record batches. headers: each record has those that the API sends. share: of EVENTS and
+    of NAIVE_EVENTS.
+    """
 
     name: str
     partitions: int = 8
     features: int = 20
     codec: str | None = None
     headers: bool = False
-    whats: tuple[What, ...] = ("bare", "ours")
+    whats: tuple[What, ...] = ("bare", "naive", "ours")
     share: float = 1.0
 
 

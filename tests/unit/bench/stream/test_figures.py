@@ -29,6 +29,10 @@ def test_the_first_shape_is_the_one_the_goals_are_set_on() -> None:
     assert PLAIN.whats == ("bare", "naive", "ours", "two")
 
 
+def test_the_ordinary_agent_runs_on_every_shape_of_codec_headers_and_features() -> None:
+    assert [shape.name for shape in SHAPES if "naive" not in shape.whats] == ["32p"]
+
+
 def test_only_picks_cases_by_how_they_begin() -> None:
     assert chosen(()) == list(CASES)
     assert chosen(("8p/ours", "8p/bare")) == [BARE, OURS]
