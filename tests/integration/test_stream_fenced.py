@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from contracts.topics import PREDICTIONS
-from stream_app import admin
+from stream_app import admin, interactive
 from stream_app.readiness import until_a_broker_is_ready
 from stream_app.settings import StreamSettings
 from tests.builders import a_baseline
@@ -101,3 +101,12 @@ async def test_a_worker_that_starts_meanwhile_counts(tmp_path: Path, namespace: 
             assert reports == expected_reports(random_events(400, start, 20.0), baseline, reports)
     finally:
         await asyncio.to_thread(server.kill)
+
+
+async def test_somebody_who_looks_on_is_told_that_it_is_not_ready(kafka: FencedKafka, namespace: str) -> None:
+    said: list[str] = []
+    settings = StreamSettings(bootstrap=kafka.bootstrap, topic_prefix=namespace)
+    async with interactive.connected(settings, said.append) as client:
+        await eventually(lambda: client.trouble, 60, "two looks while it is fenced")
+        assert client.trouble == f"Kafka at {kafka.bootstrap} is not ready: it names no broker that is ready"
+    assert client.trouble in said
