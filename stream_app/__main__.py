@@ -159,6 +159,7 @@ def status(
                 if watch is None:
                     await watching.once(read)
                 else:
+                    client.waiting = client.waiting.silent()  # the watch says once what each round would say anew
                     await watching.go_on(read, watch, lambda: client.trouble)
                 return 0
 

@@ -158,6 +158,10 @@ class Waiting:
     def __init__(self, address: str, seconds: float, say: Callable[[str], None], *, looked_on: bool = False) -> None:
         self._address, self._seconds, self._say, self._looked_on = address, seconds, say, looked_on
 
+    def silent(self) -> Waiting:
+        """The same without a word: for somebody who asks again and again, and says himself what the error was."""
+        return Waiting(self._address, self._seconds, lambda _: None, looked_on=self._looked_on)
+
     @property
     def trying(self) -> str:
         """For how long, and by which setting."""

@@ -30,9 +30,10 @@ class Watch:
     async def go_on(self, read: Read, seconds: float, trouble: Callable[[], str | None]) -> None:
         """Until cancelled, with so many seconds between. Raises what does not pass.
 
-        trouble: what keeps pictures away and was said already, None where that is nothing; the rest is said here, once.
+        trouble: what keeps pictures away and was said already, None where that is nothing; the rest is said here, once
+        until there is a picture: each kind of error, as one says in other words how long it was waited for.
         """
-        said: set[str] = set()
+        said: set[type[BaseException | None]] = set()
         while True:
             try:
                 await self.once(read)
@@ -40,9 +41,9 @@ class Watch:
             except BrokerError as error:
                 if not passes(error):
                     raise
-                if trouble() is None and (line := str(error)) not in said:
-                    said.add(line)
-                    self._say(f"{line}{self.shown()}")
+                if trouble() is None and (kind := type(error.__cause__)) not in said:
+                    said.add(kind)
+                    self._say(f"{error}{self.shown()}")
             await asyncio.sleep(seconds)
 
     def shown(self) -> str:

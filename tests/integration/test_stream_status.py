@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.builders import a_baseline
+from tests.servers.uncoordinated import UncoordinatedKafka
 from tests.servers.verbs import Broker
 from tests.streams import Stream, random_events
 from tests.waiting import eventually
@@ -155,3 +156,30 @@ async def test_status_watched_says_once_that_the_broker_is_away_and_goes_on_when
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+async def test_status_watched_says_once_that_the_broker_has_no_coordinator_of_the_group(tmp_path: Path) -> None:
+    server, err = UncoordinatedKafka(tmp_path / "kafka"), tmp_path / "err"
+    await asyncio.to_thread(server.start)
+    try:
+        stream = Stream(server.bootstrap, "", tmp_path)
+        await stream.command("topics")
+        with err.open("w") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "stream_app", "status", "--watch", "0.2"),
+                env={**os.environ, **stream.env, "STREAM_BROKER_WAIT_SECONDS": "3"},
+                stderr=stderr,
+            )
+        try:
+            await eventually(err.read_text, 30, "what it lacks")
+            await asyncio.sleep(9)  # three rounds more
+            process.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(process.wait(), 10) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        (line,) = err.read_text().splitlines()
+        assert re.search(r"Kafka at [\d.:]+ is not ready: .*Coordinator.*; waited for \d s$", line)
+    finally:
+        await asyncio.to_thread(server.kill)

@@ -126,6 +126,13 @@ async def test_somebody_who_looks_on_is_not_told_of_a_moment() -> None:
     assert said == []
 
 
+async def test_somebody_who_says_the_error_himself_hears_it_and_nothing_before() -> None:
+    said: list[str] = []
+    with pytest.raises(BrokerError, match=r"Kafka at a:1 is not ready: .*; waited for \d s"):
+        await Waiting("a:1", 2.5, said.append, looked_on=True).silent().until_ready(answers(PASSING[0]))
+    assert said == []
+
+
 def test_what_aiokafka_did_not_expect_is_in_the_line_as_its_log_is_not_shown() -> None:
     error = errors.KafkaError("Unexpected error during data retrieval")
     error.__cause__ = ValueError("of a record")

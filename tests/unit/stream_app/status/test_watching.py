@@ -53,6 +53,12 @@ async def test_what_passes_is_said_once_with_the_time_of_the_picture_above() -> 
     assert (number, said) == (2, [line, line])
 
 
+async def test_what_differs_in_its_seconds_alone_is_not_said_again() -> None:
+    nine, ten = (passed_on(errors.GroupCoordinatorNotAvailableError(f"waited for {seconds} s")) for seconds in (9, 10))
+    assert await watched(nine, ten, nine) == (0, [str(nine)])
+    assert await watched(nine, SLOW, ten) == (0, [str(nine), str(SLOW)])
+
+
 async def test_before_the_first_picture_there_is_none_above() -> None:
     assert await watched(SLOW, PICTURE) == (1, [str(SLOW)])
 
