@@ -14,7 +14,7 @@ from aiokafka.consumer.fetcher import Fetcher
 
 from stream_app import readiness
 from stream_app.errors import BrokerError
-from stream_app.readiness import Waiting, in_the_middle, passes, until_one_answers
+from stream_app.readiness import Waiting, in_the_middle, passes, until_a_broker_is_ready, until_one_answers
 from training.topics import ready
 
 FENCED = errors.InvalidReplicationFactorError("Unable to replicate the partition 1 time(s): All brokers are fenced.")
@@ -106,6 +106,30 @@ async def test_a_broker_that_goes_away_in_a_start_is_waited_for_without_an_end_a
 async def test_a_start_that_is_told_to_stop_waits_no_longer() -> None:
     with pytest.raises(errors.KafkaConnectionError):
         await until_one_answers(answers(errors.KafkaConnectionError("nobody")), lambda: True)
+
+
+class NobodyKnown:
+    """A consumer that was started and knows no broker."""
+
+    def __init__(self) -> None:
+        self._client = self.cluster = self
+        self.asked = 0
+
+    def brokers(self) -> set[object]:
+        return set()
+
+    async def force_metadata_update(self) -> bool:
+        self.asked += 1
+        return False
+
+
+async def test_a_member_that_is_told_to_stop_waits_no_longer_for_a_broker_that_is_ready(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    consumer = NobodyKnown()
+    async with asyncio.timeout(10):
+        await until_a_broker_is_ready(consumer, lambda: True)
+    assert (consumer.asked, caplog.records) == (1, [])
 
 
 async def test_what_lasts_is_raised_at_once_and_nothing_is_said() -> None:
