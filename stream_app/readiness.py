@@ -46,8 +46,10 @@ def passes(error: BaseException) -> bool:
     if isinstance(error, InvalidReplicationFactorError):  # one code for a mistake and for a broker's bad moment
         return "fenced" in str(error)
     if isinstance(error, KafkaError):
-        # aiokafka repeats what passes and at its limit says KafkaTimeoutError; the bare class: it knows no broker yet
-        return bool(error.retriable) or isinstance(error, KafkaTimeoutError) or type(error) is KafkaError
+        # aiokafka repeats what passes and at its limit says KafkaTimeoutError; the bare class: it knows no broker yet.
+        # With a cause the bare class is what one of its tasks did not expect and ended of: no later answer comes.
+        unknown = type(error) is KafkaError and error.__cause__ is None
+        return bool(error.retriable) or isinstance(error, KafkaTimeoutError) or unknown
     return isinstance(error, TimeoutError)
 
 

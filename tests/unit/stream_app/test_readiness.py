@@ -33,7 +33,10 @@ PASSING = [
     TimeoutError(),
     FENCED,
 ]
+UNEXPECTED = errors.KafkaError("Unexpected error during data retrieval")
+UNEXPECTED.__cause__ = ValueError("of a record")
 LASTING = [
+    UNEXPECTED,
     errors.TopicAuthorizationFailedError(),
     errors.AuthenticationFailedError(),
     errors.InvalidReplicationFactorError("only 1 broker(s) are registered"),
@@ -157,10 +160,9 @@ async def test_somebody_who_says_the_error_himself_hears_it_and_nothing_before()
     assert said == []
 
 
-def test_what_aiokafka_did_not_expect_is_in_the_line_as_its_log_is_not_shown() -> None:
-    error = errors.KafkaError("Unexpected error during data retrieval")
-    error.__cause__ = ValueError("of a record")
-    assert "Unexpected error during data retrieval (ValueError('of a record'))" in str(in_the_middle("a:1", error))
+def test_what_aiokafka_did_not_expect_is_in_the_line_as_its_log_is_not_shown_and_no_reason_to_try_again() -> None:
+    unexpected = "KafkaError: Unexpected error during data retrieval (ValueError('of a record'))"
+    assert str(in_the_middle("a:1", UNEXPECTED)) == f"Kafka at a:1: {unexpected}"
 
 
 class Connections:
