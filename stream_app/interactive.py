@@ -9,8 +9,8 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 from stream_app import admin
 from stream_app.settings import StreamSettings
@@ -24,8 +24,18 @@ SIGNALLED = 128
 _LAST_SECONDS = 1.5
 """For connections to be closed when a signal has come; then the process goes."""
 
+_log = logging.getLogger(__name__)
+
 Insist = Callable[[float, int], None]
 """Called with seconds after which this process must be gone, whatever hangs, and the exit status it then has."""
+
+
+class Looked(Protocol):
+    """As admin.Admin."""
+
+    trouble: str | None
+
+    async def look(self, seconds: float) -> str | None: ...
 
 
 def mute_library(settings: StreamSettings) -> None:
@@ -44,17 +54,35 @@ async def connected(
     what is said besides, of what somebody sees meanwhile.
     """
     patience = min(settings.broker_wait_seconds, PATIENCE_SECONDS)
-    async with admin.connected(settings, say, patience) as client:
-        looking = asyncio.create_task(_look(client, settings.bootstrap, say, shown))
-        try:
-            yield client
-        finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+    async with (
+        admin.connected(settings, say, patience) as client,
+        looked_at(client, settings.bootstrap, say, shown),
+    ):
+        yield client
 
 
-async def _look(client: admin.Admin, address: str, say: Callable[[str], None], shown: Callable[[], str]) -> None:
+@asynccontextmanager
+async def looked_at(
+    client: Looked, address: str, say: Callable[[str], None], shown: Callable[[], str]
+) -> AsyncIterator[None]:
+    """Within, Kafka is looked at now and then. An error that no look expects is logged, and ends the looks alone."""
+    looking = asyncio.create_task(_look_or_log(client, address, say, shown))
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+
+
+async def _look_or_log(client: Looked, address: str, say: Callable[[str], None], shown: Callable[[], str]) -> None:
+    try:
+        await _look(client, address, say, shown)
+    except Exception:
+        _log.exception("it is no longer seen whether Kafka at %s answers", address)
+        client.trouble = None  # nobody would ever say that it is over
+
+
+async def _look(client: Looked, address: str, say: Callable[[str], None], shown: Callable[[], str]) -> None:
     vain = 0
     while True:
         found = await client.look(_LOOK_SECONDS)  # the first one at once: then it is known that it was there
