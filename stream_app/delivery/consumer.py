@@ -1,13 +1,15 @@
 """The consumer: commits by batch, and loses nothing over a rebalance.
 
-After a rebalance Faust 0.15.3 drops messages, for two reasons, both proven on a real broker:
+After a rebalance Faust 0.15.3 drops messages, for three reasons, all seen on a real broker:
 
 (A) Recovery resumes the source partitions, seeks, then *clears every stream queue*, though deliveries had begun when
     the changelog was read. What came in between is gone; the state moves past it, and it is never read again.
 (B) Faust hands aiokafka its *live* set of active partitions, and aiokafka takes an empty set for "all". While nothing
     is active, a pending fetch eats records of the source partitions, Faust drops them, and the position has moved on.
+(C) A recovery that the next rebalance has overtaken goes on until that one's is begun: it resumes the source partitions
+    and says that all is ready, and what they bring is cleared away at the end of the next recovery, behind its seek.
 
-Each override says which of the two it cures, or what else it is for.
+Each override says which of them it cures, or what else it is for.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from inspect import iscoroutine
 from typing import Any
 
 import numpy as np
+from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -125,12 +128,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Cures (A): in a rebalance source partitions stay paused until the queues have been cleared."""
         if self.app.rebalancing:
             sources = {tp for tp in tps if not self._is_changelog_tp(tp)}
-            self._deferred |= sources
+            if not self.app.overtaken:  # (C)
+                self._deferred |= sources
             tps = set(tps) - sources
         super().resume_partitions(tps)
 
     def resume_flow(self) -> None:
-        """Cures (A): called right behind the clearing, no await between; now the source partitions may flow."""
+        """Cures (A): called right behind the clearing, no await between; now the source partitions may flow.
+
+        Cures (C): of a former rebalance nothing may; and while partitions are being handed out Faust takes all of them
+        for active.
+        """
+        if self.app.overtaken:
+            return
         super().resume_flow()
         deferred, self._deferred = self._deferred, set()
         if deferred:
@@ -138,6 +148,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """The epoch makes views of pending fetches void (B) and tells agents that a batch is no longer theirs."""
+        self.app.rebalancing, self.app.ready = (
+            True,
+            False,
+        )  # also where the end of the former came with this one's begin
         self._deferred.clear()
         self.epoch += 1
         for tp in revoked:
@@ -211,7 +225,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """After recovery read from min(committed, stored + 1): a commit may be ahead of what the changelog has.
 
         Faust's flush before a commit gives up after 0.1 s without progress; a failed changelog write is only logged.
+
+        Raises RebalanceAgain (C), as Faust's waiting does: what is sought here is the next recovery's business.
         """
+        if self.app.overtaken:
+            return
+        rebalance = self.app.rebalancing_count
         await super().perform_seek()
         for tp, following in self.app.stored_next().items():
             committed = self._committed_offset.get(tp)
@@ -219,6 +238,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 self.log.warning("%s/%s: committed %s, stored %s", tp.topic, tp.partition, committed, following)
                 await self.reread_from(tp, following)
                 self._committed_offset[tp] = following or None  # else acks below the old commit are ignored
+        if rebalance != self.app.rebalancing_count:
+            raise RebalanceAgain
         self.began = dict(self._read_offset)
 
     async def reread_from(self, tp: TP, offset: int) -> None:

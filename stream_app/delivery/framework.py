@@ -42,6 +42,7 @@ class App(faust.App):  # type: ignore[misc]
     stored_next: the offset behind the last stored one, by partition. ready: partitions are assigned and their state is
     restored; when_ready, when_rebalancing: called when that begins and, in the consumer's thread, when it ends.
     was_ready: it has been, at any time: before, nothing was counted.
+    handed_out: `rebalancing_count` of the last rebalance whose partitions are known, and paused.
     when_unwritten: called when state could not be written, so that what is counted would be lost with this process.
     """
 
@@ -49,6 +50,7 @@ class App(faust.App):  # type: ignore[misc]
         self.fetching = fetching
         self.stored_next: Callable[[], Mapping[TP, int]] = dict
         self.ready = self.was_ready = False
+        self.handed_out = 0
         self.when_unwritten: Callable[[BaseException], None] = lambda error: None
         self.when_rebalancing: Callable[[], None] = lambda: None
         self.when_ready: Callable[[], None] = lambda: None
@@ -60,6 +62,11 @@ class App(faust.App):  # type: ignore[misc]
     def _create_directories(self) -> None:
         """None is needed: all state is in Kafka, and the file system may be read-only."""
 
+    @property
+    def overtaken(self) -> bool:
+        """A rebalance has begun and not handed out its partitions: whoever recovers now does so for a former one."""
+        return bool(self.handed_out != self.rebalancing_count)
+
     def on_rebalance_start(self) -> None:
         """Called in the consumer's thread."""
         super().on_rebalance_start()
@@ -67,7 +74,9 @@ class App(faust.App):  # type: ignore[misc]
         self.when_rebalancing()
 
     def on_rebalance_end(self) -> None:
-        """Recovery is over and partitions flow."""
+        """Recovery is over and partitions flow. (Or it was a former rebalance's; see consumer.py, (C).)"""
+        if self.overtaken:
+            return
         super().on_rebalance_end()
         self.ready = self.was_ready = True
         self.when_ready()

@@ -9,6 +9,7 @@ from typing import Any
 import faust
 from faust.stores import memory
 from faust.tables.manager import TableManager
+from faust.types import TP
 
 from contracts.errors import InvalidMessage
 from stream_app.delivery.batches import RecordBatch
@@ -105,8 +106,16 @@ class StateTable(faust.Table):  # type: ignore[misc]
 
 
 class Tables(TableManager):  # type: ignore[misc]
-    """Faust waits a second at every start for tables that are declared late; ours are declared before the start."""
+    """Tables that are declared before the start."""
 
     async def on_start(self) -> None:
+        """Faust waits a second at every start for tables that are declared late."""
         await self._update_channels()
         await self.recovery.start()
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Called when partitions have been handed out and are paused: their recovery begins. See consumer.py, (C)."""
+        self.app.handed_out = self.app.rebalancing_count
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)

@@ -57,6 +57,7 @@ OVERRIDDEN = [
     (memory.Store, tables.MonotoneStore, "apply_changelog_batch", "(self, batch, to_key, to_value)"),
     (Collection, tables.StateTable, "_new_store", "(self)"),
     (TableManager, tables.Tables, "on_start", "(self)"),
+    (TableManager, tables.Tables, "on_rebalance", "(self, assigned, revoked, newly_assigned, generation_id)"),
     (faust.App, framework.App, "_new_transport", "(self)"),
     (faust.App, framework.App, "_create_directories", "(self)"),
     (faust.App, framework.App, "maybe_start_producer", "(self)"),
@@ -136,6 +137,23 @@ def test_nothing_can_come_between_clearing_the_queues_and_resuming_the_flow() ->
     """Cause (A): why resume_flow() is where the source partitions may begin."""
     for recovery in (Recovery.on_recovery_completed, Recovery._resume_streams):
         assert "flow_control.resume() consumer.resume_flow()" in code(recovery)  # no await
+
+
+def test_partitions_that_are_handed_out_are_paused_before_the_tables_hear_of_them() -> None:
+    """Cause (C): why Tables.on_rebalance() is where a recovery may resume something again."""
+    assigned = code(faust.App._on_partitions_assigned)
+    assert assigned.index("(consumer.pause_partitions)(assigned)") < assigned.index("(self.tables.on_rebalance)(")
+    assert code(base.Consumer.on_partitions_assigned).index("self._set_active_tps(assigned)") > 0
+    assert "thread.app.on_rebalance_start()" in code(driver.ConsumerRebalanceListener.on_partitions_revoked)
+
+
+def test_a_recovery_asks_once_whether_it_is_overtaken_and_goes_on_when_its_seek_has_ended() -> None:
+    """Cause (C): between those lies a seek, which asks the broker; and RebalanceAgain is how a recovery is given up."""
+    completed = code(Recovery.on_recovery_completed)
+    asked = completed.index("self.app.consumer_generation_id != generation_id")
+    assert asked < completed.index("consumer.perform_seek()") < completed.index("self.app.on_rebalance_end()")
+    assert completed.count("generation_id != generation_id") == 1
+    assert "except RebalanceAgain as exc:" in code(Recovery._restart_recovery.fun)
 
 
 def test_the_fetch_wait_is_hard_coded_and_its_attributes_are_read_when_the_consumer_starts() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from faust.tables.manager import TableManager
+from faust.tables.recovery import RebalanceAgain
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
 from stream_app.delivery.consumer import WAITING, WAITING_BYTES, Consumer, View
 from stream_app.delivery.framework import App
-from stream_app.delivery.tables import StateTable
+from stream_app.delivery.tables import StateTable, Tables
 from stream_app.windowing.records import Records
 from tests.unit.stream_app.delivery.stand import FakeThread, Record
 
@@ -169,6 +172,92 @@ async def test_a_rebalance_in_between_forgets_what_was_to_be_resumed(app: App, c
     await consumer.on_partitions_revoked({A, B, LOG})
     consumer.resume_flow()
     assert A not in consumer._active_partitions
+
+
+async def recover(app: App) -> None:
+    """The end of Faust's recovery, as it is."""
+    app._fetcher = SimpleNamespace(maybe_start=lambda: asyncio.sleep(0))
+    await app.tables.recovery.on_recovery_completed(app.consumer_generation_id)
+
+
+async def begin_rebalance(app: App, consumer: Consumer) -> None:
+    app.on_rebalance_start()
+    await consumer.on_partitions_revoked({A, B, LOG})
+
+
+def hand_out(app: App) -> None:
+    """As Tables.on_rebalance does, which asks Kafka more."""
+    app.handed_out = app.rebalancing_count
+
+
+async def test_a_recovery_ends_a_rebalance_whose_partitions_are_handed_out(app: App, consumer: Consumer) -> None:
+    await begin_rebalance(app, consumer)
+    hand_out(app)
+    await recover(app)
+    assert consumer.flow_active
+    assert {A, B} <= consumer._active_partitions
+    assert (app.ready, app.rebalancing) == (True, False)
+
+
+async def test_a_recovery_that_a_rebalance_has_overtaken_resumes_nothing_and_ends_nothing(
+    app: App, consumer: Consumer
+) -> None:
+    """Cause (C), before the partitions are handed out."""
+    await begin_rebalance(app, consumer)
+    await recover(app)
+    consumer._set_active_tps({A, B, LOG})  # Faust's next step: for a moment all of them are active
+    assert not consumer.flow_active
+    assert (app.ready, app.rebalancing) == (False, True)
+    hand_out(app)
+    consumer.pause_partitions({A, B, LOG})
+    consumer.resume_flow()  # the next recovery's, to read the changelog
+    assert consumer._active_partitions == set()
+
+
+@pytest.mark.parametrize("handed_out", [False, True])
+async def test_a_recovery_that_is_overtaken_in_its_seek_goes_no_further(
+    app: App, consumer: Consumer, handed_out: bool
+) -> None:
+    """Cause (C): a seek asks the broker, which may take as long as handing out the partitions."""
+
+    async def overtaken() -> dict[TP, int]:
+        await begin_rebalance(app, consumer)
+        if handed_out:
+            hand_out(app)
+        return {A: 7}
+
+    await begin_rebalance(app, consumer)
+    hand_out(app)
+    consumer._thread.seek_to_committed = overtaken
+    with pytest.raises(RebalanceAgain):
+        await recover(app)
+    assert (app.ready, app.rebalancing) == (False, True)
+    assert consumer._active_partitions == set()
+
+
+async def test_the_end_of_a_recovery_is_none_where_the_next_rebalance_has_begun(app: App, consumer: Consumer) -> None:
+    """The begin is told in the consumer's thread, whatever this one is doing."""
+    await begin_rebalance(app, consumer)
+    hand_out(app)
+    app.on_rebalance_start()
+    app.on_rebalance_end()
+    assert (app.ready, app.rebalancing) == (False, True)
+
+
+async def test_partitions_are_handed_out_before_their_recovery_is_begun(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recovery that may resume nothing would wait for its changelogs for ever."""
+    told = []
+
+    async def begins(tables: Tables, assigned: set[TP], revoked: set[TP], new: set[TP], generation: int) -> None:
+        told.append((tables.app.overtaken, assigned, revoked, new, generation))
+
+    monkeypatch.setattr(TableManager, "on_rebalance", begins)
+    app.on_rebalance_start()
+    assert app.overtaken
+    await app.tables.on_rebalance({A}, {B}, {LOG}, 7)
+    assert told == [(False, {A}, {B}, {LOG}, 7)]
 
 
 async def test_outside_a_rebalance_partitions_resume_at_once(app: App, consumer: Consumer) -> None:
@@ -397,6 +486,7 @@ async def test_the_app_is_ready_between_the_end_of_a_rebalance_and_the_next(app:
     app.when_ready, app.when_rebalancing = lambda: told.append("ready"), lambda: told.append("rebalancing")
     assert (app.ready, app.was_ready) == (False, False)
     app.on_rebalance_start()
+    app.handed_out = app.rebalancing_count
     app.on_rebalance_end()
     assert (app.ready, app.was_ready) == (True, True)
     app.on_rebalance_start()
