@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -26,6 +26,8 @@ _ANSWER_SECONDS = 10.0
 _SAY_SECONDS = 1.5
 """Without an answer after this it is said what is waited for, though the first try goes on."""
 _KNOWN_TRIES, _KNOWN_PAUSE = 100, 0.1
+_TURN_SECONDS = 0.1
+"""By which the time for an answer is counted."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -51,7 +53,7 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
     async def look(self, seconds: float) -> str | None:
         """Ask every broker that it knows a small question. What is wrong where none answers it well within so long."""
         brokers = self._client.cluster.brokers()
-        answers = await asyncio.gather(*(self._names_brokers(broker.nodeId, seconds) for broker in brokers))
+        answers = await _within(seconds, [self._names_brokers(broker.nodeId) for broker in brokers])
         self._met = self._met or any(answer is not None for answer in answers)
         if any(answers):
             return None
@@ -65,11 +67,10 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
             "advertised.listeners"
         )
 
-    async def _names_brokers(self, node: int, seconds: float) -> bool | None:
+    async def _names_brokers(self, node: int) -> bool | None:
         """None: no answer."""
         try:
-            async with asyncio.timeout(seconds):
-                return bool((await self._client.send(node, MetadataRequest([]))).brokers)
+            return bool((await self._client.send(node, MetadataRequest([]))).brokers)
         except (KafkaError, TimeoutError):
             return None
 
@@ -81,6 +82,22 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
             await self._client.force_metadata_update() and self._client.cluster.controller
         ):
             raise NodeNotReadyError("it names no broker that is ready")
+
+
+async def _within(seconds: float, questions: Sequence[Coroutine[Any, Any, bool | None]]) -> list[bool | None]:
+    """The answers; None for what has none within so long. The seconds are those in which the event loop was free: one
+    that counts a million records, or writes to a slow pipe, would find an answer too late that came in time.
+    """
+    asked = [asyncio.create_task(question) for question in questions]
+    try:
+        for _ in range(round(seconds / _TURN_SECONDS)):
+            if all(task.done() for task in asked):
+                break
+            await asyncio.wait(asked, timeout=_TURN_SECONDS)
+        return [task.result() if task.done() else None for task in asked]
+    finally:
+        for task in asked:
+            task.cancel()
 
 
 @asynccontextmanager

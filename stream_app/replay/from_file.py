@@ -36,8 +36,8 @@ class FileSource:
         """With the baselines given, or else those of the topic. Raises StreamError."""
         changes = []
         if request.ask_broker:
-            existing = await topic.topics(request.settings, say)
-            changes = await topic.baseline_changes(request.settings, existing, say)
+            async with topic.topics(request.settings, say) as existing:
+                changes = await topic.baseline_changes(request.settings, existing, say)
         known = KnownBaselines(changes, given=request.baselines)
         if not known.versions:
             raise ReplayError(f"the topic `baselines` at {request.settings.bootstrap} is empty: give --baseline FILE")

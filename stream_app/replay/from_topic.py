@@ -56,20 +56,20 @@ class TopicSource:
     ) -> AsyncIterator[TopicSource]:
         """now: the wall clock, milliseconds UTC. Raises StreamError."""
         settings = request.settings
-        existing = await topic.topics(settings, say)
-        changes = []
-        if not request.baselines or settings.topic(BASELINES) in existing:
-            changes = await topic.baseline_changes(settings, existing, say)
-        known = KnownBaselines(changes, given=request.baselines, strict=request.strict)
-        mutes = await topic.mutes(settings, existing) if request.mutes is None else request.mutes
-        async with topic.opened(settings, topic.predictions(settings), existing) as reader:
-            logs = await reader.logs(request.since, request.before)
-            if request.offsets is not None:
-                spans = by_offset(logs, request.offsets)
-            else:
-                spans = by_time(logs, since=request.since is not None, before=request.before is not None)
-            _check(spans, logs, request)
-            yield cls(request, reader, spans, known, mutes, await _cut(request, reader, spans, logs), now)
+        async with topic.topics(settings, say) as existing:
+            changes = []
+            if not request.baselines or settings.topic(BASELINES) in existing:
+                changes = await topic.baseline_changes(settings, existing, say)
+            known = KnownBaselines(changes, given=request.baselines, strict=request.strict)
+            mutes = await topic.mutes(settings, existing) if request.mutes is None else request.mutes
+            async with topic.opened(settings, topic.predictions(settings), existing) as reader:
+                logs = await reader.logs(request.since, request.before)
+                if request.offsets is not None:
+                    spans = by_offset(logs, request.offsets)
+                else:
+                    spans = by_time(logs, since=request.since is not None, before=request.before is not None)
+                _check(spans, logs, request)
+                yield cls(request, reader, spans, known, mutes, await _cut(request, reader, spans, logs), now)
 
     async def steps(self) -> AsyncIterator[list[Verdict]]:
         """What each step found. Raises StreamError."""

@@ -124,10 +124,11 @@ async def opened(settings: StreamSettings, topic: str, existing: Mapping[str, in
         await stopped(consumer)
 
 
-async def topics(settings: StreamSettings, say: Say) -> dict[str, int]:
-    """Partitions of every topic. Raises BrokerError."""
+@asynccontextmanager
+async def topics(settings: StreamSettings, say: Say) -> AsyncIterator[dict[str, int]]:
+    """Partitions of every topic. Within, a Kafka that goes away is said. Raises BrokerError."""
     async with interactive.connected(settings, say) as client:
-        return await admin.partitions(client)
+        yield await admin.partitions(client)
 
 
 async def baseline_changes(settings: StreamSettings, existing: Mapping[str, int], say: Say) -> list[Change]:
