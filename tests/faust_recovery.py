@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 from msgspec.structs import replace
 
 from stream_app.delivery.batches import Fetching, RecordBatch
@@ -48,6 +50,12 @@ class LiveSet(Consumer):
     _getmany = driver.Consumer._getmany
 
 
+class GoesOn(Consumer):
+    """Ours, except that a recovery which the next rebalance has overtaken goes on, as in Faust."""
+
+    goes_on = True
+
+
 class Outcome(NamedTuple):
     """sent: records that Kafka acknowledged. gaps: (partition, offset expected, offset that came instead)."""
 
@@ -57,22 +65,35 @@ class Outcome(NamedTuple):
 
 
 class Session:
-    """One life of a worker that counts each record of `topic` once: what its stored offset includes, it skips."""
+    """One life of a worker that counts each record of `topic` once: what its stored offset includes, it skips.
 
-    def __init__(self, bootstrap: str, topic: str, consumer: type[Consumer], *, held: bool) -> None:
+    overtaken: its recovery is, by a rebalance that begins when the state is restored, and hands the partitions out when
+    that recovery has sought.
+    """
+
+    def __init__(
+        self, bootstrap: str, topic: str, consumer: type[Consumer], *, held: bool, overtaken: bool = False
+    ) -> None:
         self.topic, self._held, self._early = topic, held, 0
+        self._overtaken, self._was_held = overtaken, False
+        self._begun = self._ended = not overtaken
+        self._revoked, self._seeks, self._paused, self._sought = (asyncio.Event() for _ in range(4))
         self._recovered, self._too_early = asyncio.Event(), asyncio.Event()
         self.last = dict.fromkeys(range(PARTITIONS), -1)
         self.counted = dict.fromkeys(range(PARTITIONS), 0)
         self.gaps: list[tuple[int, int, int]] = []
         self.app = _app(bootstrap, topic, _watched(consumer, self))
-        self.app.when_ready = self._recovered.set
+        self.app.when_ready = lambda: None if self.recovering else self._recovered.set()
         self._state = self.app.state_table(
             "state", PARTITIONS, age=lambda key, value: int(value.split()[0]), recovered=self._restore
         )
         if consumer is not Consumer:  # the changelog is read by record, and applied by the thousand, as in Faust
             self.app.fetching = replace(self.app.fetching, batched=frozenset({topic}))
             self._state.recovery_buffer_size = 1000
+
+        if overtaken:
+            self.app.on_rebalance_complete.connect(self._begin_rebalance)
+            self._begin, self.app.tables.on_rebalance = self.app.tables.on_rebalance, self._handed_out
 
         @self.app.agent(self.app.batched_topic(topic), name=f"{topic}-agent", concurrency=1)
         async def count(batches: Any) -> None:
@@ -93,19 +114,67 @@ class Session:
             self.last[number], self.counted[number] = batch.offset, self.counted[number] + new
             self._state.put(number, b"%d" % number, b"%d %d" % (batch.offset, self.counted[number]))
 
+    @property
+    def recovered(self) -> bool:
+        """What is delivered from here on is counted at once."""
+        return self._recovered.is_set()
+
+    @property
+    def recovering(self) -> bool:
+        """The app does not know it where a recovery that was overtaken said that it is over."""
+        return self.app.rebalancing or (self._overtaken and self._ended and not self._was_held)
+
     def early(self, records: int) -> None:
         """So many were read before recovery was over."""
         self._early += records
         if self._early >= _TOO_EARLY:
             self._too_early.set()
 
+    async def _begin_rebalance(self, app: App, **_: Any) -> None:
+        """The state is restored: sent where Faust's on_recovery_completed begins, which then goes on."""
+        if not self._begun:
+            self._begun, thread = True, app.consumer._thread
+            thread.thread_loop.call_soon_threadsafe(thread._ensure_consumer()._coordinator.request_rejoin)
+            await _soon(self._revoked)
+
+    async def revoked(self) -> None:
+        """Partitions were; they are handed out when this returns."""
+        if self._begun and not self._ended:
+            self._revoked.set()
+            await _soon(self._seeks)
+
+    async def seek(self, do: Callable[[], Awaitable[None]]) -> bool:
+        """Whether it was overtaken: then it takes until the partitions are handed out, and paused."""
+        if self._begun and not self._ended and not self._seeks.is_set():
+            self._seeks.set()
+            await _soon(self._paused)
+            await do()
+            self._ended = True
+            self._sought.set()
+            return True
+        await do()
+        return False
+
+    async def _handed_out(self, *given: Any) -> None:
+        """Partitions are, and paused; their recovery begins behind this."""
+        if self._begun and not self._ended:
+            self._paused.set()
+            await _soon(self._sought)
+            await asyncio.sleep(0.1)
+        await self._begin(*given)
+
     async def hold(self) -> None:
         """Recovery has sought and is about to go on. It is held here until records were read too early, or a while."""
         self._early = 0
         self._too_early.clear()
         if self._held:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._too_early.wait(), _HELD_SECONDS)
+            await _soon(self._too_early)
+            self._was_held = True
+
+
+async def _soon(event: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), _HELD_SECONDS)
 
 
 def _app(bootstrap: str, topic: str, consumer: type[Consumer]) -> App:
@@ -113,6 +182,10 @@ def _app(bootstrap: str, topic: str, consumer: type[Consumer]) -> App:
         Consumer = consumer
 
     class Watched(App):
+        @property
+        def overtaken(self) -> bool:
+            return super().overtaken and not hasattr(consumer, "goes_on")
+
         def _new_transport(self) -> Transport:
             return Watching(self.conf.broker_consumer, self)
 
@@ -124,22 +197,28 @@ def _watched(consumer: type[Consumer], session: Session) -> type[Consumer]:
     """The consumer, telling the session what it reads in recovery, and held by it at the end of the seek."""
 
     class Watched(consumer):  # type: ignore[valid-type, misc]
+        async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+            await super().on_partitions_revoked(revoked)
+            await session.revoked()
+
         async def perform_seek(self) -> None:
-            await super().perform_seek()
-            if self.app.rebalancing and self.flow_active:
+            overtaken = await session.seek(super().perform_seek)
+            if session.recovering and self.flow_active and not overtaken:
                 await session.hold()
 
         async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's signature
             found = await super()._getmany(active_partitions, timeout)
-            if self.app.rebalancing:  # what is not active now is dropped by Consumer.getmany
+            if session.recovering:  # what is not active now is dropped by Consumer.getmany
                 session.early(sum(len(found[tp]) for tp in found if tp.topic == session.topic))
             return found
 
     return Watched
 
 
-async def lived(bootstrap: str, consumer: type[Consumer], tries: int) -> Outcome:
+async def lived(bootstrap: str, consumer: type[Consumer], tries: int, *, overtaken: bool = False) -> Outcome:
     """A worker is started, stopped and started again, its recovery held up to `tries` times until records are missed.
+
+    overtaken: and before it is held, a recovery is overtaken by a rebalance.
 
     Its last life is an undisturbed one: what is still missing then is lost.
     """
@@ -157,10 +236,10 @@ async def lived(bootstrap: str, consumer: type[Consumer], tries: int) -> Outcome
             if held and gaps:
                 continue
             await send(WAITING)
-            session = Session(bootstrap, topic, consumer, held=held)
+            session = Session(bootstrap, topic, consumer, held=held, overtaken=held and overtaken)
             starting = asyncio.create_task(session.app.start())
             try:
-                await eventually(lambda: session.app.ready, 20, "the worker to be ready")  # noqa: B023  # awaited here
+                await eventually(lambda: session.recovered, 20, "the worker to be ready")  # noqa: B023  # awaited here
                 await send(LIVE)
                 end = sent // PARTITIONS - 1
                 await eventually(lambda: set(session.last.values()) == {end}, 20, "the log's end to be counted")  # noqa: B023
@@ -181,8 +260,9 @@ async def _create(bootstrap: str, topic: str) -> None:
 
 
 async def _main(bootstrap: str) -> None:
-    for consumer in (StockRecovery, LiveSet, Consumer):
-        outcome = await lived(bootstrap, consumer, tries=10 if consumer is not Consumer else 2)
+    for consumer in (StockRecovery, LiveSet, GoesOn, Consumer):
+        tries = 10 if consumer is not Consumer else 2
+        outcome = await lived(bootstrap, consumer, tries, overtaken=consumer in (GoesOn, Consumer))
         print(f"{consumer.__name__:13} sent {outcome.sent}, counted {outcome.counted}, gaps {outcome.gaps}")
 
 
