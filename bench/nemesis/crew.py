@@ -32,7 +32,8 @@ _REPLACED = "Kafka gave its place to another process"
 class Worker:
     """One worker and all its lives. env: its settings. ended: exit statuses of those that ended by themselves.
 
-    replaced: how often it ended because Kafka had given its name to another process: a twin, or its own next life.
+    kills: how often it was killed. replaced: how often it ended because Kafka had given its name to another process: a
+    twin, or its own next life.
     """
 
     def __init__(self, name: str, directory: Path, env: Mapping[str, str]) -> None:
@@ -45,6 +46,7 @@ class Worker:
             cwd=_ROOT,
         )
         self.wanted = False
+        self.kills = 0
         self._fenced: dict[int, float] = {}
         self._lives = 0
         self.ended: list[int | None] = []
@@ -59,6 +61,7 @@ class Worker:
     async def kill(self) -> None:
         """SIGKILL."""
         self.wanted = False
+        self.kills += 1
         await asyncio.to_thread(self.process.kill)
 
     async def terminate(self, within: float) -> int | None:

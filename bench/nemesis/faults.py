@@ -20,17 +20,22 @@ TERM_SECONDS = 40.0
 
 @dataclass(frozen=True)
 class Stop:
-    """How a worker ended after SIGTERM. status: of its exit, or -9 if it had to be killed."""
+    """How a worker ended after SIGTERM. status: of its exit, or -9 if it had to be killed. killed: by the next fault,
+    before it had ended: without a broker it waits to hand on what it has begun.
+    """
 
     worker: str
     status: int | None
     seconds: float
+    killed: bool = False
 
     @property
     def wrong(self) -> str:
         """What is wrong with it, in words; nothing where it ended by itself, with status 0."""
         if self.seconds >= TERM_SECONDS:
             return f"{self.worker} did not end within {TERM_SECONDS:g} s of SIGTERM"
+        if self.killed:
+            return ""
         return f"{self.worker} ended with status {self.status} after SIGTERM" if self.status != 0 else ""
 
 
@@ -89,9 +94,9 @@ class Nemesis:
         await worker.start()
 
     async def _end(self, worker: Worker) -> None:
-        began = time.monotonic()
+        began, kills = time.monotonic(), worker.kills
         status = await worker.terminate(TERM_SECONDS)
-        stop = Stop(worker.name, status, time.monotonic() - began)
+        stop = Stop(worker.name, status, time.monotonic() - began, killed=worker.kills > kills)
         self.stops.append(stop)
         if stop.wrong:
             self._tell(stop.wrong)

@@ -30,6 +30,7 @@ def faust_settings(settings: StreamSettings) -> dict[str, Any]:
         "broker_max_poll_records": None,  # whole fetches: that is what a batch is
         "consumer_auto_offset_reset": "earliest",  # `latest` also gets stuck in recovery (Faust issue 651)
         "consumer_max_fetch_size": 1 << 20,
+        "consumer_metadata_max_age_ms": 15_000,  # a topic that grew, or is gone, is noticed; by default after 5 minutes
         "consumer_group_instance_id": settings.worker_id or None,
         "producer_linger": 0.01,
         "producer_max_batch_size": 256 * 1024,

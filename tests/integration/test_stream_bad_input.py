@@ -145,6 +145,20 @@ async def test_a_state_topic_that_does_not_fit_ends_a_worker_with_one_line(
         assert said.count("\n") == 1
 
 
+async def test_partitions_that_are_added_under_a_worker_end_it_within_half_a_minute(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    """What goes to them is counted by nobody, and reports of the others go on meanwhile."""
+    async with Stream(kafka.bootstrap, namespace, tmp_path) as stream:
+        worker = stream.worker()
+        await stream.ready(worker)
+        async with admin.connected(stream.settings, print) as client:
+            await client.create_partitions({stream.topic(PREDICTIONS): NewPartitions(9)})
+        await eventually(lambda: not worker.alive(), 30, "the worker to end")
+        assert worker.returncode == 2
+        assert any("was added while this worker ran" in line for line in worker.tail(20))
+
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 

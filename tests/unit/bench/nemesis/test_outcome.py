@@ -28,6 +28,7 @@ def told(stops: Sequence[Stop] = (), *, read: bool = True) -> list[str]:
 
 def test_a_worker_that_ends_with_status_0_is_well() -> None:
     assert told([Stop("worker-0", 0, 3.0)]) == []
+    assert told([Stop("worker-0", -9, 8.7, killed=True)]) == []  # by the next fault
 
 
 @pytest.mark.parametrize("status", [1, 2, -6, -9, -15, None])
