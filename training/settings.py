@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.addresses import kafka_addresses
 from contracts.misspelt import misspelt
+from contracts.registry_address import shown
 from training.errors import SettingsError
 
 PREFIX = "TRAINING_"
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
     @classmethod
     def _scheme(cls, value: str) -> str:
         if _BARE.fullmatch(value):
-            raise ValueError(f"add http://, as in http://{value} (a local file is sqlite:///FILE)")
+            raise ValueError(f"add http://, as in http://{shown(value)} (a local file is sqlite:///FILE)")
         return value
 
     @field_validator("bootstrap")
@@ -71,18 +72,7 @@ def slips(names: Iterable[str]) -> Iterator[str]:
     return misspelt(names, PREFIX, Settings.model_fields)
 
 
-def shown(tracking_uri: str) -> str:
-    """A tracking URI for people: without a name and a password, and without parameters, which may hold one.
-
-    >>> shown("postgresql://ml:sesame@db:5432/mlflow?password=sesame")
-    'postgresql://...@db:5432/mlflow?...'
-    >>> shown("sqlite:///var/mlflow/mlflow.db")
-    'sqlite:///var/mlflow/mlflow.db'
-    """
-    without = re.sub(r"(?<=://).*@", "...@", tracking_uri)
-    return re.sub(r"\?.+", "?...", without)
-
-
 def _fault(fault: ErrorDetails) -> str:
     name = PREFIX + "_".join(map(str, fault["loc"])).upper()
-    return f"{name}={fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+    given = shown(fault["input"]) if name.endswith("_URI") else fault["input"]
+    return f"{name}={given!r}: {fault['msg'].removeprefix('Value error, ')}"

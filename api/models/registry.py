@@ -14,14 +14,15 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from api.errors import ModelRefused, NothingToServe, RegistryAway
 from api.models.pointers import CHALLENGER, CHAMPION, Pointers
 from api.models.registered import RegisteredVersion
 from api.models.unchanged import SqliteFile, Stamp
 from contracts.errors import InvalidMessage
+from contracts.missing_package import missing_package
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE
+from contracts.registry_address import shown, without_secrets
 from contracts.rollout import ROLLOUT_TAG, decode_rollout
 
 _SQLITE = "sqlite:///"
@@ -54,8 +55,9 @@ class Registry:
         self._alias = alias
         self._client: Any = None
         self._settled = False
-        file = Path(tracking_uri.removeprefix(_SQLITE)) if tracking_uri.startswith(_SQLITE) else None
-        self._file = None if file is None else SqliteFile(file)
+        file = tracking_uri.partition("?")[0]
+        self._local = Path(file.removeprefix(_SQLITE)) if file.startswith(_SQLITE) else None
+        self._file = None if self._local is None else SqliteFile(self._local)
         self._asked: tuple[Stamp, Aliases] | None = None
 
     def pointers(self) -> Pointers:
@@ -137,24 +139,25 @@ class Registry:
 
     def _away(self, error: Exception, what: str) -> RegistryAway:
         """In our words, for MLflow's may be a page of its HTTP client's, with the password of the address in it."""
-        parts = urlsplit(self._uri)
-        uri = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else self._uri
+        uri = shown(self._uri)
         code = getattr(error, "error_code", "")
         if type(error.__context__).__module__.startswith("requests."):
             return RegistryAway(f"API_TRACKING_URI: MLflow at {uri} does not answer ({_why_not(error)})")
+        if isinstance(error, ImportError):
+            return RegistryAway(f"API_TRACKING_URI: MLflow at {uri}: {missing_package(error)}")
         if code == "ENDPOINT_NOT_FOUND":
             return RegistryAway(f"API_TRACKING_URI: what answers at {uri} is not MLflow")
         if code == "RESOURCE_DOES_NOT_EXIST" and what == f"{self._name}@{self._alias}":
             train = "`python -m training train` makes it, and API_MODEL says which is served"
             return NothingToServe(f"MLflow at {uri} has no model {self._name!r}: {train}")
-        return RegistryAway(f"{what}: {first_line(error).replace(self._uri, uri)}")
+        return RegistryAway(f"{what}: {first_line(error, self._uri)}")
 
     def _check_uri(self) -> None:
         """MLflow would make an empty registry of a mistyped file name, and take an address without http:// for one."""
         if re.match(r"[\w.-]+:\d+(/|$)", self._uri):
-            raise RegistryAway(f"API_TRACKING_URI: {self._uri} has no scheme: is it http://{self._uri}?")
-        if self._uri.startswith(_SQLITE) and not Path(self._uri.removeprefix(_SQLITE)).is_file():
-            raise RegistryAway(f"API_TRACKING_URI: there is no file {self._uri.removeprefix(_SQLITE)}")
+            raise RegistryAway(f"API_TRACKING_URI: {shown(self._uri)} has no scheme: is it http://{shown(self._uri)}?")
+        if self._local is not None and not self._local.is_file():
+            raise RegistryAway(f"API_TRACKING_URI: there is no file {self._local}")
 
 
 def flavor_of(folder: Path, key: str) -> dict[str, Any]:
@@ -181,7 +184,7 @@ def _why_not(error: Exception) -> str:
     return next((words for sign, words in signs if sign in str(error)), type(error.__context__).__name__)
 
 
-def first_line(error: Exception) -> str:
-    """Of its text, for people."""
-    lines = str(error).strip().splitlines()
+def first_line(error: Exception, address: str = "") -> str:
+    """Of its text, for people: without the secrets of this address."""
+    lines = without_secrets(str(error), address).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__

@@ -94,14 +94,36 @@ def test_a_model_that_is_not_registered_is_named_with_what_makes_one(tmp_path: P
     ("uri", "said"),
     [
         ("http://127.0.0.1:1", "MLflow at http://127.0.0.1:1 does not answer (connection refused)"),
-        ("http://me:secret@127.0.0.1:1", "MLflow at http://127.0.0.1:1 does not answer (connection refused)"),
+        ("http://me:secret@127.0.0.1:1", "MLflow at http://...@127.0.0.1:1 does not answer (connection refused)"),
+        ("http://127.0.0.1:1/?token=secret", "MLflow at http://127.0.0.1:1/?... does not answer (connection refused)"),
+        ("http://me:sec/ret@127.0.0.1:1", "MLflow at http://...@127.0.0.1:1 does not answer (InvalidURL)"),
         ("127.0.0.1:5000", "127.0.0.1:5000 has no scheme: is it http://127.0.0.1:5000?"),
+        ("db:5432/x?password=secret", "db:5432/x?... has no scheme: is it http://db:5432/x?...?"),
+        ("sqlite:///no.db?key=secret", "there is no file no.db"),
+        (
+            "mysql+pymysql://me:secret@db/x",
+            "MLflow at mysql+pymysql://...@db/x: the Python package PyMySQL is not installed: pip install PyMySQL",
+        ),
     ],
 )
 def test_a_wrong_address_of_mlflow_is_one_short_line_without_its_password(tmp_path: Path, uri: str, said: str):
     with pytest.raises(RegistryAway) as raised:
         ModelStore(uri, "flights", "champion", tmp_path).pointers()
     assert str(raised.value) == f"API_TRACKING_URI: {said}"
+
+
+@pytest.mark.parametrize("uri", ["nosuch://me:secret@db/x", "me:secret@db:5432/mlflow", "postgresql:me:secret@db/x"])
+def test_what_mlflow_says_of_an_address_is_told_without_its_password(tmp_path: Path, uri: str):
+    with pytest.raises(
+        RegistryAway, match=r"^flights@champion: (Model registry .*'[a-z:/]*\.\.\.@db|Could not)"
+    ) as raised:
+        ModelStore(uri, "flights", "champion", tmp_path).pointers()
+    assert "secret" not in str(raised.value)
+
+
+def test_a_registry_file_may_have_parameters(tmp_path: Path):
+    made = a_model_version(shared_registry(), model="parameters")
+    assert store(tmp_path, "parameters", uri=f"{shared_registry()}?timeout=3").pointers().champion == made
 
 
 def folders(directory: Path, model: str) -> int:

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from contracts.registry_address import shown
 from training.commands.options import By, Model, Version
 from training.commands.shell import given_settings, model_events_of, one_line_errors, registered_of, say, somebody
-from training.settings import shown
 
 RULES_FILE = Path("gates.yaml")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.registry_address import shown
 from training.commands.options import Threshold, Window, check_threshold
 from training.commands.shell import (
     given_settings,
@@ -19,7 +20,7 @@ from training.commands.shell import (
     say,
     somebody,
 )
-from training.settings import Settings, shown
+from training.settings import Settings
 
 if TYPE_CHECKING:
     from training.making.train import Plan, Trained

@@ -15,11 +15,11 @@ import msgspec
 from contracts.baseline import Baseline
 from contracts.errors import InvalidMessage
 from contracts.model_files import BASELINE_FILE
+from contracts.registry_address import shown
 from contracts.rollout import ROLLOUT_TAG, Rollout, decode_rollout
 from training.errors import RegistryError
 from training.registry.records import Version
 from training.registry.store import Registry
-from training.settings import shown
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 

@@ -21,17 +21,20 @@ from typing import Any, TypeVar
 from contracts.baseline import Baseline
 from contracts.compiled import Compiled
 from contracts.errors import InvalidBaseline
+from contracts.missing_package import missing_package
 from contracts.model_files import BASELINE_FILE, COMPILED_FILE, SKOPS_TRUSTED_TYPES
+from contracts.registry_address import shown, without_secrets
 from contracts.schema import FeatureSchema
 from training.errors import RegistryError
 from training.registry.address import check_there, sqlite_file
 from training.registry.records import Run, Version
-from training.settings import shown
 
 _LOGGED_MODEL = "models:/m-"
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for a version that is not there, and for one that is no number."""
 _LISTED = 20
+_OTHERS = (ImportError, OSError, ValueError)
+"""What MLflow lets through: a driver that is not installed, a disk or a connection, an address."""
 T = TypeVar("T")
 _RUNTIME = ("scikit-learn", "skops", "numpy", "pandas")
 
@@ -66,6 +69,8 @@ class Registry:
         nothing is made. Raises RegistryError.
         """
         check_there(self.tracking_uri, may_create=to_register)
+        if shown(self.tracking_uri) != self.tracking_uri:  # it prints a link to each run, with the whole address
+            os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
         with self.errors("cannot be opened"):
             _mlflow().set_tracking_uri(self.tracking_uri)
             found = self.client.get_experiment_by_name(self._experiment)
@@ -256,7 +261,8 @@ class Registry:
 
         try:
             yield
-        except (MlflowException, SQLAlchemyError, UntrustedTypesFoundException, OSError, ValueError) as error:
-            reason = textwrap.shorten(str(error), 300, placeholder=" ...")
+        except (MlflowException, SQLAlchemyError, UntrustedTypesFoundException, *_OTHERS) as error:
+            said = missing_package(error) if isinstance(error, ImportError) else str(error)
+            reason = textwrap.shorten(without_secrets(said, self.tracking_uri), 300, placeholder=" ...")
             where = shown(self.tracking_uri)
             raise RegistryError(f"MLflow at {where} {what}: {reason} (TRAINING_TRACKING_URI)") from error

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.baseline import Baseline
+from contracts.registry_address import shown
 from training.compiled.export import Export
 from training.errors import DataError, SettingsError
 from training.registry.store import Registry
-from training.settings import shown
 from training.topics.baselines import Publisher
 
 
