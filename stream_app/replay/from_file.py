@@ -19,7 +19,10 @@ from stream_app.replay.unclocked import FileReplay
 
 
 class FileSource:
-    """A file whose replay has not begun. empty: what to say when nothing is in it. at_end: all has been counted."""
+    """A file whose replay has not begun. empty: what to say when nothing is in it. at_end: all has been counted.
+
+    sortable: it is counted in its own order, which --sort would change.
+    """
 
     def __init__(self, request: Request, path: Path, known: KnownBaselines) -> None:
         self._request, self._path = request, path
@@ -28,7 +31,7 @@ class FileSource:
         self.replay = FileReplay(request.plan.windows, known.by_digest, self.judges)
         self.empty = f"{path} holds no event"
         self.place: Place = "row" if request.is_table else "line"
-        self.at_end = False
+        self.at_end, self.sortable = False, not request.sort
         self._portions = self._of_table() if request.is_table else self._of_lines()
 
     @classmethod

@@ -21,7 +21,7 @@ from stream_app.replay.topic import TopicReader
 
 class TopicSource:
     """An opened topic whose replay has not begun. empty: what to say when nothing is in the range. at_end: all
-    has been counted.
+    has been counted. sortable: never, a topic is counted in the order of its records' times.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class TopicSource:
         )
         self.empty = "no record is in the range"
         self.place: Place = "offset"
-        self.at_end = False
+        self.at_end, self.sortable = False, False
 
     @classmethod
     @asynccontextmanager

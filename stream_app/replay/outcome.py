@@ -25,6 +25,8 @@ from stream_app.windowing.typed import Version
 
 _AMPLE = 1.5
 """Rows that a window should have on average, in multiples of those it needs."""
+_LATE_SHARE = 0.1
+"""Of the rows of a file, so many that come late are a sign of its order, and not of some events."""
 _LENGTHS = (60.0, 300.0, 900.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0, 31 * 86400.0)
 
 
@@ -126,8 +128,8 @@ class Outcome:
         ]
 
 
-def summary_text(summary: SummaryLine) -> list[str]:
-    """The accounts and what was found."""
+def summary_text(summary: SummaryLine, *, sortable: bool = False) -> list[str]:
+    """The accounts and what was found. sortable: of a file that was counted in its own order."""
     refused = sum(summary.refused.values())
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in summary.refused.items())
     elsewhere = [
@@ -140,6 +142,7 @@ def summary_text(summary: SummaryLine) -> list[str]:
         f"--preset {summary.preset} --n-min {summary.n_min}",
         f"read     {summary.read:,} = counted {summary.counted:,} + late {summary.late:,} + repeats "
         f"{summary.repeats:,} + refused {refused:,}" + (f" ({reasons})" if reasons else ""),
+        *(_order(summary) if sortable else ()),
         f"counted  {summary.counted:,} = {summary.reported_rows:,} in reports"
         + "".join(f" + {rows:,} {where}" for rows, where in elsewhere if rows),
         f"windows  {summary.windows:,}: too thin to compare {summary.insufficient:,}, with an alarm {summary.alarms:,}",
@@ -147,6 +150,16 @@ def summary_text(summary: SummaryLine) -> list[str]:
         f"pages    {summary.pages:,}",
         ("balanced" if summary.balanced else "DOES NOT BALANCE: this is a fault of the replay, please report it")
         + ("" if summary.complete else "; interrupted before the end: these are the accounts up to then"),
+    ]
+
+
+def _order(summary: SummaryLine) -> list[str]:
+    """Where many rows were late: a file that holds one partition after the other, for example."""
+    if summary.late < _LATE_SHARE * summary.read or not summary.late:
+        return []
+    return [
+        f"         {summary.late:,} rows were late: is the file in the order of its times? With --sort it is counted "
+        "in that order"
     ]
 
 

@@ -115,8 +115,9 @@ class _Run(NamedTuple):
         self.output.write([*self.outcome.cut(), *([] if comparison is None else [comparison]), summary])
         compared = [] if comparison is None else [*comparison_text(comparison), ""]
         idle = self.outcome.without_events(self.given) if summary.counted else []
+        accounts = summary_text(summary, sortable=self.source.sortable)
         if summary.read:
-            for line in [*compared, *self.outcome.refusals.text(), *idle, *summary_text(summary)]:
+            for line in [*compared, *self.outcome.refusals.text(), *idle, *accounts]:
                 say(line)
         if self.stop.signal is not None and summary.complete:
             say("interrupted when everything had been read and judged: nothing is missing")

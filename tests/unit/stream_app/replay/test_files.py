@@ -169,6 +169,47 @@ def test_the_same_events_give_the_same_lines_from_json_lines_csv_and_parquet(
     assert {line["report"]["version"] for line in found[0].of("report")} == {"1", "2"}
 
 
+def two_partitions(early: int, late: int) -> list[PredictionEvent[Any]]:
+    """So many events of a partition, and behind them so many of another that are older: as in a dump."""
+    return [
+        an_event(
+            id=an_event_id(i, source=source),
+            event_time=start + timedelta(seconds=i / 2),
+            features={"distance": 100.0, "carrier": "a", "weekend": False},
+        )
+        for source, start, count in (("api.00", NOON + timedelta(minutes=2), early), ("api.01", NOON, late))
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "events.csv", "events.parquet"])
+def test_a_file_of_which_much_is_late_is_told_of_sort(
+    tmp_path: Path, baseline: Callable[..., list[str]], name: str
+) -> None:
+    file, events = tmp_path / name, two_partitions(80, 120)
+    if name.endswith("jsonl"):
+        write_lines(file, events)
+    else:
+        (write_csv if name.endswith("csv") else write_parquet)(file, columns_of(events))
+    options: list[str | Path] = ["--file", file, *baseline(), "--window", "10s", "--lateness", "1s"]
+    unsorted, ordered = replay(*options), replay(*options, "--sort")
+    assert unsorted.summary["late"] == 120
+    hint = "120 rows were late: is the file in the order of its times? With --sort it is counted in that order"
+    assert hint in map(str.strip, unsorted.said.splitlines())
+    assert ordered.summary["late"] == 0
+    assert "--sort" not in ordered.said
+
+
+@pytest.mark.parametrize(("late", "told"), [(19, False), (20, True)])
+def test_a_few_late_rows_are_no_sign_of_the_order_of_a_file(
+    tmp_path: Path, baseline: Callable[..., list[str]], late: int, told: bool
+) -> None:
+    file = write_lines(tmp_path / "events.jsonl", two_partitions(200 - late, late))
+    result = replay("--file", file, *baseline(), "--window", "10s", "--lateness", "1s")
+    assert result.summary["late"] == late
+    assert ("--sort" in result.said) is told
+
+
 def test_a_compressed_csv_is_read_as_well(tmp_path: Path, baseline: Callable[..., list[str]]) -> None:
     import gzip
 
