@@ -196,7 +196,9 @@ def data(
 @app.command()
 def receiver(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
-    file: Annotated[Path, typer.Option(help="Append each accepted alert there, one JSON line.")] = VAR / "alerts.jsonl",
+    file: Annotated[
+        Path, typer.Option(show_default="var/alerts.jsonl", help="Append each accepted alert there, one JSON line.")
+    ] = VAR / "alerts.jsonl",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     secret: Annotated[str, typer.Option(envvar="DEMO_RECEIVER_SECRET", help="whsec_ and base64, as the sink's.")] = "",
 ) -> None:
