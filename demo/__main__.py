@@ -67,7 +67,7 @@ def run(
     rate: Annotated[float, typer.Option(min=0, help="Requests a second; 0: as fast as it goes.")] = 500.0,
     quiet_windows: Annotated[int, typer.Option(min=4, help="Windows without drift.")] = 8,
     episode_windows: Annotated[int, typer.Option(min=2, help="Windows of each episode of drift.")] = 4,
-    directory: Annotated[Path, typer.Option(help="Where everything is kept.")] = VAR / "demo",
+    directory: Annotated[Path, typer.Option(show_default="var/demo", help="Where everything is kept.")] = VAR / "demo",
 ) -> None:
     """The whole loop on real servers; status 0 only if every promise held."""
     from demo.run import run as tell
@@ -82,7 +82,7 @@ def run(
 def up(
     data: DataName = "flights",
     window_seconds: Annotated[int, typer.Option(min=1, help="Length of a window.")] = 60,
-    directory: Annotated[Path, typer.Option(help="Where everything is kept.")] = VAR / "up",
+    directory: Annotated[Path, typer.Option(show_default="var/up", help="Where everything is kept.")] = VAR / "up",
 ) -> None:
     """Start everything and leave it running; prints the URLs."""
     from demo.up import noted_end, refuse_if_up
@@ -117,7 +117,9 @@ def _python() -> str:
 
 
 @app.command()
-def down(directory: Annotated[Path, typer.Option(help="As given to `up`.")] = VAR / "up") -> None:
+def down(
+    directory: Annotated[Path, typer.Option(show_default="var/up", help="As given to `up`.")] = VAR / "up",
+) -> None:
     """End what `up` started."""
     from demo.up import down as stop
     from demo.up import noted_end
