@@ -28,6 +28,7 @@ from stream_app.errors import StateError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 from stream_app.topic_layout import check_layout
+from stream_app.windowing.accumulator import OtherLength
 from stream_app.windowing.merged_state import age_of_merged
 from stream_app.windowing.state import age_of
 
@@ -152,6 +153,8 @@ def restoring(
             return
         try:
             restore(source.partitions)
+        except OtherLength as error:
+            fail(failure, f"the state in topic {topic} does not fit the settings: {error}")
         except InvalidMessage as error:
             fail(
                 failure,

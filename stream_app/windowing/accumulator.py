@@ -34,6 +34,10 @@ from stream_app.windowing.tumbling import WindowConfig
 from stream_app.windowing.typed import Version
 
 
+class OtherLength(InvalidMessage):
+    """An open window is not as long as windows are set to be; the text names it, the setting and what to do."""
+
+
 class Touched(msgspec.Struct, frozen=True):
     """What a batch did. keys: windows to store; the rest are this batch's numbers, for the metrics."""
 
@@ -68,8 +72,8 @@ class Partition:
     ) -> Partition:
         """The partition whose records these are; other partitions' are passed over. baselines: by digest.
 
-        Raises InvalidMessage when a record cannot be read, its counts do not fit their baseline, or its window is
-        not as long as windows are now: open windows cannot change their size.
+        Raises InvalidMessage when a record cannot be read or its counts do not fit their baseline, OtherLength when
+        its window is not as long as windows are now: open windows cannot change their size.
         """
         partition = cls(number, config)
         for key, value in stored:
@@ -213,8 +217,18 @@ class Partition:
 def _reopened(part: PartialAggregate, config: WindowConfig, baselines: Mapping[str, Baseline]) -> OpenWindow:
     length = part.window_end - part.window_start
     if length != config.size_ms:
-        raise InvalidMessage(
-            f"partition {part.partition} has an open window of {part.model}/{part.version} of {length} ms, windows are "
-            f"set to {config.size_ms} ms: set the size back until all windows are closed, or begin with empty state"
+        raise OtherLength(
+            f"partition {part.partition} has an open window of {part.model}/{part.version} of {_seconds(length)} s, "
+            f"windows are set to {_seconds(config.size_ms)} s: set STREAM_WINDOW_SECONDS={_seconds(length)} until all "
+            "windows are closed, or choose another STREAM_APP_ID to count everything anew"
         )
     return OpenWindow.of(part, baselines)
+
+
+def _seconds(ms: int) -> str:
+    """As a setting takes them.
+
+    >>> _seconds(31 * 86_400_000), _seconds(2_500)
+    ('2678400', '2.5')
+    """
+    return str(ms // 1000 if ms % 1000 == 0 else ms / 1000)

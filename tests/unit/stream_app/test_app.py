@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError, for_code
 
+from contracts.errors import InvalidMessage
 from stream_app.agents.configured import merging_config
 from stream_app.alerting.known_alerts import Alerts
 from stream_app.app import create_app, restoring
@@ -21,6 +22,7 @@ from stream_app.lifecycle import cannot_go_on, serve
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
 from stream_app.topic_layout import wanted
+from stream_app.windowing.accumulator import OtherLength
 from tests.waiting import eventually
 
 
@@ -101,3 +103,23 @@ async def test_a_partition_that_is_added_while_a_worker_runs_ends_it_with_one_li
     assert restored == [{0, 7}]
     assert str(failure.result()).startswith("partition 8 of topic predictions was added while this worker ran")
     assert "STREAM_APP_ID" in str(failure.result())
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [
+        (OtherLength("1 open: do"), "the state in topic counts-changelog does not fit the settings: 1 open: do"),
+        (
+            InvalidMessage("it is torn"),
+            "the state in topic counts-changelog cannot be read (it is torn): run the version that wrote it, or choose "
+            "another STREAM_APP_ID to count everything anew",
+        ),
+    ],
+)
+async def test_what_mends_a_state_that_cannot_be_taken_up_is_said_once(stored: InvalidMessage, says: str) -> None:
+    def restore(partitions: object) -> None:
+        raise stored
+
+    failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
+    restoring(restore, _Assigned(0), "counts-changelog", failure)()
+    assert str(failure.result()) == says

@@ -7,7 +7,7 @@ import pytest
 from contracts.errors import InvalidMessage
 from contracts.window import WindowCounts
 from stream_app.windowing.accounts import accounts_of
-from stream_app.windowing.accumulator import Partition, Touched
+from stream_app.windowing.accumulator import OtherLength, Partition, Touched
 from stream_app.windowing.decoding import decode_batch
 from stream_app.windowing.state import MetaKey, WindowKey, parse_key
 from stream_app.windowing.tumbling import WindowConfig, window_start
@@ -312,8 +312,12 @@ def test_a_restored_partition_goes_on_as_if_nothing_had_happened() -> None:
 
 def test_open_windows_cannot_change_their_size() -> None:
     stored = a_partition(10).stored([key(0)])
-    with pytest.raises(InvalidMessage, match="100 ms, windows are set to 60000 ms"):
+    with pytest.raises(OtherLength) as caught:
         Partition.restore(0, WindowConfig(60_000), stored, by_digest())
+    assert str(caught.value) == (
+        "partition 0 has an open window of flights/1 of 0.1 s, windows are set to 60 s: set STREAM_WINDOW_SECONDS=0.1 "
+        "until all windows are closed, or choose another STREAM_APP_ID to count everything anew"
+    )
 
 
 def test_state_that_cannot_be_read_is_named() -> None:
