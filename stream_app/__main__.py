@@ -84,9 +84,7 @@ def topics(
             line = f"{outcome.name:{width}}  {outcome.partitions:3} partitions  {outcome.state:10}  {outcome.detail}"
             print(line.rstrip())
         if any(outcome.state == "mismatched" for outcome in outcomes):
-            _say(
-                "a topic has another shape than it must have: change it on the broker, or use another prefix or app id"
-            )
+            _say("a topic has another shape than it must have: its line says what mends it")
             return 2
         return 0
 

@@ -18,7 +18,7 @@ from contracts.topics import PREDICTIONS
 from stream_app.errors import BrokerError
 from stream_app.readiness import Seldom, Waiting, in_the_middle
 from stream_app.settings import StreamSettings
-from stream_app.topic_layout import Process, Wanted, differing, not_applied, told_to_be_larger, too_small, used, wanted
+from stream_app.topic_layout import Process, Wanted, faults, not_applied, used, wanted
 
 _VISIBLE_TRIES, _VISIBLE_PAUSE = 100, 0.1
 _ANSWER_SECONDS = 10.0
@@ -207,14 +207,9 @@ async def _create(admin: Admin, topic: Wanted, replication: int) -> bool:
 
 
 def _compared(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: str, wish: int | None) -> Outcome:
-    faults = [] if count == topic.partitions else [f"{count} partitions, {topic.partitions} wanted"]
-    faults += [f"{key}={is_}, {must} wanted" for key, is_, must in differing(topic, config)]
-    if (largest := too_small(topic, config)) is not None:
-        faults.append(
-            f"max.message.bytes={largest} is too small for large records: {told_to_be_larger(topic, bootstrap)}"
-        )
+    wrong = faults(topic, count, config, bootstrap)
     notes = [] if wish is None or wish == count else [not_applied(count, wish)]
-    return Outcome(topic.name, count, "mismatched" if faults else "exists", "; ".join(faults + notes))
+    return Outcome(topic.name, count, "mismatched" if wrong else "exists", "; ".join(wrong + notes))
 
 
 async def used_configs(

@@ -27,7 +27,7 @@ from stream_app.delivery.source import TopicSource
 from stream_app.errors import StateError, StreamError
 from stream_app.settings import StreamSettings
 from stream_app.telemetry import Telemetry
-from stream_app.topic_layout import check_layout
+from stream_app.topic_layout import OTHER_STATE, check_layout
 from stream_app.windowing.accumulator import OtherLength
 from stream_app.windowing.merged_state import age_of_merged
 from stream_app.windowing.state import age_of
@@ -147,8 +147,7 @@ def restoring(
             fail(
                 failure,
                 f"partition {highest} of topic {source.topic} was added while this worker ran, and there is no state "
-                "for it: choose another STREAM_APP_ID, which gives new state topics, and create them with "
-                "`python -m stream_app topics`",
+                f"for it: {OTHER_STATE}",
             )
             return
         try:

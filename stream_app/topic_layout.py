@@ -46,6 +46,10 @@ _MATTERS = {
     "message.timestamp.type": "producers' clocks would decide what is too old and what is ahead of its time",
 }
 _LARGEST = "max.message.bytes"
+OTHER_STATE = (
+    "choose another STREAM_APP_ID, which gives new state topics, and create them with `python -m stream_app topics`"
+)
+"""What mends a state topic whose partitions are too few: more of them would not move the keys that are there."""
 Process = Literal["worker", "performance"]
 _COUNTED: dict[Process, tuple[Topic, Topic]] = {
     "worker": (PREDICTIONS, WINDOW_PARTIALS),
@@ -115,8 +119,7 @@ def check_layout(settings: StreamSettings, existing: Mapping[str, int], process:
         if existing[state] != existing[settings.topic(source)]:
             raise TopicsError(
                 f"topic {state} has {existing[state]} partitions, {settings.topic(source)} has "
-                f"{existing[settings.topic(source)]}: choose another STREAM_APP_ID, which gives new state topics, and "
-                "create them with `python -m stream_app topics`"
+                f"{existing[settings.topic(source)]}: {OTHER_STATE}"
             )
     return Layout(*(existing[settings.topic(topic)] for topic in _COUNTED[process]))
 
@@ -129,8 +132,8 @@ def check_kinds(settings: StreamSettings, configs: Mapping[str, Mapping[str, str
     for topic in wanted(settings, {}):
         for key, is_, must in differing(topic, configs.get(topic.name, topic.config)):
             raise TopicsError(
-                f"topic {topic.name} has {key}={is_}, and must have {must}, or {_MATTERS[key]}: `kafka-configs.sh "
-                f"--bootstrap-server {settings.bootstrap} --alter --topic {topic.name} --add-config {key}={must}`"
+                f"topic {topic.name} has {key}={is_}, and must have {must}, or {_MATTERS[key]}: "
+                f"{_alter(topic, settings.bootstrap, key)}"
             )
 
 
@@ -166,7 +169,24 @@ def too_small(topic: Wanted, config: Mapping[str, str]) -> str | None:
 
 def told_to_be_larger(topic: Wanted, bootstrap: str) -> str:
     """The command that mends it."""
+    return _alter(topic, bootstrap, _LARGEST)
+
+
+def faults(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: str) -> list[str]:
+    """What is wrong with a topic that is there, each with what mends it. count: its partitions; only those of a state
+    topic can be wrong.
+    """
+    found = [] if count == topic.partitions else [f"{count} partitions, {topic.partitions} wanted: {OTHER_STATE}"]
+    for key, is_, must in differing(topic, config):
+        found.append(f"{key}={is_}, {must} wanted, or {_MATTERS[key]}: {_alter(topic, bootstrap, key)}")
+    if (largest := too_small(topic, config)) is not None:
+        found.append(f"{_LARGEST}={largest} is too small for large records: {told_to_be_larger(topic, bootstrap)}")
+    return found
+
+
+def _alter(topic: Wanted, bootstrap: str, key: str) -> str:
+    """The command that sets what must be."""
     return (
         f"`kafka-configs.sh --bootstrap-server {bootstrap} --alter --topic {topic.name} "
-        f"--add-config {_LARGEST}={topic.config[_LARGEST]}`"
+        f"--add-config {key}={topic.config[key]}`"
     )

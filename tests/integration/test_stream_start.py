@@ -58,6 +58,7 @@ async def test_a_topic_of_the_wrong_kind_is_named(kafka: Broker, namespace: str,
     (line,) = [line for line in said.splitlines() if "mismatched" in line]
     assert "baselines" in line
     assert "cleanup.policy=delete, compact wanted" in line
+    assert f"--alter --topic {namespace}baselines --add-config cleanup.policy=compact`" in line
 
 
 async def test_a_topic_that_an_older_version_made_for_smaller_records_is_named_with_the_command_that_mends_it(
@@ -122,6 +123,10 @@ async def test_a_state_topic_that_does_not_fit_its_source_is_named(
         await eventually(grown, 10, "9 partitions")
         with pytest.raises(TopicsError, match=r"counts-changelog has 8 partitions, .*predictions has 9"):
             check_layout(stream.settings, await admin.partitions(client))
+        said = await stream.command("topics", status=2)
+        (line,) = [line for line in said.splitlines() if "mismatched" in line and "tidemark-counts" in line]
+        assert "8 partitions, 9 wanted: choose another STREAM_APP_ID" in line
+        assert "change it on the broker" not in said
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,16 @@ import pytest
 from contracts.topics import LABEL_PARTIALS, PREDICTIONS, TOPICS, WINDOW_PARTIALS
 from stream_app.errors import TopicsError
 from stream_app.settings import StreamSettings
-from stream_app.topic_layout import Layout, check_kinds, check_layout, told_to_be_larger, too_small, used, wanted
+from stream_app.topic_layout import (
+    Layout,
+    check_kinds,
+    check_layout,
+    faults,
+    told_to_be_larger,
+    too_small,
+    used,
+    wanted,
+)
 
 SETTINGS = StreamSettings(bootstrap="127.0.0.1:9092", topic_prefix="x.")
 
@@ -109,6 +118,35 @@ def test_a_topic_of_the_wrong_kind_is_named_with_the_command_that_mends_it(
     assert f"topic {name} has {key}={value}, and must have {must}, or " in str(caught.value)
     assert f"--alter --topic {name} --add-config {key}={must}`" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("x.predictions", "message.timestamp.type", "CreateTime"),
+        ("x.tidemark-windows-changelog", "cleanup.policy", "compact,delete"),
+    ],
+)
+def test_topics_gives_the_same_command_as_a_worker(name: str, key: str, value: str) -> None:
+    (topic,) = (topic for topic in wanted(SETTINGS, {}) if topic.name == name)
+    config = configured(name, **{key.replace(".", "_"): value})
+    with pytest.raises(TopicsError) as caught:
+        check_kinds(SETTINGS, config)
+    (fault,) = faults(topic, topic.partitions, config[name], SETTINGS.bootstrap)
+    assert fault.startswith(f"{key}={value}, {topic.config[key]} wanted, or ")
+    assert fault.endswith(command := str(caught.value).partition(": ")[2])
+    assert command.startswith("`kafka-configs.sh ")
+
+
+def test_topics_gives_the_same_advice_as_a_worker_for_a_state_topic_with_too_few_partitions() -> None:
+    existing = present(predictions=9)
+    with pytest.raises(TopicsError) as caught:
+        check_layout(SETTINGS, existing)
+    (topic,) = (topic for topic in wanted(SETTINGS, existing) if topic.name == "x.tidemark-counts-changelog")
+    (fault,) = faults(topic, 8, topic.config, SETTINGS.bootstrap)
+    assert fault == f"8 partitions, 9 wanted: {str(caught.value).partition(': ')[2]}"
+    assert "another STREAM_APP_ID" in fault
+    assert faults(topic, 9, topic.config, SETTINGS.bootstrap) == []
 
 
 @pytest.mark.parametrize("name", ["x.predictions", "x.labels"])
