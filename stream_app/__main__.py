@@ -167,7 +167,11 @@ def status(
 def _lines(path: Path) -> list[str]:
     try:
         return [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+    except FileNotFoundError as error:
+        raise StreamError(f"--answered {path}: there is no such file") from error
+    except OSError as error:
+        raise StreamError(f"--answered {path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
         raise StreamError(f"--answered {path}: cannot be read: {error}") from error
 
 

@@ -7,6 +7,7 @@ mutes are followed: one that is set counts at once.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from aiokafka import ConsumerRecord
@@ -25,8 +26,12 @@ from stream_app.windowing.typed import Version
 log = logging.getLogger(__name__)
 
 
-def learn(record: ConsumerRecord, mutes: dict[bytes, Mute]) -> None:
-    """Take up one record of `alert-mutes`. One that cannot be read is logged, and mutes nothing."""
+def _logged(line: str) -> None:
+    log.error("%s", line)
+
+
+def learn(record: ConsumerRecord, mutes: dict[bytes, Mute], say: Callable[[str], None] = _logged) -> None:
+    """Take up one record of `alert-mutes`. One that cannot be read mutes nothing, and say() is told of it."""
     key = record.key or b""
     if record.value is None:
         mutes.pop(key, None)
@@ -34,7 +39,7 @@ def learn(record: ConsumerRecord, mutes: dict[bytes, Mute]) -> None:
     try:
         mutes[key] = decode_mute(record.value)
     except InvalidMessage as error:
-        log.error("%s/%s offset %s is passed over: %s", record.topic, record.partition, record.offset, error)
+        say(f"{record.topic}/{record.partition} offset {record.offset} is passed over: {error}")
 
 
 class Alerts:

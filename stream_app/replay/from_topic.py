@@ -61,7 +61,7 @@ class TopicSource:
             if not request.baselines or settings.topic(BASELINES) in existing:
                 changes = await topic.baseline_changes(settings, existing, say)
             known = KnownBaselines(changes, given=request.baselines, strict=request.strict)
-            mutes = await topic.mutes(settings, existing) if request.mutes is None else request.mutes
+            mutes = await topic.mutes(settings, existing, say) if request.mutes is None else request.mutes
             async with topic.opened(settings, topic.predictions(settings), existing) as reader:
                 logs = await reader.logs(request.since, request.before)
                 if request.offsets is not None:

@@ -140,13 +140,13 @@ async def baseline_changes(settings: StreamSettings, existing: Mapping[str, int]
     return changes
 
 
-async def mutes(settings: StreamSettings, existing: Mapping[str, int]) -> tuple[Mute, ...]:
+async def mutes(settings: StreamSettings, existing: Mapping[str, int], say: Say) -> tuple[Mute, ...]:
     """Every mute that the topic `alert-mutes` has; none where there is no such topic."""
     name, found = settings.topic(ALERT_MUTES), dict[bytes, Mute]()
     if name in existing:
         async for records in _all(settings, name, existing):
             for record in records:
-                learn(record, found)
+                learn(record, found, say)
     return tuple(found.values())
 
 

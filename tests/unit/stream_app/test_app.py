@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +124,19 @@ async def test_what_mends_a_state_that_cannot_be_taken_up_is_said_once(stored: I
     failure: asyncio.Future[StreamError] = asyncio.get_running_loop().create_future()
     restoring(restore, _Assigned(0), "counts-changelog", failure)()
     assert str(failure.result()) == says
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("none.txt", "there is no such file"), (".", "cannot be read: Is a directory")]
+)
+def test_a_file_of_answered_ids_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, why: str) -> None:
+    file = tmp_path / name
+    process = subprocess.run(
+        [sys.executable, "-m", "stream_app", "audit", "--answered", str(file)],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(Path(__file__).parents[3]), "STREAM_BOOTSTRAP": "127.0.0.1:1"},
+        check=False,
+    )
+    assert process.stderr == f"stream_app: --answered {file}: {why}\n"
+    assert process.returncode == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from aiokafka import ConsumerRecord
 
 from contracts.mutes import Mute, encode_mute
@@ -32,6 +33,16 @@ def test_a_tombstone_ends_a_mute_and_what_cannot_be_read_mutes_nothing() -> None
     mute = a_mute(first=1, last=2)
     assert after(a_record(mute.key, encode_mute(mute)), a_record(mute.key, None)) == {}
     assert after(a_record(b"x", b"{"), a_record(b"y", b'{"v":2}')) == {}
+
+
+def test_whoever_asks_for_mutes_is_told_of_a_record_that_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+    learn(a_record(b"x", b"{"), {}, told.append)
+    (line,) = told
+    assert line.startswith("alert-mutes/0 offset 0 is passed over: ")
+    assert not caplog.records
+    learn(a_record(b"x", b"{"), {})
+    assert [record.getMessage() for record in caplog.records] == [line]
 
 
 def test_before_anything_was_read_nothing_was_said_and_nothing_is_muted() -> None:
