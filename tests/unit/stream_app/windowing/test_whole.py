@@ -469,22 +469,24 @@ class Thin(Idle):
     def check_reports(self, rows: dict[Window, list[Row]]) -> None:
         super().check_reports(rows)
         world, compared = self.world, Counter[tuple[str, str]]()
-        for (model, version, start), closings in world.reports.items():
-            closing = closings[-1]
+        # by whoever owned the partition: the accounts are his; what a former owner says later is dropped
+        reports = {window: closings[-1] for window, closings in world.reports.items()}
+        reports |= {window: closings[-1] for (ghost, window), closings in sorted(world.told.items()) if ghost % 2 == 0}
+        for (model, version, start), closing in reports.items():
             assert closing.sufficient == (closing.counts.rows >= self.minimum_rows)
             assert (
                 closing.sufficient
                 or start in world.merge_owner.merger.version(model, version).thin
                 or any(
                     later.sufficient
-                    for (*other, after), (*_, later) in world.reports.items()
+                    for (*other, after), later in reports.items()
                     if other == [model, version] and after > start
                 )
             )
             compared[model, version] += closing.counts.rows * closing.sufficient
         for balance in world.accounts().versions:
             thin = world.merge_owner.merger.version(balance.model, balance.version).thin
-            waiting = sum(world.reports[balance.model, balance.version, start][-1].rows for start in thin)
+            waiting = sum(reports[balance.model, balance.version, start].rows for start in thin)
             assert compared[balance.model, balance.version] + waiting == balance.reported_rows
 
 
@@ -523,6 +525,19 @@ def test_the_rule_of_a_merger_killed_behind_a_report_reaches_a_thin_window_befor
     )
     machine.teardown()
     assert sorted(len(told) for told in machine.world.told.values()) == [2]
+
+
+def test_a_former_merger_that_says_a_thin_window_anew_changes_no_account() -> None:
+    machine = Thin()
+    machine.build(size=10 * SECONDS, lateness=0, origin=-10 * SECONDS)
+    comes = machine.a_merger_is_killed_between_a_report_and_its_close_and_a_part_of_an_earlier_window_comes
+    comes(number=0, steps=[111], early=[0], reported=1)
+    comes(number=0, steps=[144], early=[0], reported=1)
+    machine.change_merge_owner(arrived=0.0, back=0.0, killed=False)
+    machine.close()
+    comes(number=0, steps=[100], early=[45], reported=2)
+    machine.haunt_merger(count=18, arrived=0.0)
+    machine.teardown()
 
 
 @pytest.mark.parametrize("idle", [False, True])
