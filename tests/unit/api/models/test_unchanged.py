@@ -85,11 +85,19 @@ def test_there_is_none_while_a_writer_keeps_everybody_out_or_without_a_database(
         assert watched.stamp() is None
 
 
+@pytest.fixture
+def registered(tmp_path: Path) -> Path:
+    """Behind a question mark an address has parameters."""
+    file = tmp_path / "mlflow.db"
+    commit(file, "create table t (x)")
+    return file
+
+
 class Asked(Registry):
     """Its questions to MLflow are counted, and answered with the newest row of the file."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(f"sqlite:///{file}", "flights", "champion")
+        super().__init__(f"sqlite:///{file}?timeout=3", "flights", "champion")
         self.database = file
         self.questions = 0
 
@@ -103,36 +111,36 @@ class Asked(Registry):
         return SimpleNamespace(aliases={"champion": version}, tags={})
 
 
-def test_the_poll_asks_mlflow_only_after_a_change(file: Path) -> None:
-    registry = Asked(file)
-    commit(file, "insert into t values (1)")
+def test_the_poll_asks_mlflow_only_after_a_change(registered: Path) -> None:
+    registry = Asked(registered)
+    commit(registered, "insert into t values (1)")
     assert [registry.pointers().champion for _ in range(5)] == ["1"] * 5
     assert registry.questions == 1
-    commit(file, "insert into t values (2)")
+    commit(registered, "insert into t values (2)")
     assert [registry.pointers().champion for _ in range(5)] == ["2"] * 5
     assert registry.questions == 2
 
 
-def test_what_is_committed_while_mlflow_is_asked_is_seen_the_next_time(file: Path) -> None:
+def test_what_is_committed_while_mlflow_is_asked_is_seen_the_next_time(registered: Path) -> None:
     class Overtaken(Asked):
         def get_registered_model(self, name: str) -> Any:
             found = super().get_registered_model(name)
             if self.questions == 1:
-                commit(file, "insert into t values (2)")
+                commit(registered, "insert into t values (2)")
             return found
 
-    commit(file, "insert into t values (1)")
-    registry = Overtaken(file)
+    commit(registered, "insert into t values (1)")
+    registry = Overtaken(registered)
     assert [registry.pointers().champion for _ in range(3)] == ["1", "2", "2"]
 
 
-def test_a_question_that_failed_is_asked_again(file: Path) -> None:
+def test_a_question_that_failed_is_asked_again(registered: Path) -> None:
     class Failing(Asked):
         def get_registered_model(self, name: str) -> Any:
             self.questions += 1
             raise OSError("database is locked")
 
-    registry = Failing(file)
+    registry = Failing(registered)
     for _ in range(3):
         with pytest.raises(RegistryAway, match="database is locked"):
             registry.pointers()
