@@ -148,10 +148,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """The epoch makes views of pending fetches void (B) and tells agents that a batch is no longer theirs."""
-        self.app.rebalancing, self.app.ready = (
-            True,
-            False,
-        )  # also where the end of the former came with this one's begin
+        # told before, in the consumer's thread; the end of the former rebalance may have come with it
+        self.app.rebalancing, self.app.ready = True, False
         self._deferred.clear()
         self.epoch += 1
         for tp in revoked:
