@@ -85,7 +85,8 @@ class Telemetry:
         )
         # Rows that came for a window whose report was out. Page when it is not 0: stage 2 closed a window too early.
         self.late_rows = self._counter("late_rows", "Rows that stage 2 got for closed windows.")
-        # Must stay 0 but for moments after a worker was frozen: a worker that lost a partition still spoke for it.
+        # A worker that lost a partition still spoke for it: 0 but after it was frozen, or cut off from Kafka and back,
+        # when it sends all that it meant to say. Page when it keeps rising.
         self.fenced = self._counter("fenced_heartbeats", "Heartbeats refused because their generation is old.")
         # Parts of windows that stage 1 sent again: after a crash or a rebalance; harmless.
         self.repeated_partials = self._counter("repeated_partials", "Partials that stage 2 had already.")
