@@ -1,11 +1,24 @@
-"""The log: lines on standard error, of which the libraries have few."""
+"""The log: lines on standard error, of which the libraries have few, and what is found again and again has one seldom.
+
+A line of ours is one of those when it is logged with `extra=seldom(about)`.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
 
-_SELDOM_SECONDS = 30.0
+_SELDOM_SECONDS, _REMEMBERED = 30.0, 1_000
+_ABOUT = "seldom_about"
+
+
+def seldom(about: object) -> dict[str, str]:
+    """For `extra` of a line: within half a minute it is logged once about this.
+
+    >>> seldom(["flights/2"])
+    {'seldom_about': "['flights/2']"}
+    """
+    return {_ABOUT: f"{about!r:.200}"}
 
 
 def log_to_stderr(level: str) -> None:
@@ -22,15 +35,22 @@ def log_to_stderr(level: str) -> None:
 
 
 class _Seldom(logging.Filter):
-    """Lets a line of aiokafka's pass once in half a minute: it repeats each once a second while a broker is away."""
+    """Lets a line pass once in half a minute, of those that say so and of aiokafka's, which repeats each once a second
+    while a broker is away.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
+        self._said: dict[tuple[str, str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        what = record.name, str(record.msg)
-        if not record.name.startswith("aiokafka") or record.created - self._said.get(what, 0.0) > _SELDOM_SECONDS:
-            self._said[what] = record.created
+        about = getattr(record, _ABOUT, "" if record.name.startswith("aiokafka") else None)
+        if about is None:
             return True
-        return False
+        what, since = (record.name, str(record.msg), about), record.created - _SELDOM_SECONDS
+        if self._said.get(what, 0.0) >= since:
+            return False
+        if len(self._said) >= _REMEMBERED:  # a foreign record may name anything
+            self._said = {known: at for known, at in self._said.items() if at >= since}
+        self._said[what] = record.created
+        return True

@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 
 SHAPES = (
     Shape("8p", whats=("bare", "naive", "ours", "two")),
-    Shape("32p", partitions=32, whats=("bare", "ours", "two")),
+    Shape("32p", partitions=32, whats=("bare", "naive", "ours", "two")),
     Shape("lz4", codec="lz4"),
     Shape("headers", headers=True),
     Shape("200f", features=200, share=0.15),

@@ -23,6 +23,7 @@ from stream_app.agents.holes import Holes
 from stream_app.agents.owned import Owned, Owning
 from stream_app.agents.patience import Lost, until_done
 from stream_app.agents.ports import Batch, KnownBaselines
+from stream_app.log_lines import seldom
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.accepted import Events
 from stream_app.windowing.accumulator import Touched
@@ -143,7 +144,8 @@ class Stage1Agent(Generic[D]):
         decoded = self._decoded(records, final=True)
         for model, version in sorted(decoded.unknown):
             # a foreign name may hold a megabyte, or line breaks that look like lines of this log
-            log.warning("no baseline for %.100r: its records go to dead letters", f"{model}/{version}")
+            name = f"{model}/{version}"
+            log.warning("no baseline for %.100r: its records go to dead letters", name, extra=seldom(name))
         return decoded
 
     def _decoded(self, records: Sequence[SourceRecord], *, final: bool) -> D:

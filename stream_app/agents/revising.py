@@ -28,6 +28,7 @@ from stream_app.alerting.policy_state import PolicyState
 from stream_app.label_telemetry import LabelTelemetry
 from stream_app.labelling.revised_windows import Revision
 from stream_app.labelling.reviser import Reviser
+from stream_app.log_lines import seldom
 from stream_app.performance.report import report
 from stream_app.performance.rule import PerformanceRule
 from stream_app.windowing.decoding import SourceRecord
@@ -123,7 +124,8 @@ class Revising(Stage2Agent[Reviser]):
         now = self._clock.seconds()
         self._next_look[number] = now + max(_LOOK_SECONDS, _REST * (now - began))
         if merger.lacking:
-            log.error("no baseline on its topic for %s: their windows wait", sorted(merger.lacking))
+            names = sorted(merger.lacking)
+            log.error("no baseline on its topic for %s: their windows wait", names, extra=seldom(names))
             await self._baselines.refresh()
         self._series.pending_windows.labels(str(number)).set(merger.open_windows)
 

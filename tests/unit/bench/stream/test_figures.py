@@ -21,7 +21,6 @@ def test_the_cases_have_workers_partitions_features_and_codecs_of_both_kinds() -
     assert {shape.partitions for shape in SHAPES} == {8, 32}
     assert {shape.features for shape in SHAPES} == {20, 200}
     assert {shape.codec for shape in SHAPES} == {None, "lz4"}
-    assert all(Case(shape, "bare") in CASES for shape in SHAPES)
 
 
 def test_the_first_shape_is_the_one_the_goals_are_set_on() -> None:
@@ -29,8 +28,8 @@ def test_the_first_shape_is_the_one_the_goals_are_set_on() -> None:
     assert PLAIN.whats == ("bare", "naive", "ours", "two")
 
 
-def test_the_ordinary_agent_runs_on_every_shape_of_codec_headers_and_features() -> None:
-    assert [shape.name for shape in SHAPES if "naive" not in shape.whats] == ["32p"]
+def test_the_ceiling_and_the_ordinary_agent_run_on_every_shape() -> None:
+    assert all(shape.whats[:3] == ("bare", "naive", "ours") for shape in SHAPES)
 
 
 def test_only_picks_cases_by_how_they_begin() -> None:
