@@ -24,6 +24,8 @@ _JITTER_MS = 2_000
 _SAMPLE_SECONDS, _STALL_SECONDS, _COMPACTION_SECONDS = 0.5, 120.0, 60.0
 _TAIL_KEYS = 3
 """A log is compacted when it has at most so many records a live key; the newest segment never is."""
+MOST_RATIO = 1.05
+"""Memory that stays may still be this much more at the end: an allocator's pages and the moment of a sample vary."""
 
 
 class Extent(msgspec.Struct, frozen=True):
@@ -60,6 +62,11 @@ class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
     state_records: int
     state_written: int
     events_per_cpu_second: int
+
+    @property
+    def held(self) -> bool:
+        """Whether memory did not grow with the events, and the state topics were compacted."""
+        return self.resident.ratio <= MOST_RATIO and self.state_records <= _TAIL_KEYS * self.state_keys
 
 
 async def measure(kafka: KafkaServer, extent: Extent, seed: int, say: Say) -> MemoryFigures:

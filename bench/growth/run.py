@@ -29,6 +29,11 @@ class GrowthFigures(msgspec.Struct, frozen=True, kw_only=True):
     recovery: list[Recovery] | None
     merging: MergingFigures | None
 
+    @property
+    def held(self) -> bool:
+        """Whether memory and state topics stayed as they must, where they were measured. The rest has no bound here."""
+        return self.memory is None or self.memory.held
+
 
 def run(options: Options, say: Say) -> GrowthFigures:
     """Measure it. Raises BenchError."""
@@ -58,4 +63,5 @@ GROWTH = Benchmark(
     run,
     takes=("only",),
     lasts="some 20 minutes and 10 GB of disk; --quick: 5 minutes",
+    held=lambda figures: bool(figures.held),
 )
