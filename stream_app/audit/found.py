@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -24,9 +24,8 @@ class Log(msgspec.Struct, frozen=True):
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of one window. window_end: milliseconds UTC. partitions: source partition -> last offset counted.
-
-    other_rows: of repetitions of it that say something else, which must not be.
+    """The report of one window. window_end: milliseconds UTC. partitions: source partition -> last offset counted;
+    empty where nobody counts again. other_rows: of repetitions of it that say something else, which must not be.
     """
 
     window_end: int
@@ -66,14 +65,22 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: Mapping[str, int] = {}
 
 
-def reports_of(reports: Iterable[DriftReport]) -> Reports:
-    """Reports in the order in which they were sent, repetitions among them, by what they are about."""
-    found: dict[Version, dict[int, Reported]] = {}
-    for report in reports:
+class ReportsSoFar:
+    """What is kept of reports. Give take() each one, in the order in which they were sent, repetitions among them.
+
+    places: keep how far each source partition is counted, too: most of the memory with many partitions.
+    """
+
+    def __init__(self, *, places: bool) -> None:
+        self._places = places
+        self.reports: dict[Version, dict[int, Reported]] = {}
+
+    def take(self, report: DriftReport) -> None:
+        """The topic's next one."""
         start, end = milliseconds(report.window_start), milliseconds(report.window_end)
-        windows = found.setdefault((report.model, report.version), {})
+        windows = self.reports.setdefault((report.model, report.version), {})
         others: tuple[int, ...] = ()
         if (former := windows.get(start)) is not None:
             others = former.other_rows if former.rows == report.rows else (*former.other_rows, former.rows)
-        windows[start] = Reported(window_end=end, rows=report.rows, partitions=report.partitions, other_rows=others)
-    return found
+        partitions = report.partitions if self._places else {}
+        windows[start] = Reported(window_end=end, rows=report.rows, partitions=partitions, other_rows=others)

@@ -11,15 +11,15 @@ What is on `labels` and not read yet is said, and is no fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from contracts.label_partials import LabelPartial
-from contracts.performance import PerformanceReport
-from contracts.times import milliseconds
+from contracts.times import moment
 from stream_app.audit.difference import Difference, named
 from stream_app.audit.found import Log
+from stream_app.audit.revisions import Revisions
 from stream_app.labelling.revised_state import LabelVersion
 from stream_app.labelling.state import LabelMeta
 from stream_app.windowing.typed import Version
@@ -30,8 +30,8 @@ Windows = Mapping[tuple[str, str, int, int], int]
 
 class LabelsFound(msgspec.Struct, frozen=True, kw_only=True):
     """What is on the topics. labels: the log of each partition; exhausted: those with no record behind the position.
-    metas, open_windows: the state of stage 1; versions, parts: of stage 2. reports: of this installation, in their
-    order; reports_complete: nothing was deleted from that topic yet. refused: offsets of labels with a dead letter, by
+    metas, open_windows: the state of stage 1; versions, parts: of stage 2. reports: of this installation;
+    reports_complete: nothing was deleted from that topic yet. refused: offsets of labels with a dead letter, by
     partition; refused_complete: likewise.
     """
 
@@ -41,7 +41,7 @@ class LabelsFound(msgspec.Struct, frozen=True, kw_only=True):
     open_windows: Windows
     versions: tuple[LabelVersion, ...]
     parts: tuple[LabelPartial, ...]
-    reports: tuple[PerformanceReport, ...]
+    reports: Revisions
     reports_complete: bool
     refused: Mapping[int, frozenset[int]]
     refused_complete: bool
@@ -220,32 +220,26 @@ def _version(balance: LabelsBalance) -> Difference:
 
 
 def _reports(found: LabelsFound) -> Iterator[Difference]:
-    newest: dict[tuple[str, str, int], PerformanceReport] = {}
-    for report in found.reports:
-        key = report.model, report.version, milliseconds(report.window_start)
-        if key not in newest or newest[key].revision < report.revision:
-            newest[key] = report
-    for (model, version, start), report in sorted(newest.items()):
-        if report.revision // 4 != report.labelled + report.replaced and not report.notes:
+    for (model, version, start), told in sorted(found.reports.items(), key=lambda one: one[0]):
+        if told.number // 4 != told.labelled + told.replaced and not told.noted:
             words = (
-                f"{named((model, version), start)}: revision {report.revision} of performance has {report.labelled} "
-                f"labelled and {report.replaced} replaced, together they must be {report.revision // 4}"
+                f"{named((model, version), start)}: revision {told.number} of performance has {told.labelled} "
+                f"labelled and {told.replaced} replaced, together they must be {told.number // 4}"
             )
-            yield _about(words, model, version, report)
+            yield Difference(kind="window", words=words, model=model, version=version, window_start=moment(start))
     if not found.reports_complete:
         return
     for record in found.versions:
-        told = [report for (model, version, _), report in newest.items() if (model, version) == _name(record)]
-        yield from _finals(record, told)
+        yield from _finals(record, found.reports)
 
 
-def _finals(record: LabelVersion, told: Iterable[PerformanceReport]) -> Iterator[Difference]:
+def _finals(record: LabelVersion, reports: Revisions) -> Iterator[Difference]:
     final = [
-        report
-        for report in told
-        if record.horizon is not None and milliseconds(report.window_start) <= record.horizon and report.final
+        told
+        for (model, version, start), told in reports.items()
+        if (model, version) == _name(record) and record.horizon is not None and start <= record.horizon and told.final
     ]
-    labels = sum(report.revision // 4 for report in final)
+    labels = sum(told.number // 4 for told in final)
     if len(final) != record.windows or labels != record.labelled + record.replaced:
         words = (
             f"{named(_name(record))}: {record.windows} final windows with {record.labelled + record.replaced} labels, "
@@ -256,7 +250,3 @@ def _finals(record: LabelVersion, told: Iterable[PerformanceReport]) -> Iterator
 
 def _name(record: LabelVersion) -> Version:
     return record.model, record.version
-
-
-def _about(words: str, model: str, version: str, report: PerformanceReport) -> Difference:
-    return Difference(kind="window", words=words, model=model, version=version, window_start=report.window_start)

@@ -12,8 +12,9 @@ from contracts.performance import decode_performance
 from contracts.topics import DEAD_LETTERS, LABELS, PERFORMANCE
 from stream_app.audit.found import Log
 from stream_app.audit.label_checks import LabelsAudit, LabelsFound, audited_labels
-from stream_app.audit.letters import letters_of
-from stream_app.audit.reading import PAUSE_SECONDS, TRIES, all_of, exhausted, latest, ours, readable
+from stream_app.audit.letters import LettersSoFar
+from stream_app.audit.reading import PAUSE_SECONDS, TRIES, each_of, exhausted, latest
+from stream_app.audit.revisions import RevisionsSoFar
 from stream_app.errors import StateError
 from stream_app.labelling.partition import LabelConfig, LabelPartition
 from stream_app.labelling.revised_state import age_of_revised, revised_of
@@ -52,10 +53,9 @@ async def _found(settings: StreamSettings) -> LabelsFound:
     labels = settings.topic(LABELS)
     async with present(settings.bootstrap, labels) as now:
         logs = {number: Log(first, now.ends[number]) for number, first in now.first.items()}
-    reports_log, reports = await all_of(settings, settings.topic(PERFORMANCE))
-    letters_log, letters = await all_of(settings, settings.topic(DEAD_LETTERS))
-    told, _ = readable([record for record in reports if ours(settings, record)], decode_performance)
-    refused, _ = readable([record for record in letters if ours(settings, record)], decode_dead_letter)
+    revisions, letters = RevisionsSoFar(), LettersSoFar(labels)
+    reported = await each_of(settings, settings.topic(PERFORMANCE), decode_performance, revisions.take)
+    refused = await each_of(settings, settings.topic(DEAD_LETTERS), decode_dead_letter, letters.take)
     return LabelsFound(
         labels=logs,
         exhausted=await exhausted(settings, labels, logs, {meta.partition: meta.last_offset + 1 for meta in metas}),
@@ -67,8 +67,8 @@ async def _found(settings: StreamSettings) -> LabelsFound:
         },
         versions=revised.versions,
         parts=revised.parts,
-        reports=tuple(told),
-        reports_complete=reports_log.start == 0,
-        refused=letters_of(refused, labels).refused,
-        refused_complete=letters_log.start == 0,
+        reports=revisions.newest,
+        reports_complete=reported.complete,
+        refused=letters.letters().refused,
+        refused_complete=refused.complete,
     )

@@ -7,7 +7,7 @@ state is right then. It says how many were refused, not which: those read again 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -27,27 +27,35 @@ class Letters(msgspec.Struct, frozen=True):
     unknown: Mapping[int, Mapping[int, Version]] = {}
 
 
-def letters_of(letters: Iterable[DeadLetter], topic: str) -> Letters:
-    """The letters about records of `topic`; each record counts once, however often it was refused."""
-    refused: dict[int, set[int]] = {}
-    unknown: dict[int, dict[int, Version]] = {}
-    otherwise: set[tuple[int, int]] = set()
-    for letter in letters:
-        if letter.topic != topic:
-            continue
-        refused.setdefault(letter.partition, set()).add(letter.offset)
+class LettersSoFar:
+    """What is kept of the letters about records of `topic`; each record counts once, however often it was refused."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._refused: dict[int, set[int]] = {}
+        self._unknown: dict[int, dict[int, Version]] = {}
+        self._otherwise: set[tuple[int, int]] = set()
+
+    def take(self, letter: DeadLetter) -> None:
+        """The topic's next one."""
+        if letter.topic != self._topic:
+            return
+        self._refused.setdefault(letter.partition, set()).add(letter.offset)
         version = _version(letter)
         if version is None:
-            otherwise.add((letter.partition, letter.offset))
+            self._otherwise.add((letter.partition, letter.offset))
         else:
-            unknown.setdefault(letter.partition, {})[letter.offset] = version
-    return Letters(
-        {number: frozenset(offsets) for number, offsets in refused.items()},
-        {
-            number: {offset: name for offset, name in found.items() if (number, offset) not in otherwise}
-            for number, found in unknown.items()
-        },
-    )
+            self._unknown.setdefault(letter.partition, {})[letter.offset] = version
+
+    def letters(self) -> Letters:
+        """All that were given."""
+        return Letters(
+            {number: frozenset(offsets) for number, offsets in self._refused.items()},
+            {
+                number: {offset: name for offset, name in found.items() if (number, offset) not in self._otherwise}
+                for number, found in self._unknown.items()
+            },
+        )
 
 
 def counted_after_all(letters: Letters, meta: PartitionMeta) -> frozenset[int]:

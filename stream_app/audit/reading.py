@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -18,8 +18,8 @@ from contracts.reports import decode_report
 from contracts.topics import DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS
 from stream_app.audit.checks import Audit, audited
 from stream_app.audit.comparison import differences, notes
-from stream_app.audit.found import Found, Log, reports_of
-from stream_app.audit.letters import letters_of
+from stream_app.audit.found import Found, Log, ReportsSoFar
+from stream_app.audit.letters import LettersSoFar
 from stream_app.audit.recount import Recount
 from stream_app.errors import StateError
 from stream_app.present import present, records
@@ -51,7 +51,7 @@ async def audit(settings: StreamSettings, answered: Iterable[str] | None = None,
     wanted = None if answered is None else frozenset(answered)
     try:
         for attempt in range(TRIES):
-            found = await _found(settings, wanted)
+            found = await _found(settings, wanted, places=recount)
             result = audited(found)
             if result.balanced or attempt == TRIES - 1:
                 break
@@ -80,17 +80,18 @@ async def _recounted(settings: StreamSettings, found: Found, result: Audit) -> A
     )
 
 
-async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> Found:
+async def _found(settings: StreamSettings, answered: frozenset[str] | None, *, places: bool) -> Found:
     # Stage 1 before stage 2: what moves from one to the other meanwhile is then in both, not in neither.
     counts = await latest(settings, settings.counts_topic, age_of)
     windows = await latest(settings, settings.windows_topic, age_of_merged)
     logs, ids = await _predictions(settings, answered)
-    reports_log, reports = await all_of(settings, settings.topic(DRIFT_REPORTS))
-    letters_log, letters = await all_of(settings, settings.topic(DEAD_LETTERS))
-    mine = [record for record in reports if ours(settings, record)]
-    told, no_reports = readable(mine, decode_report)
-    refused, no_letters = readable([record for record in letters if ours(settings, record)], decode_dead_letter)
-    unreadable = {settings.topic(DRIFT_REPORTS): no_reports, settings.topic(DEAD_LETTERS): no_letters}
+    reports, letters = ReportsSoFar(places=places), LettersSoFar(settings.topic(PREDICTIONS))
+    reported = await each_of(settings, settings.topic(DRIFT_REPORTS), decode_report, reports.take)
+    refused = await each_of(settings, settings.topic(DEAD_LETTERS), decode_dead_letter, letters.take)
+    unreadable = {
+        settings.topic(DRIFT_REPORTS): reported.unreadable,
+        settings.topic(DEAD_LETTERS): refused.unreadable,
+    }
     merged = merged_of(windows.items())
     metas = tuple(decode_meta(value) for key, value in counts.items() if isinstance(parse_key(key), MetaKey))
     return Found(
@@ -105,11 +106,11 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None) -> F
         versions=merged.versions,
         parts=merged.parts,
         closed=merged.closed,
-        reports=reports_of(told),
-        reports_complete=reports_log.start == 0,
-        foreign_reports=len(reports) - len(mine),
-        letters=letters_of(refused, settings.topic(PREDICTIONS)),
-        refused_complete=letters_log.start == 0,
+        reports=reports.reports,
+        reports_complete=reported.complete,
+        foreign_reports=reported.foreign,
+        letters=letters.letters(),
+        refused_complete=refused.complete,
         answered=None if answered is None else len(answered),
         lost=() if answered is None else tuple(sorted(answered - ids)),
         unreadable={topic: number for topic, number in unreadable.items() if number},
@@ -157,11 +158,33 @@ async def _predictions(settings: StreamSettings, answered: frozenset[str] | None
     return logs, found
 
 
-async def all_of(settings: StreamSettings, topic: str) -> tuple[Log, list[ConsumerRecord]]:
-    """Every record of a topic of one partition."""
+class Passed(NamedTuple):
+    """Of a topic that was read. complete: nothing was deleted from it yet. foreign: records of other groups of workers;
+    unreadable: those that are no message of that topic.
+    """
+
+    complete: bool
+    foreign: int
+    unreadable: int
+
+
+async def each_of(
+    settings: StreamSettings, topic: str, decode: Callable[[bytes], T], take: Callable[[T], None]
+) -> Passed:
+    """Give every message that this group wrote on a topic of one partition to `take`. No record is kept: 90 days of
+    reports may be gigabytes.
+    """
+    foreign = unreadable = 0
     async with _reading(settings, topic) as (logs, batches):
-        start = max((log.start for log in logs.values()), default=0)
-        return Log(start, sum(log.end for log in logs.values())), [record async for record in _each(batches)]
+        async for record in _each(batches):
+            if not ours(settings, record):
+                foreign += 1
+                continue
+            told, others = readable([record], decode)
+            unreadable += others
+            for message in told:
+                take(message)
+    return Passed(all(log.start == 0 for log in logs.values()), foreign, unreadable)
 
 
 async def exhausted(

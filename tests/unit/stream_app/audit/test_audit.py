@@ -13,7 +13,7 @@ from contracts.reports import DriftReport, report_id
 from contracts.times import moment
 from stream_app.audit.checks import audited
 from stream_app.audit.difference import Difference
-from stream_app.audit.found import Found, Log, Reported, reports_of
+from stream_app.audit.found import Found, Log, Reported, ReportsSoFar
 from stream_app.audit.letters import Letters
 from stream_app.audit.table import as_json, as_text
 from stream_app.windowing.merged_state import ClosedWindow, VersionRecord
@@ -217,13 +217,18 @@ def a_report(minute: int, rows: int, version: str = "1") -> DriftReport:
 
 def test_a_report_that_was_sent_twice_counts_once_and_one_that_says_something_else_is_kept() -> None:
     sent = [a_report(0, 60), a_report(1, 39), a_report(0, 60), a_report(0, 7, "2"), a_report(1, 40)]
-    found = reports_of(sent)
+    so_far, places = ReportsSoFar(places=False), ReportsSoFar(places=True)
+    for report in sent:
+        so_far.take(report)
+        places.take(report)
+    found = places.reports
     assert {version: sorted(windows) for version, windows in found.items()} == {
         FLIGHTS: [FIRST, SECOND],
         ("flights", "2"): [FIRST],
     }
     assert found[FLIGHTS][FIRST] == Reported(window_end=SECOND, rows=60, partitions={0: 60})
     assert (found[FLIGHTS][SECOND].rows, found[FLIGHTS][SECOND].other_rows) == (40, (39,))
+    assert so_far.reports[FLIGHTS][SECOND] == replace(found[FLIGHTS][SECOND], partitions={})
 
 
 def test_the_table_ends_with_the_verdict() -> None:

@@ -8,6 +8,7 @@ from contracts.performance import PerformanceReport, performance_id
 from contracts.times import moment
 from stream_app.audit.found import Log
 from stream_app.audit.label_checks import LabelsFound, audited_labels
+from stream_app.audit.revisions import RevisionsSoFar
 from tests.builders import NOON_MS
 from tests.unit.stream_app.labelling.stand import Stage1, a_label, records
 from tests.unit.stream_app.labelling.test_reviser import Stage2
@@ -35,7 +36,7 @@ def report_of(number: int, labelled: int, replaced: int, start: int, *, final: b
 def an_installation() -> LabelsFound:
     """One partition: a final window with 3 labels and one replaced, an open one with 2; one late, one repeat, one
     letter."""
-    one, two, reports = Stage1(), Stage2(), []
+    one, two, reports = Stage1(), Stage2(), RevisionsSoFar()
     labels = [a_label(1, at=1), a_label(2, at=2), a_label(3, at=3), a_label(2, at=2, truth=0), a_label(1, at=1), b"{"]
     one.count(records([*labels, a_label(4, at=70, after=3), a_label(5, at=71), a_label(6, at=4)]))
     parts = one.send(one.partition.due())
@@ -43,7 +44,7 @@ def an_installation() -> LabelsFound:
     two.hear(one.partition.watermark)
     for revision in two.publish():
         labelled = revision.counts.labelled
-        reports.append(
+        reports.take(
             report_of(revision.number, labelled, revision.replaced, revision.window_start, final=revision.final)
         )
     meta = one.partition.meta
@@ -57,7 +58,7 @@ def an_installation() -> LabelsFound:
         },
         versions=(two.reviser.record("flights", "1"),),
         parts=(),
-        reports=tuple(reports),
+        reports=reports.newest,
         reports_complete=True,
         refused={0: frozenset({5})},
         refused_complete=True,
@@ -110,11 +111,12 @@ def test_labels_missing_in_stage_2_are_named() -> None:
 
 def test_a_final_report_that_is_not_on_the_topic_or_says_something_else_is_named() -> None:
     found = an_installation()
-    assert words(replace(found, reports=())) == [
+    assert words(replace(found, reports={})) == [
         "flights/1: 1 final windows with 4 labels, on performance are 0 with 0"
     ]
-    doctored = replace(found.reports[0], labelled=2)
-    assert "has 2 labelled and 1 replaced, together they must be 4" in words(replace(found, reports=(doctored,)))[0]
+    [(name, revision)] = found.reports.items()
+    doctored = {name: replace(revision, labelled=2)}
+    assert "has 2 labelled and 1 replaced, together they must be 4" in words(replace(found, reports=doctored))[0]
 
 
 def test_a_refused_label_without_a_letter_is_named() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.dead_letters import DeadLetter, Reason
-from stream_app.audit.letters import Letters, counted_after_all, letters_of
+from stream_app.audit.letters import Letters, LettersSoFar, counted_after_all
 from stream_app.windowing.state import PartitionMeta, VersionAccount
 from tests.unit.stream_app.windowing.stand import FIRST, SECOND, a_value
 
@@ -28,9 +28,16 @@ def a_meta(refused: int, last: int = 99) -> PartitionMeta:
     )
 
 
+def letters_of(letters: list[DeadLetter]) -> Letters:
+    so_far = LettersSoFar("predictions")
+    for letter in letters:
+        so_far.take(letter)
+    return so_far.letters()
+
+
 def test_letters_of_other_topics_and_repeated_ones_do_not_count() -> None:
     letters = [a_letter(3), a_letter(3), a_letter(4, "malformed"), DeadLetter(**_of("window-partials"))]
-    assert letters_of(letters, "predictions") == Letters({0: frozenset({3, 4})}, {0: {3: FLIGHTS}})
+    assert letters_of(letters) == Letters({0: frozenset({3, 4})}, {0: {3: FLIGHTS}})
 
 
 def _of(topic: str) -> dict[str, object]:
@@ -38,15 +45,15 @@ def _of(topic: str) -> dict[str, object]:
 
 
 def test_a_record_that_was_refused_for_another_reason_too_lacks_more_than_a_baseline() -> None:
-    assert letters_of([a_letter(3), a_letter(3, "malformed")], "predictions").unknown == {0: {}}
+    assert letters_of([a_letter(3), a_letter(3, "malformed")]).unknown == {0: {}}
 
 
 def test_a_letter_without_its_record_says_of_no_version() -> None:
-    assert letters_of([a_letter(3, value=b"")], "predictions").unknown == {}
+    assert letters_of([a_letter(3, value=b"")]).unknown == {}
 
 
 def test_as_many_were_counted_as_there_are_more_letters_than_records_refused_and_those_are_the_last() -> None:
-    letters = letters_of([a_letter(offset) for offset in (3, 5, 8)], "predictions")
+    letters = letters_of([a_letter(offset) for offset in (3, 5, 8)])
     assert counted_after_all(letters, a_meta(refused=3)) == frozenset()
     assert counted_after_all(letters, a_meta(refused=1)) == {5, 8}
     assert counted_after_all(letters, a_meta(refused=0)) == {3, 5, 8}
@@ -54,6 +61,6 @@ def test_as_many_were_counted_as_there_are_more_letters_than_records_refused_and
 
 def test_letters_ahead_of_the_position_and_of_versions_that_were_never_counted_are_left_alone() -> None:
     stranger = a_value(10, baseline=SECOND)
-    letters = letters_of([a_letter(3), a_letter(5, value=stranger), a_letter(8)], "predictions")
+    letters = letters_of([a_letter(3), a_letter(5, value=stranger), a_letter(8)])
     assert counted_after_all(letters, a_meta(refused=1, last=7)) == {3}
     assert OTHER != FLIGHTS
