@@ -147,7 +147,7 @@ class StreamSettings(BaseSettings):
         """A topic's full name on this installation."""
         if topic is WINDOW_PARTIALS or topic is LABEL_PARTIALS:
             # Private to one group, as the state topics are: with another app id everything is counted anew, and what
-            # the former group left here, heartbeats of higher generations above all, would fence the new workers off.
+            # the former group left here, heartbeats of higher generations above all, is nothing of the new workers'.
             return f"{self.group}-{topic.name}"
         return topic.named(self.topic_prefix)
 

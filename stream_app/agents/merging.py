@@ -87,6 +87,8 @@ class Merging(Stage2Agent[Merger]):
     def _taken(self, merger: Merger, record: SourceRecord) -> Records:
         message = decode_partial(record.value or b"")
         if not isinstance(message, PartialAggregate):
+            if self._is_of_a_former_group(record, message.generation):
+                return merger.unwritten()
             if not merger.on_heartbeat(message, past=self._is_past(record, message.generation)):
                 self._telemetry.fenced.inc()
             return merger.unwritten()

@@ -98,6 +98,8 @@ class Revising(Stage2Agent[Reviser]):
     def _taken(self, merger: Reviser, record: SourceRecord) -> Records:
         message = decode_label_partial(record.value or b"")
         if not isinstance(message, LabelPartial):
+            if self._is_of_a_former_group(record, message.generation):
+                return []
             if not merger.on_heartbeat(message, past=self._is_past(record, message.generation)):
                 self._series.fenced.inc()
             return []

@@ -100,6 +100,15 @@ class Stage2Agent(Generic[M]):
         """
         return record.offset < self._known_to.get(record.partition, 0) or generation < self._source.generation
 
+    def _is_of_a_former_group(self, record: SourceRecord, generation: int) -> bool:
+        """Whether a heartbeat was left by a group of this name that Kafka has lost: a deleted one, or lost offsets.
+
+        Its generations began at 1 again, and everything is read from the log's beginning: obeyed, a higher one of then
+        would fence off every heartbeat of now. It lies in what there was when this worker took the partition up. What
+        comes behind that is of this group, which this worker may not have joined anew yet.
+        """
+        return record.offset < self._known_to.get(record.partition, 0) and generation > self._source.generation
+
     def _all_taken(self, merger: M, batch: Iterable[SourceRecord]) -> tuple[Records, list[DeadLetter]]:
         records: Records = []
         letters = []

@@ -1,6 +1,7 @@
 """Stage 2 on a real broker: that everybody was idle closes no window whose counts come behind it, over a restart too.
 
 Counts and heartbeats are written by hand, with a generation above the worker's own: so it is known what is heard when.
+Those that lie there before it starts are of a former group, and are not heard.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ def heard(watermark: int) -> list[PartialMessage]:
     return [Heartbeat(partition=i, partitions=SOURCES, generation=1000, watermark=watermark) for i in range(SOURCES)]
 
 
-def idle(first: int) -> list[PartialMessage]:
+def idle(first: int, generation: int = 1000) -> list[PartialMessage]:
     """Every partition says so in two words, of these numbers; each names the one before."""
-    word = Heartbeat(partition=0, partitions=SOURCES, generation=1000, watermark=None, idle=True)
+    word = Heartbeat(partition=0, partitions=SOURCES, generation=generation, watermark=None, idle=True)
     return [replace(word, partition=i, said=n, behind=n - 1) for n in (first, first + 1) for i in range(SOURCES)]
 
 
@@ -88,12 +89,24 @@ async def test_counts_behind_the_end_of_all_traffic_wait_for_those_of_the_others
 
         worker.kill()
         second = start + stream.window
-        behind = await say(stream, *idle(5), a_part(second, 0, 150))
-        await stream.ready(stream.worker(), SOURCES, within=60)
+        behind = await say(stream, *idle(5, generation=1), a_part(second, 0, 150))
+        await stream.ready(stream.worker(idle_seconds=3600), SOURCES, within=60)  # it says nothing of that kind itself
         await merged(stream, behind)
         assert len(await stream.reports()) == 1
         await say(stream, a_part(second, 1, 200), *heard(over + 10_000))
         assert [report.rows for report in await stream.reported(700)] == [350, 350]
+
+
+async def test_heartbeats_that_a_deleted_group_has_left_hold_up_no_report(
+    kafka: Broker, namespace: str, tmp_path: Path
+) -> None:
+    async with Stream(kafka.bootstrap, namespace, tmp_path) as stream:
+        await stream.publish_baseline(BASELINE)
+        start = stream.fresh_hour()
+        await say(stream, *heard(round(start.timestamp() * 1000)))
+        await stream.ready(stream.worker(), SOURCES)
+        rows = await stream.send(random_events(160, start, 16))
+        assert [report.rows for report in await stream.reported(rows)] == [rows]
 
 
 async def test_a_burst_behind_a_silence_is_counted_whole_though_a_worker_was_stopped_when_it_came(

@@ -197,6 +197,19 @@ async def test_a_restored_stage_2_makes_nothing_final_by_an_idleness_from_before
     assert [report.final for report in stand.reports()] == [False, True]
 
 
+async def test_heartbeats_that_a_deleted_group_has_left_fence_nobody_of_the_group_that_came_after_it() -> None:
+    stand = Stand()
+    left = Heartbeat(partition=0, partitions=1, generation=500, watermark=None)
+    await stand.revising.handle(FakeBatch(records([encode_partial(left)] * 3, 0)))
+    await stand.count([a_label(1)])
+    values = [sent.value for sent in stand.outlet.sent if sent.topic == "label-partials"]
+    stand.time.now += 30
+    await stand.revising.handle(FakeBatch(records(values, 3)))
+    await stand.all_idle(3 + len(values))
+    assert [report.final for report in stand.reports()] == [False, True]
+    assert stand.value("fenced_heartbeats_total") == 0
+
+
 async def test_a_report_that_is_not_acknowledged_is_sent_again_and_says_the_same() -> None:
     stand = Stand()
     await stand.count([a_label(1)])

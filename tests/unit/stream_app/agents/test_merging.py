@@ -212,6 +212,56 @@ async def test_a_restored_merger_does_not_close_by_an_idleness_from_before_the_p
     assert stand.value("late_rows_total") == 0
 
 
+def rows_reported(stand: Stand) -> list[int]:
+    return [decode_report(sent.value).rows for sent in stand.outlet.sent if sent.topic == "drift-reports"]
+
+
+async def test_heartbeats_that_a_deleted_group_has_left_fence_nobody_of_the_group_that_came_after_it(
+    stand: Stand,
+) -> None:
+    #   1 .. 500: generations of the group that was deleted; part | 1: those of the new one
+    baseline = stand.baselines.by_version["flights", "1"]
+    left = [beat for generation in (1, 2, 499, 500) for beat in beats(0, generation)]
+    stand.source.generation = 1
+    stand.source.append(len(left))
+    stand.time.now += 1
+    agent = merging(stand)
+    await agent.handle(batch(left))
+    await agent.handle(batch([a_partial(baseline, 0, 300), *beats(1, generation=1)], first=len(left)))
+    assert rows_reported(stand) == [300]
+    assert stand.value("fenced_heartbeats_total") == 0
+
+
+async def test_a_generation_that_this_worker_has_not_joined_yet_is_obeyed_and_heard_again_when_it_has(
+    stand: Stand,
+) -> None:
+    #   8: another one has joined | 7: of one that has lost its partition, and of this one | this one has joined: 8, 8
+    baseline = stand.baselines.by_version["flights", "1"]
+    agent = merging(stand)
+    first, second = beats(1, generation=8)
+    await agent.handle(batch([a_partial(baseline, 0, 300)]))
+    await agent.handle(batch([first, *beats(1, generation=7)], first=1))
+    assert (rows_reported(stand), stand.value("fenced_heartbeats_total")) == ([], 1)
+    stand.source.generation, stand.source.epoch = 8, 1
+    agent.restore([0])
+    await agent.handle(batch([first, second], first=4, epoch=1))
+    assert rows_reported(stand) == [300]
+
+
+async def test_what_was_not_heard_of_a_later_generation_is_said_again_when_this_worker_has_joined_it(
+    stand: Stand,
+) -> None:
+    #   8: in the log already when this worker, cut off for a while, takes it up with 7 | it has joined 8: said again
+    baseline = stand.baselines.by_version["flights", "1"]
+    agent = merging(stand)
+    await agent.handle(batch([a_partial(baseline, 0, 300), *beats(1, generation=8)]))
+    assert rows_reported(stand) == []
+    stand.source.generation, stand.source.epoch = 8, 1
+    agent.restore([0])
+    await agent.handle(batch(beats(1, generation=8), first=3, epoch=1))
+    assert rows_reported(stand) == [300]
+
+
 def idle_at(first: int, *, named: bool = True) -> FakeBatch:
     """Both partitions say three times that they are idle: six records, from this offset on."""
     return batch(all_idle(first=first, times=3, named=named), first=first)
@@ -381,6 +431,7 @@ async def test_a_partial_of_a_later_format_ends_the_worker_and_is_neither_counte
 
 
 async def test_a_heartbeat_of_a_former_owner_is_fenced_and_counted(stand: Stand) -> None:
+    stand.source.generation = 8
     agent = merging(stand)
     await agent.handle(batch(beats(0, generation=8)))
     await agent.handle(batch([*one_window(stand)[:2], *beats(1, generation=7)], first=2))
