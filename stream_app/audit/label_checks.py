@@ -103,6 +103,7 @@ class LabelsAudit(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[LabelsAccount, ...]
     versions: tuple[LabelsBalance, ...]
     differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def balanced(self) -> bool:

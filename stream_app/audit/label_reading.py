@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from aiokafka.errors import KafkaError
+from msgspec.structs import replace
 
 from contracts.dead_letters import decode_dead_letter
 from contracts.errors import InvalidMessage
 from contracts.performance import decode_performance
 from contracts.topics import DEAD_LETTERS, LABELS, PERFORMANCE
+from stream_app.audit.difference import Difference
 from stream_app.audit.found import Log
 from stream_app.audit.label_checks import LabelsAudit, LabelsFound, audited_labels
 from stream_app.audit.letters import LettersSoFar
 from stream_app.audit.reading import PAUSE_SECONDS, TRIES, each_of, exhausted, latest
 from stream_app.audit.revisions import RevisionsSoFar
+from stream_app.audit.standing import standing
 from stream_app.errors import StateError
 from stream_app.labelling.partition import LabelConfig, LabelPartition
 from stream_app.labelling.revised_state import age_of_revised, revised_of
@@ -29,13 +32,16 @@ async def audit_labels(settings: StreamSettings) -> LabelsAudit | None:
     StateError. As audit.reading.audit it reads again where a process wrote meanwhile.
     """
     try:
-        for _ in range(TRIES - 1):
+        readings: list[tuple[Difference, ...]] = []
+        while True:
             result = audited_labels(await _found(settings))
-            if result.balanced:
+            readings.append(result.differences)
+            if result.balanced or len(readings) == TRIES:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
-        else:
-            result = audited_labels(await _found(settings))
+        if not result.balanced:
+            stand, moving = standing(readings)
+            result = replace(result, differences=stand, notes=moving)
         return result if result.on_topic or result.partitions else None
     except KafkaError as error:
         raise in_the_middle(settings.bootstrap, error) from error

@@ -18,20 +18,24 @@ from contracts.reports import decode_report
 from contracts.topics import DEAD_LETTERS, DRIFT_REPORTS, PREDICTIONS
 from stream_app.audit.checks import Audit, audited
 from stream_app.audit.comparison import differences, notes
+from stream_app.audit.counts import Counts
+from stream_app.audit.difference import Difference
 from stream_app.audit.found import Found, Log, ReportsSoFar
 from stream_app.audit.letters import LettersSoFar
 from stream_app.audit.recount import Recount
+from stream_app.audit.standing import standing
 from stream_app.errors import StateError
 from stream_app.present import present, records
 from stream_app.readiness import in_the_middle
 from stream_app.settings import WORKER, StreamSettings
 from stream_app.windowing.merged_state import age_of_merged, merged_of
 from stream_app.windowing.newest import Age, Newest
-from stream_app.windowing.state import MetaKey, age_of, decode_meta, decode_part, parse_key
 from stream_app.windowing.tumbling import WindowConfig
 
 T = TypeVar("T")
 TRIES, PAUSE_SECONDS = 3, 1.0
+LOOKS, LOOK_SECONDS = 5, 0.2
+"""How often stage 1's state is read on until its positions have come: a batch's records may take a moment."""
 
 
 class _Id(msgspec.Struct):
@@ -46,16 +50,22 @@ async def audit(settings: StreamSettings, answered: Iterable[str] | None = None,
 
     recount: count every record of `predictions` again, to find the window, source partition and offsets that differ.
     Raises SettingsError when the settings' windows are of another length than all that there are.
-    A worker that writes while the topics are read may make it look out of balance: then it is read again.
+    A worker that writes while the topics are read may make it look out of balance: then it is read again, and what
+    moves from reading to reading is a note.
     """
     wanted = None if answered is None else frozenset(answered)
     try:
-        for attempt in range(TRIES):
+        readings: list[tuple[Difference, ...]] = []
+        while True:
             found = await _found(settings, wanted, places=recount)
             result = audited(found)
-            if result.balanced or attempt == TRIES - 1:
+            readings.append(result.differences)
+            if result.balanced or len(readings) == TRIES:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
+        if not result.balanced:
+            stand, moving = standing(readings)
+            result = replace(result, differences=stand, notes=(*result.notes, *moving))
         if recount:
             result = await _recounted(settings, found, result)
     except KafkaError as error:
@@ -81,9 +91,20 @@ async def _recounted(settings: StreamSettings, found: Found, result: Audit) -> A
 
 
 async def _found(settings: StreamSettings, answered: frozenset[str] | None, *, places: bool) -> Found:
-    # Stage 1 before stage 2: what moves from one to the other meanwhile is then in both, not in neither.
-    counts = await latest(settings, settings.counts_topic, age_of)
+    # Stage 1 before stage 2: what moves from one to the other meanwhile is then in both, not in neither. And once more
+    # behind it: what stage 2 has, stage 1 has counted.
+    counts = Counts()
+    ends = await _take(settings, counts, None)
     windows = await latest(settings, settings.windows_topic, age_of_merged)
+    merged = merged_of(windows.items())
+    counts.follow(merged.parts)
+    for _ in range(LOOKS):
+        ends = await _take(settings, counts, ends)
+        counts.hold()
+        ends = {number: end for number, end in ends.items() if not counts.level(number)}
+        if not ends:
+            break
+        await asyncio.sleep(LOOK_SECONDS)
     logs, ids = await _predictions(settings, answered)
     reports, letters = ReportsSoFar(places=places), LettersSoFar(settings.topic(PREDICTIONS))
     reported = await each_of(settings, settings.topic(DRIFT_REPORTS), decode_report, reports.take)
@@ -92,17 +113,14 @@ async def _found(settings: StreamSettings, answered: frozenset[str] | None, *, p
         settings.topic(DRIFT_REPORTS): reported.unreadable,
         settings.topic(DEAD_LETTERS): refused.unreadable,
     }
-    merged = merged_of(windows.items())
-    metas = tuple(decode_meta(value) for key, value in counts.items() if isinstance(parse_key(key), MetaKey))
+    metas = counts.metas
     return Found(
         predictions=logs,
         exhausted=await exhausted(
             settings, settings.topic(PREDICTIONS), logs, {meta.partition: meta.last_offset + 1 for meta in metas}
         ),
         metas=metas,
-        open_windows=tuple(
-            decode_part(value) for key, value in counts.items() if not isinstance(parse_key(key), MetaKey)
-        ),
+        open_windows=counts.open_windows,
         versions=merged.versions,
         parts=merged.parts,
         closed=merged.closed,
@@ -133,6 +151,14 @@ def ours(settings: StreamSettings, record: ConsumerRecord) -> bool:
     """Whether this group of workers wrote it. Older builds did not name their group: what they wrote counts as ours."""
     source = (dict(record.headers).get("ce_source") or b"").decode(errors="replace")  # a header may have no value
     return source == settings.source or not source.startswith(f"{WORKER}/")
+
+
+async def _take(settings: StreamSettings, counts: Counts, starts: Mapping[int, int] | None) -> Mapping[int, int]:
+    """Read stage 1's state on from these offsets, None: all of it. Returns where its logs end."""
+    async with present(settings.bootstrap, settings.counts_topic, starts) as now:
+        async for record in _each(now.batches):
+            counts.take(record.key or b"", record.value)
+        return now.ends
 
 
 async def latest(settings: StreamSettings, topic: str, age: Age) -> dict[bytes, bytes]:

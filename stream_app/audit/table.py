@@ -48,6 +48,7 @@ def labels_as_text(audit: LabelsAudit) -> str:
                 versions,
             ),
             "",
+            *(f"note: {note}" for note in audit.notes),
             *(f"DIFFERENCE {difference}" for difference in audit.differences),
             "labels balance" if audit.balanced else f"labels do not balance ({differences})",
         ]
