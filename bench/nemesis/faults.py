@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from bench.benchmark import Say
 from bench.nemesis.crew import Worker
-from bench.nemesis.proxy import Proxy
 from bench.nemesis.schedule import Fault
 from demo.stack.kafka import KafkaServer
 
@@ -46,14 +45,13 @@ class Nemesis:
     def __init__(
         self,
         crew: list[Worker],
-        proxies: list[Proxy],
         broker: KafkaServer,
         more: Callable[[], Worker],
         again: Callable[[Worker], Worker],
         say: Say,
     ) -> None:
         self._again = again
-        self._crew, self._proxies, self._broker, self._more, self._say = crew, proxies, broker, more, say
+        self._crew, self._broker, self._more, self._say = crew, broker, more, say
         self.counted: Counter[str] = Counter()
         self.stops: list[Stop] = []
         self._began = 0.0
@@ -112,10 +110,11 @@ class Nemesis:
             worker.process.resume()
 
     async def _cut(self, fault: Fault) -> None:
-        self._tell(f"{self._crew[fault.worker].name} cut off from Kafka until {fault.until:.1f} s")
-        self._proxies[fault.worker].cut()
+        worker = self._crew[fault.worker]
+        self._tell(f"{worker.name} cut off from Kafka until {fault.until:.1f} s")
+        worker.way.cut()
         await self._until(fault)
-        self._proxies[fault.worker].heal()
+        worker.way.heal()
 
     async def _kafka(self, fault: Fault) -> None:
         self._tell(f"SIGKILL kafka, started again at {fault.until:.1f} s")

@@ -9,7 +9,13 @@ _CHUNK = 1 << 18
 
 
 class Proxy:
-    """Forwards connections on `port` to a port of loopback. While it is cut bytes stay where they are; none is lost."""
+    """Forwards connections on `port` to a port of loopback. While it is cut bytes stay where they are; none is lost.
+
+    A worker's way to Kafka; see Way in network.py.
+    """
+
+    host = "127.0.0.1"
+    inside: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.port = 0
@@ -18,6 +24,11 @@ class Proxy:
         self._open.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def bootstrap(self) -> str:
+        """Where it listens, as `host:port`."""
+        return f"{self.host}:{self.port}"
 
     async def start(self) -> None:
         """Listen on a free port; connections made before `target` is set are closed."""

@@ -14,16 +14,16 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from bench.benchmark import BenchError, Benchmark, Options, Say
-from bench.nemesis.broker import ProxiedKafka
+from bench.nemesis.broker import ReachedKafka
 from bench.nemesis.crew import Worker, watch_for_ever
 from bench.nemesis.faults import Nemesis
 from bench.nemesis.figures import NemesisFigures, table
 from bench.nemesis.load import Load, Plan
 from bench.nemesis.models import baselines
+from bench.nemesis.network import Straight, Way, connected
 from bench.nemesis.observing import Reports, eventually, parts_of
 from bench.nemesis.outcome import delays_of, differences_of, figures_of
 from bench.nemesis.producing import Producer
-from bench.nemesis.proxy import Proxy
 from bench.nemesis.schedule import PROFILES, Profile, schedule
 from bench.nemesis.settings import SESSION_SECONDS, worker_environment
 from bench.nemesis.truth import Truth
@@ -86,24 +86,21 @@ class Run:
         self._plan, self._profile, self._directory, self._say = plan, profile, directory, say
         self._baselines = baselines(plan.seed)
         self._truth = Truth(plan, self._baselines)
-        self._proxies = [Proxy() for _ in range(workers)]
+        self._workers = workers
         self._crew: list[Worker] = []
         self._joined: list[Worker] = []
 
     async def take(self) -> NemesisFigures:
         """All of it."""
         async with AsyncExitStack() as stack:
-            for proxy in self._proxies:
-                await proxy.start()
-                stack.push_async_callback(proxy.stop)
-            broker = ProxiedKafka(self._directory / "kafka", [proxy.port for proxy in self._proxies])
+            network = await connected(self._workers, self._say)
+            stack.push_async_callback(network.stop)
+            broker = ReachedKafka(self._directory / "kafka", network.listeners)
             stack.push_async_callback(asyncio.to_thread, broker.stop)
             await asyncio.to_thread(broker.start)
-            for proxy, port in zip(self._proxies, broker.inner, strict=True):
-                proxy.target = port
-            return await self._with(broker, stack)
+            return await self._with(broker, network.ways, stack)
 
-    async def _with(self, broker: ProxiedKafka, stack: AsyncExitStack) -> NemesisFigures:
+    async def _with(self, broker: ReachedKafka, ways: Sequence[Way], stack: AsyncExitStack) -> NemesisFigures:
         settings = StreamSettings(
             bootstrap=broker.bootstrap,
             window_seconds=self._plan.window_ms // 1000,
@@ -112,8 +109,8 @@ class Run:
         async with admin.connected(settings, self._say) as client:
             await admin.create(client, settings, self._plan.partitions)
         await _publish(settings, self._baselines)
-        for number, proxy in enumerate(self._proxies):
-            self._crew.append(self._worker(f"worker-{number}", f"127.0.0.1:{proxy.port}", static=True))
+        for number, way in enumerate(ways):
+            self._crew.append(self._worker(f"worker-{number}", way, static=True))
         stack.push_async_callback(self._end_all)
         await asyncio.gather(*[worker.start() for worker in self._crew])
         await eventually(lambda: any(self._unready) or all(worker.ready for worker in self._crew), _START_SECONDS)
@@ -126,9 +123,7 @@ class Run:
         following = [asyncio.create_task(reports.follow()), asyncio.create_task(watch_for_ever(self._crew, self._say))]
         began = time.monotonic()
         producer = Producer(broker.bootstrap, settings.topic(PREDICTIONS), Load(self._plan), self._truth)
-        nemesis = Nemesis(
-            self._crew, self._proxies, broker, lambda: self._more(broker.bootstrap), self._twin_of, self._say
-        )
+        nemesis = Nemesis(self._crew, broker, lambda: self._more(broker.bootstrap), self._twin_of, self._say)
         faults = schedule(
             self._plan.seed, self._plan.seconds, len(self._crew), SESSION_SECONDS[self._profile], self._profile
         )
@@ -195,20 +190,20 @@ class Run:
         return [*self._crew, *self._joined]
 
     def _more(self, bootstrap: str) -> Worker:
-        """One more worker, straight to the broker: it has no proxy, for nobody cuts off one that joins."""
+        """One more worker, straight to the broker: nobody cuts off one that joins."""
         name = f"joined-{len(self._joined)}"
-        self._joined.append(self._worker(name, bootstrap, static=False))
+        self._joined.append(self._worker(name, Straight(bootstrap), static=False))
         return self._joined[-1]
 
     def _twin_of(self, worker: Worker) -> Worker:
         """Another process under the same name, as an orchestrator starts one when it has lost sight of a machine."""
         name = f"twin-{len(self._joined)}"
-        self._joined.append(Worker(name, self._directory, worker.env))
+        self._joined.append(Worker(name, self._directory, worker.env, worker.way))
         return self._joined[-1]
 
-    def _worker(self, name: str, bootstrap: str, *, static: bool) -> Worker:
-        env = worker_environment(self._plan, self._profile, bootstrap, name if static else "")
-        return Worker(name, self._directory, env)
+    def _worker(self, name: str, way: Way, *, static: bool) -> Worker:
+        env = worker_environment(self._plan, self._profile, name if static else "")
+        return Worker(name, self._directory, env, way)
 
     async def _end_all(self) -> None:
         await asyncio.gather(*[worker.kill() for worker in self._everybody])

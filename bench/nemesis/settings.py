@@ -11,10 +11,9 @@ IDLE_SECONDS = 5.0
 """Shorter than many of the faults: a worker that hears nothing must not take that for silence."""
 
 
-def worker_environment(plan: Plan, profile: Profile, bootstrap: str, name: str) -> dict[str, str]:
-    """STREAM_* of a worker. name: the one that it keeps over restarts; empty for one that has none."""
+def worker_environment(plan: Plan, profile: Profile, name: str) -> dict[str, str]:
+    """STREAM_* of a worker but for its way to Kafka. name: that it keeps over restarts; empty for one that has none."""
     settings = {
-        "bootstrap": bootstrap,
         "worker_id": "" if profile == "dynamic" else name,
         "window_seconds": plan.window_ms // 1000,
         "lateness_seconds": plan.lateness_ms / 1000,
