@@ -110,6 +110,7 @@ def connect(
     partials_source: TopicSource,
 ) -> None:
     """What is built is complete: say what is to be done when something happens to it."""
+    app.when_covered = telemetry.covered.inc
     app.when_unwritten = lambda error: fail(failure, f"state could not be written ({error!r}): see the broker's limits")
     app.when_rebalancing = lambda: telemetry.rebalance_began(CLOCK.seconds())
     app.when_ready = lambda: _ready(telemetry, source, partials_source)

@@ -88,6 +88,9 @@ class Telemetry:
         # A worker that lost a partition still spoke for it: 0 but after it was frozen, or cut off from Kafka and back,
         # when it sends all that it meant to say. Page when it keeps rising.
         self.fenced = self._counter("fenced_heartbeats", "Heartbeats refused because their generation is old.")
+        # A worker that lost a partition still wrote its state: right after it was frozen or cut off. Page when it keeps
+        # rising: two processes believe that they own the same partitions.
+        self.covered = self._counter("covered_state", "Stored values covered by a former owner's, and written again.")
         # Parts of windows that stage 1 sent again: after a crash or a rebalance; harmless.
         self.repeated_partials = self._counter("repeated_partials", "Partials that stage 2 had already.")
         # Rises only while a version's baseline is published anew: rows counted with the former one, in windows whose

@@ -36,7 +36,8 @@ _STATE_CONFIG = {
     "segment.bytes": str(16 * _MIB),
     "min.cleanable.dirty.ratio": "0.1",
     "max.compaction.lag.ms": str(5 * _MINUTE_MS),
-    # ... but not at once: while both are there, the late write of a former owner loses against the younger value.
+    # ... but not at once: while both are there, the late write of a former owner loses against the younger value, and
+    # the owner has the time to write that again, behind it (delivery/tables.py).
     "min.compaction.lag.ms": str(2 * _MINUTE_MS),
     "max.message.bytes": str(8 * _MIB),
 }

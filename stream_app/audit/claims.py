@@ -52,7 +52,9 @@ def claims_of(found: Found) -> dict[tuple[Version, int], Claim]:
             record = records.get(version)
             if record is None or not _closed(record, start):
                 mine = waiting.setdefault((version, start), {})
-                mine[part.partition] = max((part.offset, part.rows), mine.get(part.partition, (-1, 0)))
+                known_offset, known_rows = mine.get(part.partition, (-1, 0))
+                if part.offset > known_offset and part.rows >= known_rows:  # as stage 2 takes them
+                    mine[part.partition] = part.offset, part.rows
             elif stage == 1:
                 known = rows_closed(record, found.closed.get((*version, start)), part)
                 left[version, start] = left.get((version, start), 0) + max(0, part.rows - known)

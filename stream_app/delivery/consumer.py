@@ -178,7 +178,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             for records in found.pop(tp):
                 if tp in offsets and records.offsets[-1] > offsets[tp]:
                     new = records[int(np.searchsorted(records.offsets, offsets[tp], side="right")) :]
-                    recovery.tp_to_table[tp].data.read_back(tp.partition, new.keys, new.values)
+                    recovery.tp_to_table[tp].read_back(new)
                     offsets[tp] = int(new.offsets[-1])
 
     def _drop_handled(self) -> None:

@@ -43,6 +43,7 @@ class App(faust.App):  # type: ignore[misc]
     restored; when_ready, when_rebalancing: called when that begins and, in the consumer's thread, when it ends.
     was_ready: it has been, at any time: before, nothing was counted.
     handed_out: `rebalancing_count` of the last rebalance whose partitions are known, and paused.
+    when_covered: called with a number of stored values over which a former owner had written late.
     when_unwritten: called when state could not be written, so that what is counted would be lost with this process.
     """
 
@@ -51,6 +52,7 @@ class App(faust.App):  # type: ignore[misc]
         self.stored_next: Callable[[], Mapping[TP, int]] = dict
         self.ready = self.was_ready = False
         self.handed_out = 0
+        self.when_covered: Callable[[int], None] = lambda number: None
         self.when_unwritten: Callable[[BaseException], None] = lambda error: None
         self.when_rebalancing: Callable[[], None] = lambda: None
         self.when_ready: Callable[[], None] = lambda: None
@@ -102,6 +104,7 @@ class App(faust.App):  # type: ignore[misc]
         self.fetching = replace(self.fetching, batched=self.fetching.batched | {table.changelog_topic_name})
 
         async def on_recover() -> None:
+            table.recovered()
             recovered()
 
         table.on_recover(on_recover)

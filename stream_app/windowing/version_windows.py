@@ -143,7 +143,9 @@ class VersionWindows:
         if window is None:
             window = self._opened(part)
         mine = window.parts.get(part.partition)
-        if mine is not None and part.offset <= mine.offset:
+        # Fewer rows at a later offset: a former owner had sent all of them and deleted the window late, so that it was
+        # begun again without the first.
+        if mine is not None and (part.offset <= mine.offset or part.rows < mine.rows):
             return "repeat"
         self._put(window, part, encoded)
         return "pending"

@@ -111,6 +111,14 @@ def test_what_is_closed_is_the_sum_of_the_newest_parts() -> None:
     assert stage.repeats == 1
 
 
+def test_a_window_begun_again_without_its_first_rows_does_not_replace_the_whole_one() -> None:
+    #   a worker that had lost the partition sent all and deleted the window late; the owner crashed and reopened it
+    stage = Stage(partitions=1)
+    stage.take(a_partial(0, 5, offset=8), a_partial(0, 2, offset=9))
+    stage.beat(100)
+    assert ([closing.rows for closing in stage.merger.due()], stage.repeats) == ([5], 1)
+
+
 def test_a_part_made_again_after_a_crash_is_a_repeat_also_under_a_baseline_published_since() -> None:
     #   the first owner's part arrived; the next one counts the same events again, with the newer bins
     stage = Stage(partitions=1)
