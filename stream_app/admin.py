@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Literal
@@ -168,8 +168,10 @@ async def create(admin: Admin, settings: StreamSettings, predictions: int | None
                 continue
             existing = await _once_known(admin, topic.name)  # somebody else was faster
         (config,) = (await _configs(admin, [topic.name])).values()
+        count, copies = existing[topic.name], await _copies(admin, topic.name)
         wish = predictions if topic.name == settings.topic(PREDICTIONS) else None
-        outcomes.append(_compared(topic, existing[topic.name], config, settings.bootstrap, wish))
+        wrong = faults(topic, count, copies, config, settings.bootstrap)
+        outcomes.append(_compared(topic, count, wrong, wish))
     await _until_visible(admin, {outcome.name for outcome in outcomes})
     return outcomes
 
@@ -206,8 +208,13 @@ async def _create(admin: Admin, topic: Wanted, replication: int) -> bool:
     return True
 
 
-def _compared(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: str, wish: int | None) -> Outcome:
-    wrong = faults(topic, count, config, bootstrap)
+async def _copies(admin: Admin, name: str) -> int:
+    """Of the partition that has the fewest."""
+    (topic,) = await admin.waiting.until_ready(partial(admin.describe_topics, [name]))
+    return min(len(partition["replicas"]) for partition in topic["partitions"])
+
+
+def _compared(topic: Wanted, count: int, wrong: list[str], wish: int | None) -> Outcome:
     notes = [] if wish is None or wish == count else [not_applied(count, wish)]
     return Outcome(topic.name, count, "mismatched" if wrong else "exists", "; ".join(wrong + notes))
 

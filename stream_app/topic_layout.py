@@ -47,6 +47,10 @@ _MATTERS = {
     "message.timestamp.type": "producers' clocks would decide what is too old and what is ahead of its time",
 }
 _LARGEST = "max.message.bytes"
+_IN_SYNC, _IN_SYNC_OF, _IN_SYNC_LEAST = "min.insync.replicas", 3, 2
+"""A topic with so many copies acknowledges what so many of them have. Kafka's own default is 1: a follower that lags
+leaves the in-sync set, and what the leader alone has acknowledged is lost with it. Of two copies both would be needed.
+"""
 OTHER_STATE = (
     "choose another STREAM_APP_ID, which gives new state topics, and create them with `python -m stream_app topics`"
 )
@@ -86,10 +90,11 @@ def wanted(settings: StreamSettings, existing: Mapping[str, int], predictions: i
     wish = {settings.topic(topic): topic.partitions for topic in TOPICS}
     wish[settings.topic(PREDICTIONS)] = predictions or PREDICTIONS.partitions
     count = {name: existing.get(name, partitions) for name, partitions in wish.items()}
+    safe = {_IN_SYNC: str(_IN_SYNC_LEAST)} if settings.replication >= _IN_SYNC_OF else {}
     return [
-        *(Wanted(name, count[name], topic.broker_config()) for name, topic in zip(count, TOPICS, strict=True)),
+        *(Wanted(name, count[name], topic.broker_config() | safe) for name, topic in zip(count, TOPICS, strict=True)),
         *(
-            Wanted(state, count[settings.topic(source)], _STATE_CONFIG)
+            Wanted(state, count[settings.topic(source)], _STATE_CONFIG | safe)
             for process in _COUNTED
             for source, state in _states(settings, process)
         ),
@@ -134,7 +139,7 @@ def check_kinds(settings: StreamSettings, configs: Mapping[str, Mapping[str, str
         for key, is_, must in differing(topic, configs.get(topic.name, topic.config)):
             raise TopicsError(
                 f"topic {topic.name} has {key}={is_}, and must have {must}, or {_MATTERS[key]}: "
-                f"{_alter(topic, settings.bootstrap, key)}"
+                f"{_alter(topic, settings.bootstrap, key, must)}"
             )
 
 
@@ -170,24 +175,31 @@ def too_small(topic: Wanted, config: Mapping[str, str]) -> str | None:
 
 def told_to_be_larger(topic: Wanted, bootstrap: str) -> str:
     """The command that mends it."""
-    return _alter(topic, bootstrap, _LARGEST)
+    return _alter(topic, bootstrap, _LARGEST, topic.config[_LARGEST])
 
 
-def faults(topic: Wanted, count: int, config: Mapping[str, str], bootstrap: str) -> list[str]:
+def on_one_disk(copies: int, config: Mapping[str, str]) -> bool:
+    """Whether the topic may acknowledge what one broker alone has, though it has copies enough to ask for two."""
+    return copies >= _IN_SYNC_OF and int(config.get(_IN_SYNC, _IN_SYNC_LEAST)) < _IN_SYNC_LEAST
+
+
+def faults(topic: Wanted, count: int, copies: int, config: Mapping[str, str], bootstrap: str) -> list[str]:
     """What is wrong with a topic that is there, each with what mends it. count: its partitions; only those of a state
-    topic can be wrong.
+    topic can be wrong. copies: of its partition that has the fewest.
     """
     found = [] if count == topic.partitions else [f"{count} partitions, {topic.partitions} wanted: {OTHER_STATE}"]
     for key, is_, must in differing(topic, config):
-        found.append(f"{key}={is_}, {must} wanted, or {_MATTERS[key]}: {_alter(topic, bootstrap, key)}")
+        found.append(f"{key}={is_}, {must} wanted, or {_MATTERS[key]}: {_alter(topic, bootstrap, key, must)}")
     if (largest := too_small(topic, config)) is not None:
         found.append(f"{_LARGEST}={largest} is too small for large records: {told_to_be_larger(topic, bootstrap)}")
+    if on_one_disk(copies, config):
+        found.append(
+            f"{_IN_SYNC}={config[_IN_SYNC]}, {_IN_SYNC_LEAST} wanted for {copies} copies, or what is acknowledged may "
+            f"be lost with one broker: {_alter(topic, bootstrap, _IN_SYNC, str(_IN_SYNC_LEAST))}"
+        )
     return found
 
 
-def _alter(topic: Wanted, bootstrap: str, key: str) -> str:
+def _alter(topic: Wanted, bootstrap: str, key: str, value: str) -> str:
     """The command that sets what must be."""
-    return (
-        f"`kafka-configs.sh --bootstrap-server {bootstrap} --alter --topic {topic.name} "
-        f"--add-config {key}={topic.config[key]}`"
-    )
+    return f"`kafka-configs.sh --bootstrap-server {bootstrap} --alter --topic {topic.name} --add-config {key}={value}`"

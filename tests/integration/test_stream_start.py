@@ -41,6 +41,9 @@ async def test_topics_are_created_once_and_found_the_second_time(kafka: Broker, 
     assert {line.split()[0] for line in first.splitlines()} == names
     assert [line.split()[3] for line in first.splitlines()] == ["created"] * len(names)
     assert [line.split()[3] for line in second.splitlines()] == ["exists"] * len(names)
+    async with admin.connected(stream.settings, print) as client:
+        configs = await admin.used_configs(client, stream.settings)
+    assert {config["min.insync.replicas"] for config in configs.values()} == {"1"}  # of one copy two cannot be asked
 
 
 async def test_topics_may_be_created_by_several_at_once(kafka: Broker, namespace: str, tmp_path: Path) -> None:

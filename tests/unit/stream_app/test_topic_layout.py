@@ -132,7 +132,7 @@ def test_topics_gives_the_same_command_as_a_worker(name: str, key: str, value: s
     config = configured(name, **{key.replace(".", "_"): value})
     with pytest.raises(TopicsError) as caught:
         check_kinds(SETTINGS, config)
-    (fault,) = faults(topic, topic.partitions, config[name], SETTINGS.bootstrap)
+    (fault,) = faults(topic, topic.partitions, 1, config[name], SETTINGS.bootstrap)
     assert fault.startswith(f"{key}={value}, {topic.config[key]} wanted, or ")
     assert fault.endswith(command := str(caught.value).partition(": ")[2])
     assert command.startswith("`kafka-configs.sh ")
@@ -143,10 +143,10 @@ def test_topics_gives_the_same_advice_as_a_worker_for_a_state_topic_with_too_few
     with pytest.raises(TopicsError) as caught:
         check_layout(SETTINGS, existing)
     (topic,) = (topic for topic in wanted(SETTINGS, existing) if topic.name == "x.tidemark-counts-changelog")
-    (fault,) = faults(topic, 8, topic.config, SETTINGS.bootstrap)
+    (fault,) = faults(topic, 8, 1, topic.config, SETTINGS.bootstrap)
     assert fault == f"8 partitions, 9 wanted: {str(caught.value).partition(': ')[2]}"
     assert "another STREAM_APP_ID" in fault
-    assert faults(topic, 9, topic.config, SETTINGS.bootstrap) == []
+    assert faults(topic, 9, 1, topic.config, SETTINGS.bootstrap) == []
 
 
 @pytest.mark.parametrize("name", ["x.predictions", "x.labels"])
@@ -156,6 +156,30 @@ def test_a_topic_that_takes_less_than_kafkas_default_is_told_and_one_that_takes_
     assert found == ["1048587", None, None]
     assert "--add-config max.message.bytes=1048588`" in told_to_be_larger(topic, "kafka:9092")
     check_kinds(SETTINGS, configured(name, max_message_bytes="1000"))  # a worker starts all the same
+
+
+@pytest.mark.parametrize(("copies", "must"), [(1, None), (2, None), (3, "2"), (5, "2")])
+def test_every_topic_with_three_copies_acknowledges_what_two_of_them_have(copies: int, must: str | None) -> None:
+    settings = StreamSettings(bootstrap="127.0.0.1:9092", replication=copies)
+    assert {topic.config.get("min.insync.replicas") for topic in wanted(settings, {})} == {must}
+
+
+@pytest.mark.parametrize("name", ["x.predictions", "x.tidemark-counts-changelog"])
+def test_a_topic_with_three_copies_that_acknowledges_what_one_of_them_has_is_told(name: str) -> None:
+    # by the copies that it has: where it has one and STREAM_REPLICATION says 3, the command would end all writing
+    (topic,) = (topic for topic in wanted(SETTINGS, {}) if topic.name == name)
+    config = configured(name, min_insync_replicas="1")
+
+    def told(copies: int, least: str) -> list[str]:
+        return faults(topic, topic.partitions, copies, topic.config | {"min.insync.replicas": least}, "kafka:9092")
+
+    (fault,) = told(3, "1")
+    assert fault.startswith("min.insync.replicas=1, 2 wanted for 3 copies, or ")
+    assert fault.endswith(
+        f"`kafka-configs.sh --bootstrap-server kafka:9092 --alter --topic {name} --add-config min.insync.replicas=2`"
+    )
+    assert [told(1, "1"), told(2, "1"), told(3, "2"), told(3, "3")] == [[], [], [], []]
+    check_kinds(SETTINGS, config)  # a worker starts all the same
 
 
 def test_other_settings_of_a_topic_are_the_operators_to_tune() -> None:
