@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from stream_app.status.hearing import SILENT_SECONDS
 from stream_app.status.picture import NOBODY, Picture, Source, Version
-
-SILENT_SECONDS = 5.0
-"""A partition is spoken for twice a second; one that was not for so long has a worker that is stuck, or gone."""
 
 
 def holding(picture: Picture) -> str:

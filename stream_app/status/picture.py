@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import msgspec
 
-from contracts.partials import Heartbeat
 from contracts.times import UtcTime, moment
+from stream_app.status.hearing import Heard
 from stream_app.windowing.merged_state import VersionRecord
 
 NOBODY = "-"
+_CLOCKS_DIFFER_MS = 3_000
 
 
 class Meta(Protocol):
@@ -56,19 +57,13 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     merging: tuple[int, ...]
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """The last heartbeat of a source partition, and when it was sent; milliseconds UTC."""
-
-    heartbeat: Heartbeat
-    at: int
-
-
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What was read. now: milliseconds UTC. group, group_state: its name, and as Kafka says it.
 
     logs, merging_logs: (start, end) of each partition of `predictions` and `window-partials`; merging_committed: the
     group's offsets there. metas, open_windows: the state of stage 1; versions, parts: of stage 2. unreadable: records
-    among the heartbeats that are none, and no partial counts either. counts: the topic that is counted.
+    among the heartbeats that are none, and no partial counts either. counts: the topic that is counted. clock_ahead:
+    milliseconds by which this machine's clock is ahead of the workers', 0 where nobody looked.
     """
 
     now: int
@@ -85,6 +80,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
     unreadable: int = 0
     counts: str = "predictions"
+    clock_ahead: int = 0
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,17 +181,22 @@ def picture_of(seen: Seen) -> Picture:
             for member in [next((member for member in seen.members if number in member.merging), None)]
         ),
         versions=_versions(seen),
-        notes=_notes(seen),
+        notes=tuple(_notes(seen)),
         counts=seen.counts,
     )
 
 
-def _notes(seen: Seen) -> tuple[str, ...]:
-    if not seen.unreadable:
-        return ()
-    records = "1 record is" if seen.unreadable == 1 else f"{seen.unreadable:,} records are"
-    topic = "window-partials" if seen.counts == "predictions" else "label-partials"
-    return (f"{records} left out: on {topic}, lately, and neither counts nor a heartbeat; see dead-letters",)
+def _notes(seen: Seen) -> Iterator[str]:
+    if seen.unreadable:
+        records = "1 record is" if seen.unreadable == 1 else f"{seen.unreadable:,} records are"
+        topic = "window-partials" if seen.counts == "predictions" else "label-partials"
+        yield f"{records} left out: on {topic}, lately, and neither counts nor a heartbeat; see dead-letters"
+    if abs(seen.clock_ahead) > _CLOCKS_DIFFER_MS:
+        where, wrong = ("ahead of", "great") if seen.clock_ahead > 0 else ("behind", "small")
+        yield (
+            f"this machine's clock is about {abs(seen.clock_ahead) / 1000:,.0f} s {where} the workers': what is behind "
+            f"the clock is shown too {wrong}"
+        )
 
 
 def _names(seen: Seen) -> dict[str, str]:

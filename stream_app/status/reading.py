@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,8 @@ from stream_app.present import fetched
 from stream_app.readiness import in_the_middle, not_fetching, stopped
 from stream_app.settings import StreamSettings
 from stream_app.status.counted import Counted
-from stream_app.status.picture import Heard, Member, Seen
+from stream_app.status.hearing import LISTEN_SECONDS, Hearing
+from stream_app.status.picture import Member, Seen
 from stream_app.windowing.newest import Newest
 
 _BACK_MS = 60_000
@@ -33,7 +35,8 @@ class Reader:
         self._settings, self._admin, self._consumer, self._counted = settings, admin, consumer, counted
         self._source, self._partials = settings.topic(counted.source), settings.topic(counted.partials)
         self._counts, self._windows = Newest(counted.ages[0]), Newest(counted.ages[1])
-        self._heard: dict[int, Heard] = {}
+        self._hearing = Hearing()
+        self._clock_ahead = 0
         self._unreadable = 0
         self._sources: list[TopicPartition] = []
         self._merging: list[TopicPartition] = []
@@ -62,6 +65,8 @@ class Reader:
         try:
             await self._follow()
             state, members = await self._group()
+            if self._hearing.in_doubt((number for member in members for number in member.source), _now()):
+                await self._listen()
             stage1 = self._counted.stage1(self._counts.values.items())
             stage2 = self._counted.stage2(self._windows.values.items())
             committed = await self._admin.waiting.until_ready(
@@ -77,20 +82,29 @@ class Reader:
                 merging_committed={
                     tp.partition: at.offset for tp, at in committed.items() if tp.topic == self._partials
                 },
-                heard=dict(self._heard),
+                heard=dict(self._hearing.heard),
                 metas=stage1.metas,
                 open_windows=stage1.open_windows,
                 versions=stage2.versions,
                 parts=stage2.parts,
                 unreadable=self._unreadable,
                 counts=self._counted.source.name,
+                clock_ahead=self._clock_ahead,
             )
         except KafkaError as error:
             raise in_the_middle(self._settings.bootstrap, error) from error
         except InvalidMessage as error:
             raise StateError(f"a stored record cannot be read ({error}): run the version that wrote it") from error
 
+    async def _listen(self) -> None:
+        """Some worker seems silent: is its clock another one? Who speaks within a moment is not silent."""
+        await self._follow()
+        await asyncio.sleep(LISTEN_SECONDS)
+        await self._follow()
+        self._clock_ahead = self._hearing.clock_ahead(_now())
+
     async def _follow(self) -> None:
+        self._hearing.begin(_now())
         with not_fetching(self._consumer):
             ends = await self._consumer.end_offsets(self._followed)
         async for batch in fetched(self._consumer, ends):
@@ -112,9 +126,7 @@ class Reader:
             self._unreadable += 1  # stage 2 makes a dead letter of it; whoever wrote it, the picture needs it not
             return
         if isinstance(message, Heartbeat):
-            former = self._heard.get(message.partition)
-            if former is None or former.heartbeat.generation <= message.generation:
-                self._heard[message.partition] = Heard(message, record.timestamp)
+            self._hearing.take(message, record.timestamp, _now())
 
     async def _logs(self, partitions: list[TopicPartition]) -> dict[int, tuple[int, int]]:
         with not_fetching(self._consumer):

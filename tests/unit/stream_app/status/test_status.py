@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.partials import Heartbeat
+from stream_app.status.hearing import Heard
 from stream_app.status.holding import holding
-from stream_app.status.picture import Heard, Member, Picture, Seen, picture_of
+from stream_app.status.picture import Member, Picture, Seen, picture_of
 from stream_app.status.table import as_json, as_text
 from stream_app.windowing.merged_state import VersionRecord
 from stream_app.windowing.state import PartitionMeta
