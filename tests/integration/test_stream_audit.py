@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,11 +14,20 @@ from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
 from contracts.events import encode_event
+from contracts.partials import encode_partial
 from contracts.reports import decode_report, encode_report
 from contracts.topics import DRIFT_REPORTS, PREDICTIONS
 from stream_app.audit.checks import Audit
 from stream_app.audit.reading import audit
-from stream_app.windowing.state import MetaKey, PartitionMeta, VersionAccount, decode_meta, encode_meta, meta_key
+from stream_app.windowing.state import (
+    MetaKey,
+    PartitionMeta,
+    VersionAccount,
+    decode_meta,
+    decode_part,
+    encode_meta,
+    meta_key,
+)
 from stream_app.windowing.state import parse_key as parse
 from tests.builders import a_baseline, an_event
 from tests.servers.verbs import Broker
@@ -144,3 +155,35 @@ async def test_reports_of_a_former_app_id_are_left_out(stream: Stream, kafka: Br
         assert found.notes == ("1 reports on the topic are of another STREAM_APP_ID and are left out",)
         await other.ready(other.worker(), partitions=8)
         await settled(other, 500)
+
+
+async def test_a_log_that_ends_between_a_batchs_window_and_its_position_is_no_fault(stream: Stream) -> None:
+    worker = stream.worker()
+    await stream.ready(worker, partitions=8)
+    await stream.send(random_events(80, stream.fresh_hour(), per_second=100))  # all in one window, which stays open
+    await settled(stream, 0)
+    worker.terminate()
+    counts = stream.settings.counts_topic
+    stored = {r.key: r.value for r in await stream.records_of(counts) if r.value and parse(r.key).partition == 3}
+    [key] = [key for key in stored if not isinstance(parse(key), MetaKey)]
+    window, meta = decode_part(stored[key]), decode_meta(stored[meta_key(3)])
+
+    async def busy() -> None:
+        """Each window lies alone for a while; its position comes together with the next one."""
+        for more in itertools.count(1):
+            offset, rows = meta.last_offset + more, window.rows + more
+            await stream.producer.send_and_wait(stream.topic(PREDICTIONS), b"{}", partition=3)
+            ahead = encode_partial(replace(window, offset=offset, rows=rows))
+            await stream.producer.send_and_wait(counts, ahead, key=key, partition=3)
+            await asyncio.sleep(0.3)
+            accounts = {("flights", "1"): VersionAccount(meta.accounts["flights", "1"].counted + more)}
+            position = replace(meta, last_offset=offset, read=meta.read + more, accounts=accounts)
+            await stream.producer.send(counts, encode_meta(position), key=meta_key(3), partition=3)
+
+    writing = asyncio.create_task(busy())
+    await asyncio.sleep(0.1)
+    try:
+        found = await audit(stream.settings)
+    finally:
+        writing.cancel()
+    assert (found.differences, found.notes) == ((), ())
