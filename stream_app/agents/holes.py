@@ -32,17 +32,18 @@ class Holes:
         if start >= first:
             self._pass(partition, expected, first, "deleted", "deleted by the topic's retention before it was read")
             return "deleted"
-        # After a re-read the first batch of the new reading begins at `first` again only if nothing lies between.
+        # The first batch of the new reading begins at `first` again only if nothing lies between. Each call is of a new
+        # reading: what was on its way is not handled any more after a re-read.
         last_expected, last_first, tries = self._tries.get(partition, (-1, -1, 0))
         tries = tries + 1 if (last_expected, last_first) == (expected, first) else 1
         if tries > _TRIES:
             self._tries.pop(partition, None)
             self._pass(partition, expected, first, "absent", "not in the log: markers of a foreign transaction?")
             return "absent"
-        self._tries[partition] = expected, first, tries
         log.warning("%s/%s: expected offset %s, got %s; reading again", self._topic, partition, expected, first)
         self._telemetry.rereads.inc()
         await self._source.reread_from(partition, max(expected, start))
+        self._tries[partition] = expected, first, tries  # not where it raised: nothing was read again then
         return None
 
     def _pass(self, partition: int, expected: int, first: int, why: Why, words: str) -> None:

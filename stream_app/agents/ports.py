@@ -90,7 +90,9 @@ class Source(Protocol):
         """The offset of the log's first record."""
 
     async def reread_from(self, partition: int, offset: int) -> None:
-        """Read again from there; what is on its way is neither committed nor counted twice."""
+        """Read again from there. What is on its way is not committed, and its batches are of no epoch any more. Raises
+        KafkaError and TimeoutError; then nothing is read again.
+        """
 
     def abandon(self, partition: int) -> None:
         """What was delivered of this partition and is not finished must not be committed."""

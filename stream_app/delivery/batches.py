@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -57,11 +57,12 @@ class RecordBatch:
 class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
     """Cuts what a poll returned into batches; other topics go record by record as before.
 
-    records: by partition, of a batched topic in one `Records`, as parsing.py makes them.
+    records: by partition, of a batched topic in one `Records`, as parsing.py makes them. wanted: asked before each
+    batch; what the poll brought of a partition that is not wanted any more is left out.
     """
 
-    def __init__(self, fetching: Fetching) -> None:
-        self.fetching = fetching
+    def __init__(self, fetching: Fetching, wanted: Callable[[TP], bool] = lambda tp: True) -> None:
+        self.fetching, self._wanted = fetching, wanted
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
         rest, size = {}, self.fetching.batch_records
@@ -69,7 +70,8 @@ class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
             if tp.topic in self.fetching.batched:
                 for whole in found if found and type(found[0]) is Records else [found]:
                     for start in range(0, len(whole), size):
-                        yield tp, RecordBatch(tp, whole[start : start + size])
+                        if self._wanted(tp):
+                            yield tp, RecordBatch(tp, whole[start : start + size])
             else:
                 rest[tp] = found
         yield from super().iterate(rest)

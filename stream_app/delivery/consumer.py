@@ -28,6 +28,7 @@ from faust.types import TP
 from stream_app.delivery.batches import BatchScheduler, RecordBatch
 from stream_app.delivery.eager import begin
 from stream_app.delivery.parsing import FetchResults, keep_bytes_of_fetches
+from stream_app.delivery.views import Readings, View
 from stream_app.readiness import until_a_broker_is_ready, until_one_answers
 
 WAITING, WAITING_BYTES = 32, 16 << 20
@@ -38,23 +39,8 @@ Both: a megabyte that was fetched is five when a state of many zeros is decompre
 Faust's own bound is 4,096: millions of events behind a backlog. A smaller one would hold partitions back with callbacks
 that a rebalance does not know of, and a full queue that is cleared by one never wakes who waits to put into it.
 """
-
-
-class View:
-    """What one pending fetch may take: the partitions active when it began, and nothing after the next rebalance.
-
-    Cures (B): it is never falsy, and a fetch that a stopped Fetcher left behind (it goes on in the consumer thread for
-    up to a second after the new assignment) finds its epoch gone.
-    """
-
-    def __init__(self, consumer: Consumer, partitions: Iterable[TP]) -> None:
-        self._consumer, self._epoch, self._partitions = consumer, consumer.epoch, frozenset(partitions)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __contains__(self, tp: TP) -> bool:
-        return self._consumer.epoch == self._epoch and tp in self._partitions
+NOBODYS = -1
+"""The epoch of a batch that comes again: of no rebalance, so it is dropped as one from before the last is."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -84,11 +70,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.epoch = 0
+        self.readings = Readings()
+        self._view: View | None = None
         self.began: dict[TP, int | None] = {}
         self._delivered: defaultdict[TP, deque[Any]] = defaultdict(deque)
         self._deferred: set[TP] = set()
         super().__init__(*args, **kwargs)
-        self.scheduler = BatchScheduler(self.app.fetching)
+        self.scheduler = BatchScheduler(self.app.fetching, lambda tp: self._view is None or tp in self._view)
 
     # Committing. Faust's bookkeeping is by single offset and calls everything between two acks a gap: with batches the
     # commit would stick for ever. Here the batches in the order of their delivery are the bookkeeping.
@@ -161,7 +149,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._drop_handled()
         enough, settled, epoch = self._topics_with_enough(), self.app.ready, self.epoch
         wanted = [tp for tp in active_partitions or () if tp.topic not in enough]
-        found = await super()._getmany(View(self, wanted), min(timeout, 0.02 if enough else 0.25))
+        self._view = View(self, wanted)
+        found = await super()._getmany(self._view, min(timeout, 0.02 if enough else 0.25))
         if settled and self.app.ready and epoch == self.epoch:
             self._read_changelogs_back(found)
         return found
@@ -241,13 +230,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self.began = dict(self._read_offset)
 
     async def reread_from(self, tp: TP, offset: int) -> None:
-        """Read a partition again from an offset; what is on its way is forgotten, so it cannot be committed.
+        """Read a partition again from an offset; what is on its way is neither handled nor committed.
+
+        If batches of the former reading were handled, each would be a gap of its own and have all read again: behind a
+        backlog there would be no end of that.
 
         Consumer.seek() would run in this thread and race with the fetcher (KeyError, the worker dies); seek_wait() runs
         in the consumer's own thread.
         """
-        self.abandon(tp)
-        await self.seek_wait({tp: offset})
+        with self.readings.anew(tp):
+            await self.seek_wait({tp: offset})
+            # not before: where the seek fails its batch is tried again, and must be its own still
+            for message in self._delivered.pop(tp, ()):
+                message.value.epoch = NOBODYS
 
     def answered(self, tp: TP) -> int | None:
         """When the last answer to a fetch of this partition was taken in, milliseconds UTC; None before the first.

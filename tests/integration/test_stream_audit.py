@@ -86,6 +86,19 @@ async def test_markers_of_a_foreign_transactional_producer_are_offsets_without_r
     assert (await audit(stream.settings, everything)).balanced
 
 
+async def test_markers_are_passed_over_where_a_backlog_of_many_batches_lies_behind_each(stream: Stream) -> None:
+    """Batches that were on their way behind a marker once had the partition read again, each of them, and for ever."""
+    events = [encode_event(event) for event in random_events(16_000, stream.fresh_hour(), per_second=1_000)]
+    assert sum(map(len, events)) > 4_000_000
+    await in_transactions(stream, events, each=50, partition=3)  # the broker keeps so many together: fetches end there
+    await stream.ready(stream.worker(batch_records=1_000), partitions=8)
+    found = await settled(stream, len(events))
+    [account] = found.accounts.partitions
+    assert (account.read, found.on_topic, account.absent) == (16_000, 16_320, 319)
+    assert (await audit(stream.settings, recount=True)).differences == ()
+    assert "are not in the log" in stream.workers[0].log.read_text()  # a marker lay between two batches
+
+
 async def test_the_recount_agrees_with_the_workers_on_late_repeated_refused_and_open_events(stream: Stream) -> None:
     await stream.ready(stream.worker(), partitions=8)
     start = stream.fresh_hour()

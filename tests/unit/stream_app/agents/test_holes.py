@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
 from stream_app.agents.holes import Holes
 from stream_app.telemetry import Telemetry
 from tests.unit.stream_app.agents.stand import FakeSource
@@ -48,3 +51,17 @@ async def test_batches_that_were_on_their_way_do_not_pass_for_a_hole_in_the_log(
     holes, _ = a_hole(FakeSource())
     firsts = [15, 20, 25, 15, 20, 25, 15, 20]
     assert not any([await holes.passable(0, 10, first) for first in firsts])
+
+
+async def test_a_re_read_that_fails_is_no_sign_that_the_log_has_no_such_offsets() -> None:
+    source = FakeSource()
+    holes, telemetry = a_hole(source)
+    source.reread_from = raises  # type: ignore[method-assign]
+    for _ in range(9):
+        with pytest.raises(KafkaTimeoutError):
+            await holes.passable(0, 10, 15)
+    assert telemetry.registry.get_sample_value("tidemark_stream_holes_total", {"why": "absent"}) == 0
+
+
+async def raises(partition: int, offset: int) -> None:
+    raise KafkaTimeoutError

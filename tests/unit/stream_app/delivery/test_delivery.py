@@ -13,9 +13,10 @@ from faust.tables.recovery import RebalanceAgain
 from faust.types import TP
 
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
-from stream_app.delivery.consumer import WAITING, WAITING_BYTES, Consumer, View
+from stream_app.delivery.consumer import WAITING, WAITING_BYTES, Consumer
 from stream_app.delivery.framework import App
 from stream_app.delivery.tables import StateTable, Tables
+from stream_app.delivery.views import View
 from stream_app.windowing.records import Records
 from tests.unit.stream_app.delivery.stand import FakeThread, Record
 

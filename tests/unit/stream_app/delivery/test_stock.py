@@ -18,9 +18,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.delivery.batches import Fetching, RecordBatch
-from stream_app.delivery.consumer import Consumer, ConsumerThread, View
+from stream_app.delivery.consumer import Consumer, ConsumerThread
 from stream_app.delivery.framework import App, Producer, Transport
 from stream_app.delivery.tables import MonotoneStore
+from stream_app.delivery.views import View
 from stream_app.windowing.records import Record
 from tests.unit.stream_app.delivery.stand import FakeThread
 from tests.unit.stream_app.delivery.stand import Record as AnyRecord
