@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -31,7 +31,7 @@ class Follower:
         self._consumer: AIOKafkaConsumer | None = None
         self._follower: asyncio.Task[None] | None = None
         self._applied: dict[TopicPartition, int] = {}
-        self._moved = asyncio.Condition()
+        self._moved, self._ended = asyncio.Condition(), False
 
     async def start(self) -> None:
         """Read the topic to its end, then follow it. Raises BrokerError."""
@@ -43,9 +43,10 @@ class Follower:
             if self._since_ms is not None:
                 await _seek(consumer, self._since_ms)
             self._consumer = consumer
-            self._follower = asyncio.create_task(self._follow(consumer), name=f"follow {self._topic}")
+            self._ended = False
+            self._follower = asyncio.create_task(self._follow_on(consumer), name=f"follow {self._topic}")
             await self.refresh()
-        except KafkaError as error:
+        except (KafkaError, BrokerError) as error:
             await stopped(consumer)
             await self.stop()
             raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
@@ -61,26 +62,44 @@ class Follower:
             self._consumer = None
 
     async def refresh(self) -> None:
-        """Return when all that is on the topic now has been read. Raises KafkaError while no broker answers."""
+        """Return when all that is on the topic now has been read. Raises KafkaError while no broker answers, and
+        BrokerError where the topic is not followed, not yet or not any more.
+        """
         if self._consumer is None:
             raise BrokerError(f"the topic {self._topic} is not followed: call start() first")
         with not_fetching(self._consumer):
             ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
         async with self._moved:
-            await self._moved.wait_for(lambda: all(self._applied.get(tp, 0) >= end for tp, end in ends.items()))
+            await self._moved.wait_for(lambda: self._ended or self._has_reached(ends))
+        if not self._has_reached(ends):
+            raise BrokerError(f"the topic {self._topic} is not followed any more: start this process again")
+
+    def _has_reached(self, ends: Mapping[TopicPartition, int]) -> bool:
+        return all(self._applied.get(tp, 0) >= end for tp, end in ends.items())
+
+    async def _follow_on(self, consumer: AIOKafkaConsumer) -> None:
+        """Whatever ends it is said, here and to all who wait for it."""
+        try:
+            await self._follow(consumer)
+        except Exception:
+            log.exception("the topic %s is not followed any more: start this process again", self._topic)
+        finally:
+            async with self._moved:
+                self._ended = True
+                self._moved.notify_all()
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             try:
-                fetched = await consumer.getmany(timeout_ms=1000)
+                for records in (await consumer.getmany(timeout_ms=1000)).values():
+                    for record in records:
+                        self._learn(record)
+                # Asked for behind that, for it may raise, and what was fetched does not come again.
                 reached = {tp: await consumer.position(tp) for tp in consumer.assignment()}
             except KafkaError as error:
                 log.warning("the topic %s cannot be read (%s), trying again", self._topic, error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            for records in fetched.values():
-                for record in records:
-                    self._learn(record)
             async with self._moved:
                 self._applied = reached
                 self._moved.notify_all()
