@@ -23,15 +23,15 @@ class Shape(NamedTuple):
     features: int = 20
     codec: str | None = None
     headers: bool = False
-    whats: tuple[What, ...] = ("bare", "naive", "ours")
+    whats: tuple[What, ...] = ("bare", "naive", "ours", "two")
     share: float = 1.0
 
 
 SHAPES = (
-    Shape("8p", whats=("bare", "naive", "ours", "two")),
-    Shape("32p", partitions=32, whats=("bare", "naive", "ours", "two")),
+    Shape("8p"),
+    Shape("32p", partitions=32),
     Shape("lz4", codec="lz4"),
-    Shape("headers", headers=True),
+    Shape("headers", headers=True, whats=("bare", "naive", "ours")),
     Shape("200f", features=200, share=0.15),
 )
 """The first is the one of the goals. An event of 200 features is 4.4 kB."""
