@@ -155,6 +155,14 @@ class Exact(RuleBasedStateMachine):
     def writes_arrive(self, number: int, share: float) -> None:
         self.world.owners[number].buffer.flush(share)
 
+    @rule(number=numbers)
+    def compact(self, number: int) -> None:
+        self.world.states[number].compact()
+
+    @rule()
+    def compact_merged(self) -> None:
+        self.world.merged.compact()
+
     @rule(number=numbers, arrived=shares, back=shares, killed=st.booleans())
     def change_owner(self, number: int, arrived: float, back: float, killed: bool) -> None:
         self.world.change_owner(number, arrived, back, killed=killed)
@@ -190,10 +198,19 @@ class Exact(RuleBasedStateMachine):
         steps=st.lists(st.integers(-100, 100), min_size=6, max_size=14),
         first=st.integers(1, 6),
         second=st.integers(1, 6),
+        third=st.integers(0, 2),
         arrived=st.tuples(shares, shares),
+        compacted=st.booleans(),
     )
     def a_worker_freezes_and_its_writes_arrive_behind_its_successors(
-        self, number: int, steps: list[int], first: int, second: int, arrived: tuple[float, float]
+        self,
+        number: int,
+        steps: list[int],
+        first: int,
+        second: int,
+        third: int,
+        arrived: tuple[float, float],
+        compacted: bool,
     ) -> None:
         world = self.world
         self.produce(number, steps, 0, "first", UTC, 0, 1.0)
@@ -202,7 +219,10 @@ class Exact(RuleBasedStateMachine):
         world.deliver(number, second)
         world.owners[number].buffer.flush()
         world.haunt(number, 0, arrived[1], 1.0)
-        world.deliver(number, 2)
+        world.deliver(number, third)
+        if compacted:
+            world.owners[number].buffer.flush()
+            world.states[number].compact()
         world.change_owner(number, 1.0, 1.0, killed=True)
 
     @rule(number=numbers, count=st.integers(0, 15), arrived=shares, acknowledged=shares)

@@ -5,7 +5,7 @@ worker that has lost its partition go on. What must come of it is said by naive.
 
 How a state topic fares. A worker's writes wait in its own buffer and arrive in their order; those of two workers arrive
 in any order. A killed worker's buffer is lost; a frozen one's arrives when it wakes, behind its successor's. Whoever
-takes over reads what has arrived and keeps the youngest value of each key.
+takes over reads what has arrived and keeps the youngest value of each key. Kafka may leave but the last of each.
 """
 
 from __future__ import annotations
@@ -48,6 +48,12 @@ class StateTopic:
             elif key not in table or self._age(key, value) >= self._age(key, table[key]):
                 table[key] = value
         return table
+
+    def compact(self) -> None:
+        """Kafka keeps the last of each key; by then the owner has written over what came late, as delivery/ does."""
+        last = dict(self.arrived)
+        late = [(key, value) for key, value in self.recovered().items() if last[key] not in (None, value)]
+        self.arrived = list({**last, **dict(late)}.items())
 
 
 class Buffer:
