@@ -69,6 +69,7 @@ class Stage1Agent(Generic[D]):
         self._baselines, self._telemetry = baselines, telemetry
         self._largest, self._cannot_go_on = largest, cannot_go_on
         self._holes = Holes(topic, owned.source, telemetry)
+        self._looked_up = float("-inf")  # when `baselines` was asked for its end last, and then read to there
 
     async def handle(self, batch: Batch) -> None:
         """Count a batch. Returns when it is counted, or is not ours any more, or will be read again. Never raises."""
@@ -119,7 +120,7 @@ class Stage1Agent(Generic[D]):
         start: the offset from which on they are all that the log has.
         """
         try:
-            decoded = await self._decode(records)
+            decoded = await self._decode(batch, records)
             await self._refuse(decoded.refused)
             self._owned.check(batch.epoch)
             self._apply(batch, decoded, start, records[-1].offset)
@@ -136,12 +137,16 @@ class Stage1Agent(Generic[D]):
             self._owned.check(batch.epoch)
             self._apply(batch, self._nothing_but(letter), start, records[0].offset)
 
-    async def _decode(self, records: Sequence[SourceRecord]) -> D:
-        decoded = self._decoded(records, final=False)
-        if not decoded.unknown_offsets:
-            return decoded
-        await self._baselines.refresh()
-        decoded = self._decoded(records, final=True)
+    async def _decode(self, batch: Batch, records: Sequence[SourceRecord]) -> D:
+        """A version is refused when the end of `baselines` was asked for after its record was here: what was published
+        before that record is known then. One question, of up to half a second, does for all batches that wait.
+        """
+        decoded = self._decoded(records, final=batch.taken < self._looked_up)
+        if decoded.unknown_offsets:
+            asked = self._owned.clock.seconds()
+            await self._baselines.refresh()
+            self._looked_up = asked
+            decoded = self._decoded(records, final=True)
         for model, version in sorted(decoded.unknown):
             # a foreign name may hold a megabyte, or line breaks that look like lines of this log
             name = f"{model}/{version}"

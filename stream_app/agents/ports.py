@@ -20,6 +20,8 @@ class Batch(Protocol):
     epoch: of the group membership it was read in. A batch of an older epoch than `Source.epoch` is not ours any more:
     it must change nothing, and whoever owns the partition now reads it again.
 
+    taken: when this process had its records, by the clock that never goes back (`Clock.seconds`), or later.
+
     writes: what was put into the changelog for it and not awaited: its offset is committed once all of it is there.
     """
 
@@ -31,6 +33,8 @@ class Batch(Protocol):
     def offset(self) -> int: ...
     @property
     def epoch(self) -> int: ...
+    @property
+    def taken(self) -> float: ...
     @property
     def records(self) -> Sequence[SourceRecord]: ...
     @property

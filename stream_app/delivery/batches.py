@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,11 +27,11 @@ class Fetching(msgspec.Struct, frozen=True, kw_only=True):
 class RecordBatch:
     """Records of one partition in order; to Faust it looks like one record whose offset is that of the last.
 
-    records: none any more when it is handled. bytes: of their values. writes: what was put into the changelog for it;
-    see `durable`.
+    records: none any more when it is handled. bytes: of their values. taken: when it was made, in seconds of the clock
+    that never goes back. writes: what was put into the changelog for it; see `durable`.
     """
 
-    __slots__ = ("bytes", "epoch", "first_offset", "offset", "partition", "records", "topic", "writes")
+    __slots__ = ("bytes", "epoch", "first_offset", "offset", "partition", "records", "taken", "topic", "writes")
     key, headers = None, ()
     timestamp_type = checksum = None
     timestamp = serialized_key_size = serialized_value_size = 0  # 0: a size of None makes Faust measure the batch
@@ -40,7 +41,7 @@ class RecordBatch:
         self.first_offset, self.offset = records[0].offset, records[-1].offset
         values = records.values if type(records) is Records else [record.value for record in records]
         self.bytes = sum(map(len, filter(None, values)))
-        self.epoch = 0
+        self.epoch, self.taken = 0, time.monotonic()
         self.writes: list[asyncio.Future[object]] = []
 
     @property

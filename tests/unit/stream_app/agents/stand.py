@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,6 +45,7 @@ class FakeBatch(msgspec.Struct, frozen=True):
     records: Sequence[Record]
     epoch: int = 0
     partition: int = 0
+    taken: float = inf
     writes: list[asyncio.Future[object]] = []
 
     @property

@@ -332,6 +332,58 @@ async def test_an_unknown_version_is_looked_up_before_it_is_refused(stand: Stand
     assert stand.value("events_total", outcome="counted") == 3
 
 
+async def test_one_look_up_does_for_all_batches_that_were_here_when_it_began(stand: Stand) -> None:
+    agent, taken = counting(stand), stand.time.now
+    stand.time.now += 0.1
+    for first in range(20):
+        nobody = an_event(sequence=first, model_version="3")
+        await agent.handle(FakeBatch.of([nobody], first=first, taken=taken))
+    assert stand.baselines.refreshed == 1
+    assert [letter.reason for letter in stand.outlet.dead_letters()] == ["unknown-version"] * 20
+
+
+@pytest.mark.parametrize("later", [0.0, 0.001])
+async def test_a_record_that_came_after_a_look_up_is_looked_up_anew_for_its_baseline_may_be_there_now(
+    stand: Stand, later: float
+) -> None:
+    """later: seconds of the clock, which may not have moved."""
+    agent = counting(stand)
+    await agent.handle(FakeBatch.of([an_event(sequence=0, model_version="2")], taken=stand.time.now))
+    stand.baselines.later = [a_baseline(version="2")]
+    stand.time.now += later
+    await agent.handle(FakeBatch.of([an_event(sequence=1, model_version="2")], first=1, taken=stand.time.now))
+    assert (stand.baselines.refreshed, stand.value("events_total", outcome="counted")) == (2, 1)
+
+
+async def test_a_batch_that_came_during_a_look_up_is_looked_up_anew(stand: Stand) -> None:
+    """Its record may have been produced, and its baseline before it, after the end of the topic was asked for."""
+    agent, refresh = counting(stand), stand.baselines.refresh
+
+    async def slow() -> None:
+        await refresh()
+        stand.time.now += 0.5
+
+    stand.baselines.refresh = slow  # type: ignore[method-assign]
+    before, during = stand.time.now - 0.1, stand.time.now + 0.2
+    await agent.handle(FakeBatch.of([an_event(sequence=0, model_version="2")], taken=before))
+    stand.baselines.later = [a_baseline(version="2")]
+    await agent.handle(FakeBatch.of([an_event(sequence=1, model_version="2")], first=1, taken=during))
+    assert stand.value("events_total", outcome="counted") == 1
+
+
+async def test_a_look_up_that_failed_is_none(stand: Stand) -> None:
+    refresh = stand.baselines.refresh
+
+    async def fails_once() -> None:
+        stand.baselines.refresh = refresh  # type: ignore[method-assign]
+        raise ConnectionError
+
+    stand.baselines.refresh, stand.baselines.later = fails_once, [a_baseline(version="2")]  # type: ignore[method-assign]
+    taken, stand.time.now = stand.time.now, stand.time.now + 1
+    await counting(stand).handle(FakeBatch.of([an_event(sequence=0, model_version="2")], taken=taken))
+    assert stand.value("events_total", outcome="counted") == 1
+
+
 async def test_a_record_that_breaks_the_counting_itself_becomes_a_dead_letter_and_the_others_are_counted(
     stand: Stand,
 ) -> None:

@@ -12,6 +12,7 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain
 from faust.types import TP
 
+from stream_app.app import CLOCK
 from stream_app.delivery.batches import BatchScheduler, Fetching, RecordBatch
 from stream_app.delivery.consumer import WAITING, WAITING_BYTES, Consumer
 from stream_app.delivery.framework import App
@@ -326,6 +327,12 @@ async def test_a_batch_knows_the_bytes_of_its_values() -> None:
     columns = np.arange(2), np.zeros(2, np.int64), [b"key", None], [b"12345", None]
     assert RecordBatch(A, Records(*A, *columns)).bytes == 5
     assert RecordBatch(A, [Record(0, b"123"), Record(1, None)]).bytes == 3
+
+
+async def test_a_batch_knows_when_it_was_taken_by_the_clock_of_the_agents() -> None:
+    before = CLOCK.seconds()
+    batch = RecordBatch(A, [Record(0)])
+    assert before <= batch.taken <= CLOCK.seconds()
 
 
 async def test_what_was_taken_before_a_rebalance_holds_nothing_back_after_it(consumer: Consumer) -> None:
