@@ -21,7 +21,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.topics import LARGEST_STATE
 from stream_app.agents.holes import Holes
 from stream_app.agents.owned import Owned, Owning
-from stream_app.agents.patience import Lost, until_done
+from stream_app.agents.patience import Clock, Lost, until_done
 from stream_app.agents.ports import Batch, KnownBaselines
 from stream_app.log_lines import seldom
 from stream_app.telemetry import Telemetry
@@ -52,6 +52,26 @@ class Read(Protocol):
 D = TypeVar("D", bound=Read)
 
 
+class _LookUps:
+    """Versions are refused when the end of `baselines` was asked for after their records were here: what was published
+    before those records is known then. One question, of up to half a second, does for all batches that wait.
+    """
+
+    def __init__(self, baselines: KnownBaselines, clock: Clock) -> None:
+        self._baselines, self._clock = baselines, clock
+        self._asked = float("-inf")
+
+    def cover(self, batch: Batch) -> bool:
+        """Whether the last one began after this batch was here."""
+        return batch.taken < self._asked
+
+    async def make(self) -> None:
+        """Read `baselines` to the end that it has now. Raises KafkaError, BrokerError: then nothing was looked up."""
+        asked = self._clock.seconds()
+        await self._baselines.refresh()
+        self._asked = asked
+
+
 class Stage1Agent(Generic[D]):
     """The agent of a topic that is counted. topic: its name, for the log. largest: bytes that a record of the state may
     have. cannot_go_on: ends the worker; with what to do."""
@@ -69,7 +89,7 @@ class Stage1Agent(Generic[D]):
         self._baselines, self._telemetry = baselines, telemetry
         self._largest, self._cannot_go_on = largest, cannot_go_on
         self._holes = Holes(topic, owned.source, telemetry)
-        self._looked_up = float("-inf")  # when `baselines` was asked for its end last, and then read to there
+        self._look_ups = _LookUps(baselines, owned.clock)
 
     async def handle(self, batch: Batch) -> None:
         """Count a batch. Returns when it is counted, or is not ours any more, or will be read again. Never raises."""
@@ -138,14 +158,9 @@ class Stage1Agent(Generic[D]):
             self._apply(batch, self._nothing_but(letter), start, records[0].offset)
 
     async def _decode(self, batch: Batch, records: Sequence[SourceRecord]) -> D:
-        """A version is refused when the end of `baselines` was asked for after its record was here: what was published
-        before that record is known then. One question, of up to half a second, does for all batches that wait.
-        """
-        decoded = self._decoded(records, final=batch.taken < self._looked_up)
+        decoded = self._decoded(records, final=self._look_ups.cover(batch))
         if decoded.unknown_offsets:
-            asked = self._owned.clock.seconds()
-            await self._baselines.refresh()
-            self._looked_up = asked
+            await self._look_ups.make()
             decoded = self._decoded(records, final=True)
         for model, version in sorted(decoded.unknown):
             # a foreign name may hold a megabyte, or line breaks that look like lines of this log
