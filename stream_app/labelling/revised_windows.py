@@ -88,13 +88,16 @@ class RevisedWindows:
         return self.record.horizon is not None and start <= self.record.horizon
 
     def put(self, part: LabelPartial, value: bytes) -> bool:
-        """Take a part of a window in that is not final; False where it was there. value: the part, encoded."""
+        """Take a part of a window in that is not final; False where it says no more than is known. value: the part,
+        encoded."""
         window = self.windows.get(part.window_start)
         if window is None:
             window = self.windows[part.window_start] = RevisedWindow(part.window_end)
             insort(self._order, part.window_start)
         mine = window.parts.get(part.partition)
-        if mine is not None and part.offset <= mine.offset:
+        # Fewer labels at a later offset: a former owner had sent all of them and deleted the window late, so that it
+        # was begun again without the first.
+        if mine is not None and (part.offset <= mine.offset or part.labelled + part.replaced < mine.labels):
             return False
         # one string for all parts of a baseline, not one for each
         window.parts[part.partition] = Part(part.offset, part.labelled, part.replaced, intern(part.baseline), value)

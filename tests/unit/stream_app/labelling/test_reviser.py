@@ -99,6 +99,17 @@ def test_an_older_part_of_a_partition_is_a_repeat() -> None:
     assert stage.take([part(5), part(5), part(4, labelled=2)]) == ["open", "repeat", "repeat"]
 
 
+def test_a_later_part_with_fewer_labels_is_a_repeat() -> None:
+    """Its owner had begun the window again without the first: a former owner had sent them and deleted it late."""
+    stage = Stage2()
+    assert stage.take([part(100, labelled=5, replaced=1), part(120)]) == ["open", "repeat"]
+    assert stage.take([part(121, labelled=4, replaced=1)]) == ["repeat"]
+    assert [revision.number for revision in stage.publish()] == [4 * 6]
+    assert stage.take([part(130, labelled=4, replaced=2)]) == ["open"]  # as many, not fewer
+    stage.hear(NOON_MS + 10**9)
+    assert [revision.number for revision in stage.publish()] == [4 * 6 + 2]
+
+
 def test_a_window_is_revised_when_the_number_of_its_predictions_is_known() -> None:
     stage = Stage2()
     stage.take([part(5)])
