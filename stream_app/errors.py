@@ -3,6 +3,7 @@
 StreamError
 ├── SettingsError      a STREAM_* setting that is wrong or missing
 ├── BrokerError        Kafka cannot be reached, or refused
+│   └── NotFollowed    a topic is not followed; only a new start of the process mends it
 ├── TopicsError        a topic is missing or has another shape than it must have
 ├── StateError         a stored record that this version cannot read
 ├── MuteError          a mute that cannot be, or is not there
@@ -22,6 +23,10 @@ class SettingsError(StreamError):
 
 class BrokerError(StreamError):
     """Kafka cannot be reached, or refused what was asked."""
+
+
+class NotFollowed(BrokerError):
+    """A topic that must be known to its end is not followed: to ask again does not help."""
 
 
 class TopicsError(StreamError):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from stream_app.errors import BrokerError
+from stream_app.errors import BrokerError, NotFollowed
 from stream_app.readiness import not_fetching, stopped
 
 _RETRY_SECONDS = 1.0
@@ -47,7 +47,8 @@ class Follower:
             self._follower = asyncio.create_task(self._follow_on(consumer), name=f"follow {self._topic}")
             await self.refresh()
         except (KafkaError, BrokerError) as error:
-            await stopped(consumer)
+            if self._consumer is None:
+                await stopped(consumer)
             await self.stop()
             raise BrokerError(f"cannot read the topic {self._topic}: {error}") from error
 
@@ -63,16 +64,16 @@ class Follower:
 
     async def refresh(self) -> None:
         """Return when all that is on the topic now has been read. Raises KafkaError while no broker answers, and
-        BrokerError where the topic is not followed, not yet or not any more.
+        NotFollowed where the topic is not followed, not yet or not any more.
         """
         if self._consumer is None:
-            raise BrokerError(f"the topic {self._topic} is not followed: call start() first")
+            raise NotFollowed(f"the topic {self._topic} is not followed: call start() first")
         with not_fetching(self._consumer):
             ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
         async with self._moved:
             await self._moved.wait_for(lambda: self._ended or self._has_reached(ends))
         if not self._has_reached(ends):
-            raise BrokerError(f"the topic {self._topic} is not followed any more: start this process again")
+            raise NotFollowed(f"the topic {self._topic} is not followed any more: start this process again")
 
     def _has_reached(self, ends: Mapping[TopicPartition, int]) -> bool:
         return all(self._applied.get(tp, 0) >= end for tp, end in ends.items())

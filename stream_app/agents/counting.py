@@ -23,6 +23,7 @@ from stream_app.agents.holes import Holes
 from stream_app.agents.owned import Owned, Owning
 from stream_app.agents.patience import Clock, Lost, until_done
 from stream_app.agents.ports import Batch, KnownBaselines
+from stream_app.errors import NotFollowed
 from stream_app.log_lines import seldom
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.accepted import Events
@@ -101,7 +102,7 @@ class Stage1Agent(Generic[D]):
 
         def failed(pause: float) -> None:
             self._owned.reload(batch.partition)
-            if isinstance(error := sys.exception(), TooLarge):
+            if isinstance(error := sys.exception(), TooLarge | NotFollowed):
                 self._cannot_go_on(f"{self._topic}/{batch.partition} offset {batch.first_offset}: {error}")
                 return
             where = self._topic, batch.partition, batch.first_offset, batch.offset

@@ -19,6 +19,7 @@ from stream_app.agents.holes import Holes
 from stream_app.agents.patience import Clock, Lost, until_done
 from stream_app.agents.ports import Batch, Source, Store
 from stream_app.agents.publishing import Publisher
+from stream_app.errors import NotFollowed
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.decoding import SourceRecord
 from stream_app.windowing.merger import Records
@@ -62,7 +63,7 @@ class Stage2Agent(Generic[M]):
         def failed(pause: float) -> None:
             self._mergers.pop(batch.partition, None)  # half done, perhaps: taken from the store again
             self._known_to.pop(batch.partition, None)
-            if isinstance(error := sys.exception(), NewerFormat):
+            if isinstance(error := sys.exception(), NewerFormat | NotFollowed):
                 self._cannot_go_on(f"{self._topic}/{batch.partition}: {error}")
                 return
             where = self._topic, batch.partition, batch.first_offset, batch.offset

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, KafkaTimeoutError
 
 from stream_app import following
-from stream_app.errors import BrokerError
+from stream_app.errors import BrokerError, NotFollowed
 from stream_app.following import Follower
 
 ZERO = TopicPartition("baselines", 0)
@@ -27,7 +27,7 @@ class Log:
     """A consumer of one partition; errors: what its next calls raise, by name."""
 
     def __init__(self) -> None:
-        self.size, self._position = 0, 0
+        self.size, self._position, self._stopped = 0, 0, False
         self.errors: dict[str, list[Exception]] = {}
 
     def __call__(self, *_: Any, **__: Any) -> Log:
@@ -39,7 +39,9 @@ class Log:
 
     async def start(self) -> None: ...
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        self._stopped = True
+        await asyncio.sleep(0.05)
 
     def assignment(self) -> set[TopicPartition]:
         return {ZERO}
@@ -52,11 +54,14 @@ class Log:
     def resume(self, *_: TopicPartition) -> None: ...
 
     async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        self._raise("end_offsets")
         return dict.fromkeys(partitions, self.size)
 
     async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
         await asyncio.sleep(0.01)
         self._raise("getmany")
+        if self._stopped:
+            raise ConsumerStoppedError
         found = [Record(offset) for offset in range(self._position, self.size)]
         self._position = self.size
         return {ZERO: found}
@@ -113,7 +118,7 @@ async def test_who_waits_for_a_follower_that_ends_is_told_and_so_is_who_comes_la
     await follower.start()
     topic.errors, topic.size = {name: [AssertionError("what aiokafka did not expect")]}, 3
     for _ in range(2):
-        with pytest.raises(BrokerError, match="baselines is not followed any more"):
+        with pytest.raises(NotFollowed, match="baselines is not followed any more"):
             await asyncio.wait_for(follower.refresh(), 5)
     assert "what aiokafka did not expect" in caplog.text
 
@@ -133,3 +138,12 @@ async def test_a_start_that_fails_says_which_topic_it_is(topic: Log, follow: Cal
     topic.errors, topic.size = {"getmany": [AssertionError()]}, 3
     with pytest.raises(BrokerError, match="cannot read the topic baselines"):
         await asyncio.wait_for(follow(lambda record: None).start(), 5)
+
+
+async def test_a_start_that_fails_says_nothing_else(
+    topic: Log, follow: Callable[[Any], Follower], caplog: pytest.LogCaptureFixture
+) -> None:
+    topic.errors = {"end_offsets": [KafkaTimeoutError("no offsets")]}
+    with pytest.raises(BrokerError, match=r"cannot read the topic baselines: .*no offsets"):
+        await asyncio.wait_for(follow(lambda record: None).start(), 5)
+    assert caplog.messages == []

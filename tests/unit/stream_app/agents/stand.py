@@ -20,6 +20,7 @@ from stream_app.agents.owned import Owned
 from stream_app.agents.patience import Clock
 from stream_app.agents.publishing import Address, Addresses, Publisher
 from stream_app.alerting.policy_state import PolicyState
+from stream_app.errors import NotFollowed
 from stream_app.telemetry import Telemetry
 from stream_app.windowing.tumbling import WindowConfig
 from tests.builders import NOON_MS
@@ -225,13 +226,13 @@ def _first(sent: Sent) -> bool:
 
 
 class FakeBaselines:
-    """`later` is on the topic already, and known after a refresh."""
+    """`later` is on the topic already, and known after a refresh. gone: the topic is not followed any more."""
 
     def __init__(self, *known: Baseline) -> None:
         self.by_version: dict[tuple[str, str], Baseline] = {}
         self.by_digest: dict[str, Baseline] = {}
         self.later: list[Baseline] = []
-        self.refreshed = 0
+        self.refreshed, self.gone = 0, False
         for baseline in known:
             self.learn(baseline)
 
@@ -241,6 +242,8 @@ class FakeBaselines:
 
     async def refresh(self) -> None:
         self.refreshed += 1
+        if self.gone:
+            raise NotFollowed("the topic baselines is not followed any more: start this process again")
         for baseline in self.later:
             self.learn(baseline)
 

@@ -416,3 +416,17 @@ async def test_a_new_owner_goes_on_from_what_was_stored(stand: Stand) -> None:
     await counting(stand).handle(FakeBatch.of(events(70, first=60), first=60))
     await stand.owned.handed_on()
     assert rows_sent(stand) == [100]
+
+
+async def test_baselines_that_are_not_followed_any_more_end_the_worker_with_one_line(stand: Stand) -> None:
+    said: list[str] = []
+
+    def cannot_go_on(words: str) -> None:
+        said.append(words)
+        stand.source.stopping = True
+
+    stand.baselines.gone = True
+    agent = Counting(*("predictions", LIMITS, stand.owned, stand.baselines, stand.telemetry), cannot_go_on=cannot_go_on)
+    await agent.handle(FakeBatch.of([an_event(model="nobody")], first=5))
+    assert said == ["predictions/0 offset 5: the topic baselines is not followed any more: start this process again"]
+    assert (stand.store.writes, stand.outlet.sent, stand.source.abandoned) == ([], [], [0])

@@ -448,6 +448,24 @@ async def test_a_window_counted_with_a_baseline_that_is_gone_closes_all_the_same
     assert stand.baselines.refreshed == 1
 
 
+async def test_baselines_that_are_not_followed_any_more_end_the_worker_and_give_no_baseline_up(stand: Stand) -> None:
+    said: list[str] = []
+
+    def cannot_go_on(words: str) -> None:
+        said.append(words)
+        stand.source.stopping = True
+
+    stand.baselines.gone = True
+    agent = Merging(
+        *("window-partials", CONFIG, stand.source, stand.store, stand.publisher),
+        *(stand.baselines, stand.alerts, stand.telemetry, stand.time.clock, cannot_go_on),
+    )
+    agent.restore([0])
+    await agent.handle(batch([a_partial(a_baseline(seed=5), 0, 150), *beats(1)]))
+    assert said == ["window-partials/0: the topic baselines is not followed any more: start this process again"]
+    assert (stand.outlet.sent, stand.source.abandoned) == ([], [0])
+
+
 async def test_a_version_that_cannot_be_judged_waits_and_holds_no_other_up(stand: Stand) -> None:
     sick = a_baseline(model="sick")
     stand.baselines.learn(sick)
