@@ -70,7 +70,9 @@ class Counts:
     def _measure(self, key: bytes, value: bytes) -> None:
         parsed = parse_key(key)
         if isinstance(parsed, MetaKey):
-            self._positions[parsed.partition] = decode_meta(value).last_offset
+            # A former owner may have written late: what is older does not take the position back.
+            position = self._positions.get(parsed.partition, -1)
+            self._positions[parsed.partition] = max(decode_meta(value).last_offset, position)
         else:
             reached = self._reached.get(parsed.partition, -1)
             self._reached[parsed.partition] = max(partial_offset(value), reached)
