@@ -155,7 +155,14 @@ def _version(balance: VersionBalance) -> Difference:
         f"{balance.model}/{balance.version}: {what}: {balance.counted} counted, {balance.reported_rows} in reports, "
         f"{balance.late_rows} late for stage 2, {balance.open_rows} in open windows"
     )
-    return Difference(kind="rows", words=words, model=balance.model, version=balance.version, rows=abs(balance.missing))
+    return Difference(
+        kind="rows",
+        words=words,
+        model=balance.model,
+        version=balance.version,
+        rows=abs(balance.missing),
+        too_many=balance.missing < 0,
+    )
 
 
 def _dead_letters(found: Found) -> Iterator[Difference]:

@@ -25,6 +25,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """words: a sentence that names the place. The other fields are the place for programs, as far as it is known.
 
     first_offset, last_offset: of the source partition; what is meant lies between them. rows: by how many.
+    too_many: of kind rows: they are there twice, not missing.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_offset: int | None = None
     window_start: UtcTime | None = None
     rows: int | None = None
+    too_many: bool = False
 
     def __str__(self) -> str:
         return self.words

@@ -217,7 +217,14 @@ def _version(balance: LabelsBalance) -> Difference:
         f"{balance.model}/{balance.version}: {what}: {balance.labels} counted or replaced, {balance.final} in final "
         f"windows, {balance.late} late for them, {balance.open} in open windows"
     )
-    return Difference(kind="rows", words=words, model=balance.model, version=balance.version, rows=abs(balance.missing))
+    return Difference(
+        kind="rows",
+        words=words,
+        model=balance.model,
+        version=balance.version,
+        rows=abs(balance.missing),
+        too_many=balance.missing < 0,
+    )
 
 
 def _reports(found: LabelsFound) -> Iterator[Difference]:

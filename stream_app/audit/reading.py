@@ -51,7 +51,7 @@ async def audit(settings: StreamSettings, answered: Iterable[str] | None = None,
     recount: count every record of `predictions` again, to find the window, source partition and offsets that differ.
     Raises SettingsError when the settings' windows are of another length than all that there are.
     A worker that writes while the topics are read may make it look out of balance: then it is read again, and what
-    moves from reading to reading is a note.
+    some reading does not have is a note.
     """
     wanted = None if answered is None else frozenset(answered)
     try:

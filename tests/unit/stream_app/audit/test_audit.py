@@ -148,7 +148,15 @@ def test_rows_that_are_missing_are_named_with_their_version() -> None:
     metas = (replace(META, accounts={FLIGHTS: VersionAccount(counted=99, late=2, repeats=2)}),)
     difference = the_difference(metas=metas)
     assert str(difference).startswith("flights/1: 1 rows are missing: 99 counted, 98 in reports, 0 late for stage 2")
-    assert (difference.kind, difference.rows) == ("rows", 1)
+    assert (difference.kind, difference.rows, difference.too_many) == ("rows", 1, False)
+
+
+def test_rows_that_are_there_twice_say_so_for_programs_too() -> None:
+    difference = the_difference(
+        metas=(replace(META, accounts={FLIGHTS: VersionAccount(counted=97, late=4, repeats=2)}),)
+    )
+    assert str(difference).startswith("flights/1: 1 rows are there twice")
+    assert (difference.kind, difference.rows, difference.too_many) == ("rows", 1, True)
 
 
 def test_a_window_ahead_of_its_position_is_named_with_the_cause() -> None:

@@ -107,6 +107,8 @@ def test_labels_missing_in_stage_2_are_named() -> None:
     assert words(replace(found, open_windows={})) == [
         "flights/1: 2 labels are missing: 6 counted or replaced, 4 in final windows, 0 late for them, 0 in open windows"
     ]
+    twice = replace(found, open_windows=dict.fromkeys(found.open_windows, 10))
+    assert [difference.too_many for difference in audited_labels(twice).differences] == [True]
 
 
 def test_a_final_report_that_is_not_on_the_topic_or_says_something_else_is_named() -> None:

@@ -133,3 +133,17 @@ async def test_rows_that_are_missing_are_named_while_workers_write(kafka: Memory
     kafka.asked = workers.busy
     [rows] = [difference for difference in (await audit(SETTINGS)).differences if difference.kind == "rows"]
     assert str(rows).startswith("flights/1: 1 rows are missing")
+
+
+async def test_rows_that_go_on_getting_lost_under_traffic_are_named(kafka: MemoryKafka) -> None:
+    def more_each_time(meta: PartitionMeta) -> PartitionMeta:
+        name, account = ("flights", "1"), meta.accounts["flights", "1"]
+        return replace(meta, accounts={**meta.accounts, name: replace(account, counted=account.counted + meta.read)})
+
+    workers = Workers(kafka, more_each_time)
+    kafka.asked = workers.busy
+    result = await audit(SETTINGS)
+    [rows] = [difference for difference in result.differences if difference.kind == "rows"]
+    assert (rows.version, result.balanced, result.notes) == ("1", False, ())
+    assert "rows are missing" in str(rows)
+    assert "By reading: " in str(rows)
