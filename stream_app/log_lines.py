@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import OrderedDict
 
 _SELDOM_SECONDS, _REMEMBERED = 30.0, 1_000
 _ABOUT = "seldom_about"
@@ -41,7 +42,7 @@ class _Seldom(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str, str], float] = {}
+        self._said: OrderedDict[tuple[str, str, str], float] = OrderedDict()  # the longest ago first
 
     def filter(self, record: logging.LogRecord) -> bool:
         about = getattr(record, _ABOUT, "" if record.name.startswith("aiokafka") else None)
@@ -50,7 +51,8 @@ class _Seldom(logging.Filter):
         what, since = (record.name, str(record.msg), about), record.created - _SELDOM_SECONDS
         if self._said.get(what, 0.0) >= since:
             return False
-        if len(self._said) >= _REMEMBERED:  # a foreign record may name anything
-            self._said = {known: at for known, at in self._said.items() if at >= since}
         self._said[what] = record.created
+        self._said.move_to_end(what)
+        if len(self._said) > _REMEMBERED:  # foreign records may name anything
+            self._said.popitem(last=False)
         return True

@@ -8,6 +8,7 @@ does not show that. A bridge is the switch; an idle process holds each namespace
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import re
@@ -26,8 +27,9 @@ _TOOLS = ("ip", "nsenter", "unshare")
 _NETWORK = "198.18.{}"
 """198.18.0.0/15 is there for benchmarks (RFC 2544): no machine has it in use."""
 _MAC = "02:00:00:00:00:01"
-"""Left alone a bridge has that of a cable, and what comes by this one would be taken in when it is pulled, too."""
-_LINK = re.compile(r"^\d+: (?P<name>(?P<bridge>tm\d+)(?:w\d+)?)[:@]", re.MULTILINE)
+"""Of our bridges. Left alone a bridge has that of a cable, and takes in what comes by it when it is pulled."""
+_BRIDGE = re.compile(r"^\d+: (?P<name>tm\d+):(?P<rest>.*)$", re.MULTILINE)
+_CABLE = re.compile(r"^\d+: (?P<name>(?P<bridge>tm\d+)w\d+)[:@]", re.MULTILINE)
 _STEP_SECONDS = 10.0
 _REACH = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
 
@@ -77,7 +79,8 @@ class Namespaces:
         try:
             await asyncio.to_thread(made._build, workers)
         except (OSError, subprocess.SubprocessError) as error:
-            await made.stop()
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                await made.stop()
             raise NotAllowed(_reason(error)) from error
         return made
 
@@ -133,10 +136,14 @@ class Namespaces:
 
 
 def _remove_links(of: Callable[[str], bool]) -> None:
-    """Bridges that are chosen by name, and their cables."""
-    for link in _LINK.finditer(_ip("-o link")):
-        if of(link["bridge"]):
-            _ip(f"link del {link['name']}", may_fail=link["name"] != link["bridge"])
+    """Bridges of ours that are chosen by name, and the cables in them."""
+    for found in _BRIDGE.finditer(_ip("-o link show type bridge")):
+        bridge = found["name"]
+        if f"link/ether {_MAC} " in found["rest"] and of(bridge):
+            for cable in _CABLE.finditer(_ip("-o link show type veth")):
+                if cable["bridge"] == bridge:
+                    _ip(f"link del {cable['name']}", may_fail=True)
+            _ip(f"link del {bridge}")
 
 
 def _ip(order: str, inside: Sequence[str] = (), *, may_fail: bool = False) -> str:

@@ -104,7 +104,6 @@ class App(faust.App):  # type: ignore[misc]
         self.fetching = replace(self.fetching, batched=self.fetching.batched | {table.changelog_topic_name})
 
         async def on_recover() -> None:
-            table.recovered()
             recovered()
 
         table.on_recover(on_recover)

@@ -20,6 +20,8 @@ from stream_app.windowing.records import Records
 Age = Callable[[bytes, bytes], Any]
 _REMEMBERED = 10_000
 """Own tombstones that are known longer than until they are read back."""
+_PATIENCE_SECONDS = 2.0
+"""Compaction leaves a write alone for much longer: see topic_layout.py."""
 _log = logging.getLogger(__name__)
 
 
@@ -27,20 +29,20 @@ class MonotoneStore(memory.Store):  # type: ignore[misc]
     """A former owner may write late: an older value never replaces a younger one here, and does not stay the last.
 
     The last of a key is what a compacted log keeps. So a worker reads its changelogs back, and where an older value has
-    come behind its own one, or any behind its own tombstone, that has to be written again. covered: keys of which
-    recovery has found so.
+    come behind its own one, or any behind its own tombstone, that has to be written again. covered: the partition of
+    each key of which the log has such a value last.
     """
 
     age: Age
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.covered: set[bytes] = set()
+        self.covered: dict[bytes, int] = {}
         self._unread: set[bytes] = set()  # own last writes that were not read back yet: they lie behind what is read
-        self._deleted: OrderedDict[bytes, None] = OrderedDict()  # by this worker
+        self._deleted: OrderedDict[bytes, int] = OrderedDict()  # by this worker; the partition
 
     def hold(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """What the changelog has; None removes. The partition is noted: losing it drops its keys (not in Faust's)."""
+        """What is true now; None removes. The partition is noted: losing it drops its keys (not in Faust's)."""
         if value is None:
             self.data.pop(key, None)
             self._key_partition.pop(key, None)
@@ -53,52 +55,44 @@ class MonotoneStore(memory.Store):  # type: ignore[misc]
         self._unread.add(key)
         self._deleted.pop(key, None)
         if value is None:
-            self._deleted[key] = None
+            self._deleted[key] = partition
             if len(self._deleted) > _REMEMBERED:
                 self._deleted.popitem(last=False)
 
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
         """batch: events of a `RecordBatch` each (by record, as Faust's own are, it reads 5,500 a second)."""
         for event in batch:
-            partition, value = event.message.partition, event.message.value
-            for record in value.records if type(value) is RecordBatch else [event.message]:
-                key, value = record.key, record.value
-                old = self.data.get(key)
-                if value is not None and old is not None and self._younger(key, value, old) < 0:
-                    self.covered.add(key)
-                else:
-                    self.hold(partition, key, value)
-                    self.covered.discard(key)
+            value = event.message.value
+            records = value.records if type(value) is RecordBatch else [event.message]
+            for record in records:
+                self._take(event.message.partition, record.key, record.value, same_age=1)
+        self._tell()
 
-    def recovered(self) -> list[tuple[int, bytes]]:
-        """Partition and key of what recovery has found covered; it is asked once."""
-        covered = [(self._key_partition[key], key) for key in sorted(self.covered) if key in self._key_partition]
-        self.covered.clear()
-        self._unread.clear()  # recovery has read them, or will have them written once more, which does no harm
-        return covered
-
-    def read_back(self, partition: int, keys: Sequence[bytes], values: Sequence[bytes | None]) -> list[bytes]:
+    def read_back(self, partition: int, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """What the changelog has brought of a partition that this worker owns, or believes that it owns.
 
         Its own writes tell nothing new. Those of another worker do, when this one was away for so long (stopped, cut
         off) that its partition has a new owner: recovery goes on behind what is read here, so it is taken in here.
-
-        Returns the keys of which an older value covers the one that is held.
         """
-        covered = []
         for key, value in zip(keys, values, strict=True):
-            old = self.data.get(key)
-            if old is None and value is not None:
-                younger = -1 if key in self._deleted else 1
-            else:
-                younger = 0 if value == old else 1 if value is None else self._younger(key, value, old)
-            if younger < 0:
-                if key not in self._unread:
-                    covered.append(key)
-            elif younger > 0 or value == old:  # of the same age: an own write, which another own one has followed
-                self.hold(partition, key, value)
-                self._unread.discard(key)
-        return covered
+            self._take(partition, key, value, same_age=0)  # an own write, which another own one has followed
+        self._tell()
+
+    def _take(self, partition: int, key: bytes, value: bytes | None, *, same_age: int) -> None:
+        """The next record of the log. same_age: as `_younger`, for a value that is as old as the one that is held."""
+        old = self.data.get(key)
+        if value is None or value == old:
+            younger = 1
+        elif old is None:
+            younger = -1 if key in self._deleted else 1
+        else:
+            younger = self._younger(key, value, old) or same_age
+        if younger > 0:
+            self.hold(partition, key, value)
+            self._unread.discard(key)
+            self.covered.pop(key, None)
+        elif younger < 0 and key not in self._unread:
+            self.covered[key] = partition
 
     def _younger(self, key: bytes, value: bytes, other: bytes) -> int:
         """1 if it is, -1 if the other is, 0 for the same age.
@@ -111,6 +105,24 @@ class MonotoneStore(memory.Store):  # type: ignore[misc]
             return 1
         return int(one > two) - int(one < two)
 
+    def _tell(self) -> None:
+        if self.covered:
+            self.table.uncover_soon()
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """What is known of lost partitions is forgotten."""
+        await super().on_recovery_completed(active_tps, standby_tps)
+        kept = {tp.partition for tp in active_tps}
+        self.covered = {key: partition for key, partition in self.covered.items() if partition in kept}
+        self._deleted = OrderedDict((key, partition) for key, partition in self._deleted.items() if partition in kept)
+        self._unread.clear()  # recovery has read them, or will have them written once more, which does no harm
+
+    def uncovered(self) -> list[tuple[int, bytes, bytes | None]]:
+        """Partition, key and value of what is to be written again. It is asked once."""
+        covered, self.covered = self.covered, {}
+        known = [(partition, key, self.data.get(key)) for key, partition in covered.items()]
+        return [(partition, key, value) for partition, key, value in known if value is not None or key in self._deleted]
+
 
 class StateTable(faust.Table):  # type: ignore[misc]
     """A compacted table whose writes name their partition, so that they need no event that is being handled.
@@ -120,6 +132,7 @@ class StateTable(faust.Table):  # type: ignore[misc]
     """
 
     age: Age = staticmethod(lambda key, value: 0)
+    _uncovering: asyncio.TimerHandle | None = None
 
     def _new_store(self) -> MonotoneStore:
         store = MonotoneStore("memory://", self.app, self, table_name=self.name, loop=self.loop)
@@ -148,20 +161,26 @@ class StateTable(faust.Table):  # type: ignore[misc]
 
     def read_back(self, records: Records) -> None:
         """What the changelog has brought since recovery; see MonotoneStore."""
-        covered = self.data.read_back(records.partition, records.keys, records.values)
-        self._uncover([(records.partition, key) for key in covered])
+        self.data.read_back(records.partition, records.keys, records.values)
 
-    def recovered(self) -> None:
-        """Recovery has read all that there is."""
-        self._uncover(self.data.recovered())
+    def uncover_soon(self) -> None:
+        """Write again what is covered, in a while: by then a worker that has slept knows which partitions it lost."""
+        if self._uncovering is None:
+            self._uncovering = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self.uncover)
 
-    def _uncover(self, covered: Sequence[tuple[int, bytes]]) -> None:
-        """Write again what is held, behind what a former owner wrote late: compaction would leave that alone."""
-        if covered:
-            _log.warning("%s: %s late writes of a former owner are written over", self.name, len(covered))
-            self.app.when_covered(len(covered))
-        for partition, key in covered:
-            self.put(partition, key, self.data.data.get(key))
+    def uncover(self) -> None:
+        """Write again what is covered; not in a rebalance, but behind it."""
+        self._uncovering = None
+        if self.app.should_stop:
+            return
+        if not self.app.ready:
+            self.uncover_soon()
+            return
+        if again := self.data.uncovered():
+            _log.warning("%s: %s late writes of a former owner are written over", self.name, len(again))
+            self.app.when_covered(len(again))
+        for partition, key, value in again:
+            self.put(partition, key, value)
 
 
 class Tables(TableManager):  # type: ignore[misc]

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from bench.benchmark import BenchError, Options
+from bench.nemesis import namespaces as namespaces_module
 from bench.nemesis.broker import Listener, with_listeners
 from bench.nemesis.namespaces import Cable, Namespaces, NotAllowed
 from bench.nemesis.network import Proxies, connected
@@ -155,10 +156,16 @@ async def test_nothing_is_left_of_namespaces_that_were_stopped_and_of_those_of_a
 ) -> None:
     killed = await asyncio.create_subprocess_exec("true")
     await killed.wait()
-    _ip("link", "add", f"tm{killed.pid}", "type", "bridge")
-    await namespaces.stop()
-    await (await Namespaces.start(1)).stop()
-    assert not {namespaces.bridge, f"tm{killed.pid}", namespaces.ways[0].name} & set(_ip("-o", "link").split(": "))
+    _ip("link", "add", f"tm{killed.pid}", "address", namespaces_module._MAC, "type", "bridge")
+    _ip("link", "add", "tm0", "type", "bridge")  # somebody else's
+    try:
+        await namespaces.stop()
+        await (await Namespaces.start(1)).stop()
+        left = set(_ip("-o", "link").split(": "))
+        assert not {namespaces.bridge, f"tm{killed.pid}", namespaces.ways[0].name} & left
+        assert "tm0" in left
+    finally:
+        _ip("link", "del", "tm0")
 
 
 async def test_a_machine_that_allows_no_namespaces_gets_proxies_and_is_told_why(
@@ -172,6 +179,17 @@ async def test_a_machine_that_allows_no_namespaces_gets_proxies_and_is_told_why(
     assert len({(listener.bound, listener.advertised) for listener in network.listeners}) == 2
     assert [way.bootstrap for way in network.ways] == [listener.advertised for listener in network.listeners]
     await network.stop()
+
+
+async def test_a_machine_whose_links_cannot_be_listed_gets_proxies_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(order: str, inside: object = (), *, may_fail: bool = False) -> str:
+        raise subprocess.CalledProcessError(2, ["ip"], stderr="Cannot open netlink socket: Operation not permitted")
+
+    monkeypatch.setattr(namespaces_module, "_ip", refused)
+    monkeypatch.setattr(shutil, "which", lambda tool: f"/bin/{tool}")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(NotAllowed, match="Cannot open netlink socket"):
+        await Namespaces.start(1)
 
 
 async def test_only_root_gets_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ OVERRIDDEN = [
     (driver.Producer, framework.Producer, "_new_producer", "(self, transactional_id)"),
     (driver.Producer, framework.Producer, "_settings_extra", "(self)"),
     (memory.Store, tables.MonotoneStore, "apply_changelog_batch", "(self, batch, to_key, to_value)"),
+    (memory.Store, tables.MonotoneStore, "on_recovery_completed", "(self, active_tps, standby_tps)"),
     (Collection, tables.StateTable, "_new_store", "(self)"),
     (TableManager, tables.Tables, "on_start", "(self)"),
     (TableManager, tables.Tables, "on_rebalance", "(self, assigned, revoked, newly_assigned, generation_id)"),

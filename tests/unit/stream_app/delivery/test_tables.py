@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import InvalidMessage
+from stream_app.delivery import tables
 from stream_app.delivery.batches import Fetching, RecordBatch
 from stream_app.delivery.framework import App
 from stream_app.delivery.tables import MonotoneStore
@@ -41,8 +42,8 @@ def recover(store: MonotoneStore, events: list[SimpleNamespace]) -> dict[bytes, 
 
 async def test_a_late_write_of_a_former_owner_does_not_replace_a_younger_value(store: MonotoneStore) -> None:
     assert recover(store, changelog((b"k", b"5"), (b"k", b"9"), (b"k", b"7"))) == {b"k": b"9"}
-    assert store.recovered() == [(0, b"k")]
-    assert store.recovered() == []
+    assert store.uncovered() == [(0, b"k", b"9")]
+    assert store.uncovered() == []
 
 
 async def test_what_recovery_finds_covered_and_then_uncovered_needs_no_word(store: MonotoneStore) -> None:
@@ -51,7 +52,7 @@ async def test_what_recovery_finds_covered_and_then_uncovered_needs_no_word(stor
     )
     recover(store, changelog((b"of another", b"9"), (b"of another", b"7"), partition=1))
     await store.on_recovery_completed({TP("group-counts-changelog", 0)}, set())
-    assert store.recovered() == []
+    assert store.uncovered() == []
 
 
 class Life:
@@ -64,6 +65,7 @@ class Life:
     def __init__(self) -> None:
         self.app = App("group", fetching=Fetching(batched=frozenset()), broker="kafka://127.0.0.1:1")
         self.app.finalize()
+        self.app.ready = True
         self.covered = 0
         self.app.when_covered = self._count
         self.table = self.app.state_table("counts", 2, age=lambda key, value: int(value), recovered=lambda: None)
@@ -101,22 +103,33 @@ class Life:
             written.set_result(SimpleNamespace(offset=offset))
         await asyncio.sleep(0)
 
-    def read_back(self, number: int = 1 << 30) -> None:
+    def read_back(self, number: int = 1 << 30, *, as_faust_does: bool = False) -> None:
+        """as_faust_does: as while the worker is not ready, and of a poll that had begun before it was."""
         part = self.log[self._read : self._read + number]
-        if part:
+        if part and as_faust_does:
+            self.table.data.apply_changelog_batch(changelog(*part), None, None)
+        elif part:
             offsets = np.arange(self._read, self._read + len(part))
             keys, values = [key for key, _ in part], [value for _, value in part]
             self.table.read_back(Records("counts", 0, offsets, 0 * offsets, keys, values))
-            self._read += len(part)
+        self._read += len(part)
 
-    async def settle(self) -> int:
-        """Until nothing is under way; how many writes that took."""
+    async def rebalance(self) -> None:
+        """It keeps its partition."""
+        await self.table.data.on_recovery_completed({TP("group-counts-changelog", 0)}, set())
+
+    async def settle(self, *, as_faust_does: bool = False) -> int:
+        """Until nothing is under way and the time for late writes has passed; how many writes that took."""
         before = len(self.log)
-        while self._waiting or self._acks or self._read < len(self.log):
-            self.arrive()
-            await self.acknowledge()
-            self.read_back()
-            assert len(self.log) < before + 1000, "it never ends"
+        quiet = False
+        while not quiet:
+            while self._waiting or self._acks or self._read < len(self.log):
+                self.arrive()
+                await self.acknowledge()
+                self.read_back(as_faust_does=as_faust_does)
+                assert len(self.log) < before + 1000, "it never ends"
+            self.table.uncover()
+            quiet = not self._waiting
         return len(self.log) - before
 
     @property
@@ -175,9 +188,66 @@ async def test_what_recovery_finds_covered_is_written_again() -> None:
     life = Life()
     recover(life.table.data, changelog((b"k", b"9"), (b"k", b"7")))
     life.log, life._read = [(b"k", b"9"), (b"k", b"7")], 2
-    life.table.recovered()
+    await life.rebalance()
+    life.table.uncover()
     await life.settle()
     assert (life.compacted, life.covered) == ({b"k": b"9"}, 1)
+
+
+async def test_what_comes_by_fausts_way_behind_a_recovery_is_written_over_too() -> None:
+    life = Life()
+    life.put(b"k", b"9")
+    await life.settle(as_faust_does=True)
+    life.late(b"k", b"7")
+    await life.settle(as_faust_does=True)
+    life.late(b"k", b"8")
+    await life.settle()
+    assert (life.compacted, life.covered) == ({b"k": b"9"}, 2)
+
+
+async def test_in_a_rebalance_nothing_is_written_over_but_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_PATIENCE_SECONDS", 0.01)
+    life = Life()
+    life.put(b"k", b"9")
+    await life.settle()
+    life.app.ready = False
+    life.late(b"k", b"7")
+    life.read_back()
+    await asyncio.sleep(0.1)
+    assert life.covered == 0
+    life.app.ready = True
+    await asyncio.sleep(0.1)
+    await life.settle()
+    assert (life.compacted, life.covered) == ({b"k": b"9"}, 1)
+
+
+async def test_a_worker_that_has_lost_the_partition_writes_nothing_over_once_it_knows() -> None:
+    life = Life()
+    life.put(b"k", b"5")
+    life.put(b"gone", b"5")
+    life.put(b"gone", None)
+    await life.settle()
+    life.late(b"k", b"9")  # the new owner's, before what this one still had to write
+    life.late(b"k", b"5")
+    life.late(b"gone", b"6")
+    life.read_back()
+    await life.table.data.on_recovery_completed({TP("group-counts-changelog", 1)}, set())
+    life.table.uncover()
+    await life.settle()
+    assert (life.covered, len(life.log)) == (0, 6)
+
+
+async def test_many_late_writes_of_a_key_are_written_over_once() -> None:
+    life = Life()
+    life.put(b"k", b"99")
+    life.put(b"deleted by the former owner too", b"99")
+    await life.settle()
+    for number in range(50):
+        life.late(b"k", b"%d" % number)
+    life.late(b"deleted by the former owner too", b"7")
+    life.log.append((b"deleted by the former owner too", None))
+    assert await life.settle() == 1
+    assert (life.compacted, life.covered) == ({b"k": b"99"}, 1)
 
 
 @settings(deadline=None)
@@ -208,8 +278,12 @@ def test_whatever_comes_when_compaction_leaves_what_the_owner_holds(steps: list[
                 life.arrive(number)
             elif step == "ack":
                 await life.acknowledge(number)
-            elif step == "read":
-                life.read_back(number)
+            elif step in ("read", "faust"):
+                life.read_back(number, as_faust_does=step == "faust")
+            elif step == "rebalance":
+                await life.rebalance()
+            elif step == "uncover":
+                life.table.uncover()
         await life.settle()
         assert life.compacted == {key: values[-1] for key, values in ever.items() if values and key not in ended}
         assert life.compacted == dict(life.table.data.data)
