@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.nemesis.network import Way
+from bench.nemesis.network import Place
 from demo.stack.processes import ServiceProcess
 
 _ROOT = Path(__file__).parents[2]
@@ -31,18 +31,18 @@ _REPLACED = "Kafka gave its place to another process"
 
 
 class Worker:
-    """One worker and all its lives. way: to Kafka. ended: exit statuses of those that ended by themselves.
+    """One worker and all its lives. place: where it runs. ended: exit statuses of those that ended by themselves.
 
     kills: how often it was killed. replaced: how often it ended because Kafka had given its name to another process: a
     twin, or its own next life.
     """
 
-    def __init__(self, name: str, directory: Path, env: Mapping[str, str], way: Way) -> None:
-        self.name, self.way = name, way
-        self.env = {**env, "STREAM_BOOTSTRAP": way.bootstrap, "STREAM_METRICS_PORT": "0"}
+    def __init__(self, name: str, directory: Path, env: Mapping[str, str], place: Place) -> None:
+        self.name, self.place = name, place
+        self.env = {**env, "STREAM_BOOTSTRAP": place.bootstrap, "STREAM_METRICS_PORT": "0"}
         self.process = ServiceProcess(
             name,
-            [*way.inside, sys.executable, "-m", "stream_app", "worker"],
+            [*place.inside, sys.executable, "-m", "stream_app", "worker"],
             directory / f"{name}.log",
             env=self.env,
             cwd=_ROOT,
@@ -115,7 +115,7 @@ class Worker:
             return
         life = self._lives
         try:
-            text = await asyncio.to_thread(_get, f"http://{self.way.host}:{found[-1]}/metrics")
+            text = await asyncio.to_thread(_get, f"http://{self.place.host}:{found[-1]}/metrics")
         except (OSError, urllib.error.URLError):
             return  # just now it is dead, stopped or cut off
         for family in text_string_to_metric_families(text):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.benchmark import Say
 from bench.nemesis.crew import Worker
+from bench.nemesis.network import Way
 from bench.nemesis.schedule import Fault
 from demo.stack.kafka import KafkaServer
 
@@ -45,13 +46,14 @@ class Nemesis:
     def __init__(
         self,
         crew: list[Worker],
+        ways: Sequence[Way],
         broker: KafkaServer,
         more: Callable[[], Worker],
         again: Callable[[Worker], Worker],
         say: Say,
     ) -> None:
         self._again = again
-        self._crew, self._broker, self._more, self._say = crew, broker, more, say
+        self._crew, self._ways, self._broker, self._more, self._say = crew, ways, broker, more, say
         self.counted: Counter[str] = Counter()
         self.stops: list[Stop] = []
         self._began = 0.0
@@ -110,11 +112,10 @@ class Nemesis:
             worker.process.resume()
 
     async def _cut(self, fault: Fault) -> None:
-        worker = self._crew[fault.worker]
-        self._tell(f"{worker.name} cut off from Kafka until {fault.until:.1f} s")
-        worker.way.cut()
+        self._tell(f"{self._crew[fault.worker].name} cut off from Kafka until {fault.until:.1f} s")
+        self._ways[fault.worker].cut()
         await self._until(fault)
-        worker.way.heal()
+        self._ways[fault.worker].heal()
 
     async def _kafka(self, fault: Fault) -> None:
         self._tell(f"SIGKILL kafka, started again at {fault.until:.1f} s")

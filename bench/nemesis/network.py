@@ -13,8 +13,8 @@ from bench.nemesis.proxy import Proxy
 from demo.stack.ports import choose_port
 
 
-class Way(Protocol):
-    """From a worker to Kafka and back. bootstrap: Kafka, as this worker sees it. host: the worker, as others see it.
+class Place(Protocol):
+    """Where a worker is. bootstrap: Kafka, as this worker sees it. host: the worker, as others see it.
     inside: what its command is run by, so that it has no other way.
     """
 
@@ -24,6 +24,11 @@ class Way(Protocol):
     def host(self) -> str: ...
     @property
     def inside(self) -> Sequence[str]: ...
+
+
+class Way(Place, Protocol):
+    """A place from which the way to Kafka and back can be cut."""
+
     def cut(self) -> None:
         """From now on nothing arrives, in neither direction, and nobody is told."""
 
@@ -42,19 +47,12 @@ class Network(Protocol):
         """Take everything down."""
 
 
-class Straight(NamedTuple):
-    """The way of a worker that is never cut off."""
+class Beside(NamedTuple):
+    """Beside Kafka, from which nobody is cut off."""
 
     bootstrap: str
     host: str = "127.0.0.1"
     inside: tuple[str, ...] = ()
-
-    def cut(self) -> None:
-        """Never."""
-        raise NotImplementedError("this way cannot be cut")
-
-    def heal(self) -> None:
-        """Nothing was cut."""
 
 
 class Proxies:

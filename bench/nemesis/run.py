@@ -20,7 +20,7 @@ from bench.nemesis.faults import Nemesis
 from bench.nemesis.figures import NemesisFigures, table
 from bench.nemesis.load import Load, Plan
 from bench.nemesis.models import baselines
-from bench.nemesis.network import Straight, Way, connected
+from bench.nemesis.network import Beside, Place, Way, connected
 from bench.nemesis.observing import Reports, eventually, parts_of
 from bench.nemesis.outcome import delays_of, differences_of, figures_of
 from bench.nemesis.producing import Producer
@@ -123,7 +123,7 @@ class Run:
         following = [asyncio.create_task(reports.follow()), asyncio.create_task(watch_for_ever(self._crew, self._say))]
         began = time.monotonic()
         producer = Producer(broker.bootstrap, settings.topic(PREDICTIONS), Load(self._plan), self._truth)
-        nemesis = Nemesis(self._crew, broker, lambda: self._more(broker.bootstrap), self._twin_of, self._say)
+        nemesis = Nemesis(self._crew, ways, broker, lambda: self._more(broker.bootstrap), self._twin_of, self._say)
         faults = schedule(
             self._plan.seed, self._plan.seconds, len(self._crew), SESSION_SECONDS[self._profile], self._profile
         )
@@ -192,18 +192,18 @@ class Run:
     def _more(self, bootstrap: str) -> Worker:
         """One more worker, straight to the broker: nobody cuts off one that joins."""
         name = f"joined-{len(self._joined)}"
-        self._joined.append(self._worker(name, Straight(bootstrap), static=False))
+        self._joined.append(self._worker(name, Beside(bootstrap), static=False))
         return self._joined[-1]
 
     def _twin_of(self, worker: Worker) -> Worker:
         """Another process under the same name, as an orchestrator starts one when it has lost sight of a machine."""
         name = f"twin-{len(self._joined)}"
-        self._joined.append(Worker(name, self._directory, worker.env, worker.way))
+        self._joined.append(Worker(name, self._directory, worker.env, worker.place))
         return self._joined[-1]
 
-    def _worker(self, name: str, way: Way, *, static: bool) -> Worker:
+    def _worker(self, name: str, place: Place, *, static: bool) -> Worker:
         env = worker_environment(self._plan, self._profile, name if static else "")
-        return Worker(name, self._directory, env, way)
+        return Worker(name, self._directory, env, place)
 
     async def _end_all(self) -> None:
         await asyncio.gather(*[worker.kill() for worker in self._everybody])
