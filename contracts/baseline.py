@@ -17,6 +17,7 @@ import numpy as np
 from contracts.binning import Binning, Bins, Levels
 from contracts.dependence import ScoreDependence
 from contracts.errors import ContractError, InvalidBaseline
+from contracts.events import EventDecoder, version_decoder
 from contracts.histogram import Histogram
 from contracts.histogram_row import RowLayout
 from contracts.outcomes import Costs, Outcomes, Residuals
@@ -159,6 +160,11 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         fields that the other does not.
         """
         return hashlib.sha256(self._encoded).hexdigest()[:16]
+
+    @cached_property
+    def events(self) -> EventDecoder:
+        """The decoder of this version's events, and of no other's."""
+        return version_decoder(self.schema, self.model, self.version)
 
     @cached_property
     def layout(self) -> RowLayout:

@@ -1,21 +1,19 @@
 """TypedReader: the values of a batch become columns, each value read with the decoder of its own version's schema.
 
-All are decoded with the decoder of the batch's first version, for a topic mostly carries one version for long; those
-that it does not fit are looked at one by one.
+All are decoded as events of the batch's first version, for a topic mostly carries one version for long. Where they are
+not, they are looked at one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import msgspec
 import numpy as np
 
 from contracts.baseline import Baseline
 from contracts.errors import InvalidEvent
-from contracts.events import EventDecoder, decode_envelope, event_decoder, raise_invalid
-from contracts.schema import FeatureSchema
+from contracts.events import EventDecoder, decode_envelope, raise_invalid
 from stream_app.windowing.accepted import Events
 from stream_app.windowing.gathered import Event, Gathered
 from stream_app.windowing.records import Whole
@@ -52,21 +50,21 @@ class TypedReader:
         leading = self._leading(values)
         for start in range(0, len(values), self._at_once):
             some = values[start : start + self._at_once]
-            events: Sequence[Event | None] = [None] * len(some) if leading is None else _decoded(some, leading.decoder)
-            if leading is not None and _all_of(events, leading.version):
-                leading.take(range(start, start + len(some)), events)  # type: ignore[arg-type]  # there is no None
+            if leading is not None and (events := _all_of(some, leading.baseline.events)) is not None:
+                leading.take(np.arange(start, start + len(some)), events)
             else:
                 alike = False
-                for position, (value, event) in enumerate(zip(some, events, strict=True), start):
+                read = [None] * len(some) if leading is None else _decoded(some, leading.decoder)
+                for position, (value, event) in enumerate(zip(some, read, strict=True), start):
                     self._one(position, value, event, leading, faults)
         gathered = list(self._typed.values())
         shares = [one.share() for one in gathered]
         if alike and leading is not None:
-            return Events(offsets, np.array(leading.times, dtype=np.int64), leading.ids, shares), faults
+            return Events(offsets, leading.times, leading.ids, shares), faults
         ids, times = [""] * len(values), np.zeros(len(values), dtype=np.int64)
         for one in gathered:
             times[one.rows] = one.times
-            for row, id_ in zip(one.rows, one.ids, strict=True):
+            for row, id_ in zip(one.rows.tolist(), one.ids, strict=True):
                 ids[row] = id_
         return Events(offsets, times, ids, shares), faults
 
@@ -101,22 +99,16 @@ class TypedReader:
             baseline = self._known.get(version)
             if baseline is None:
                 raise UnknownVersion(version)
-            typed = self._typed[version] = Gathered(version, baseline, _decoder(baseline.schema))
+            typed = self._typed[version] = Gathered(baseline)
         return typed
 
 
-def _all_of(events: Sequence[Event | None], version: Version) -> bool:
-    """Whether all are events, and of this version."""
-    model, name = version
+def _all_of(values: Sequence[bytes | None], decoder: EventDecoder) -> list[Event] | None:
+    """None unless all are events that this decoder reads."""
     try:
-        return {event.model for event in events} == {model} and {event.model_version for event in events} == {name}  # type: ignore[union-attr]
-    except AttributeError:
-        return False  # a None is among them
-
-
-@lru_cache(maxsize=256)
-def _decoder(schema: FeatureSchema) -> EventDecoder:
-    return event_decoder(schema)
+        return [decoder.decode(value or b"") for value in values]
+    except _UNREADABLE:
+        return None
 
 
 def _decoded(values: Sequence[bytes | None], decoder: EventDecoder) -> list[Event | None]:

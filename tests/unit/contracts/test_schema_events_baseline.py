@@ -20,6 +20,7 @@ from contracts.events import (
     event_decoder,
     event_time_ms,
     parse_id,
+    version_decoder,
 )
 from contracts.schema import Feature, FeatureSchema
 from contracts.topics import TOPICS
@@ -43,6 +44,21 @@ def test_every_name_that_a_schema_takes_can_be_decoded(name: str) -> None:
         return
     decoded = event_decoder(schema).decode(encode_event(an_event(features={name: 3})))
     assert msgspec.structs.astuple(decoded.features) == (3.0,)
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_the_decoder_of_a_version_reads_its_events_and_no_others(
+    model: str, version: str, other: str, next_: str
+) -> None:
+    decode = version_decoder(a_schema(), model, version).decode
+    mine = encode_event(an_event(model=model, model_version=version))
+    found, plainly = decode(mine), event_decoder(a_schema()).decode(mine)
+    assert [str(value) for value in msgspec.structs.asdict(found).values()] == [
+        str(value) for value in msgspec.structs.asdict(plainly).values()
+    ]
+    if (other, next_) != (model, version):
+        with pytest.raises(msgspec.ValidationError):
+            decode(encode_event(an_event(model=other, model_version=next_)))
 
 
 @pytest.mark.parametrize(
