@@ -72,6 +72,25 @@ def stand_back(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(str(_NICE))
 
 
+def go_ahead(pid: int) -> None:
+    """Let every thread of a process go before all ordinary ones on its cores, at once.
+
+    Niceness shares a core out; this does not: an answer that comes while Kafka has the core is read in microseconds and
+    not in milliseconds. Only root may, or who has CAP_SYS_NICE: for others nothing changes.
+    """
+    for thread in _threads(pid):
+        with suppress(ProcessLookupError, PermissionError):
+            os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(1))
+
+
+def _threads(pid: int) -> list[str]:
+    """None when it has just ended."""
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except FileNotFoundError:
+        return []
+
+
 def _move(chosen: Collection[int]) -> None:
     for thread in os.listdir("/proc/self/task"):
         with suppress(ProcessLookupError):  # it has ended meanwhile

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bench.api.pinned import go_ahead
 from bench.api.wrk_package import Wrk
 from bench.benchmark import BenchError
 from demo.stack.processes import ServiceProcess
@@ -105,6 +106,7 @@ class Load:
         try:
             deadline = time.monotonic() + seconds + _PATIENCE_SECONDS
             while process.alive() and time.monotonic() < deadline:
+                go_ahead(process.pid)
                 if watch is not None:
                     watch(process.pid)
                 try:
