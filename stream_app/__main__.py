@@ -189,10 +189,11 @@ async def _perform(settings: StreamSettings) -> int:
 
 async def _serve(settings: StreamSettings, telemetry: Telemetry, job: Job) -> int:
     from stream_app import lifecycle
-    from stream_app.delivery.allocation import keep_freed_memory
+    from stream_app.delivery.allocation import give_back_now_and_then, keep_freed_memory
     from stream_app.delivery.garbage import collect_seldom
 
     keep_freed_memory()
+    give_back_now_and_then()
     collect_seldom()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
