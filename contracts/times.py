@@ -47,7 +47,7 @@ def all_milliseconds(times: Sequence[datetime]) -> npt.NDArray[np.int64]:
     In a fifth of its time, by MessagePack, which msgspec writes in C: a time is a head, 30 bits of nanoseconds and 34
     of seconds. Unless it is a whole second, or not of the years 1970 to 2514: those have another form.
     """
-    packed = _pack(times) if len(times) >= _FEW else b""
+    packed = _packed(times) if len(times) >= _FEW else b""
     header = 3 if len(times) < 1 << 16 else 5
     if len(packed) == header + len(times) * _STAMP.itemsize:
         stamps = np.frombuffer(packed, _STAMP, offset=header)
@@ -56,3 +56,11 @@ def all_milliseconds(times: Sequence[datetime]) -> npt.NDArray[np.int64]:
             seconds, nanoseconds = both & ((1 << _SECONDS_BITS) - 1), both >> _SECONDS_BITS
             return (seconds * 1000 + nanoseconds // 1_000_000).astype(np.int64)
     return np.array([milliseconds(time) for time in times], dtype=np.int64)
+
+
+def _packed(times: Sequence[datetime]) -> bytes:
+    """As MessagePack; empty where one is none of the years 1 to 9999 in UTC, which has no form there."""
+    try:
+        return _pack(times)
+    except OverflowError:
+        return b""

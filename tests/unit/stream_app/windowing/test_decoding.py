@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.events import encode_event
 from stream_app.windowing.decoding import Limits, decode_batch
+from tests import poison
 from tests.builders import NOON, NOON_MS, a_baseline, a_schema, an_event
 from tests.unit.stream_app.windowing.stand import (
     AGAIN,
@@ -25,6 +26,8 @@ from tests.unit.stream_app.windowing.stand import (
     decoded,
 )
 
+MANY = 41
+"""More than have their times converted one by one."""
 LIMITS = Limits(max_future_ms=5_000, max_age_ms=60_000)
 GOOD = json.loads(encode_event(an_event()))
 
@@ -96,8 +99,8 @@ def test_versions_may_alternate_in_any_way(versions: list[Any]) -> None:
 def test_a_poison_record_is_a_dead_letter_with_its_reason_and_harms_no_neighbour(
     value: bytes | None, reason: str, words: str
 ) -> None:
-    poison = Record("predictions", 3, 11, NOON_MS, b"N14228", value)
-    batch = decode_batch([at(0, 10), poison, at(0, 12)], by_version(), LIMITS, final=True)
+    odd = Record("predictions", 3, 11, NOON_MS, b"N14228", value)
+    batch = decode_batch([at(0, 10), odd, at(0, 12)], by_version(), LIMITS, final=True)
     assert [item.offset for item in batch.accepted] == [10, 12]
     [letter] = batch.refused
     assert (letter.reason, letter.id, letter.key, letter.value) == (reason, "predictions/3/11", b"N14228", value)
@@ -120,9 +123,23 @@ def test_an_event_too_far_from_its_records_time_is_refused(seconds: float, reaso
     assert len(batch.accepted) == (reason is None)
 
 
+@pytest.mark.parametrize("good", [0, MANY - 1])
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59"])
-def test_the_ends_of_the_calendar_are_only_times(time: str) -> None:
-    assert decode_batch([a_record(0, changed(event_time=time))], by_version(), LIMITS).refused
+def test_the_ends_of_the_calendar_are_only_times(time: str, good: int) -> None:
+    odd = Record("predictions", 3, good, NOON_MS, b"N14228", changed(event_time=time))
+    batch = decode_batch([*(at(0.25, i) for i in range(good)), odd], by_version(), LIMITS)
+    assert [letter.offset for letter in batch.refused] == [good]
+    assert len(batch.accepted) == good
+
+
+@pytest.mark.parametrize("what", [*poison.REFUSED, *poison.ACCEPTED])
+def test_what_somebody_might_send_harms_none_of_the_many_around_it(what: str) -> None:
+    value, reason = poison.REFUSED[what] if what in poison.REFUSED else (poison.ACCEPTED[what][0], None)
+    records = [at(0.25, i) for i in range(MANY)]
+    records[20] = records[20]._replace(value=value)
+    batch = decode_batch(records, by_version(), LIMITS, final=True)
+    assert [(letter.offset, letter.reason) for letter in batch.refused] == ([] if reason is None else [(20, reason)])
+    assert [item.offset for item in batch.accepted] == [i for i in range(MANY) if i != 20 or reason is None]
 
 
 def test_an_unknown_version_is_asked_for_before_it_is_refused() -> None:
