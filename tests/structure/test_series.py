@@ -36,6 +36,11 @@ def test_every_series_of_a_worker_is_in_the_docs() -> None:
     assert names(Stream().registry) - named == set()
 
 
+def test_every_series_of_the_api_is_in_the_docs() -> None:
+    named = set(re.findall(r"`(tidemark_api_[a-z_0-9]+)", PAGE_OF_DOCS))
+    assert names(Api().registry) - named == set()
+
+
 def test_every_series_of_what_counts_labels_is_a_worker_s_under_another_name_or_in_the_docs() -> None:
     of_a_worker = {name.replace("tidemark_stream_", "tidemark_performance_") for name in names(Stream().registry)}
     named = set(re.findall(r"`(tidemark_performance_[a-z_0-9]+)", PAGE_OF_DOCS))
