@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from api.errors import FieldError, LabelRefused, RequestRefused, Unreadable
 from api.receipts.receipt import LONGEST
 from api.requests.diagnosis import MOST_ERRORS, NonFinite, encodable, in_range, read_slowly, time_fault, unknown_field
+from api.requests.hints import Hints
 
 LONGEST_ID = 300
 _FIELDS = ("prediction_id", "truth", "receipt", "labelled_at")
+_MEANT = (*_FIELDS, "labels")
 
 
-def diagnose(body: bytes, fallback: str) -> RequestRefused:
+def diagnose(body: bytes, fallback: str, hints: Hints) -> RequestRefused:
     """The error to answer with. fallback: what the decoder said, for a fault that is not found here."""
     try:
         data = read_slowly(body)
     except Unreadable as error:
         return error
-    errors = tuple(error for error, _ in zip(_faults(data), range(MOST_ERRORS), strict=False))
+    errors = tuple(islice(_faults(data, hints), MOST_ERRORS))
     errors = errors or (FieldError("", fallback, "wrong-type"),)
     return LabelRefused(errors[0].category, "This is no label of a prediction.", errors)
 
 
-def _faults(data: Any) -> Iterator[FieldError]:
+def _faults(data: Any, hints: Hints) -> Iterator[FieldError]:
     if not isinstance(data, dict):
         yield FieldError("", "must be an object with the fields prediction_id and truth", "wrong-type")
         return
     for name in data:
         if name not in _FIELDS:
-            yield unknown_field(name, (*_FIELDS, "labels"))
+            yield unknown_field(name, _MEANT, hints)
     if "prediction_id" not in data:
         yield FieldError("/prediction_id", "is missing: add prediction_id of the answer", "missing-field")
     elif not _text(data["prediction_id"]) or not 1 <= len(data["prediction_id"]) <= LONGEST_ID:

@@ -12,6 +12,7 @@ from api.errors import BodyTooLarge, InvalidRequest, LabelRefused, RequestRefuse
 from api.labels.faults import LONGEST_ID, diagnose
 from api.receipts.receipt import LONGEST
 from api.requests.cutting import Cutting, Form, continued
+from api.requests.hints import Hints
 from contracts.times import UtcTime
 
 LABELS = "labels"
@@ -67,15 +68,15 @@ def is_batch(body: bytes) -> bool:
     return _BATCH.match(body) is not None
 
 
-def read_one(body: bytes) -> LabelRequest:
-    """Raises Unreadable, BodyTooLarge or LabelRefused."""
+def read_one(body: bytes, hints: Hints | None = None) -> LabelRequest:
+    """hints: of a batch together. Raises Unreadable, BodyTooLarge or LabelRefused."""
     try:
         return _decode_one(body)
     except _WRONG as error:
         if len(body) > _LONGEST_BAD:
             detail = f"is wrong somewhere in its {len(body)} bytes: a label has some 300"
             raise BodyTooLarge("too-large", detail) from error
-        raise diagnose(body, str(error)) from error
+        raise diagnose(body, str(error), hints or Hints()) from error
 
 
 def read_all(body: bytes, limit: int) -> list[LabelRequest] | None:
@@ -110,8 +111,9 @@ class Cut:
 
 def read_each(labels: Sequence[bytes]) -> Iterator[LabelRequest | RequestRefused]:
     """Each label or what is wrong with it; slow, so taken bit by bit."""
+    hints = Hints()
     for label in labels:
         try:
-            yield read_one(label)
+            yield read_one(label, hints)
         except RequestRefused as error:
             yield error

@@ -6,18 +6,19 @@ read a second time, slowly, here. Values are never repeated (they may be private
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from api.errors import FieldError, InvalidRequest, RequestRefused, Unreadable
+from api.requests.hints import Hints
 from contracts.schema import Feature, FeatureSchema, Kind
 from contracts.times import UtcTime
 
@@ -42,17 +43,32 @@ Check = Callable[[Any], str | None]
 """What is wrong with a value, in words; None where nothing is."""
 
 
+class Effort(NamedTuple):
+    """How far what is wrong is looked for. most: faults of one body. longest: bytes of a body that is looked into at
+    all. hints: of the rows of a batch together.
+    """
+
+    hints: Hints
+    most: int = MOST_ERRORS
+    longest: int | None = None
+
+
 def diagnose(
-    body: bytes, schema: FeatureSchema, fallback: str, more: Mapping[str, Check] = MappingProxyType({})
+    body: bytes,
+    schema: FeatureSchema,
+    fallback: str,
+    more: Mapping[str, Check] = MappingProxyType({}),
+    effort: Effort | None = None,
 ) -> RequestRefused:
     """The error to answer with. fallback: what the decoder said, for a fault that is not found here. more: fields that
-    this request has beside those of a prediction.
+    this request has beside those of a prediction. effort: by default that for one request.
     """
+    effort = effort or Effort(Hints())
     try:
         data = read_slowly(body)
     except Unreadable as error:
         return error
-    errors = tuple(error for error, _ in zip(_faults(data, schema, more), range(MOST_ERRORS), strict=False))
+    errors = tuple(islice(_faults(data, schema, more, effort.hints), effort.most))
     if not errors:
         errors = (FieldError("", fallback, "wrong-type"),)
     return InvalidRequest(errors[0].category, "The request does not fit the model.", errors)
@@ -91,14 +107,14 @@ def pointer(*parts: str) -> str:
     return "".join("/" + part[:_LONGEST_NAME].replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check]) -> Iterator[FieldError]:
+def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check], hints: Hints) -> Iterator[FieldError]:
     if not isinstance(data, dict):
         yield FieldError("", "must be an object with the field features", "wrong-type")
         return
     known = (*_TOP, *more)
     for name in data:
         if name not in known:
-            yield unknown_field(name, known)
+            yield unknown_field(name, known, hints)
     for name, check in more.items():
         if name in data and (wrong := check(data[name])) is not None:
             yield FieldError(pointer(name), wrong, "wrong-type")
@@ -113,7 +129,7 @@ def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check]) -> Iter
     elif not isinstance(data["features"], dict):
         yield FieldError("/features", "must be an object of feature names and values", "wrong-type")
     else:
-        yield from _feature_faults(data["features"], schema)
+        yield from _feature_faults(data["features"], schema, hints)
 
 
 def _entity_faults(value: Any) -> Iterator[FieldError]:
@@ -123,9 +139,11 @@ def _entity_faults(value: Any) -> Iterator[FieldError]:
         yield FieldError("/entity_id", "must be a text of 1 to 200 characters: mend it or leave it out", "entity-id")
 
 
-def unknown_field(name: str, known: tuple[str, ...]) -> FieldError:
+def unknown_field(name: str, known: tuple[str, ...], hints: Hints) -> FieldError:
     """Of a body that has a field which it should not have."""
-    return FieldError(pointer(_shown(name)), f"unknown field: leave it out{_meant(name, known)}", "unknown-field")
+    return FieldError(
+        pointer(_shown(name)), f"unknown field: leave it out{_meant(name, known, hints)}", "unknown-field"
+    )
 
 
 def time_fault(value: Any) -> str | None:
@@ -145,18 +163,19 @@ def time_fault(value: Any) -> str | None:
     return None
 
 
-def _feature_faults(values: dict[str, Any], schema: FeatureSchema) -> Iterator[FieldError]:
+def _feature_faults(values: dict[str, Any], schema: FeatureSchema, hints: Hints) -> Iterator[FieldError]:
+    names = frozenset(schema.names)
     for name in values:
-        if name not in schema.names:
-            detail = f"unknown feature: leave it out{_meant(name, schema.names)}"
+        if name not in names:
+            detail = f"unknown feature: leave it out{_meant(name, schema.names, hints)}"
             yield FieldError(pointer("features", _shown(name)), detail, "unknown-field")
     for feature in schema.features:
-        where = pointer("features", feature.name)
         if feature.name in values:
             fault = _value_fault(values[feature.name], feature)
             if fault is not None:
-                yield FieldError(where, *fault)
+                yield FieldError(pointer("features", feature.name), *fault)
         elif not feature.nullable:
+            where = pointer("features", feature.name)
             yield FieldError(where, f"is missing and has no default: add {_WORDS[feature.kind]}", "missing-field")
 
 
@@ -202,6 +221,6 @@ def _shown(name: str) -> str:
     return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
 
 
-def _meant(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name[:_LONGEST_NAME], known, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _meant(name: str, known: tuple[str, ...], hints: Hints) -> str:
+    meant = hints.meant(name, known)
+    return f"; did you mean {meant}?" if meant else ""

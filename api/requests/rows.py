@@ -15,7 +15,8 @@ import msgspec
 
 from api.errors import BodyTooLarge, FieldError, InvalidRequest, RequestRefused, Unreadable
 from api.requests.cutting import ROWS, continued, count_of
-from api.requests.diagnosis import pointer
+from api.requests.diagnosis import Effort, pointer
+from api.requests.hints import Hints
 from api.requests.schemas import PredictionRequest, RequestReader
 
 _event_time = attrgetter("event_time")
@@ -58,9 +59,10 @@ class RowsReader:
 
     def read_each(self, rows: Sequence[bytes], now: datetime) -> Iterator[PredictionRequest | RequestRefused]:
         """Each row's request or what is wrong with it, its fields under /rows/N; slow, so taken bit by bit."""
+        effort = Effort(Hints(), _MOST_FAULTS, _LONGEST_BAD_ROW)
         for number, row in enumerate(rows):
             try:
-                yield self._reader.read(row, now, longest=_LONGEST_BAD_ROW)
+                yield self._reader.read(row, now, effort)
             except RequestRefused as error:
                 yield in_place(error, number)
 
@@ -68,8 +70,7 @@ class RowsReader:
 def in_place(error: RequestRefused, number: int) -> RequestRefused:
     """The same of the row with this number, with pointers into the batch and not into the row."""
     place = pointer(ROWS, str(number))
-    told = error.errors[:_MOST_FAULTS]
-    errors = tuple(fault._replace(pointer=place + fault.pointer) for fault in told)
+    errors = tuple(fault._replace(pointer=place + fault.pointer) for fault in error.errors)
     errors = errors or (FieldError(place, str(error), error.category),)
     kind = type(error) if isinstance(error, BodyTooLarge | Unreadable) else InvalidRequest
     return kind(error.category, str(error), errors)

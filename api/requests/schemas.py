@@ -12,7 +12,7 @@ from typing import Annotated, Any, Protocol, cast
 import msgspec
 
 from api.errors import BodyTooLarge, InvalidRequest
-from api.requests.diagnosis import diagnose, event_time_error
+from api.requests.diagnosis import Effort, diagnose, event_time_error
 from api.requests.rolling import Rolling
 from contracts.baseline import Baseline
 from contracts.binning import Bins
@@ -149,18 +149,18 @@ class RequestReader:
         self._decode = cast(Callable[[bytes], PredictionRequest], msgspec.json.Decoder(self.request_type).decode)
         self._future = future
 
-    def read(self, body: bytes, now: datetime, longest: int | None = None) -> PredictionRequest:
-        """Raises Unreadable or InvalidRequest, which name every field at fault.
+    def read(self, body: bytes, now: datetime, effort: Effort | None = None) -> PredictionRequest:
+        """Raises Unreadable or InvalidRequest, which name the fields at fault.
 
-        longest: bytes in which faults are looked for; a longer body that is wrong is refused as BodyTooLarge.
+        effort: how far they are looked for; a body longer than that allows and wrong is refused as BodyTooLarge.
         """
         try:
             request = self._decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if longest is not None and len(body) > longest:
+            if effort is not None and effort.longest is not None and len(body) > effort.longest:
                 detail = f"is wrong somewhere in its {len(body)} bytes: send it alone, with the model's features only"
                 raise BodyTooLarge("too-large", detail) from error
-            raise diagnose(body, self.schema, str(error)) from error
+            raise diagnose(body, self.schema, str(error), effort=effort) from error
         if request.event_time is not None:
             wrong = event_time_error(request.event_time, self.latest(now))
             if wrong is not None:
