@@ -8,8 +8,9 @@ from typing import Any
 
 from api.errors import FieldError, LabelRefused, RequestRefused, Unreadable
 from api.receipts.receipt import LONGEST
-from api.requests.diagnosis import MOST_ERRORS, NonFinite, encodable, in_range, read_slowly, time_fault, unknown_field
+from api.requests.diagnosis import MOST_ERRORS, encodable, in_range, time_fault, twice, unknown_field
 from api.requests.hints import Hints
+from api.requests.slow_reading import NonFinite, read_slowly
 
 LONGEST_ID = 300
 _FIELDS = ("prediction_id", "truth", "receipt", "labelled_at")
@@ -53,6 +54,7 @@ def _faults(data: Any, hints: Hints) -> Iterator[FieldError]:
         yield FieldError("/receipt", "is longer than any receipt: send it as the answer had it", "receipt-altered")
     if data.get("labelled_at") is not None and (wrong := time_fault(data["labelled_at"])) is not None:
         yield FieldError("/labelled_at", wrong, "label-time")
+    yield from twice(data, _FIELDS)
 
 
 def _text(value: Any) -> bool:

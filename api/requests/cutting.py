@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 
 from api.errors import FieldError, InvalidRequest, Unreadable
-from api.requests.diagnosis import BYTE_ORDER_MARK, MARKED, pointer
+from api.requests.diagnosis import pointer
+from api.requests.slow_reading import BYTE_ORDER_MARK, MARKED
 
 ROWS = "rows"
 

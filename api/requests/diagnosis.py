@@ -6,10 +6,9 @@ read a second time, slowly, here. Values are never repeated (they may be private
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from types import MappingProxyType
@@ -19,24 +18,18 @@ import msgspec
 
 from api.errors import FieldError, InvalidRequest, RequestRefused, Unreadable
 from api.requests.hints import Hints
+from api.requests.slow_reading import NonFinite, Repeating, read_slowly
 from contracts.schema import Feature, FeatureSchema, Kind
 from contracts.times import UtcTime
 
 MOST_ERRORS = 20
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_NAME = 100
-_LONGEST_INTEGER = 400  # digits; more is infinite as a float, and slow to read as an integer
 _TOP = ("features", "entity_id", "event_time")
-BYTE_ORDER_MARK = "\ufeff"
-MARKED = "The body begins with a byte order mark: leave it out."
 _WORDS: dict[Kind, str] = {"numeric": "a number", "categorical": "a text", "boolean": "true or false"}
 _HALF = "holds half of a surrogate pair, which is no character: send the whole character"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FORM = "an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z"
-
-
-class NonFinite:
-    """Stands for NaN, Infinity and -Infinity, which are not JSON."""
 
 
 Check = Callable[[Any], str | None]
@@ -74,22 +67,6 @@ def diagnose(
     return InvalidRequest(errors[0].category, "The request does not fit the model.", errors)
 
 
-def read_slowly(body: bytes) -> Any:
-    """The JSON of a body that was refused; NonFinite for what is no number. Raises Unreadable."""
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Unreadable("not-utf-8", f"The body is not UTF-8: byte {error.start} is wrong. Send UTF-8.") from error
-    if text.startswith(BYTE_ORDER_MARK):
-        raise Unreadable("not-json", MARKED)
-    try:
-        return json.loads(text, parse_constant=lambda _: NonFinite(), parse_int=_integer)
-    except json.JSONDecodeError as error:
-        raise Unreadable("not-json", f"The body is not JSON: {error.msg} at character {error.pos}.") from error
-    except RecursionError as error:
-        raise Unreadable("not-json", "The body is nested too deeply. A request has two levels.") from error
-
-
 def event_time_error(time: datetime, latest: datetime) -> FieldError | None:
     """What is wrong with an event time that is absurdly far off; None where nothing is."""
     if _EARLIEST <= time <= latest:
@@ -124,6 +101,7 @@ def _faults(data: Any, schema: FeatureSchema, more: Mapping[str, Check], hints: 
         wrong = time_fault(data["event_time"])
         if wrong is not None:
             yield FieldError("/event_time", wrong, "event-time")
+    yield from twice(data, known)
     if "features" not in data:
         yield FieldError("/features", "is missing: add the model's features", "missing-field")
     elif not isinstance(data["features"], dict):
@@ -144,6 +122,13 @@ def unknown_field(name: str, known: tuple[str, ...], hints: Hints) -> FieldError
     return FieldError(
         pointer(_shown(name)), f"unknown field: leave it out{_meant(name, known, hints)}", "unknown-field"
     )
+
+
+def twice(data: dict[str, Any], known: Collection[str], *place: str) -> Iterator[FieldError]:
+    """Of an object at this place: the known names that it has more than once."""
+    for name in data.again if isinstance(data, Repeating) else ():
+        if name in known:
+            yield FieldError(pointer(*place, name), "is there twice: send it once", "wrong-type")
 
 
 def time_fault(value: Any) -> str | None:
@@ -177,6 +162,7 @@ def _feature_faults(values: dict[str, Any], schema: FeatureSchema, hints: Hints)
         elif not feature.nullable:
             where = pointer("features", feature.name)
             yield FieldError(where, f"is missing and has no default: add {_WORDS[feature.kind]}", "missing-field")
+    yield from twice(values, names, "features")
 
 
 def _value_fault(value: Any, feature: Feature) -> tuple[str, Any] | None:
@@ -198,10 +184,6 @@ def _value_fault(value: Any, feature: Feature) -> tuple[str, Any] | None:
         return _HALF, "wrong-type"
     hint = ", without quotes" if feature.kind != "categorical" and isinstance(value, str) else ""
     return f"must be {words}{hint}", "wrong-type"
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
 
 
 def in_range(value: Any) -> bool:

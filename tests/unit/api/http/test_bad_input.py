@@ -64,6 +64,15 @@ BAD: dict[str, Bad] = {
     "null for what must be there": Bad(b'{"features": {"distance": null}}', 422, "wrong-type", "/features/distance"),
     "unknown feature": Bad(features('"a/b~c": 1'), 422, "unknown-field", "/features/a~1b~0c"),
     "unknown field": Bad(b'{"features": {"distance": 70}, "x": 1}', 422, "unknown-field", "/x"),
+    "a feature twice, once wrong": Bad(
+        b'{"features": {"distance": "x", "distance": 2}}', 422, "wrong-type", "/features/distance"
+    ),
+    "features twice, once wrong": Bad(
+        b'{"features": {"distance": "x"}, "features": {"distance": 2}}', 422, "wrong-type", "/features"
+    ),
+    "an entity twice, once wrong": Bad(
+        b'{"features": {"distance": 2}, "entity_id": "", "entity_id": "N1"}', 422, "wrong-type", "/entity_id"
+    ),
     "NaN": Bad(features('"seats": NaN'), 422, "non-finite", "/features/seats"),
     "Infinity": Bad(features('"seats": -Infinity'), 422, "non-finite", "/features/seats"),
     "1e999": Bad(features('"seats": 1e999'), 422, "non-finite", "/features/seats"),
@@ -255,6 +264,18 @@ anything = st.recursive(
     max_leaves=8,
 )
 written = anything.map(lambda data: json.dumps(data).encode())
+
+
+def an_object(members: list[tuple[str, str]]) -> str:
+    """JSON, in which a name may be there again and again."""
+    return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in members) + "}"
+
+
+values = st.sampled_from(["1", '"a"', '""', "null", "NaN"])
+members = st.tuples(st.sampled_from(["distance", "carrier"]), values)
+tops = st.tuples(st.just("features"), st.lists(members, min_size=2, max_size=4).map(an_object))
+others = st.tuples(st.sampled_from(["entity_id", "event_time", "top"]), values)
+repeated = st.lists(tops | others, min_size=1, max_size=3).map(an_object).map(str.encode)
 cut = st.tuples(written, st.integers(0, 40), st.binary(max_size=3)).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] :])
 
 
@@ -271,18 +292,24 @@ def read_one(reader: Any, body: bytes) -> list[RequestRefused]:
     return []
 
 
-@pytest.mark.parametrize(
+EVERY_READER = pytest.mark.parametrize(
     "read", [partial(read_one, READER), partial(read_one, EXPLAINED), read_rows], ids=["predict", "explain", "batch"]
 )
+
+
+def errors_of(read: Any, body: bytes) -> list[RequestRefused]:
+    try:
+        errors: list[RequestRefused] = read(body)
+    except RequestRefused as error:
+        return [error]
+    return errors
+
+
+@EVERY_READER
 @given(body=st.binary(max_size=60) | written | cut)
 def test_whatever_is_sent_the_refusal_names_a_fault_and_where_it_is(read: Any, body: bytes):
     """Nothing but a refusal comes out of reading, and each fault has a pointer as RFC 6901 writes them."""
-    try:
-        errors = read(body)
-    except RequestRefused as error:
-        errors = [error]
-
-    for error in errors:
+    for error in errors_of(read, body):
         assert str(error)
         assert error.category
         if error.category not in ("not-json", "not-utf-8"):
@@ -292,3 +319,13 @@ def test_whatever_is_sent_the_refusal_names_a_fault_and_where_it_is(read: Any, b
             assert fault.pointer == "" or fault.pointer.startswith("/")
             assert "~" not in fault.pointer.replace("~0", "").replace("~1", "")
             assert fault.detail
+
+
+@EVERY_READER
+@given(body=repeated)
+def test_where_names_are_there_twice_each_fault_is_one_of_a_field(read: Any, body: bytes):
+    """In the decoder's own words it has neither a pointer nor a fix."""
+    batch = read is read_rows
+    for error in errors_of(read, b'{"rows":[%s]}' % body if batch else body):
+        assert all(fault.pointer.removeprefix("/rows/0") for fault in error.errors)
+        assert error.errors

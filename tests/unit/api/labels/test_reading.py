@@ -66,6 +66,7 @@ WRONG = {
     "truth is endless": (b'{"prediction_id": "p", "truth": 1e999}', "/truth", "non-finite"),
     "receipt is a number": ({**GOOD, "receipt": 1}, "/receipt", "receipt-altered"),
     "receipt is long": ({**GOOD, "receipt": "r" * 5000}, "/receipt", "receipt-altered"),
+    "truth twice, once wrong": (b'{"prediction_id": "p", "truth": "x", "truth": 1}', "/truth", "wrong-type"),
     "time without zone": ({**GOOD, "labelled_at": "2026-01-01T12:00:00"}, "/labelled_at", "label-time"),
     "time is a date": ({**GOOD, "labelled_at": "2026-01-01"}, "/labelled_at", "label-time"),
     "time is a number": ({**GOOD, "labelled_at": 1767268800}, "/labelled_at", "label-time"),
