@@ -22,6 +22,9 @@ OPEN: Final = frozenset({"/health/live", "/health/ready"})
 SCOPE: Final[Scope] = "read"
 """What a key needs for them."""
 
+CLIENT: Final = "tidemark.client"
+"""The name of the key in ASGI's scope, for log lines, once it is let in."""
+
 
 def admission(guard: Guard) -> Callable[[Request], Awaitable[None]]:
     """A dependency for all routes."""
@@ -29,6 +32,6 @@ def admission(guard: Guard) -> Callable[[Request], Awaitable[None]]:
     async def admit(request: Request) -> None:
         if request.method == "POST" or request.scope["path"] in OPEN:
             return
-        guard.admit(read_headers(request.scope["headers"]), SCOPE)
+        request.scope[CLIENT] = guard.admit(read_headers(request.scope["headers"]), SCOPE)
 
     return admit

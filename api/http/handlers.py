@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.errors import ApiError, RequestRefused
+from api.http.admission import CLIENT
 from api.http.body import ClientGone
 from api.http.parameters import faults
 from api.http.plain import IN_SCOPE
@@ -26,7 +27,9 @@ def handle_errors(app: FastAPI, refusals: Refusals, telemetry: Telemetry) -> Non
         (telemetry.refused if reply.status < 500 else telemetry.failed).labels(word).inc()
         # the route's own path: what was asked for may have somebody's id in it
         path = getattr(request.scope.get("route"), "path", "-")
-        refusals.note(word, reply.status, path, request.scope[IN_SCOPE].encode(), client)
+        refusals.note(
+            word, reply.status, path, request.scope[IN_SCOPE].encode(), client or request.scope.get(CLIENT, "")
+        )
         return to_response(reply)
 
     async def api_error(request: Request, error: Exception) -> Response:

@@ -145,3 +145,19 @@ async def test_a_refused_request_leaves_one_line_with_what_helps_to_find_its_sen
             "request_id": "r-17",
         }.items()
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "category"),
+    [("/predictions/recent?limit=x", "parameter"), ("/predictions/none", "lookups"), ("/model", "no-model")],
+)
+async def test_the_line_of_a_look_up_that_is_refused_names_the_client_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str, category: str
+):
+    app = an_app(tmp_path, keys_file=write_keys(tmp_path / "keys.json", [an_entry(1)]))
+    with caplog.at_level(logging.INFO):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http:
+            assert (await http.get(path, headers=bearer(1))).status_code in (422, 503)
+
+    (record,) = [record for record in caplog.records if record.name == "api.refused"]
+    assert record.__dict__.items() >= {"category": category, "client": "client-1"}.items()
