@@ -5,6 +5,7 @@ An endpoint takes a Call and gives a Reply, or raises an ApiError; everything ar
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -26,6 +27,8 @@ from api.telemetry import Telemetry
 
 Peer = tuple[str, int]
 """Address and port."""
+_UTF_8 = ("utf-8", "utf8", "")
+_parameter = re.compile(r';[ \t]*+([^ \t=;"]++)[ \t]*+=[ \t]*+("(?:[^"\\]|\\.)*+"|[^;]*+)')
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -159,11 +162,16 @@ def _encoded(raw: Raw) -> EncodedBody | None:
 
 
 def check_content_type(declared: bytes) -> None:
-    """application/json or application/<anything>+json; only UTF-8. Raises WrongContentType."""
+    """application/json or application/<anything>+json; only UTF-8. Other parameters say nothing about how to read it.
+    Raises WrongContentType.
+    """
     if declared == b"application/json":
         return
-    kind, _, parameters = declared.decode("latin-1").lower().partition(";")
-    kind, charset = kind.strip(), parameters.strip().removeprefix("charset=").strip('"')
-    json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-    if not json or charset not in ("", "utf-8"):
+    kind, mark, parameters = declared.decode("latin-1").lower().partition(";")
+    kind = kind.strip()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise WrongContentType("content-type", "Send Content-Type: application/json, with a body in UTF-8.")
+    for name, value in _parameter.findall(mark + parameters):
+        if name == "charset" and value.strip().strip('"') not in _UTF_8:
+            told = "The parameter charset of Content-Type is not utf-8: leave it out, and send the body in UTF-8."
+            raise WrongContentType("content-type", told)

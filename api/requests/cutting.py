@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from api.errors import FieldError, InvalidRequest, Unreadable
-from api.requests.diagnosis import pointer
-from api.requests.slow_reading import BYTE_ORDER_MARK, MARKED
+from api.requests.diagnosis import pointer, shown
+from api.requests.slow_reading import BYTE_ORDER_MARK, MARKED, read_slowly
 
 ROWS = "rows"
 
@@ -175,15 +175,15 @@ class Cutting:
                 raise self._no_batch("", told, "unknown-field")
             raise Unreadable("not-json", f"The body is not JSON: no key at byte {at}.")
         try:
-            name = msgspec.json.decode(found[0], type=str)
-        except msgspec.MsgspecError as error:
-            raise Unreadable("not-json", f"The body is not JSON: {error}.") from error
+            name = read_slowly(found[0])
+        except Unreadable as error:
+            raise Unreadable("not-json", f"The body is not JSON: the key at byte {at} is no text.") from error
         at = self._skip(found.end())
         if self._body[at : at + 1] != b":":
             raise Unreadable("not-json", f"The body is not JSON: no colon at byte {at}.")
         if name != self._form.name:
             told = f"unknown field: leave it out; the body {self._form.shape}"
-            raise self._no_batch(pointer(name), told, "unknown-field")
+            raise self._no_batch(pointer(shown(name)), told, "unknown-field")
         return self._skip(at + 1)
 
     def _end(self, at: int) -> None:
@@ -218,7 +218,8 @@ def _check_utf8(body: bytes) -> None:
 
 
 def _check_json(body: bytes) -> None:
-    """Raises Unreadable. NaN and infinities pass, as they do in a row."""
+    """Raises Unreadable. NaN, infinities and halves of surrogate pairs pass, as they do in a row."""
+    body = body.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0")
     for constant in (b"", b"-Infinity", b"Infinity", b"NaN"):
         if constant:
             body = body.replace(constant, b"0")

@@ -119,9 +119,7 @@ def _entity_faults(value: Any) -> Iterator[FieldError]:
 
 def unknown_field(name: str, known: tuple[str, ...], hints: Hints) -> FieldError:
     """Of a body that has a field which it should not have."""
-    return FieldError(
-        pointer(_shown(name)), f"unknown field: leave it out{_meant(name, known, hints)}", "unknown-field"
-    )
+    return FieldError(pointer(shown(name)), f"unknown field: leave it out{_meant(name, known, hints)}", "unknown-field")
 
 
 def twice(data: dict[str, Any], known: Collection[str], *place: str) -> Iterator[FieldError]:
@@ -153,7 +151,7 @@ def _feature_faults(values: dict[str, Any], schema: FeatureSchema, hints: Hints)
     for name in values:
         if name not in names:
             detail = f"unknown feature: leave it out{_meant(name, schema.names, hints)}"
-            yield FieldError(pointer("features", _shown(name)), detail, "unknown-field")
+            yield FieldError(pointer("features", shown(name)), detail, "unknown-field")
     for feature in schema.features:
         if feature.name in values:
             fault = _value_fault(values[feature.name], feature)
@@ -199,7 +197,8 @@ def encodable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """A name as answers have it: not too long, and without halves of characters."""
     return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
 
 

@@ -33,6 +33,14 @@ REQUESTS: dict[str, tuple[bytes, dict[str, str]]] = {
         {"content-type": 'application/json; charset="UTF-8"'},
     ),
     "another JSON": (json.dumps({"features": GOOD}).encode(), {"content-type": "application/vnd.us+json"}),
+    "charset as many write it": (
+        json.dumps({"features": GOOD}).encode(),
+        {"content-type": "application/json;charset=utf8"},
+    ),
+    "a parameter of another's": (
+        json.dumps({"features": GOOD}).encode(),
+        {"content-type": 'application/json; profile="a; charset=b"; charset=utf-8; x=1'},
+    ),
     "unknown feature": (b'{"features": {"distnce": 1}}', JSON),
     "NaN": (b'{"features": {"distance": NaN}}', JSON),
     "not JSON": (b"distance=1", JSON),
@@ -48,6 +56,8 @@ STATUS = {
     "good": 200,
     "good, with all fields": 200,
     "another JSON": 200,
+    "charset as many write it": 200,
+    "a parameter of another's": 200,
     "unknown feature": 422,
     "NaN": 422,
     "not JSON": 400,

@@ -181,6 +181,8 @@ BATCHES: dict[str, Bad] = {
     "no rows": Bad(b"{}", 422, "missing-field", "/rows"),
     "rows that are no list": Bad(b'{"rows": {}}', 422, "wrong-type", "/rows"),
     "an unknown field": Bad(b'{"rows": [], "x": 1}', 422, "unknown-field", "/x"),
+    "half a character for a name": Bad(rb'{"\ud800": 1, "rows": []}', 422, "unknown-field", "/?"),
+    "half a character in a name": Bad(rb'{"ro\uDC00ws": "\ud800"}', 422, "unknown-field", "/ro?ws"),
     "rows twice": Bad(b'{"rows": [%s, %s], "rows": [%s]}' % (GOOD, GOOD, GOOD), 422, "wrong-type", "/rows"),
     "no rows and then some": Bad(b'{"rows": [], "rows": [%s]}' % GOOD, 422, "wrong-type", "/rows"),
     "rows twice, once escaped": Bad(
@@ -210,6 +212,12 @@ SAID: dict[str, tuple[str, Bad, str]] = {
         "Content-Encoding",
     ),
     "no gzip": ("both", Bad(b"x", 400, "not-json", headers={**JSON, "content-encoding": "identity"}), "not JSON"),
+    "another charset": (
+        "both",
+        Bad(GOOD, 415, "content-type", headers={**JSON, "content-type": "application/json; x=1; charset=utf-16"}),
+        "The parameter charset of Content-Type is not utf-8: leave it out",
+    ),
+    "a key that is no text": ("batch", Bad(rb'{ "\x": 1}', 400, "not-json"), "the key at byte 2 is no text"),
     "a mark": ("both", Bad(b"\xef\xbb\xbf" + GOOD, 400, "not-json"), "begins with a byte order mark: leave it out"),
     "no row": ("batch", Bad(b'{"rows": []}', 422, "row-count"), "The batch cannot be taken"),
     "10 MB": ("batch", Bad(b" " * 10_000_000, 413, "too-large"), "fewer rows"),
