@@ -107,6 +107,8 @@ class Api:
         self.port = choose_port(random.SystemRandom()) if port is None else port
         self.url = f"http{'s' if 'tls_cert_file' in settings else ''}://127.0.0.1:{self.port}"
         self.outbox = directory / "outbox"
+        self.headers: dict[str, str] = {}
+        """Of each request below: set a key's where keys are asked for."""
         settings = {
             "port": self.port,
             "outbox_dir": self.outbox,
@@ -139,7 +141,7 @@ class Api:
 
     async def get(self, path: str) -> httpx.Response:
         async with http_client(self.url, 20) as http:
-            return await http.get(path)
+            return await http.get(path, headers=self.headers)
 
     async def predict(self, features: dict[str, Any] | None = None, **fields: Any) -> httpx.Response:
         async with http_client(self.url, 20) as http:

@@ -18,6 +18,8 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
 )
 
+from tests.fuzz_keys import key_of, refusal_of
+
 _ANSWERS = os.environ.get("TIDEMARK_FUZZ_ANSWERS", os.devnull)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _UNFIT = re.compile(r":(receipt-[a-z]+|truth|label-time)$")
@@ -52,9 +54,10 @@ def _mend(row: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """An Idempotency-Key of the form that the page tells in words, and another one for another body; but some are of
-    no such form.
+    """An API key, see tests.fuzz_keys; and an Idempotency-Key of the form that the page tells in words, and another one
+    for another body; but some are of no such form.
     """
+    case.headers.update(key_of(case))
     given = (case.headers or {}).get("Idempotency-Key")
     if given is None:
         return
@@ -99,6 +102,8 @@ def good_data_is_taken(context: Any, response: Any, case: Any) -> Any:
     """As positive_data_acceptance, but an Idempotency-Key that is none is refused, and no other is; and so is a label
     that does not fit its prediction, and an explanation of a version that is not loaded.
     """
+    if refusal_of(case) is not None:
+        return None
     key = (case.headers or {}).get("Idempotency-Key")
     if response.status_code == 400 and response.json()["type"].endswith(":idempotency-key"):
         assert _bad_key(key), f"{key!r} is a good key"
@@ -110,6 +115,16 @@ def good_data_is_taken(context: Any, response: Any, case: Any) -> Any:
     if case.path in ("/predict", "/predict/batch", "/labels") and response.status_code in (200, 202):
         assert key is None or not _bad_key(key), f"{key!r} was taken"
     return positive_data_acceptance(context, response, case)
+
+
+@schemathesis.check
+def keys_open_what_they_are_for(context: Any, response: Any, case: Any) -> None:
+    """Whatever else a request says, a key that is not good is refused, and no other is. 405 comes before keys."""
+    refusal = refusal_of(case)
+    if refusal is None:
+        assert response.status_code not in (401, 403)
+    elif response.status_code != 405:
+        assert response.status_code == refusal
 
 
 def _faults(response: Any) -> list[str]:
