@@ -50,7 +50,9 @@ def add(
         list[str], typer.Option(help="predict, label, read or admin (which opens nothing yet); may be repeated.")
     ],
     expires: Annotated[str | None, typer.Option(help="90d, 12h, a date or a time with zone. Default: never.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Rows a second, for each worker process.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Rows a second, for each worker process: times API_WORKERS.")
+    ] = None,
     burst: Annotated[int | None, typer.Option(help="Rows at once. Default: twice the rate.")] = None,
 ) -> None:
     """Make a key and print it, once: only its hash is kept."""
@@ -74,6 +76,9 @@ def add(
         change(file, lambda entries: _with(entries, new))
     typer.echo(made.text)
     typer.echo(f"Key {made.id} of {name} is in {file}. It is shown only now.", err=True)
+    if new.rate is not None:
+        bound = f"{new.rate:g} rows/s and {new.burst:,} at once are for each worker process"
+        typer.echo(f"{bound}: a server with API_WORKERS=4 lets in 4 times as many.", err=True)
 
 
 @keys.command("list")

@@ -47,6 +47,12 @@ def test_a_key_can_have_an_end_and_a_rate(path: Path):
     assert (other.rate, other.burst) == (0.2, 1)
 
 
+def test_a_rate_is_said_to_be_that_of_each_process(path: Path):
+    told = run(path, "add", "--name", "a", "--scope", "predict", "--rate", "0.5")[2]
+    assert "0.5 rows/s and 1 at once are for each worker process: a server with API_WORKERS=4 lets in 4 times" in told
+    assert "API_WORKERS" not in run(path, "add", "--name", "b", "--scope", "predict")[2]
+
+
 def test_the_list_has_what_is_not_secret(path: Path):
     run(path, "add", "--name", "a", "--scope", "predict", "--scope", "read", "--rate", "5")
     (entry,) = read(path)
