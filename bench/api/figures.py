@@ -20,12 +20,14 @@ OURS, GOAL, MANY = "ours", 16, 64
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One case; milliseconds. All but slowest, runs and ours_to_this are of its fastest run, see trial.Run for the
-    cores. ours_to_this: how many times as many requests/s ours answers, median of the rounds."""
+    cores. ours_to_this: how many times as many requests/s ours answers, median of the rounds. delivered_per_second: of
+    ours, until the last is acknowledged by Kafka."""
 
     server: str
     connections: int
     runs: int
     requests_per_second: float
+    delivered_per_second: float | None
     slowest: float
     p50_ms: float
     p99_ms: float
@@ -137,6 +139,7 @@ def _row(rounds: Sequence[Sequence[Run]], server: str, connections: int) -> Row:
         connections=connections,
         runs=len(found),
         requests_per_second=round(best.rate, 1),
+        delivered_per_second=round(_delivered(best), 1) if server == OURS else None,
         slowest=round(min(run.rate for run in found), 1),
         p50_ms=best.said.p50,
         p99_ms=best.said.p99,
@@ -150,6 +153,11 @@ def _row(rounds: Sequence[Sequence[Run]], server: str, connections: int) -> Row:
         drain_seconds=round(best.drain, 2),
         ours_to_this=float(f"{median(ratios):.3g}") if ratios and server != OURS else None,
     )
+
+
+def _delivered(run: Run) -> float:
+    """Requests a second, until all of them are delivered."""
+    return run.said.requests / (run.said.seconds + run.drain)
 
 
 def _of(runs: Sequence[Run], server: str, connections: int) -> Run | None:
@@ -177,7 +185,7 @@ def batches_of(runs: Sequence[Run], rows: int) -> Batches:
     best = max(runs, key=lambda run: run.rate)
     return Batches(
         rows_per_second=round(best.rate * rows),
-        delivered_per_second=round(best.said.requests * rows / (best.said.seconds + best.drain)),
+        delivered_per_second=round(_delivered(best) * rows),
         p50_ms=best.said.p50,
         p99_ms=best.said.p99,
         cpu_us_row=round(best.cpu_us / rows, 2),

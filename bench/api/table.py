@@ -20,16 +20,20 @@ def line_of(run: Run) -> str:
 
 
 def table(figures: ApiFigures) -> list[str]:
-    """For people. The columns on the right tell a noisy run: `others` is what took from the server's core."""
+    """For people. delivered/s: of ours, until the last is acknowledged. The columns on the right tell a noisy run:
+    `others` is what took from the server's core.
+    """
     head = (
-        f"{'server':28}{'conn.':>6}{'requests/s':>12}{'(slowest)':>12}{'p50 ms':>9}{'p99':>9}{'p99.9':>9}{'cpu us':>10}"
+        f"{'server':28}{'conn.':>6}{'requests/s':>12}{'delivered/s':>12}{'(slowest)':>12}"
+        f"{'p50 ms':>9}{'p99':>9}{'p99.9':>9}{'cpu us':>10}"
     )
     lines = ["", f"{head}{'ours/this':>11}{'core':>7}{'others':>8}{'load':>7}"]
     for row in figures.rows:
         ratio = "-" if row.ours_to_this is None else f"{row.ours_to_this:g}"
+        delivered = "-" if row.delivered_per_second is None else f"{row.delivered_per_second:,.0f}"
         lines.append(
             f"{_TITLES.get(row.server, row.server):28}{row.connections:6}{row.requests_per_second:12,.0f}"
-            f"{f'({row.slowest:,.0f})':>12}{row.p50_ms:9.2f}{row.p99_ms:9.2f}{row.p999_ms:9.2f}{row.cpu_us:10,.1f}"
+            f"{delivered:>12}{f'({row.slowest:,.0f})':>12}{row.p50_ms:9.2f}{row.p99_ms:9.2f}{row.p999_ms:9.2f}{row.cpu_us:10,.1f}"
             f"{ratio:>11}{row.server_cores:7.2f}{row.others:8.2f}{row.load_cores:7.2f}"
         )
     if half := figures.half:

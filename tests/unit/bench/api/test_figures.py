@@ -64,6 +64,16 @@ def test_the_figures_of_the_goals_are_those_at_16_and_64_connections() -> None:
     assert any("delivered 103, repeats 0, missing 0: equal" in line for line in table(found))
 
 
+def test_ours_has_its_rate_until_delivery_beside_its_requests_and_others_deliver_nothing() -> None:
+    rows = rows_of([[a_run("ours", 16, 12_000, drain=1.0), a_run("empty", 16, 8_000)]])
+    assert [row.delivered_per_second for row in rows] == [8_000, None]  # 24,000 in 2 s and one more
+    found = figures_of(rows, None, None, None, a_delivery(), keys=True, start_seconds={}, resident_mb={})
+    head, ours, empty = table(found)[1:4]
+    at = head.index("delivered/s")
+    assert ours[at : at + len("delivered/s")].strip() == "8,000"
+    assert empty[at : at + len("delivered/s")].strip() == "-"
+
+
 def test_without_ours_at_a_number_of_connections_its_figures_are_null() -> None:
     found = figures_of([], None, None, None, a_delivery(), keys=False, start_seconds={}, resident_mb={})
     assert (found.requests_per_second, found.p99_ms_64, found.batch_rows_per_second) == (None, None, None)
