@@ -74,6 +74,12 @@ class Containers:
 _SETTINGS = ("API_", "STREAM_", "SINK_", "TRAINING_", "TIDEMARK_", "COMPOSE_")
 
 
+def image_bytes(name: str) -> int:
+    """The size of an image that is here, as Docker counts it."""
+    command = ["docker", "image", "inspect", "--format", "{{.Size}}", name]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
+
+
 def gateway() -> str:
     """This machine's address as containers see it under the name host.docker.internal."""
     command = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]

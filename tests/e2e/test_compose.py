@@ -5,6 +5,7 @@ quiet traffic ─▶ api ─▶ Kafka ─▶ worker-1 (killed), worker-2 ─▶ 
 
 import asyncio
 import base64
+import json
 import math
 import re
 import secrets
@@ -18,7 +19,7 @@ from demo.load import Tally, send
 from demo.receiver import Receiver
 from demo.scenario import Phase, Plan, event_times, plot, start_before
 from demo.traffic import bodies
-from tests.e2e.containers import Containers, gateway
+from tests.e2e.containers import Containers, gateway, image_bytes
 from tests.e2e.switching import Predictions, Users
 from tests.waiting import eventually
 
@@ -28,6 +29,7 @@ SEED = 11
 PLAN = Plan(rows_per_window=1_000, quiet_windows=4, episode_windows=4, window=timedelta(hours=1))
 LONG_RUNNING = ("kafka", "redis", "api", "worker-1", "worker-2", "performance", "sink")
 ONE_SHOT = ("topics", "example", "train")
+API_IMAGE_BYTES = 400_000_000  # 359 MB, and some room
 DATA = "/var/lib/tidemark/data"
 SECOND_VERSION = ("train", "--data", DATA, "--model", "payments", "--alias", "spare", "--estimator", "logistic")
 
@@ -75,6 +77,12 @@ def test_every_service_is_healthy_and_every_one_shot_has_done_its_work(container
 def test_our_services_do_not_run_as_root(containers: Containers) -> None:
     for name in ("api", "worker-1", "worker-2", "sink"):
         assert containers("exec", "-T", name, "id", "-u").strip() == "10001", name
+
+
+def test_the_image_of_the_api_stays_small(containers: Containers) -> None:
+    service = json.loads(containers("config", "--format", "json"))["services"]["api"]
+    assert service["build"]["target"] == "slim"
+    assert 0 < image_bytes(service["image"]) <= API_IMAGE_BYTES
 
 
 async def test_drift_sent_over_http_arrives_as_a_signed_webhook_and_the_accounts_balance(
