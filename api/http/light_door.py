@@ -1,5 +1,7 @@
-"""LightDoor: the fast path before ASGI. A POST /predict whose body is there with its headers, as nearly all of them
-are, is answered here: ASGI's scope, events and messages, and the task that carries them, cost 25 us of processor time.
+"""LightDoor: the fast path before ASGI. A POST /predict whose body is there with its headers is answered here:
+ASGI's scope, events and messages, and the task that carries them, cost 15 to 17 us of processor time. A client that
+writes once (aiohttp, curl, wrk) comes this way, one that writes head and body apart (http.client, requests, httpx)
+mostly does not.
 
 Whatever is not just that goes uvicorn's ordinary way, to api.http.edge: a body that comes later or is too long, Expect,
 a query, HTTP/1.0, `Connection: close`, and what is sent before the answer to the request before it.
