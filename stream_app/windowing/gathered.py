@@ -27,16 +27,15 @@ Event = PredictionEvent[Any]
 
 
 class Gathered:
-    """ids: of the events taken in."""
+    """at_once: so many of the events that come one by one wait, and are taken in together. ids: of those taken in."""
 
-    def __init__(self, baseline: Baseline) -> None:
-        self.baseline = baseline
+    def __init__(self, baseline: Baseline, at_once: int) -> None:
+        self.baseline, self._at_once = baseline, at_once
         kinds = [feature.kind for feature in baseline.schema.features]
         self._numeric = [i for i, kind in enumerate(kinds) if kind == "numeric"]
         self._others: dict[int, list[Any]] = {i: [] for i, kind in enumerate(kinds) if kind != "numeric"}
         self._numbers: list[npt.NDArray[np.float64]] = []
-        self.waiting: list[tuple[int, Event]] = []
-        """Read one by one; taken in together at the end."""
+        self._waiting: list[tuple[int, Event]] = []
         self.ids: list[str] = []
         self._rows: list[Rows] = []
         self._times: list[Whole] = []
@@ -74,12 +73,15 @@ class Gathered:
         self._decisions += [event.decision for event in events]
         self._roles += [event.role for event in events]
 
+    def add(self, row: int, event: Event) -> None:
+        """One by itself."""
+        self._waiting.append((row, event))
+        if len(self._waiting) >= self._at_once:
+            self._take_waiting()
+
     def share(self) -> Share:
         """All that was taken in, and what waits."""
-        if self.waiting:
-            rows, events = zip(*self.waiting, strict=True)
-            self.waiting = []
-            self.take(np.array(rows, dtype=np.intp), events)
+        self._take_waiting()
         numbers = np.concatenate(self._numbers, axis=1) if self._numbers else np.zeros((len(self._numeric), 0))
         columns = {**dict(zip(self._numeric, numbers, strict=True)), **self._others}
         scores = np.array(self._scores, dtype=np.float64)
@@ -87,6 +89,12 @@ class Gathered:
         if "shadow" in self._roles:
             shadows = np.array([role == "shadow" for role in self._roles])
         return Share(self.baseline, self.rows, columns, scores, self._decisions, shadows)
+
+    def _take_waiting(self) -> None:
+        if self._waiting:
+            rows, events = zip(*self._waiting, strict=True)
+            self._waiting = []
+            self.take(np.array(rows, dtype=np.intp), events)
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
 """TypedReader: the values of a batch become columns, each value read with the decoder of its own version's schema.
 
-All are decoded as events of the batch's first version, for a topic mostly carries one version for long. Where they are
-not, they are looked at one by one.
+All are decoded as events of the batch's first version, for a topic mostly carries one version for long. Those that are
+none are looked at one by one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ Version = tuple[str, str]
 """Model and version."""
 AT_ONCE = 128
 """Values decoded at a time; gathered.py says why not all."""
+_MIXED = 4
+"""Where more than one in so many is of another version, the rest of the batch is read one by one."""
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -38,7 +40,10 @@ Faults = dict[int, InvalidEvent | UnknownVersion]
 
 
 class TypedReader:
-    """For one batch. at_once: so many values are decoded at a time; what comes out is the same."""
+    """For one batch. at_once: so many values are decoded at a time; what comes out is the same.
+
+    known: each baseline by its own model and version, for its decoder of events goes by these.
+    """
 
     def __init__(self, known: Mapping[Version, Baseline], at_once: int = AT_ONCE) -> None:
         self._known, self._at_once = known, at_once
@@ -48,34 +53,40 @@ class TypedReader:
         """The events of these values, at the same positions, and why some are none: those are to be left out."""
         faults, alike = Faults(), True
         leading = self._leading(values)
+        mixed = leading is None
         for start in range(0, len(values), self._at_once):
             some = values[start : start + self._at_once]
-            if leading is not None and (events := _all_of(some, leading.baseline.events)) is not None:
-                leading.take(np.arange(start, start + len(some)), events)
-            else:
+            events, others = _read(some, leading.baseline.events) if leading and not mixed else ([], range(len(some)))
+            if leading and events:
+                rows = np.arange(start, start + len(some))
+                leading.take(np.delete(rows, others) if others else rows, events)
+            for other in others:
                 alike = False
-                read = [None] * len(some) if leading is None else _decoded(some, leading.decoder)
-                for position, (value, event) in enumerate(zip(some, read, strict=True), start):
-                    self._one(position, value, event, leading, faults)
+                self._one(start + other, some[other], leading, faults)
+            mixed = mixed or len(others) > len(some) / _MIXED
         gathered = list(self._typed.values())
         shares = [one.share() for one in gathered]
         if alike and leading is not None:
             return Events(offsets, leading.times, leading.ids, shares), faults
-        ids, times = [""] * len(values), np.zeros(len(values), dtype=np.int64)
+        ids, times = np.full(len(values), "", dtype=object), np.zeros(len(values), dtype=np.int64)
         for one in gathered:
-            times[one.rows] = one.times
-            for row, id_ in zip(one.rows.tolist(), one.ids, strict=True):
-                ids[row] = id_
-        return Events(offsets, times, ids, shares), faults
+            rows = one.rows
+            times[rows], ids[rows] = one.times, one.ids
+        return Events(offsets, times, ids.tolist(), shares), faults
 
-    def _one(
-        self, position: int, value: bytes | None, event: Event | None, leading: Gathered | None, faults: Faults
-    ) -> None:
+    def _one(self, position: int, value: bytes | None, leading: Gathered | None, faults: Faults) -> None:
+        event: Event | None = None
+        with_leading = None if leading is None else leading.decoder
+        if with_leading is not None:
+            try:
+                event = with_leading.decode(value or b"")
+            except _UNREADABLE:
+                event = None  # of another schema, or broken: the envelope will tell
         try:
             typed = self._of(value) if event is None else self._version((event.model, event.model_version))
-            if event is None or leading is None or typed.decoder is not leading.decoder:
+            if event is None or typed.decoder is not with_leading:
                 event = _decode(value or b"", typed.decoder)
-            typed.waiting.append((position, event))
+            typed.add(position, event)
         except (InvalidEvent, UnknownVersion) as fault:
             faults[position] = fault
 
@@ -99,28 +110,19 @@ class TypedReader:
             baseline = self._known.get(version)
             if baseline is None:
                 raise UnknownVersion(version)
-            typed = self._typed[version] = Gathered(baseline)
+            typed = self._typed[version] = Gathered(baseline, self._at_once)
         return typed
 
 
-def _all_of(values: Sequence[bytes | None], decoder: EventDecoder) -> list[Event] | None:
-    """None unless all are events that this decoder reads."""
-    try:
-        return [decoder.decode(value or b"") for value in values]
-    except _UNREADABLE:
-        return None
-
-
-def _decoded(values: Sequence[bytes | None], decoder: EventDecoder) -> list[Event | None]:
-    """None where a value is of another version, or broken: its envelope will tell."""
-    events: list[Event | None] = []
-    keep, decode = events.append, decoder.decode
+def _read(values: Sequence[bytes | None], decoder: EventDecoder) -> tuple[list[Event], Sequence[int]]:
+    """The events that this decoder reads, and the positions of the other values."""
+    events, others, decode = list[Event](), list[int](), decoder.decode
     for value in values:
         try:
-            keep(decode(value or b""))
+            events.append(decode(value or b""))
         except _UNREADABLE:
-            keep(None)
-    return events
+            others.append(len(events) + len(others))
+    return events, others
 
 
 def _decode(value: bytes, decoder: EventDecoder) -> Event:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.baseline import Baseline
 from contracts.errors import InvalidEvent
 from stream_app.windowing.typed import TypedReader
 from tests.builders import a_baseline
@@ -48,6 +51,37 @@ def test_a_value_that_is_none_is_told_by_its_position() -> None:
     events, faults = TypedReader(KNOWN).read(np.arange(3), [a_value(1), None, a_value(2)])
     assert [type(faults[position]) for position in faults] == [InvalidEvent]
     assert [item.offset for item in events.without(list(faults))] == [0, 2]
+
+
+@pytest.mark.parametrize("odd", [b"{", None, SECOND, CANARY, OTHER, UNKNOWN], ids=lambda odd: str(type(odd).__name__))
+def test_one_value_that_is_no_event_of_the_version_has_none_of_the_others_decoded_again(odd: Any) -> None:
+    values = [value_of(odd if i == 20 else FIRST, i) for i in range(40)]
+    assert read_by_its_own(values, 128) == [i for i in range(40) if i != 20]
+
+
+def test_where_many_are_of_another_version_the_versions_own_decoder_is_not_asked_for_long() -> None:
+    values = [value_of(CANARY if i % 2 else FIRST, i) for i in range(40)]
+    assert read_by_its_own(values, 10) == [0, 2, 4, 6, 8]
+
+
+class Telling:
+    """A version's own decoder; the ids of what it read begin with `own`."""
+
+    def __init__(self, baseline: Baseline) -> None:
+        self._decode = baseline.events.decode
+
+    def decode(self, value: bytes) -> Any:
+        event = self._decode(value)
+        return msgspec.structs.replace(event, id=f"own {event.id}")
+
+
+def read_by_its_own(values: list[bytes | None], at_once: int) -> list[int]:
+    """The positions of the events that are as the first version's own decoder has read them."""
+    first = msgspec.structs.replace(FIRST)
+    vars(first)["events"] = Telling(first)
+    known = by_version(first, SECOND, OTHER, CANARY)
+    events, _ = TypedReader(known, at_once).read(np.arange(len(values)), values)
+    return [position for position, id_ in enumerate(events.ids) if id_.startswith("own ")]
 
 
 def value_of(kind: Any, i: int) -> bytes | None:
