@@ -6,14 +6,15 @@ N + 1 is made up here: its structs are those of today with one field more. See d
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic
 
 import msgspec
 import pytest
 
+from contracts import events
 from contracts.baseline import Baseline
 from contracts.errors import InvalidBaseline
-from contracts.events import event_decoder
+from contracts.events import FeaturesT, PredictionEvent, event_decoder, version_decoder
 from contracts.histogram import Counts
 from contracts.partials import Heartbeat, decode_partial
 from tests.builders import a_baseline
@@ -65,6 +66,42 @@ def test_an_event_of_a_later_api_with_a_new_field_is_counted_by_this_version() -
     golden = (EXAMPLES / "prediction-event.json").read_bytes()
     decoder = event_decoder(a_baseline(rows=60).schema)
     assert decoder.decode(b'{"added":{"deep":[1]},' + golden[1:]) == decoder.decode(golden)
+
+
+class Later(PredictionEvent[FeaturesT], Generic[FeaturesT], frozen=True, gc=False):
+    """An event of version N + 1."""
+
+    tags: list[str] = msgspec.field(default_factory=list)
+    site: str | None = msgspec.field(default=None, name="at")
+
+
+def of_its_version() -> Any:
+    baseline = a_baseline(rows=60)
+    return version_decoder(baseline.schema, baseline.model, baseline.version)
+
+
+def test_an_event_of_a_later_api_is_the_same_to_the_decoder_of_its_version() -> None:
+    golden = (EXAMPLES / "prediction-event.json").read_bytes()
+    later = golden[:-1] + b',"tags":["x"],"at":"here"}'
+    assert of_its_version().decode(later).id == event_decoder(a_baseline(rows=60).schema).decode(golden).id
+
+
+@pytest.mark.parametrize(
+    ("added", "tags", "site"), [(b"", [], None), (b',"tags":["x"],"at":"here"', ["x"], "here")], ids=["without", "with"]
+)
+def test_the_next_versions_decoder_of_one_model_version_knows_its_new_fields(
+    added: bytes, tags: list[str], site: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden = msgspec.json.decode((EXAMPLES / "prediction-event.json").read_bytes())
+    required = {field.name for field in msgspec.structs.fields(PredictionEvent) if field.required}
+    written = msgspec.json.encode({name: value for name, value in golden.items() if name in required})
+    today = of_its_version().decode(written)
+    monkeypatch.setattr(events, "PredictionEvent", Later)
+    read = of_its_version().decode(written[:-1] + added + b"}")
+    assert (read.tags, read.site) == (tags, site)
+    for name in PredictionEvent.__struct_fields__:
+        assert str(getattr(read, name)) == str(getattr(today, name))
+    assert (read.role, read.decision, read.latency_ms, read.entity_id, read.v) == ("champion", None, None, None, 1)
 
 
 def test_counts_grow_at_their_end_only_and_both_versions_read_them() -> None:
