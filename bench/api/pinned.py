@@ -76,7 +76,7 @@ def go_ahead(pid: int) -> None:
     """Let every thread of a process go before all ordinary ones on its cores, at once.
 
     Niceness shares a core out; this does not: an answer that comes while Kafka has the core is read in microseconds and
-    not in milliseconds. Only root may, or who has CAP_SYS_NICE: for others nothing changes.
+    not in milliseconds. Only root may, or who has CAP_SYS_NICE or an RLIMIT_RTPRIO above 0: for others nothing changes.
     """
     for thread in _threads(pid):
         with suppress(ProcessLookupError, PermissionError):
