@@ -6,11 +6,12 @@ from typing import Literal, NamedTuple
 
 from bench.benchmark import BenchError
 
-What = Literal["bare", "naive", "ours", "two"]
-"""Bare aiokafka; the ordinary Faust agent; one worker of ours; two of them."""
+What = Literal["bare", "naive", "ours", "bound", "two"]
+"""Bare aiokafka; the ordinary Faust agent; one worker of ours; one that is bound to a core; two of them."""
 
 EVENTS, QUICK_EVENTS = 1_000_000, 200_000
 NAIVE_EVENTS, QUICK_NAIVE_EVENTS = 20_000, 4_000
+_ALL: tuple[What, ...] = ("bare", "naive", "ours", "bound", "two")
 
 
 class Shape(NamedTuple):
@@ -28,8 +29,8 @@ class Shape(NamedTuple):
 
 
 SHAPES = (
-    Shape("8p"),
-    Shape("32p", partitions=32),
+    Shape("8p", whats=_ALL),
+    Shape("32p", partitions=32, whats=_ALL),
     Shape("lz4", codec="lz4"),
     Shape("headers", headers=True, whats=("bare", "naive", "ours")),
     Shape("200f", features=200, share=0.15),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.api.pinned import cores
 from bench.benchmark import BenchError, Say
 from bench.stream import profile
 from bench.stream.bare import Timed
@@ -76,7 +77,7 @@ class Topic:
 
     def _ours(self, case: Case) -> Run:
         settings = self._settings(f"run-{next(self._numbers)}")
-        workers = self._workers(settings, case.workers)
+        workers = self._workers(settings, case.workers, core=cores().server if case.what == "bound" else None)
         with running(workers):
             readings, startup = count_all(workers, self._kafka.pid, self._events, _LIMIT_SECONDS)
         asyncio.run(_check_stored(settings, self._events))
@@ -86,7 +87,14 @@ class Topic:
         load = load_between(readings, span.begin, span.end, span.cpu_seconds)
         return Run(case, span.events, span.end - span.begin, span.cpu_seconds, load.broker, load.others, startup)
 
-    def _workers(self, settings: StreamSettings, number: int, entry: tuple[str, ...] = ("stream_app",)) -> list[Worker]:
+    def _workers(
+        self,
+        settings: StreamSettings,
+        number: int,
+        entry: tuple[str, ...] = ("stream_app",),
+        *,
+        core: int | None = None,
+    ) -> list[Worker]:
         """Of a group that has not counted anything yet; not started."""
         asyncio.run(_create_state(settings))
         env = {
@@ -99,7 +107,7 @@ class Topic:
             "OMP_NUM_THREADS": "1",
         }
         names = [f"{self._shape.name}-{settings.app_id}-{i}" for i in range(number)]
-        return [Worker(name, self._directory, env, entry) for name in names]
+        return [Worker(name, self._directory, env, entry, core=core) for name in names]
 
     def _timed(self, case: Case, module: str, *words: str) -> Run:
         """A process that times itself and prints it."""

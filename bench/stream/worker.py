@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.api.pinned import command as bound
 from bench.benchmark import BenchError
 from bench.stream.observing import Reading, read
 from demo.stack.processes import ServiceProcess
@@ -32,7 +33,7 @@ class Counted(NamedTuple):
 
 class Worker:
     """One `python -m stream_app worker`. entry: the module to run in its place, with what comes before `worker`.
-    labels: one `python -m stream_app performance` instead.
+    labels: one `python -m stream_app performance` instead. core: the one that it is bound to.
     """
 
     def __init__(
@@ -43,8 +44,11 @@ class Worker:
         entry: Sequence[str] = ("stream_app",),
         *,
         labels: bool = False,
+        core: int | None = None,
     ) -> None:
         command = [sys.executable, "-m", *entry, "performance" if labels else "worker"]
+        if core is not None:
+            command = bound(core, command)
         self.process = ServiceProcess(name, command, directory / f"{name}.log", env=env, cwd=_ROOT)
         self._series = LABELS if labels else EVENTS
         self._url = ""

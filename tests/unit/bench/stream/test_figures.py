@@ -25,7 +25,7 @@ def test_the_cases_have_workers_partitions_features_and_codecs_of_both_kinds() -
 
 def test_the_first_shape_is_the_one_the_goals_are_set_on() -> None:
     assert (PLAIN.partitions, PLAIN.features, PLAIN.codec) == (8, 20, None)
-    assert PLAIN.whats == ("bare", "naive", "ours", "two")
+    assert PLAIN.whats == ("bare", "naive", "ours", "bound", "two")
 
 
 def test_the_ceiling_and_the_ordinary_agent_run_on_every_shape() -> None:
