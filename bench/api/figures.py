@@ -11,6 +11,7 @@ from statistics import median
 
 import msgspec
 
+from bench.api.outage import Outage
 from bench.api.pressure import Pressure
 from bench.api.trial import Run
 
@@ -119,6 +120,7 @@ class ApiFigures(msgspec.Struct, frozen=True, kw_only=True):
     batch: Batches | None
     memory: Memory | None
     pressure: Pressure | None
+    outage: Outage | None
     delivery: Delivery
 
 
@@ -204,6 +206,7 @@ def figures_of(
     start_seconds: dict[str, float],
     resident_mb: dict[str, float],
     pressure: Pressure | None = None,
+    outage: Outage | None = None,
 ) -> ApiFigures:
     """All of it, and out of it what the goals are set on."""
     by_case = {(row.server, row.connections): row for row in rows}
@@ -237,5 +240,6 @@ def figures_of(
         batch=batch,
         memory=memory,
         pressure=pressure,
+        outage=outage,
         delivery=delivery,
     )

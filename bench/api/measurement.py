@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.api import memory, pressure
+from bench.api import memory, outage, pressure
 from bench.api.delivered import settled, tally
 from bench.api.figures import (
     GOAL,
@@ -36,7 +36,7 @@ from bench.api.trial import Run, Trial
 from bench.api.wrk import Load, Said, Target
 from bench.benchmark import BenchError, Say
 from contracts.topics import PREDICTIONS
-from demo.stack.kafka import LASTING_SESSION_SECONDS
+from demo.stack.kafka import LASTING_SESSION_SECONDS, SESSION_SECONDS
 from demo.stack.processes import ServiceProcess
 from demo.stack.stack import LocalStack
 
@@ -49,12 +49,13 @@ _TOPICS_SECONDS, _SAME = 60.0, 1e-9
 
 class Extent(NamedTuple):
     """How much. seconds: of a run. patience: seconds that are waited for a quiet machine before a run. events:
-    predictions while memory is watched."""
+    predictions while memory is watched. outage: how long Kafka is away, and the load around it."""
 
     rounds: int
     seconds: int
     patience: float
     events: int
+    outage: outage.Course
 
 
 class Measurement:
@@ -74,7 +75,8 @@ class Measurement:
         self._say(f"server on core {core}; wrk, Kafka and Redis on {', '.join(map(str, sorted(self._cores.load)))}")
         material = make(directory, seed)
         with kept_to(self._cores.load), ExitStack() as ending:
-            stack = LocalStack(directory / "stack", kafka_session_seconds=LASTING_SESSION_SECONDS)
+            session = SESSION_SECONDS if "outage" in self._parts else LASTING_SESSION_SECONDS
+            stack = LocalStack(directory / "stack", kafka_session_seconds=session)
             ending.callback(stack.stop)
             stack.start()
             create_topics(stack.kafka.bootstrap, directory)
@@ -110,6 +112,7 @@ class Measurement:
         half = self._half(ours, servers) if "half" in self._parts else None
         batch = self._batches(ours, material) if "batch" in self._parts else None
         pressed = self._pressure(ours, material)
+        away = self._outage(ours, stack) if "outage" in self._parts else None
         flat = None
         if "memory" in self._parts:
             flat = memory.measure(lambda seconds: self._run(ours, MANY, seconds), ours, self._extent.events, self._say)
@@ -123,6 +126,7 @@ class Measurement:
             start_seconds=dict(start_seconds),
             resident_mb=resident,
             pressure=pressed,
+            outage=away,
         )
 
     def _check_scores(self, ours: Ours, servers: Sequence[Server]) -> None:
@@ -144,14 +148,25 @@ class Measurement:
         """At half of what ours does now at GOAL connections; paced, so that requests come one by one."""
         rate = self._run(ours, GOAL, self._extent.seconds).rate / 2
         self._say(f"half load: {rate:,.0f}/s on {MANY} connections")
-        think = MANY / rate * 1000
-        for _ in range(2):  # an answer and a timer take their time, too
-            found = self._run(ours, MANY, 1, think_ms=think)
-            think = max(0.5, think + MANY / rate * 1000 - MANY / found.rate * 1000)
+        think = self._think(ours, rate)
         seconds = 2 * self._extent.seconds
         runs = [self._run(ours, MANY, seconds, think_ms=think) for _ in range(self._extent.rounds)]
         floor = [self._run(server, MANY, seconds, think_ms=think) for server in servers if server.name == "bare"]
         return half_of(runs, floor[0])
+
+    def _think(self, ours: Ours, rate: float) -> float:
+        """Milliseconds that MANY connections pause, so that they make so many requests a second."""
+        think = MANY / rate * 1000
+        for _ in range(2):  # an answer and a timer take their time, too
+            found = self._run(ours, MANY, 1, think_ms=think)
+            think = max(0.5, think + MANY / rate * 1000 - MANY / found.rate * 1000)
+        return think
+
+    def _outage(self, ours: Ours, stack: LocalStack) -> outage.Outage:
+        think = self._think(ours, outage.RATE)
+        found, said = outage.measure(self._load, ours, stack.kafka, self._extent.outage, MANY, think, self._say)
+        self._count("predictions", said, MANY)
+        return found
 
     def _batches(self, ours: Ours, material: Material) -> Batches | None:
         path = "/predict/batch"

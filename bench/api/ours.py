@@ -58,10 +58,14 @@ class Ours(Server):
         """Predictions that it has answered since its start, as its own metrics count them."""
         return round(self._metric(_ANSWERED))
 
+    def pending(self) -> float:
+        """Bytes in the outbox that Kafka has not acknowledged."""
+        return self._metric(_PENDING)
+
     def drained(self) -> float:
         """Returns when every event is acknowledged: the seconds that it took. Raises BenchError."""
         began = time.monotonic()
-        while self._metric(_PENDING) > 0:
+        while self.pending() > 0:
             if time.monotonic() - began > _DRAIN_SECONDS:
                 raise BenchError(f"the outbox was not drained in {_DRAIN_SECONDS:g} s")
             time.sleep(_POLL_SECONDS)

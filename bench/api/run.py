@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bench.api import memory
+from bench.api import memory, outage
 from bench.api.figures import ApiFigures
 from bench.api.material import ROOT
 from bench.api.measurement import Extent, Measurement
@@ -18,12 +18,12 @@ from bench.api.wrk_package import cache_directory, wrk
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from demo.stack.errors import StackError
 
-PARTS = ("ours", "ordinary", "mlflow", "empty", "bare", "half", "batch", "beside", "overload", "memory")
+PARTS = ("ours", "ordinary", "mlflow", "empty", "bare", "half", "batch", "beside", "overload", "outage", "memory")
 """Servers, and what else is measured of ours. bare: a constant answer without a framework. beside, overload: see
-bench.api.pressure."""
-BY_DEFAULT = PARTS[:-1]
-FULL = Extent(rounds=5, seconds=5, patience=20.0, events=memory.EVENTS)
-QUICK = Extent(rounds=2, seconds=2, patience=2.0, events=memory.QUICK_EVENTS)
+bench.api.pressure. outage: bench.api.outage."""
+BY_DEFAULT = PARTS[:-2]
+FULL = Extent(rounds=5, seconds=5, patience=20.0, events=memory.EVENTS, outage=outage.FULL)
+QUICK = Extent(rounds=2, seconds=2, patience=2.0, events=memory.QUICK_EVENTS, outage=outage.QUICK)
 _NEED_BYTES, _RECORD_BYTES = 4_000_000_000, 1_500
 
 
@@ -37,6 +37,7 @@ def run(options: Options, say: Say) -> ApiFigures:
     )
     where, tool = cores(), wrk(cache_directory(), shutil.which("wrk"))
     need = _NEED_BYTES + (extent.events * _RECORD_BYTES if "memory" in parts else 0)
+    need += round(extent.outage.seconds * outage.RATE) * _RECORD_BYTES if "outage" in parts else 0
     var = ROOT / "var"
     var.mkdir(exist_ok=True)
     if (free := shutil.disk_usage(var).free) < need:
@@ -71,6 +72,6 @@ API = Benchmark(
     "our server with everything on, beside an ordinary FastAPI endpoint, mlflow models serve and an empty endpoint",
     run,
     takes=("only", "seconds", "events"),
-    lasts="15 minutes; --quick: 3 minutes, with --only ours 1 minute; --only memory: 10 minutes",
+    lasts="15 minutes; --quick: 3 minutes, with --only ours 1 minute; --only memory: 10 minutes; --only outage: 3",
     held=lambda figures: bool(figures.exact),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.api.figures import ApiFigures
+from bench.api.outage import line as outage_line
 from bench.api.pressure import lines as pressure_lines
 from bench.api.trial import Run
 
@@ -49,6 +50,8 @@ def table(figures: ApiFigures) -> list[str]:
         )
     if pressed := figures.pressure:
         lines += pressure_lines(pressed)
+    if away := figures.outage:
+        lines.append(outage_line(away))
     if memory := figures.memory:
         lines.append(f"memory over {memory.answered:,} predictions: last / first {memory.ratio:.3f}")
     found = figures.delivery
