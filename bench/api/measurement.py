@@ -29,12 +29,12 @@ from bench.api.figures import (
 )
 from bench.api.material import BATCH_ROWS, ROOT, Material, make
 from bench.api.ours import Ours
-from bench.api.pinned import Cores, kept_to, stand_back
 from bench.api.servers import Server, others
 from bench.api.table import line_of
 from bench.api.trial import Run, Trial
 from bench.api.wrk import Load, Said, Target
 from bench.benchmark import BenchError, Say
+from bench.pinned import Cores, kept_to, stand_back
 from contracts.topics import PREDICTIONS
 from demo.stack.kafka import LASTING_SESSION_SECONDS, SESSION_SECONDS
 from demo.stack.processes import ServiceProcess

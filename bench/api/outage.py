@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from bench.api.ours import Ours
-from bench.api.pinned import stand_back
 from bench.api.wrk import Load, Said
 from bench.benchmark import Say
+from bench.pinned import stand_back
 from demo.stack.kafka import KafkaServer
 
 RATE = 12_000.0

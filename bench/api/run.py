@@ -11,11 +11,11 @@ from bench.api import memory, outage
 from bench.api.figures import ApiFigures
 from bench.api.material import ROOT
 from bench.api.measurement import Extent, Measurement
-from bench.api.pinned import cores
 from bench.api.table import table
 from bench.api.wrk import Load
 from bench.api.wrk_package import cache_directory, wrk
 from bench.benchmark import BenchError, Benchmark, Options, Say
+from bench.pinned import cores
 from demo.stack.errors import StackError
 
 PARTS = ("ours", "ordinary", "mlflow", "empty", "bare", "half", "batch", "beside", "overload", "outage", "memory")

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from bench.api.material import MODEL, ROOT, Material
-from bench.api.pinned import command
 from bench.api.wrk import Target
 from bench.benchmark import BenchError
+from bench.pinned import command
 from demo.stack.ports import choose_port
 from demo.stack.processes import ServiceProcess
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from bench.api.ours import Ours
-from bench.api.pinned import Cores
 from bench.api.servers import Server
 from bench.api.wrk import Load, Said, Target
 from bench.benchmark import BenchError
+from bench.pinned import Cores
 from bench.stream.processor import busy_of, busy_seconds
 
 _IDLE_CORES, _LOOK_SECONDS = 0.3, 0.5

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench.api.pinned import go_ahead
 from bench.api.wrk_package import Wrk
 from bench.benchmark import BenchError
+from bench.pinned import go_ahead
 from demo.stack.processes import ServiceProcess
 
 _SCRIPT = Path(__file__).with_name("load.lua")

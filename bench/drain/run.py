@@ -18,9 +18,9 @@ import redis
 from bench.api.delivered import tally
 from bench.api.material import MODEL, ROOT, lines, requests_of
 from bench.api.measurement import create_topics
-from bench.api.pinned import command, cores, kept_to
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.drain.process import Cost, Job
+from bench.pinned import command, cores, kept_to
 from contracts.topics import PREDICTIONS
 from demo.datasets.catalogue import dataset_named
 from demo.stack.errors import StackError

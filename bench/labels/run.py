@@ -16,13 +16,13 @@ import msgspec
 from bench.api.delivered import settled, tally
 from bench.api.material import BATCH_ROWS, ROOT, make
 from bench.api.measurement import create_topics
-from bench.api.pinned import cores, kept_to
 from bench.api.trial import Run, Trial
 from bench.api.wrk import Load, Target
 from bench.api.wrk_package import cache_directory, wrk
 from bench.benchmark import BenchError, Benchmark, Options, Say
 from bench.labels.cost import costs
 from bench.labels.server import LabelServer, Predicted
+from bench.pinned import cores, kept_to
 from contracts.topics import LABELS
 from demo.stack.errors import StackError
 from demo.stack.kafka import LASTING_SESSION_SECONDS

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench.api.pinned import cores
 from bench.benchmark import BenchError, Say
+from bench.pinned import cores
 from bench.stream import profile
 from bench.stream.bare import Timed
 from bench.stream.cases import Case, Shape

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.api.pinned import command as bound
 from bench.benchmark import BenchError
+from bench.pinned import command as bound
 from bench.stream.observing import Reading, read
 from demo.stack.processes import ServiceProcess
 

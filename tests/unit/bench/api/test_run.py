@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from bench.api.material import ROOT
-from bench.api.pinned import Cores, command, kept_to, split
 from bench.api.run import BY_DEFAULT, chosen
 from bench.benchmark import BenchError
+from bench.pinned import Cores, command, kept_to, split
 
 
 def test_by_default_everything_but_the_millions_of_requests_is_run() -> None:

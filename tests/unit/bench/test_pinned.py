@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.api.pinned import go_ahead, stand_back
+from bench.pinned import go_ahead, stand_back
 
 PROGRAM = "import sys, threading; threading.Thread(target=sys.stdin.read).start(); print('up', flush=True)"
 """Two threads, until its standard input ends."""
@@ -44,7 +44,7 @@ def test_a_process_that_goes_ahead_does_so_with_each_thread_where_that_is_allowe
 
 
 def test_without_the_right_nobody_goes_ahead_and_of_a_process_that_has_ended_nobody_does() -> None:
-    program = "import os, resource; from bench.api.pinned import go_ahead; "
+    program = "import os, resource; from bench.pinned import go_ahead; "
     program += "resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0)); os.getuid() or os.setresuid(65534, 65534, 65534); "
     program += "go_ahead(os.getpid()); print(os.sched_getscheduler(0))"
     assert int(subprocess.check_output([sys.executable, "-c", program])) == os.SCHED_OTHER

@@ -1,6 +1,6 @@
 """Pinned: the server has one core to itself, everything else of the measurement the others.
 
-As a module, `python -m bench.api.pinned CORES COMMAND...`, it binds itself to cores and becomes the command.
+As a module, `python -m bench.pinned CORES COMMAND...`, it binds itself to cores and becomes the command.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def split(usable: Collection[int]) -> Cores:
 
 def command(core: int, words: Sequence[str]) -> list[str]:
     """The command, bound to a core."""
-    return [sys.executable, "-m", "bench.api.pinned", str(core), *words]
+    return [sys.executable, "-m", "bench.pinned", str(core), *words]
 
 
 @contextmanager
