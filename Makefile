@@ -40,7 +40,7 @@ test: $(VENV)/ready ## every test, against real Kafka and Redis
 unit: $(VENV)/ready ## the unit tests alone
 	@$(VENV)/bin/pytest -n 2 --dist loadfile tests/unit tests/contracts tests/structure/test_examples.py
 
-fuzz: $(VENV)/ready ## 10,000 requests made from the API's own page against a real one, 7 minutes: no 5xx, each answer an event
+fuzz: $(VENV)/ready ## 10,000 requests made from the API's own page against a real one, 7 to 11 minutes: no 5xx, each answer an event
 	@TIDEMARK_FUZZ_EXAMPLES=2400 $(VENV)/bin/pytest -s tests/integration/test_api_fuzz.py
 
 check: $(VENV)/ready ## ruff, mypy --strict, import rules
