@@ -62,9 +62,9 @@ class Answering:
 
 @asynccontextmanager
 async def answering(
-    app: Any, *, light: bool = True, buffer: int | None = None, **config: Any
+    app: Any, *, light: bool = True, wait: float | None = None, buffer: int | None = None, **config: Any
 ) -> AsyncIterator[Answering]:
-    """app: an Edge, or what stands around or behind it. Without `light` the light door is left out.
+    """app: an Edge, or what stands around or behind it. Without `light` the light door is left out; wait: see there.
 
     buffer: of the kernel, for what a connection sends.
     """
@@ -80,6 +80,8 @@ async def answering(
             super().on_message_complete()
             found[0].light += self.cycle is not before and isinstance(self.cycle, LightRequest)
 
+    if wait is not None:
+        Counted.wait_seconds = wait  # type: ignore[attr-defined]
     listener = socket.create_server(("127.0.0.1", 0))
     if buffer is not None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)

@@ -1,10 +1,9 @@
-"""LightDoor: the fast path before ASGI. A POST /predict whose body is there with its headers is answered here:
-ASGI's scope, events and messages, and the task that carries them, cost 15 to 17 us of processor time. A client that
-writes once (aiohttp, curl, wrk) comes this way, one that writes head and body apart (http.client, requests, httpx)
-mostly does not.
+"""LightDoor: the fast path before ASGI. A POST /predict whose body is there with its headers, or in the next packet, is
+answered here: ASGI's scope, events and messages, and the task that carries them, cost 15 to 17 us of processor time.
 
-Whatever is not just that goes uvicorn's ordinary way, to api.http.edge: a body that comes later or is too long, Expect,
-a query, HTTP/1.0, `Connection: close`, and what is sent before the answer to the request before it.
+Some clients write once (aiohttp, curl, wrk), others head and body apart (http.client, requests, httpx). Whatever is not
+just that goes uvicorn's ordinary way, to api.http.edge: a body that comes later, in more packets or is too long,
+Expect, a query, HTTP/1.0, `Connection: close`, and what is sent before the answer to the request before it.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from api.http.edge import Edge
 from api.http.heads import Heads
 from api.http.idle import Idle
 from api.http.light_request import LightRequest
+from api.http.moment import Moment
 from api.http.one_write import OneWrite
 
 
@@ -29,21 +29,25 @@ def door_to(app: ASGIApp) -> type[OneWrite]:
 
 
 class LightDoor(OneWrite):
-    """One connection. A request is held from the end of its headers to the end of its body or of what was received."""
+    """One connection. A request is held from the end of its headers to the end of its body, for one packet more and
+    not longer than `wait_seconds`. Behind them the time limit of bodies holds, as for all others."""
 
     edge: ClassVar[Edge]
     url_path: ClassVar[bytes]
     heads: ClassVar[Heads]
+    wait_seconds: ClassVar[float] = 0.005
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._held: bytes | None = None
+        self._moment = Moment(self.loop, self.wait_seconds, self._let_go)
         self._idle = Idle(self.loop, self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
+        waited = self._moment.end()
         super().data_received(data)
         if self._held is not None:
-            self._let_go()
+            (self._let_go if waited else self._moment.begin)()
 
     def on_message_begin(self) -> None:
         """uvicorn's, but for ASGI's scope."""
@@ -53,16 +57,7 @@ class LightDoor(OneWrite):
 
     def on_headers_complete(self) -> None:
         self.unread = 0
-        before, parser = self.cycle, self.parser
-        if (
-            self.url == self.url_path
-            and (before is None or before.response_complete)
-            and parser.get_method() == b"POST"
-            and parser.should_keep_alive()
-            and parser.get_http_version() == "1.1"
-            and not self.expect_100_continue
-            and not parser.should_upgrade()
-        ):
+        if _for_light_door(self):
             self._held = b""
         else:
             self._ordinary()
@@ -97,6 +92,12 @@ class LightDoor(OneWrite):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._idle.end()
+        self._moment.end()
+
+    def shutdown(self) -> None:
+        """uvicorn's: a request whose head is there is still answered."""
+        self._let_go()
+        super().shutdown()
 
     def _let_go(self) -> None:
         body, self._held = self._held, None
@@ -113,3 +114,17 @@ class LightDoor(OneWrite):
         self.url, self.expect_100_continue = url, expect
         self.headers += headers  # the scope has this list
         super().on_headers_complete()
+
+
+def _for_light_door(request: LightDoor) -> bool:
+    """Asked at the end of its headers."""
+    before, parser = request.cycle, request.parser
+    return (
+        request.url == request.url_path
+        and (before is None or before.response_complete)
+        and parser.get_method() == b"POST"
+        and bool(parser.should_keep_alive())
+        and parser.get_http_version() == "1.1"
+        and not request.expect_100_continue
+        and not parser.should_upgrade()
+    )

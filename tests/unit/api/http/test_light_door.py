@@ -10,9 +10,10 @@ import pytest
 
 from api.http.light_door import door_to
 from api.http.one_write import OneWrite
-from tests.doors import answering
+from tests.doors import Answering, answering
 from tests.keys import a_key, an_entry, write_keys
 from tests.serving import FirstNumberScorer, a_served, an_app, of_one_identity, services
+from tests.waiting import eventually
 
 GOOD = json.dumps({"features": {"distance": 70, "seats": None, "carrier": "a"}}).encode()
 KEY = f"x-api-key: {a_key(1)}"
@@ -214,6 +215,64 @@ async def test_a_request_in_two_pieces_gets_the_same_answer_wherever_it_is_cut(t
         whole = without_numbers(await to.talk(request_ + LAST))
         for place in range(1, len(request_)):
             assert without_numbers(await to.talk(request_[:place], request_[place:] + LAST)) == whole, place
+
+
+async def test_a_head_alone_waits_for_its_body_a_moment_and_one_packet(tmp_path: Path):
+    head, body = ask()[: -len(GOOD)], GOOD
+    async with answering(an_app(tmp_path, served=a_served()), wait=60) as to:
+        whole = without_numbers(await to.talk(ask() + LAST))
+        to.light = 0
+        assert without_numbers(await to.talk(head, body + LAST)) == whole
+        assert to.light == 1
+        assert without_numbers(await to.talk(head + body[:5], body[5:] + LAST)) == whole
+        assert to.light == 2
+        assert without_numbers(await to.talk(head, body[:5], body[5:] + LAST)) == whole
+        assert to.light == 2
+
+
+async def test_a_body_that_comes_late_goes_the_ordinary_way(tmp_path: Path):
+    async with answering(an_app(tmp_path, served=a_served())) as to:
+        reader, writer = await to.connect()
+        for _ in range(3):
+            writer.write(ask()[: -len(GOOD)])
+            await eventually(lambda: begun(to), 5, "a request on the ordinary way")
+            writer.write(GOOD)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert statuses(head) == [200]
+            await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+        writer.close()
+        assert to.light == 0
+
+
+def begun(to: Answering) -> bool:
+    cycles = [connection.cycle for connection in to.server.server_state.connections]
+    return any(cycle is not None and not cycle.response_complete for cycle in cycles)
+
+
+async def test_who_hangs_up_behind_the_head_leaves_nothing_behind(tmp_path: Path):
+    async with answering(an_app(tmp_path, served=a_served()), wait=60) as to:
+        _, writer = await to.connect()
+        to.received.clear()
+        writer.write(ask()[: -len(GOOD)])
+        await to.received.wait()
+        writer.close()
+        await eventually(lambda: not to.server.server_state.connections, 5, "a closed connection")
+        assert statuses(await to.talk(LAST)) == [200]
+
+
+async def test_a_server_that_ends_still_answers_a_request_whose_head_is_there(tmp_path: Path):
+    async with answering(an_app(tmp_path, served=a_served()), wait=60) as to:
+        reader, writer = await to.connect()
+        to.received.clear()
+        writer.write(ask()[: -len(GOOD)])
+        await to.received.wait()
+        for connection in list(to.server.server_state.connections):
+            connection.shutdown()
+        writer.write(GOOD)
+        answer = await reader.read()
+        writer.close()
+    assert statuses(answer) == [200]
+    assert b"connection: close" in answer
 
 
 async def test_a_request_may_come_byte_by_byte(tmp_path: Path):
