@@ -13,6 +13,8 @@ from demo.stack.errors import StackError
 
 _FIRST, _LAST = 20_000, 32_000
 _TRIES = 200
+_given: set[int] = set()
+"""To this process: who was given a port may not listen on it yet, or not now."""
 
 
 def is_free(port: int) -> bool:
@@ -28,9 +30,11 @@ def is_free(port: int) -> bool:
 
 
 def choose_port(rng: random.Random) -> int:
-    """A port that is free now. Another process can still take it first: the server's start reports that."""
+    """A port that is free now and was not given before. Another process can still take it first: the server's start
+    reports that."""
     for _ in range(_TRIES):
         port = rng.randint(_FIRST, _LAST)
-        if is_free(port):
+        if port not in _given and is_free(port):
+            _given.add(port)
             return port
     raise StackError(f"no free port found between {_FIRST} and {_LAST} of 127.0.0.1: end some servers, or give a port")

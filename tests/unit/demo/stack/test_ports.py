@@ -34,6 +34,10 @@ def test_a_chosen_port_is_free_and_below_those_that_the_kernel_gives_to_clients(
 
 
 def test_a_taken_port_is_not_chosen() -> None:
-    first = choose_port(random.Random(11))
+    first = random.Random(11).randint(20_000, 32_000)
     with socket.create_server(("127.0.0.1", first)):
         assert choose_port(random.Random(11)) != first
+
+
+def test_a_port_is_given_once_though_nobody_listens_on_it_yet() -> None:
+    assert len({choose_port(random.Random(12)) for _ in range(20)}) == 20
